@@ -1,0 +1,145 @@
+//! The backlink pattern: a regular expression searched in a page.
+
+use std::fmt;
+use std::str::FromStr;
+
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+/// Longest pattern taken, in bytes. Operators may lower it per worker.
+const MAX_BYTES: usize = 1_000;
+/// Most memory a compiled pattern may take, in bytes.
+const MAX_COMPILED_BYTES: usize = 1 << 20;
+
+/// A pattern that compiles, in the syntax of the `regex` crate: linear time, whatever the page says.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BacklinkPattern(Regex);
+
+/// Why a text is no usable backlink pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    /// An empty pattern would be found in every page.
+    #[error("the backlink pattern is empty, so every page would match it")]
+    Empty,
+    /// Over the length limit (1,000 bytes).
+    #[error("the backlink pattern is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    /// Look-ahead or look-behind.
+    #[error(
+        "the backlink pattern uses look-around (`{0}`), which linkbeat's regex engine leaves out to stay \
+         linear on hostile pages; write the pattern without it"
+    )]
+    LookAround(String),
+    /// `\1` and its like.
+    #[error(
+        "the backlink pattern uses a back-reference (`{0}`), which linkbeat's regex engine leaves out to \
+         stay linear on hostile pages; write the pattern without it"
+    )]
+    BackReference(String),
+    /// No regular expression.
+    #[error("the backlink pattern is no regular expression: {0}")]
+    Syntax(String),
+    /// Compiles to more than 1 MiB.
+    #[error("the backlink pattern compiles to more than {MAX_COMPILED_BYTES} bytes; repeat less")]
+    TooBig,
+}
+
+impl BacklinkPattern {
+    /// Compiles a pattern; `\.` and the like mean what they mean in Python's `re`.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        if text.is_empty() {
+            return Err(BadPattern::Empty);
+        }
+        if text.len() > MAX_BYTES {
+            return Err(BadPattern::TooLong);
+        }
+        explain(text)?;
+        RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).build().map(Self).map_err(
+            |error| match error {
+                regex::Error::CompiledTooBig(_) => BadPattern::TooBig,
+                other => BadPattern::Syntax(other.to_string()),
+            },
+        )
+    }
+
+    /// The compiled expression.
+    pub fn regex(&self) -> &Regex {
+        &self.0
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// Parses the syntax alone, to name the very part that is not supported.
+fn explain(text: &str) -> Result<(), BadPattern> {
+    use regex_syntax::ast::{ErrorKind, parse::Parser};
+    let Err(error) = Parser::new().parse(text) else { return Ok(()) };
+    let span = error.span();
+    let part = text.get(span.start.offset..span.end.offset).unwrap_or(text).to_owned();
+    Err(match error.kind() {
+        ErrorKind::UnsupportedLookAround => BadPattern::LookAround(part),
+        ErrorKind::UnsupportedBackreference => BadPattern::BackReference(part),
+        kind => BadPattern::Syntax(format!("{kind}, at character {} (`{part}`)", span.start.column)),
+    })
+}
+
+impl PartialEq for BacklinkPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for BacklinkPattern {}
+
+impl FromStr for BacklinkPattern {
+    type Err = BadPattern;
+    fn from_str(text: &str) -> Result<Self, BadPattern> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for BacklinkPattern {
+    type Error = BadPattern;
+    fn try_from(text: String) -> Result<Self, BadPattern> {
+        Self::parse(&text)
+    }
+}
+
+impl From<BacklinkPattern> for String {
+    fn from(pattern: BacklinkPattern) -> Self {
+        pattern.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for BacklinkPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BacklinkPattern({:?})", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_finds_the_backlink() {
+        let pattern = BacklinkPattern::parse(r#"href="https?://(www\.)?me\.example/?""#).unwrap();
+        assert!(pattern.regex().is_match(r#"<a href="https://me.example/">me</a>"#));
+        assert!(!pattern.regex().is_match(r#"<a href="https://you.example/">you</a>"#));
+    }
+
+    #[test]
+    fn unsupported_patterns_name_the_part() {
+        assert_eq!(BacklinkPattern::parse("a(?=b)"), Err(BadPattern::LookAround("(?=".into())));
+        assert_eq!(BacklinkPattern::parse("(?<!a)b"), Err(BadPattern::LookAround("(?<!".into())));
+        assert_eq!(BacklinkPattern::parse(r"(a)\1"), Err(BadPattern::BackReference(r"\1".into())));
+        assert_eq!(BacklinkPattern::parse(""), Err(BadPattern::Empty));
+        assert_eq!(BacklinkPattern::parse("a{1000}{1000}"), Err(BadPattern::TooBig));
+        let error = BacklinkPattern::parse("ab(c").unwrap_err().to_string();
+        assert!(error.contains("unclosed group") && error.contains("character 3"), "{error}");
+    }
+}

@@ -1,0 +1,104 @@
+//! A job: some links of one run, for one worker.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{AcceptedStatuses, BacklinkPattern, LinkId, LinkUrl, RunId, Timeout};
+
+/// Names one job. UUIDv7: sorts by the time of its making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub Uuid);
+
+impl JobId {
+    /// A new id.
+    #[expect(clippy::new_without_default, reason = "each call gives another value")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Some links of one run; links of one host stay together.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// The run it belongs to.
+    pub run_id: RunId,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// The links.
+    pub links: Vec<JobLink>,
+}
+
+/// One link of a job: all that a worker needs to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobLink {
+    /// Its id.
+    pub id: LinkId,
+    /// What to fetch.
+    pub url: LinkUrl,
+    /// The page on which the backlink must stand, where it is not `url` itself.
+    pub page_url: Option<LinkUrl>,
+    /// Whether a backlink is asked of it, when the run asks for backlinks.
+    pub backlink: bool,
+}
+
+/// How each link of a run is checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CheckSpec {
+    /// What a page must contain; `None`: the status alone decides.
+    pub backlink: Option<BacklinkPattern>,
+    /// The absolute deadline of one link.
+    #[serde(rename = "timeout_ms")]
+    pub timeout: Timeout,
+    /// How often a transient failure is tried again within the deadline.
+    pub retries: Retries,
+    /// Which statuses count as an answer.
+    pub accept: AcceptedStatuses,
+}
+
+/// How often a transient failure is tried again: 0 to 10, 1 by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Retries(u8);
+
+/// More retries than anybody should ask of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("retries must lie between 0 and 10")]
+pub struct BadRetries;
+
+impl Retries {
+    /// The number of further tries.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl TryFrom<u8> for Retries {
+    type Error = BadRetries;
+    fn try_from(count: u8) -> Result<Self, BadRetries> {
+        if count <= 10 { Ok(Self(count)) } else { Err(BadRetries) }
+    }
+}
+
+impl From<Retries> for u8 {
+    fn from(retries: Retries) -> Self {
+        retries.0
+    }
+}

@@ -1,0 +1,34 @@
+//! linkbeat's contract: the words every crate speaks and the messages they exchange.
+//!
+//! Everything here is pure: no I/O, no clock, no database. Values are parsed once into types that
+//! cannot be wrong ([`LinkUrl`], [`BacklinkPattern`], [`Timeout`], …); inside the other crates no
+//! function checks them again. What travels between processes stands apart, in [`wire`].
+
+mod accept;
+mod backlink;
+mod job;
+mod link;
+mod link_url;
+mod reason;
+mod reason_text;
+mod report;
+mod request;
+mod result;
+mod run;
+mod timeout;
+mod verdict;
+pub mod wire;
+
+pub use accept::{AcceptedStatuses, BadStatuses};
+pub use backlink::{BacklinkPattern, BadPattern};
+pub use job::{BadRetries, CheckSpec, Job, JobId, JobLink, Retries};
+pub use link::{BadName, Link, LinkId, LinkName, LinkState, NewLink};
+pub use link_url::{BadUrl, LinkUrl};
+pub use reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
+pub use reason_text::Lang;
+pub use report::{Counts, LinkReport, Report};
+pub use request::{LinkSelection, OnBlocked, Request, RequestId, ShowRules, WhiteList};
+pub use result::{Change, CheckResult};
+pub use run::{ReplyTo, Run, RunId, RunState};
+pub use timeout::{BadTimeout, Timeout};
+pub use verdict::Verdict;

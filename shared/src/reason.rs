@@ -1,0 +1,219 @@
+//! Why a verdict was given: typed, never prose. Text is made at the edge, see [`crate::Lang`].
+//!
+//! The JSON form is part of the contract: `{"type":"dns","kind":"nxdomain"}`. A kind that a newer
+//! linkbeat added reads as `other` here, so neighbours of different versions understand each other.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a link is not `up`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Reason {
+    /// The final answer's status is not accepted.
+    Status {
+        /// The HTTP status code (RFC 9110 §15).
+        code: u16,
+    },
+    /// The deadline passed.
+    Timeout {
+        /// What it was waiting for when it passed.
+        phase: Phase,
+    },
+    /// The host's name gave no address.
+    Dns {
+        /// How the look-up failed.
+        kind: DnsKind,
+    },
+    /// No connection, or one that was lost before an answer.
+    Connect {
+        /// How it failed.
+        kind: ConnectKind,
+    },
+    /// The TLS handshake failed.
+    Tls {
+        /// How it failed.
+        kind: TlsKind,
+    },
+    /// A chain of redirects led nowhere.
+    Redirect {
+        /// How it failed.
+        kind: RedirectKind,
+    },
+    /// The answer is not HTTP, or breaks its limits.
+    Protocol,
+    /// The page broke off or could not be decompressed before the backlink was found.
+    Body,
+    /// The page was read and does not contain the backlink.
+    BacklinkMissing {
+        /// Only the part of the page up to the size limit was searched.
+        #[serde(default)]
+        truncated: bool,
+    },
+    /// The name leads to an address that is not public; nothing was sent to it.
+    UnsafeAddress {
+        /// The address as text, such as `169.254.169.254`.
+        #[serde(default)]
+        address: Option<String>,
+    },
+    /// The URL, or one it redirects to, cannot be fetched.
+    BadUrl {
+        /// What is wrong with it.
+        kind: BadUrlKind,
+    },
+    /// A reason that a newer version of linkbeat gave.
+    #[serde(other)]
+    Other,
+}
+
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum $name {
+            $($(#[$case_doc])* #[serde(rename = $word)] $case,)+
+            /// Anything else, or a kind that a newer version of linkbeat knows.
+            #[serde(rename = "other", other)]
+            Other,
+        }
+
+        impl $name {
+            /// The word used in messages and outputs.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$case => $word,)+ Self::Other => "other" }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What a check was waiting for.
+    Phase {
+        /// The host's address.
+        Dns = "dns",
+        /// A TCP connection.
+        Connect = "connect",
+        /// The TLS handshake.
+        Tls = "tls",
+        /// The answer's status line and headers.
+        Headers = "headers",
+        /// The page, which was needed for the backlink.
+        Body = "body",
+        /// A turn at a busy host: the deadline passed before the first byte was sent.
+        Queue = "queue",
+    }
+}
+
+kinds! {
+    /// How a DNS look-up failed.
+    DnsKind {
+        /// The name does not exist (RFC 8020).
+        Nxdomain = "nxdomain",
+        /// The name's servers failed (RFC 1035 §4.1.1, RCODE 2).
+        Servfail = "servfail",
+        /// The name's servers refused to answer.
+        Refused = "refused",
+        /// The name exists but has no address.
+        NoAddress = "no_address",
+        /// Aliases that lead in a circle, or too many of them.
+        CnameLoop = "cname_loop",
+        /// No answer in time, while other names were answered.
+        Timeout = "timeout",
+    }
+}
+
+kinds! {
+    /// How a connection failed.
+    ConnectKind {
+        /// Nobody listens there.
+        Refused = "refused",
+        /// Reset by the other side before an answer.
+        Reset = "reset",
+        /// Closed by the other side before an answer.
+        Closed = "closed",
+        /// The host cannot be reached.
+        Unreachable = "unreachable",
+    }
+}
+
+kinds! {
+    /// How a TLS handshake failed.
+    TlsKind {
+        /// The certificate's time is over.
+        Expired = "expired",
+        /// The certificate's time has not begun.
+        NotYetValid = "not_yet_valid",
+        /// The certificate vouches for itself.
+        SelfSigned = "self_signed",
+        /// The certificate is for another host.
+        WrongHost = "wrong_host",
+        /// Nobody we trust issued it.
+        UnknownIssuer = "unknown_issuer",
+        /// The server left out an intermediate certificate.
+        IncompleteChain = "incomplete_chain",
+        /// The issuer took the certificate back.
+        Revoked = "revoked",
+        /// The server speaks nothing newer than TLS 1.1.
+        OldProtocol = "old_protocol",
+    }
+}
+
+kinds! {
+    /// How a chain of redirects failed.
+    RedirectKind {
+        /// It came back to a URL already visited.
+        Loop = "loop",
+        /// More hops than allowed (10).
+        TooMany = "too_many",
+        /// A redirect status without a `Location`.
+        NoLocation = "no_location",
+        /// A `Location` that is no URL.
+        BadLocation = "bad_location",
+    }
+}
+
+kinds! {
+    /// What is wrong with a URL.
+    BadUrlKind {
+        /// Nothing there.
+        Empty = "empty",
+        /// Over 8,000 bytes.
+        TooLong = "too_long",
+        /// Control characters or white space inside.
+        ControlCharacter = "control_character",
+        /// Neither http nor https.
+        Scheme = "scheme",
+        /// No usable host.
+        Host = "host",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_keep_their_json_form() {
+        let cases = [
+            (Reason::Status { code: 404 }, r#"{"type":"status","code":404}"#),
+            (Reason::Timeout { phase: Phase::Body }, r#"{"type":"timeout","phase":"body"}"#),
+            (Reason::Dns { kind: DnsKind::Nxdomain }, r#"{"type":"dns","kind":"nxdomain"}"#),
+            (Reason::Protocol, r#"{"type":"protocol"}"#),
+            (
+                Reason::BacklinkMissing { truncated: false },
+                r#"{"type":"backlink_missing","truncated":false}"#,
+            ),
+        ];
+        for (reason, json) in cases {
+            assert_eq!(serde_json::to_string(&reason).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Reason>(json).unwrap(), reason);
+        }
+    }
+
+    #[test]
+    fn words_of_a_newer_version_are_read_as_other() {
+        let read = |json| serde_json::from_str::<Reason>(json).unwrap();
+        assert_eq!(read(r#"{"type":"soft_404","score":3}"#), Reason::Other);
+        assert_eq!(read(r#"{"type":"tls","kind":"ech_required"}"#), Reason::Tls { kind: TlsKind::Other });
+    }
+}

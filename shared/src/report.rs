@@ -1,0 +1,106 @@
+//! A report: what a run amounted to.
+
+use chrono::{DateTime, Utc};
+
+use crate::{Change, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
+
+/// A run in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Links that were to be checked: active and not on the white list.
+    pub active: u64,
+    /// Links with a stored verdict.
+    pub checked: u64,
+    /// Verdicts `up`.
+    pub up: u64,
+    /// Verdicts `down`.
+    pub down: u64,
+    /// Verdicts `no_backlink`.
+    pub no_backlink: u64,
+    /// Verdicts `blocked`.
+    pub blocked: u64,
+    /// Verdicts `refused`.
+    pub refused: u64,
+    /// Links taken as good without a look.
+    pub white_listed: u64,
+    /// Links that were shown and are hidden now.
+    pub to_not_show: u64,
+    /// Links that were hidden and are shown now.
+    pub to_show: u64,
+}
+
+impl Counts {
+    /// Adds `links` results of one kind; `verdict` is `None` for the white list.
+    pub fn add(&mut self, verdict: Option<Verdict>, change: Option<Change>, links: u64) {
+        let of_verdict = match verdict {
+            None => &mut self.white_listed,
+            Some(Verdict::Up) => &mut self.up,
+            Some(Verdict::Down) => &mut self.down,
+            Some(Verdict::NoBacklink) => &mut self.no_backlink,
+            Some(Verdict::Blocked) => &mut self.blocked,
+            Some(Verdict::Refused) => &mut self.refused,
+        };
+        *of_verdict += links;
+        if verdict.is_some() {
+            self.checked += links;
+        }
+        match change {
+            Some(Change::Hidden) => self.to_not_show += links,
+            Some(Change::Shown) => self.to_show += links,
+            None => {}
+        }
+    }
+
+    /// Whether every link that was to be checked passed.
+    pub fn all_passed(&self) -> bool {
+        self.up == self.active
+    }
+}
+
+/// What a run amounted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The run.
+    pub run_id: RunId,
+    /// When it was filed.
+    pub created_at: DateTime<Utc>,
+    /// When its last result was stored; `None` while it goes on.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The run in numbers.
+    pub counts: Counts,
+    /// Its links; a reply over the broker carries only those that changed or failed.
+    pub links: Vec<LinkReport>,
+    /// How many such links were left out of `links`.
+    pub links_left_out: u64,
+}
+
+impl Report {
+    /// How long the run took, in seconds; 0 while it goes on.
+    pub fn seconds(&self) -> f64 {
+        let took = self.finished_at.map_or_else(Default::default, |end| end - self.created_at);
+        f64::from(u32::try_from(took.num_milliseconds().max(0)).unwrap_or(u32::MAX)) / 1_000.0
+    }
+}
+
+/// What a run made of one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkReport {
+    /// The link.
+    pub id: LinkId,
+    /// What people call it.
+    pub name: LinkName,
+    /// What was fetched.
+    pub url: LinkUrl,
+    /// Whether it is shown after this run.
+    pub shown: bool,
+    /// The judgement; `None`: on the white list, not fetched.
+    pub verdict: Option<Verdict>,
+    /// Why it is not `up`.
+    pub reason: Option<Reason>,
+    /// The final HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// How long the check took, in milliseconds; `None` when it was not fetched.
+    pub elapsed_ms: Option<u32>,
+    /// What the run did to it.
+    pub change: Option<Change>,
+}

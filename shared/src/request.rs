@@ -1,0 +1,95 @@
+//! A request: what somebody asked for, parsed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{CheckSpec, NewLink, ReplyTo};
+
+/// Names one request: the same id twice is one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub Uuid);
+
+impl RequestId {
+    /// A new id.
+    #[expect(clippy::new_without_default, reason = "each call gives another value")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What somebody asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Which links.
+    pub links: LinkSelection,
+    /// Links that are not fetched, by exact name.
+    pub white_list: WhiteList,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// When a link is hidden and shown.
+    pub rules: ShowRules,
+    /// Where the report goes when the run ends.
+    pub reply_to: Option<ReplyTo>,
+}
+
+/// Which links a request covers. Of either kind only active links are checked.
+#[derive(Debug, Clone)]
+pub enum LinkSelection {
+    /// All stored links.
+    Stored,
+    /// Exactly these: imported first where they are new.
+    Given(Vec<NewLink>),
+}
+
+/// Exact names of links that are taken as good without a look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WhiteList(pub BTreeSet<String>);
+
+impl WhiteList {
+    /// Whether a link of this name is on the list.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+/// When a link is hidden and shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShowRules {
+    /// Checks in a row that must fail before a shown link is hidden; at least 1.
+    pub hide_after: u32,
+    /// Checks in a row that must pass before a hidden link is shown; at least 1.
+    pub show_after: u32,
+    /// What `blocked` does to a shown link.
+    pub on_blocked: OnBlocked,
+}
+
+impl Default for ShowRules {
+    fn default() -> Self {
+        Self { hide_after: 1, show_after: 1, on_blocked: OnBlocked::Hide }
+    }
+}
+
+/// What `blocked` does to a shown link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBlocked {
+    /// It is hidden, as the original task did.
+    #[default]
+    Hide,
+    /// It keeps its state: a wall says nothing about the site behind it.
+    Keep,
+}

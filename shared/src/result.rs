@@ -1,0 +1,55 @@
+//! A result: a verdict on its way back.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{LinkId, Reason, Verdict};
+
+/// What became of one link of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckResult {
+    /// The link.
+    pub link_id: LinkId,
+    /// The judgement; `None`: on the white list, not fetched.
+    pub verdict: Option<Verdict>,
+    /// Why it is not `up`.
+    pub reason: Option<Reason>,
+    /// The final HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// How long the check took, in milliseconds.
+    pub elapsed_ms: u32,
+    /// When the check ended, by the worker's clock.
+    pub checked_at: DateTime<Utc>,
+}
+
+/// What a result did to its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It was shown and is hidden now.
+    Hidden,
+    /// It was hidden and is shown now.
+    Shown,
+}
+
+impl Change {
+    /// The word used in messages, tables and outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Shown => "shown",
+        }
+    }
+}
+
+impl std::str::FromStr for Change {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "hidden" => Ok(Self::Hidden),
+            "shown" => Ok(Self::Shown),
+            other => Err(format!("`{other}` is no change of a link")),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A run: one request carried out. It has a beginning, a count of links, and one end.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{CheckSpec, RequestId, ShowRules};
+
+/// Names one run. UUIDv7: sorts by the time of its making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub Uuid);
+
+impl RunId {
+    /// A new id.
+    #[expect(clippy::new_without_default, reason = "each call gives another value")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Some of its links have no stored result yet.
+    Running,
+    /// Every link has its result.
+    Finished,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl RunState {
+    /// The word used in tables and outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl FromStr for RunState {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Running, Self::Finished, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no state of a run"))
+    }
+}
+
+/// A stored run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The request it carries out.
+    pub request_id: RequestId,
+    /// Where it stands.
+    pub state: RunState,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// When a link is hidden and shown.
+    pub rules: ShowRules,
+    /// How many links it covers: those to check and those on the white list.
+    pub links: u64,
+    /// How many of them have a stored result.
+    pub done: u64,
+    /// Where the report is to be sent when the run ends.
+    pub reply_to: Option<ReplyTo>,
+    /// When it was filed.
+    pub created_at: DateTime<Utc>,
+    /// When its last result was stored.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Where an answer goes, in AMQP terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// The queue, on the default exchange.
+    pub queue: String,
+    /// Given back with the answer.
+    pub correlation_id: Option<String>,
+}

@@ -1,0 +1,74 @@
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{LinkItem, Message, ReportData, ReportMessage, schema_of};
+use crate::{Lang, LinkReport, Report, RunId};
+
+/// Routing key of the event that a run was filed.
+pub const RUN_STARTED: &str = "run.started";
+/// Routing key of the event that a run came to its end.
+pub const RUN_FINISHED: &str = "run.finished";
+/// Routing key of the event that a shown link was hidden.
+pub const LINK_HIDDEN: &str = "link.hidden";
+/// Routing key of the event that a hidden link was shown.
+pub const LINK_SHOWN: &str = "link.shown";
+
+/// `linkbeat.event/1`, on the topic exchange `linkbeat.events`, the routing key being `event`.
+/// An event may come twice; its AMQP `message_id` is the same then.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct EventMessage {
+    /// `linkbeat.event/1`
+    pub schema: String,
+    /// `run.started`, `run.finished`, `link.hidden` or `link.shown`.
+    pub event: String,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The run in which it happened.
+    pub run_id: Uuid,
+    /// The link, for `link.*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkItem>,
+    /// The report without its links, for `run.finished`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportData>,
+}
+
+impl Message for EventMessage {
+    const SCHEMA: &'static str = "linkbeat.event";
+    const MAX_BYTES: usize = 1 << 20;
+}
+
+impl EventMessage {
+    /// A run was filed.
+    pub fn run_started(run_id: RunId, at: DateTime<Utc>) -> Self {
+        Self {
+            schema: schema_of::<Self>(),
+            event: RUN_STARTED.into(),
+            at,
+            run_id: run_id.0,
+            link: None,
+            report: None,
+        }
+    }
+
+    /// A run came to its end.
+    pub fn run_finished(report: &Report) -> Self {
+        let mut data = ReportMessage::of(report, Lang::En).data;
+        if let Some(data) = &mut data {
+            data.links.clear();
+        }
+        let at = report.finished_at.unwrap_or(report.created_at);
+        Self { report: data, event: RUN_FINISHED.into(), ..Self::run_started(report.run_id, at) }
+    }
+
+    /// A link was hidden or shown; `event` is [`LINK_HIDDEN`] or [`LINK_SHOWN`].
+    pub fn link_changed(event: &str, run_id: RunId, link: &LinkReport, at: DateTime<Utc>) -> Self {
+        Self {
+            link: Some(LinkItem::of(link, Lang::En)),
+            event: event.to_owned(),
+            ..Self::run_started(run_id, at)
+        }
+    }
+}

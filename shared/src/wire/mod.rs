@@ -1,0 +1,126 @@
+//! The messages, as they travel: JSON, UTF-8, each with a `schema` field such as `linkbeat.job/1`.
+//!
+//! These types are the contract with other processes, versions and languages, so they stand apart from
+//! the domain types and use plain JSON values. Readers ignore fields they do not know; a message of a
+//! newer version is [`Unreadable::Newer`] and must be parked, not dropped. The JSON Schemas in
+//! `docs/messages/` are made from these types.
+
+mod event;
+mod job;
+mod report;
+mod request;
+mod results;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use event::{EventMessage, LINK_HIDDEN, LINK_SHOWN, RUN_FINISHED, RUN_STARTED};
+pub use job::{JobLinkMessage, JobMessage};
+pub use report::{LinkItem, ReportData, ReportMessage};
+pub use request::{RequestLinkMessage, RequestMessage};
+pub use results::{ResultMessage, ResultsMessage};
+
+/// A message type that can be told by its `schema` field.
+pub trait Message: Serialize + DeserializeOwned + JsonSchema {
+    /// What stands before the slash, such as `linkbeat.job`.
+    const SCHEMA: &'static str;
+    /// The newest version this code understands.
+    const VERSION: u32 = 1;
+    /// The largest message that is parsed, in bytes.
+    const MAX_BYTES: usize;
+}
+
+/// Why a message could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Over the limit for its type.
+    #[error("the message has {bytes} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// No JSON, or no object with a `schema`.
+    #[error("the message is no JSON object with a `schema`: {0}")]
+    NoSchema(String),
+    /// Another kind of message.
+    #[error("the message's schema is `{found}`; `{expected}` was expected")]
+    Foreign {
+        /// The schema that belongs here.
+        expected: String,
+        /// The schema it carries.
+        found: String,
+    },
+    /// Made by a newer linkbeat.
+    #[error(
+        "the message's schema `{0}` is newer than this linkbeat; update linkbeat, then requeue the message"
+    )]
+    Newer(String),
+    /// The right schema, but not its form.
+    #[error("the message is not valid: {0}")]
+    Invalid(String),
+}
+
+/// The `schema` value that messages of this type carry.
+pub fn schema_of<M: Message>() -> String {
+    format!("{}/{}", M::SCHEMA, M::VERSION)
+}
+
+/// A message as bytes.
+pub fn encode<M: Message>(message: &M) -> Vec<u8> {
+    #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
+    serde_json::to_vec(message).expect("a message serializes")
+}
+
+/// Reads a message; its size and schema are looked at first.
+pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Unreadable> {
+    #[derive(Deserialize)]
+    struct Probe {
+        schema: String,
+    }
+    if bytes.len() > M::MAX_BYTES {
+        return Err(Unreadable::TooLarge { bytes: bytes.len(), limit: M::MAX_BYTES });
+    }
+    let probe: Probe =
+        serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(error.to_string()))?;
+    check_schema::<M>(probe.schema)?;
+    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(error.to_string()))
+}
+
+fn check_schema<M: Message>(found: String) -> Result<(), Unreadable> {
+    let foreign = |found| Unreadable::Foreign { expected: schema_of::<M>(), found };
+    let Some((name, version)) = found.split_once('/') else { return Err(foreign(found)) };
+    match version.parse::<u32>() {
+        Ok(version) if name == M::SCHEMA && version > M::VERSION => Err(Unreadable::Newer(found)),
+        Ok(1..) if name == M::SCHEMA => Ok(()),
+        _ => Err(foreign(found)),
+    }
+}
+
+fn default_true() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(json: &str) -> Result<JobMessage, Unreadable> {
+        decode(json.as_bytes())
+    }
+
+    #[test]
+    fn each_unreadable_message_says_why() {
+        assert!(matches!(job("garbage"), Err(Unreadable::NoSchema(_))));
+        assert!(matches!(job("[]"), Err(Unreadable::NoSchema(_))));
+        assert!(matches!(job(r#"{"schema":"linkbeat.request/1"}"#), Err(Unreadable::Foreign { .. })));
+        assert!(matches!(job(r#"{"schema":"linkbeat.job"}"#), Err(Unreadable::Foreign { .. })));
+        assert!(matches!(job(r#"{"schema":"linkbeat.job/0"}"#), Err(Unreadable::Foreign { .. })));
+        assert!(matches!(job(r#"{"schema":"linkbeat.job/2"}"#), Err(Unreadable::Newer(_))));
+        assert!(matches!(job(r#"{"schema":"linkbeat.job/1"}"#), Err(Unreadable::Invalid(_))));
+        let large = vec![b' '; JobMessage::MAX_BYTES + 1];
+        assert!(matches!(decode::<JobMessage>(&large), Err(Unreadable::TooLarge { .. })));
+    }
+}

@@ -1,0 +1,152 @@
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Message, schema_of};
+use crate::{Change, Lang, LinkReport, Reason, Report, Verdict};
+
+/// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ReportMessage {
+    /// `linkbeat.report/1`
+    pub schema: String,
+    /// 0: the run was carried out; 2: the request was not valid; 3: our own fault.
+    pub code: u8,
+    /// The report; null when `code` is not 0.
+    pub data: Option<ReportData>,
+    /// A sentence for people; empty when all is well.
+    pub message: String,
+    /// A word for programs, such as `bad_request`; empty when all is well.
+    pub error: String,
+    /// How long the run took, in seconds.
+    pub time: f64,
+}
+
+/// What a run amounted to.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ReportData {
+    /// Links that were to be checked: active and not on the white list.
+    pub active_num: u64,
+    /// Links that were shown and are hidden now.
+    pub to_not_show: u64,
+    /// Links that were hidden and are shown now.
+    pub to_show: u64,
+    /// The version of linkbeat that made the report.
+    pub version: String,
+    /// The run.
+    pub run_id: Uuid,
+    /// When it was filed.
+    pub created_at: DateTime<Utc>,
+    /// When its last result was stored; null while it goes on.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Links with a verdict.
+    pub checked: u64,
+    /// Verdicts `up`.
+    pub up: u64,
+    /// Verdicts `down`.
+    pub down: u64,
+    /// Verdicts `no_backlink`.
+    pub no_backlink: u64,
+    /// Verdicts `blocked`.
+    pub blocked: u64,
+    /// Verdicts `refused`.
+    pub refused: u64,
+    /// Links taken as good without a look.
+    pub white_listed: u64,
+    /// The links; in a reply over the broker those that changed or failed, at most 1,000.
+    pub links: Vec<LinkItem>,
+    /// How many such links were left out of `links`.
+    pub links_left_out: u64,
+}
+
+/// What a run made of one link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LinkItem {
+    /// Its id.
+    pub id: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// What was fetched, without userinfo.
+    pub url: String,
+    /// Whether it is shown now.
+    pub shown: bool,
+    /// The judgement; null: not fetched (white list), or never checked.
+    pub verdict: Option<Verdict>,
+    /// Why it is not `up`.
+    pub reason: Option<Reason>,
+    /// `reason` as text, in the language asked for.
+    pub reason_text: Option<String>,
+    /// The final HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// How long the check took, in milliseconds.
+    pub elapsed_ms: Option<u32>,
+    /// What the run did to it.
+    pub changed: Option<Change>,
+}
+
+impl Message for ReportMessage {
+    const SCHEMA: &'static str = "linkbeat.report";
+    const MAX_BYTES: usize = 64 << 20;
+}
+
+impl ReportMessage {
+    /// A run that was carried out.
+    pub fn of(report: &Report, lang: Lang) -> Self {
+        Self {
+            schema: schema_of::<Self>(),
+            code: 0,
+            data: Some(ReportData::of(report, lang)),
+            message: String::new(),
+            error: String::new(),
+            time: report.seconds(),
+        }
+    }
+
+    /// A request that led to no run.
+    pub fn failed(code: u8, error: &str, message: String) -> Self {
+        Self { schema: schema_of::<Self>(), code, data: None, message, error: error.to_owned(), time: 0.0 }
+    }
+}
+
+impl ReportData {
+    fn of(report: &Report, lang: Lang) -> Self {
+        let counts = report.counts;
+        Self {
+            active_num: counts.active,
+            to_not_show: counts.to_not_show,
+            to_show: counts.to_show,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: report.run_id.0,
+            created_at: report.created_at,
+            finished_at: report.finished_at,
+            checked: counts.checked,
+            up: counts.up,
+            down: counts.down,
+            no_backlink: counts.no_backlink,
+            blocked: counts.blocked,
+            refused: counts.refused,
+            white_listed: counts.white_listed,
+            links: report.links.iter().map(|link| LinkItem::of(link, lang)).collect(),
+            links_left_out: report.links_left_out,
+        }
+    }
+}
+
+impl LinkItem {
+    /// One link's part of a report.
+    pub fn of(link: &LinkReport, lang: Lang) -> Self {
+        Self {
+            id: link.id.0,
+            name: link.name.as_str().to_owned(),
+            url: link.url.to_string(),
+            shown: link.shown,
+            verdict: link.verdict,
+            reason: link.reason.clone(),
+            reason_text: link.reason.as_ref().map(|reason| lang.reason(reason)),
+            status: link.status,
+            elapsed_ms: link.elapsed_ms,
+            changed: link.change,
+        }
+    }
+}
