@@ -1,1 +1,136 @@
+//! linkbeat's queues: RabbitMQ and the in-process queue behind one trait.
+//!
+//! The only crate that names lapin. Roles see a [`Broker`]: publishing returns once the broker has taken
+//! responsibility for the message, and a [`Subscription`] goes on over lost connections by itself. The one
+//! decision worth knowing: a delivery is acknowledged only on the session it came by. When that session
+//! is lost, the broker delivers the message again, and [`Delivery::session`] tells whoever works on it.
 
+mod dead;
+mod memory;
+mod message;
+mod rabbit;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+pub use dead::park;
+pub use memory::MemoryBroker;
+pub use message::{Message, Queue, Target};
+pub use rabbit::{
+    BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, ConnectError, Namespace, RabbitBroker,
+};
+
+/// Carries messages between roles.
+#[async_trait]
+pub trait Broker: Send + Sync + fmt::Debug {
+    /// Publishes one message and returns once it is the broker's responsibility (RabbitMQ: confirmed by
+    /// the queue's quorum). Waits while the broker is away, blocked or full; the same message id is sent
+    /// again when the outcome of a try is unknown, so readers may see it twice, never not at all.
+    async fn publish(&self, target: &Target, message: Message) -> Result<(), PublishError>;
+
+    /// Begins to take messages from a queue. At most `prefetch` of them, and at least one, are unsettled
+    /// at any time.
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed>;
+
+    /// Whether every session that is wanted is open right now: for health checks.
+    fn ready(&self) -> bool;
+
+    /// Ends all sessions. Waiting publishers and subscriptions end with [`BrokerClosed`] or `None`.
+    async fn close(&self);
+}
+
+/// Messages from one queue, for ever: lost connections are made again underneath.
+#[async_trait]
+pub trait Subscription: Send {
+    /// The next message; `None` after [`Subscription::stop`] once nothing is left, or after
+    /// [`Broker::close`]. Cancel safe.
+    async fn next(&mut self) -> Option<Delivery>;
+
+    /// Takes no further messages from the broker. Those already taken but not handed out go back.
+    async fn stop(&mut self);
+}
+
+/// One message to be settled: acknowledged or given back. Dropping it gives it back.
+pub struct Delivery {
+    /// What came.
+    pub message: Message,
+    /// The broker has delivered it before: somebody may have worked on it.
+    pub redelivered: bool,
+    session: CancellationToken,
+    settle: Box<dyn Settle>,
+}
+
+impl Delivery {
+    pub(crate) fn new(
+        message: Message,
+        redelivered: bool,
+        session: &CancellationToken,
+        settle: Box<dyn Settle>,
+    ) -> Self {
+        // A child: whoever works on the message can cancel its own work with it, never the session.
+        Self { message, redelivered, session: session.child_token(), settle }
+    }
+
+    /// Cancelled when the session this came by is lost: the broker will deliver it again, so work on it
+    /// may stop.
+    pub fn session(&self) -> &CancellationToken {
+        &self.session
+    }
+
+    /// It is done and may be forgotten. [`SessionLost`]: it will come again, which must be harmless.
+    pub async fn ack(self) -> Result<(), SessionLost> {
+        self.settle.ack().await
+    }
+
+    /// It goes back to its queue, for anybody.
+    pub async fn requeue(self) -> Result<(), SessionLost> {
+        self.settle.requeue().await
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message", &self.message)
+            .field("redelivered", &self.redelivered)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How one delivery is settled, by the kind of broker. Dropped unsettled, it gives the message back.
+#[async_trait]
+pub(crate) trait Settle: Send + Sync {
+    async fn ack(self: Box<Self>) -> Result<(), SessionLost>;
+    async fn requeue(self: Box<Self>) -> Result<(), SessionLost>;
+}
+
+/// Why a message was not published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// A reply queue that is gone. Work queues are made again and never give this, nor do RabbitMQ's
+    /// `amq.rabbitmq.reply-to.…` names: there it cannot be told.
+    #[error("no queue takes messages for `{0}`")]
+    Unroutable(String),
+    /// The broker will never take this message, such as one over its size limit. Its own words.
+    #[error("the broker refuses the message: {0}")]
+    Refused(String),
+    /// The broker was closed on our side.
+    #[error(transparent)]
+    Closed(#[from] BrokerClosed),
+}
+
+/// [`Broker::close`] was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection to the broker was closed on our side")]
+pub struct BrokerClosed;
+
+/// The session by which a delivery came is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session by which the message came is gone; it will be delivered again")]
+pub struct SessionLost;
+
+/// Any broker, shared between the roles of a process.
+pub type SharedBroker = Arc<dyn Broker>;

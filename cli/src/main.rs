@@ -1,1 +1,38 @@
-fn main() {}
+//! `linkbeat`: a distributed link checker. One binary, a subcommand per role.
+
+mod args;
+mod commands;
+mod demo;
+mod embedded;
+mod exit;
+mod follow;
+mod health;
+mod input;
+mod logging;
+mod output;
+mod progress;
+mod settings;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return exit::report(&exit::Failure::infrastructure(format!("the runtime cannot start: {error}")));
+        }
+    };
+    let code = match runtime.block_on(commands::run(cli)) {
+        Ok(status) => status.into(),
+        Err(failure) => exit::report(&failure),
+    };
+    // What still runs after an orderly end (a blocked look-up, say) must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}

@@ -52,6 +52,18 @@ pub struct JobLink {
     pub backlink: bool,
 }
 
+impl JobLink {
+    /// The backlink that this link must carry, by what the run asks for.
+    pub fn backlink<'a>(&self, check: &'a CheckSpec) -> Option<&'a BacklinkPattern> {
+        check.backlink.as_ref().filter(|_| self.backlink)
+    }
+
+    /// The page that is fetched and judged: where a backlink is asked for, the one on which it must stand.
+    pub fn page(&self, check: &CheckSpec) -> &LinkUrl {
+        self.page_url.as_ref().filter(|_| self.backlink(check).is_some()).unwrap_or(&self.url)
+    }
+}
+
 /// How each link of a run is checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

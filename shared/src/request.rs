@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -69,17 +70,17 @@ impl WhiteList {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ShowRules {
-    /// Checks in a row that must fail before a shown link is hidden; at least 1.
-    pub hide_after: u32,
-    /// Checks in a row that must pass before a hidden link is shown; at least 1.
-    pub show_after: u32,
+    /// Checks in a row that must fail before a shown link is hidden.
+    pub hide_after: NonZeroU32,
+    /// Checks in a row that must pass before a hidden link is shown.
+    pub show_after: NonZeroU32,
     /// What `blocked` does to a shown link.
     pub on_blocked: OnBlocked,
 }
 
 impl Default for ShowRules {
     fn default() -> Self {
-        Self { hide_after: 1, show_after: 1, on_blocked: OnBlocked::Hide }
+        Self { hide_after: NonZeroU32::MIN, show_after: NonZeroU32::MIN, on_blocked: OnBlocked::Hide }
     }
 }
 

@@ -1,1 +1,277 @@
+//! linkbeat's database: one [`Store`] trait, kept by PostgreSQL and by SQLite.
+//!
+//! The only crate that names diesel. The trait speaks in the words of `linkbeat-shared`; the rules
+//! themselves come in from outside as plain functions ([`Rule`], [`Planner`]), because they must run
+//! inside the store's transactions but belong to the recorder and the producer.
 
+mod database_url;
+mod error;
+mod filing;
+mod importing;
+mod migrations;
+mod open;
+mod postgres;
+mod recording;
+mod reporting;
+mod rows;
+mod schema;
+mod sqlite;
+mod values;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use linkbeat_shared::{
+    CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink, ReplyTo,
+    Report, RequestId, Run, RunId, ShowRules,
+};
+
+pub use database_url::DatabaseUrl;
+pub use error::StoreError;
+pub use migrations::{Migrated, OpenMode};
+pub use open::{migrate, open};
+
+/// What every method gives.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Any store, shared between the roles of a process.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Decides a link's next state from its last one and a result. Pure; the recorder owns it.
+pub type Rule = fn(&LinkState, &CheckResult, &ShowRules) -> LinkState;
+
+/// Links, runs, jobs and checks, kept safe. Every method is one transaction: done wholly or not at all.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    // ---- links -------------------------------------------------------------------------------------
+
+    /// Adds links, or updates the stored ones of the same [`linkbeat_shared::LinkUrl::key`]: what is
+    /// `Some` is taken over, except that `shown` counts for new links only. Nothing else changes.
+    async fn import_links(&self, links: &[NewLink]) -> Result<Imported>;
+
+    /// Stored links in the order of their ids, those after `after`, at most `limit`.
+    async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>>;
+
+    /// The stored links that `wanted` names: an id, a URL of the same key, or an exact name.
+    async fn find_links(&self, wanted: &str) -> Result<Vec<Link>>;
+
+    /// Changes one link by hand; `None` if there is no such link.
+    async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>>;
+
+    /// Removes links; their checks stay as history. Returns how many there were.
+    async fn remove_links(&self, ids: &[LinkId]) -> Result<u64>;
+
+    // ---- requests and runs -------------------------------------------------------------------------
+
+    /// Files a run and its jobs, or finds the run that this request id has already.
+    ///
+    /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
+    /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed>;
+
+    /// One run.
+    async fn run(&self, id: RunId) -> Result<Option<Run>>;
+
+    /// The latest runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>>;
+
+    /// Stops a running run and gives it as it is now; one that has ended stays as it is. `None` if there is
+    /// no such run. Results that are still on their way are kept as history and leave their links alone.
+    async fn cancel_run(&self, id: RunId) -> Result<Option<Run>>;
+
+    // ---- jobs: the outbox --------------------------------------------------------------------------
+
+    /// Jobs that are not done, in the order of their ids, those after `after`, at most `limit`.
+    async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>>;
+
+    /// Notes that the broker has taken responsibility for these jobs, now.
+    async fn mark_published(&self, jobs: &[JobId]) -> Result<()>;
+
+    // ---- results -----------------------------------------------------------------------------------
+
+    /// Stores results and applies `rule` to their links, in one transaction.
+    ///
+    /// Idempotent on (run, link): a result that is stored already changes nothing and comes back as it
+    /// was stored. A run that was filed earlier than the one that last touched a link is kept as history
+    /// but leaves the link alone. What no job asked for is not stored.
+    async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>>;
+
+    /// Closes the running runs of which every link has its result, at most `limit`, and returns them.
+    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>>;
+
+    /// Finished runs whose end has not been announced, oldest first, at most `limit`.
+    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>>;
+
+    /// Notes that a run's end was announced.
+    async fn mark_announced(&self, run: RunId) -> Result<()>;
+
+    // ---- reports -----------------------------------------------------------------------------------
+
+    /// A run in numbers, counted afresh from its checks; `None` if there is no such run.
+    async fn counts(&self, run: RunId) -> Result<Option<Counts>>;
+
+    /// What a run amounted to; `None` if there is no such run. Links come in the order of their ids.
+    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>>;
+
+    // ---- upkeep ------------------------------------------------------------------------------------
+
+    /// Ends all connections.
+    async fn close(&self);
+}
+
+/// Turns links into jobs, page by page. The producer owns it.
+pub trait Planner: Send {
+    /// Comes first: how many links there will be.
+    fn begin(&mut self, run: RunId, links: u64);
+    /// The next link; returns the jobs that are complete with it.
+    fn add(&mut self, link: &Link) -> Vec<PlannedJob>;
+    /// Comes last; returns the jobs that are left.
+    fn finish(&mut self) -> Vec<PlannedJob>;
+}
+
+/// A job to be stored and then published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// Its id.
+    pub id: JobId,
+    /// Where it is published to.
+    pub kind: JobKind,
+    /// The links it covers.
+    pub links: Vec<LinkId>,
+    /// The message, ready to be sent.
+    pub body: Vec<u8>,
+}
+
+/// Where a job is published to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// To the workers: the links are to be checked.
+    Check,
+    /// Straight to the recorder: the links are on the white list.
+    WhiteListed,
+}
+
+/// A job of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredJob {
+    /// Its id.
+    pub id: JobId,
+    /// Where it is published to.
+    pub kind: JobKind,
+    /// The message, ready to be sent.
+    pub body: Vec<u8>,
+}
+
+/// Which open jobs to list. Jobs of cancelled runs are never listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenJobs {
+    /// Of one run, all.
+    OfRun(RunId),
+    /// Of one run, those never published.
+    UnpublishedOfRun(RunId),
+    /// Of any run, those that were filed before this moment and never published.
+    UnpublishedSince(DateTime<Utc>),
+    /// Of any run, those last published before this moment and not done.
+    PublishedBefore(DateTime<Utc>),
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// The links' ids, in the order of the input.
+    pub ids: Vec<LinkId>,
+    /// Links that were not stored before.
+    pub added: u64,
+    /// Stored links of which something changed.
+    pub updated: u64,
+    /// Stored links that were the same already.
+    pub unchanged: u64,
+}
+
+/// Changes of one link by hand; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkChanges {
+    /// Its name.
+    pub name: Option<LinkName>,
+    /// The page on which the backlink must stand; `Some(None)` takes it away.
+    pub page_url: Option<Option<linkbeat_shared::LinkUrl>>,
+    /// Whether runs check it.
+    pub active: Option<bool>,
+    /// Whether it is shown. Either value clears the hidden reason and both counts in a row.
+    pub shown: Option<bool>,
+    /// Whether a backlink is asked of it.
+    pub backlink: Option<bool>,
+}
+
+/// A run to be filed.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// The request it carries out.
+    pub request_id: RequestId,
+    /// Which links; of either kind only the active ones.
+    pub links: RunLinks,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// When a link is hidden and shown.
+    pub rules: ShowRules,
+    /// Where the report goes when the run ends.
+    pub reply_to: Option<ReplyTo>,
+}
+
+/// Which links a run covers.
+#[derive(Debug, Clone)]
+pub enum RunLinks {
+    /// All stored links.
+    Stored,
+    /// These: imported in the same transaction, where they are new.
+    Given(Vec<NewLink>),
+}
+
+/// What filing a run gave.
+#[derive(Debug, Clone)]
+pub struct Filed {
+    /// The run.
+    pub run: Run,
+    /// The request had been filed before; nothing was changed now.
+    pub existed: bool,
+}
+
+/// The results of one job, or of a part of it.
+#[derive(Debug, Clone)]
+pub struct JobResults {
+    /// The run.
+    pub run_id: RunId,
+    /// The job.
+    pub job_id: JobId,
+    /// Its results.
+    pub results: Vec<CheckResult>,
+}
+
+/// What became of one [`JobResults`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// Every result is stored, now or before.
+    Stored {
+        /// The run.
+        run_id: RunId,
+        /// The links, as their checks are stored.
+        links: Vec<LinkReport>,
+    },
+    /// No such job, or not these links: nothing was stored of it.
+    NotAskedFor,
+}
+
+/// Which links a report lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportLinks {
+    /// All.
+    All,
+    /// Those that changed or are not `up`, at most so many.
+    ChangedOrFailed {
+        /// The limit; the report says how many more there were.
+        limit: u32,
+    },
+}

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -93,11 +95,9 @@ impl RequestMessage {
     }
 }
 
-fn at_least_one(field: &str, value: Option<u32>) -> Result<u32, Unreadable> {
-    match value.unwrap_or(1) {
-        0 => Err(Unreadable::Invalid(format!("{field} must be at least 1"))),
-        value => Ok(value),
-    }
+fn at_least_one(field: &str, value: Option<u32>) -> Result<NonZeroU32, Unreadable> {
+    NonZeroU32::new(value.unwrap_or(1))
+        .ok_or_else(|| Unreadable::Invalid(format!("{field} must be at least 1")))
 }
 
 fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadable> {

@@ -1,0 +1,213 @@
+//! One connection to RabbitMQ, from its handshake to its end.
+//!
+//! lapin runs each connection on a thread of its own, which a cancelled handshake or a blocked
+//! connection would keep for ever. So a session also holds the socket, and cuts it when it gives up.
+//! lapin's own recovery stays off: when its tries are used up it is silent and pending for ever.
+
+use std::fmt::Display;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use lapin::tcp::{AsyncTcpStream, TLSConfig};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+use socket2::{SockRef, Socket};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::error::cause_of;
+use super::{BrokerSettings, ConnectError};
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One open connection. Dropping it cuts it.
+pub(super) struct Session {
+    connection: Connection,
+    wire: Wire,
+    end: End,
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl Session {
+    /// Connects once. `purpose` tells this connection from the others of the process, for operators.
+    pub(super) async fn open(settings: &BrokerSettings, purpose: &str) -> Result<Self, ConnectError> {
+        let waited = settings.connect_timeout;
+        let deadline = Instant::now() + waited;
+        let wire = Wire::default();
+        let connecting = connect(settings, purpose, deadline, wire.0.clone());
+        let connection = match timeout_at(deadline, connecting).await {
+            Ok(connected) => {
+                connected.map_err(|error| ConnectError::connecting(&settings.url, waited, &error))?
+            }
+            Err(_) => return Err(ConnectError::TimedOut { address: settings.url.address(), waited }),
+        };
+        let end = End::default();
+        let watch = tokio::spawn(watch(connection.events_listener(), end.clone(), purpose.to_owned()));
+        Ok(Self { connection, wire, end, _watch: AbortOnDropHandle::new(watch) })
+    }
+
+    /// Takes the first steps on a new connection, within the time to connect; closes it when they fail.
+    pub(super) async fn prepare<T>(
+        &self,
+        settings: &BrokerSettings,
+        steps: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let waited = settings.connect_timeout;
+        let prepared = timeout(waited, steps)
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: settings.url.address(), waited }));
+        if prepared.is_err() {
+            self.close().await;
+        }
+        prepared
+    }
+
+    pub(super) async fn channel(&self) -> lapin::Result<Channel> {
+        self.connection.create_channel().await
+    }
+
+    /// RabbitMQ is short of memory or disk and takes nothing from publishers for now.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
+    pub(super) fn end(&self) -> &End {
+        &self.end
+    }
+
+    /// Says good-bye, within a deadline.
+    pub(super) async fn close(&self) {
+        self.end.now("it was closed on our side");
+        // An error means that the other side was faster.
+        let _ = timeout(CLOSE_TIMEOUT, self.connection.close(200, "OK".into())).await;
+        self.wire.cut();
+    }
+
+    /// Gives the connection up without a word: the server puts back whatever is unsettled.
+    pub(super) fn cut(&self) {
+        self.wire.cut();
+    }
+}
+
+/// Whether a session has ended, and why.
+#[derive(Clone, Default)]
+pub(super) struct End {
+    token: CancellationToken,
+    cause: Arc<OnceLock<String>>,
+}
+
+impl End {
+    /// Ends the session; the first cause stays.
+    pub(super) fn now(&self, cause: impl Display) {
+        self.cause.get_or_init(|| cause.to_string());
+        self.token.cancel();
+    }
+
+    /// Cancelled once it has ended.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    pub(super) fn reached(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    pub(super) fn cause(&self) -> &str {
+        self.cause.get().map_or("", String::as_str)
+    }
+}
+
+/// A second hand on a connection's socket. Dropping it cuts the connection, also one still in the making.
+#[derive(Default)]
+struct Wire(Arc<Mutex<WireState>>);
+
+#[derive(Default)]
+enum WireState {
+    #[default]
+    Unconnected,
+    Connected(Socket),
+    Cut,
+}
+
+impl Wire {
+    fn cut(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let WireState::Connected(socket) = std::mem::replace(&mut *state, WireState::Cut) {
+            // It fails when the peer has closed already, which is as good.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+/// Keeps a hand on `stream`, unless it has been given up meanwhile.
+fn hold(wire: &Mutex<WireState>, stream: &TcpStream) -> io::Result<()> {
+    let mut state = wire.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*state, WireState::Cut) {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    *state = WireState::Connected(SockRef::from(stream).try_clone()?);
+    Ok(())
+}
+
+async fn connect(
+    settings: &BrokerSettings,
+    purpose: &str,
+    deadline: Instant,
+    wire: Arc<Mutex<WireState>>,
+) -> lapin::Result<Connection> {
+    let name = format!("{} ({purpose})", settings.connection_name);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let mut uri = settings.url.uri();
+    let seconds = u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX);
+    uri.query.heartbeat = Some(seconds.max(1));
+    Connection::connector(
+        uri,
+        lapin::runtime::default_runtime()?,
+        async move |uri: AMQPUri, runtime| {
+            let dial = async {
+                let host = uri.authority.host;
+                let addresses = runtime.to_socket_addrs((host.clone(), uri.authority.port));
+                let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+                if let AsyncTcpStream::Plain(plain) = &stream {
+                    hold(&wire, plain.get_ref())?;
+                }
+                match uri.scheme {
+                    AMQPScheme::AMQP => Ok(stream),
+                    AMQPScheme::AMQPS => stream.into_tls(&host, TLSConfig::default()).await,
+                }
+            };
+            // This runs on lapin's thread, where giving up the outer future does not reach.
+            timeout_at(deadline, dial).await.map_err(io::Error::from)?.map_err(lapin::Error::from)
+        },
+        properties,
+    )
+    .await
+}
+
+/// Notices the end also while nobody uses the connection, and tells operators of alarms.
+async fn watch(events: impl Stream<Item = Event>, end: End, purpose: String) {
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Error(error) => return end.now(cause_of(&error)),
+            Event::ConnectionBlocked(reason) => {
+                tracing::warn!(broker.session = purpose, %reason, "RabbitMQ takes no messages for now");
+            }
+            Event::ConnectionUnblocked => {
+                tracing::info!(broker.session = purpose, "RabbitMQ takes messages again");
+            }
+            _ => {}
+        }
+    }
+    end.now("the connection was closed");
+}

@@ -1,0 +1,271 @@
+//! What a connection to RabbitMQ needs to know: where, as whom, under which names, and how long to wait.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use lapin::uri::{AMQPScheme, AMQPUri};
+use url::{Host, Url};
+
+use crate::Queue;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+/// The server proposes 60 s, with which a dead peer is noticed after two minutes.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const NAMESPACE_MAX: usize = 64;
+
+/// How one process uses RabbitMQ.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// The server, and as whom to log in.
+    pub url: BrokerUrl,
+    /// Prefixes every queue and exchange.
+    pub namespace: Namespace,
+    /// What operators see in RabbitMQ's list of connections, such as `linkbeat worker`.
+    pub connection_name: String,
+    /// For one try to connect, from name resolution to the end of the AMQP handshake; default 10 s.
+    pub connect_timeout: Duration,
+    /// From handing a message over to its confirmation; then it is sent again. Default 30 s.
+    pub confirm_timeout: Duration,
+    /// Asked for in the handshake, in whole seconds, at least one; a dead peer or a consumer that RabbitMQ
+    /// has forgotten is noticed after two or three of them. Default: `heartbeat` in the URL's query, else
+    /// 10 s.
+    pub heartbeat: Duration,
+}
+
+impl BrokerSettings {
+    /// Settings with default times.
+    pub fn new(url: BrokerUrl, namespace: Namespace, connection_name: impl Into<String>) -> Self {
+        let asked = url.uri.query.heartbeat.filter(|seconds| *seconds > 0);
+        Self {
+            heartbeat: asked.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.into())),
+            url,
+            namespace,
+            connection_name: connection_name.into(),
+            connect_timeout: CONNECT_TIMEOUT,
+            confirm_timeout: CONFIRM_TIMEOUT,
+        }
+    }
+}
+
+/// `amqp://user:password@host:port/vhost` or `amqps://…`
+/// ([the AMQP URI specification](https://www.rabbitmq.com/docs/uri-spec)).
+///
+/// Defaults: guest, guest, 5672 or 5671, and the virtual host `/`, also when the path is a lone slash
+/// (strictly that names the virtual host ``, which nobody means). `Display` and `Debug` leave the
+/// user out, so that a password cannot reach a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BrokerUrl {
+    uri: AMQPUri,
+}
+
+/// Why a text is not a [`BrokerUrl`]. Never quotes the text: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBrokerUrl {
+    /// Not `amqp` or `amqps`.
+    #[error("a broker URL begins with amqp:// or amqps://")]
+    Scheme,
+    /// Nothing to connect to.
+    #[error("the broker URL has no host; write it as amqp://user:password@host:5672/")]
+    Host,
+    /// Anything else a URL parser refuses.
+    #[error(
+        "the broker URL is malformed; write it as amqp://user:password@host:5672/ and percent-encode special characters in the password"
+    )]
+    Malformed,
+}
+
+impl BrokerUrl {
+    /// `host:port`, to be shown.
+    pub fn address(&self) -> String {
+        let authority = &self.uri.authority;
+        if authority.host.contains(':') {
+            format!("[{}]:{}", authority.host, authority.port)
+        } else {
+            format!("{}:{}", authority.host, authority.port)
+        }
+    }
+
+    /// The virtual host.
+    pub fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    /// What lapin connects by; it holds the password.
+    pub(super) fn uri(&self) -> AMQPUri {
+        self.uri.clone()
+    }
+}
+
+impl FromStr for BrokerUrl {
+    type Err = BadBrokerUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadBrokerUrl> {
+        let url = Url::parse(text.trim()).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => BadBrokerUrl::Scheme,
+            url::ParseError::EmptyHost => BadBrokerUrl::Host,
+            _ => BadBrokerUrl::Malformed,
+        })?;
+        if !matches!(url.scheme(), "amqp" | "amqps") {
+            return Err(BadBrokerUrl::Scheme);
+        }
+        let mut uri = AMQPUri::from_str(url.as_str()).map_err(|_| BadBrokerUrl::Malformed)?;
+        match url.host() {
+            None | Some(Host::Domain("")) => return Err(BadBrokerUrl::Host),
+            // The parser knows no IPv6 and would silently take localhost.
+            Some(Host::Ipv6(address)) => uri.authority.host = address.to_string(),
+            Some(_) => {}
+        }
+        if uri.vhost.is_empty() {
+            uri.vhost = "/".to_owned();
+        }
+        Ok(Self { uri })
+    }
+}
+
+impl fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.uri.scheme {
+            AMQPScheme::AMQP => "amqp",
+            AMQPScheme::AMQPS => "amqps",
+        };
+        write!(f, "{scheme}://{}/{}", self.address(), self.vhost().trim_start_matches('/'))
+    }
+}
+
+impl fmt::Debug for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BrokerUrl({self})")
+    }
+}
+
+/// Prefixes every queue and exchange, such as `linkbeat` in `linkbeat.jobs`: 1 to 64 of `a-z 0-9 _ . -`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+/// Why a text is not a [`Namespace`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadNamespace {
+    /// Empty, too long, or another character.
+    #[error("a namespace is 1 to {NAMESPACE_MAX} of the characters a-z 0-9 _ . -")]
+    Form,
+    /// RabbitMQ keeps these names for itself.
+    #[error("names that begin with `amq.` belong to RabbitMQ; choose another namespace")]
+    Reserved,
+}
+
+impl Namespace {
+    /// The name of a queue, such as `linkbeat.jobs`.
+    pub(crate) fn queue(&self, queue: Queue) -> String {
+        format!("{}.{}", self.0, queue.as_str())
+    }
+
+    /// The name of the topic exchange, such as `linkbeat.events`.
+    pub(crate) fn events(&self) -> String {
+        format!("{}.events", self.0)
+    }
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("linkbeat".to_owned())
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = BadNamespace;
+
+    fn from_str(text: &str) -> Result<Self, BadNamespace> {
+        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_.-".contains(&c);
+        if !(1..=NAMESPACE_MAX).contains(&text.len()) || !text.bytes().all(allowed) {
+            return Err(BadNamespace::Form);
+        }
+        if text == "amq" || text.starts_with("amq.") {
+            return Err(BadNamespace::Reserved);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_take_the_usual_defaults() {
+        let cases = [
+            ("amqp://localhost", "localhost:5672", "/"),
+            ("amqp://guest:guest@rabbit:5673/", "rabbit:5673", "/"),
+            ("amqp://rabbit/%2f", "rabbit:5672", "/"),
+            ("amqp://rabbit//", "rabbit:5672", "/"),
+            ("amqps://rabbit/blog", "rabbit:5671", "blog"),
+            ("amqp://127.0.0.1/a%20b", "127.0.0.1:5672", "a b"),
+            ("amqp://me:secret@[::1]:5672/", "[::1]:5672", "/"),
+        ];
+        for (text, address, vhost) in cases {
+            let url: BrokerUrl = text.parse().unwrap();
+            assert_eq!((url.address().as_str(), url.vhost()), (address, vhost), "{text}");
+        }
+        let url: BrokerUrl = "amqp://[::1]/".parse().unwrap();
+        assert_eq!(url.uri().authority.host, "::1");
+    }
+
+    #[test]
+    fn each_bad_url_says_why_without_quoting_it() {
+        let cases = [
+            ("localhost", BadBrokerUrl::Scheme),
+            ("redis://localhost", BadBrokerUrl::Scheme),
+            ("amqp://", BadBrokerUrl::Host),
+            ("amqp:///vhost", BadBrokerUrl::Host),
+            ("amqp:localhost", BadBrokerUrl::Malformed),
+            ("amqp://me:secret@localhost:port", BadBrokerUrl::Malformed),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<BrokerUrl>().unwrap_err();
+            assert_eq!(error, expected, "{text}");
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let url: BrokerUrl = "amqps://me:secret@rabbit/blog".parse().unwrap();
+        assert_eq!(url.uri().authority.userinfo.password, "secret");
+        assert_eq!(url.to_string(), "amqps://rabbit:5671/blog");
+        let settings = BrokerSettings::new(url, Namespace::default(), "linkbeat");
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn the_url_may_name_a_heartbeat_but_not_turn_it_off() {
+        let heartbeat = |text: &str| {
+            BrokerSettings::new(text.parse().unwrap(), Namespace::default(), "linkbeat").heartbeat
+        };
+        assert_eq!(heartbeat("amqp://rabbit/?heartbeat=20"), Duration::from_secs(20));
+        assert_eq!(heartbeat("amqp://rabbit/?heartbeat=0"), HEARTBEAT);
+        assert_eq!(heartbeat("amqp://rabbit/"), HEARTBEAT);
+    }
+
+    #[test]
+    fn a_namespace_prefixes_every_name() {
+        let namespace: Namespace = "blog-1.test_2".parse().unwrap();
+        assert_eq!(namespace.queue(Queue::Jobs), "blog-1.test_2.jobs");
+        assert_eq!(namespace.events(), "blog-1.test_2.events");
+        for text in ["", "Blog", "a b", "ä", "a/b", &"x".repeat(65)] {
+            assert_eq!(text.parse::<Namespace>(), Err(BadNamespace::Form), "{text}");
+        }
+        for text in ["amq", "amq.x"] {
+            assert_eq!(text.parse::<Namespace>(), Err(BadNamespace::Reserved), "{text}");
+        }
+        assert!("x".repeat(64).parse::<Namespace>().is_ok());
+        assert!("amqp".parse::<Namespace>().is_ok());
+    }
+}

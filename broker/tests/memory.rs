@@ -1,0 +1,52 @@
+//! What only the in-process queue does.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use futures::FutureExt;
+use linkbeat_broker::{BrokerClosed, MemoryBroker, PublishError, Queue, SharedBroker, Target, park};
+use support::{SOON, body, message, nothing_comes, put, take, take_body};
+use tokio::time::timeout;
+
+#[tokio::test]
+async fn a_full_queue_lets_publishers_wait() {
+    let broker: SharedBroker = MemoryBroker::new(2);
+    put(&broker, Queue::Jobs, "a").await;
+    put(&broker, Queue::Jobs, "b").await;
+    let jobs = Target::Queue(Queue::Jobs);
+    let mut waiting = broker.publish(&jobs, message("c"));
+    assert!((&mut waiting).now_or_never().is_none());
+
+    // Taking is not enough: what may come back keeps its place.
+    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let held = take(&mut reader).await;
+    assert!((&mut waiting).now_or_never().is_none());
+    put(&broker, Queue::Results, "another queue has its own places").await;
+
+    held.ack().await.unwrap();
+    timeout(SOON, waiting).await.unwrap().unwrap();
+    assert_eq!(take_body(&mut reader).await, "b");
+    assert_eq!(take_body(&mut reader).await, "c");
+}
+
+#[tokio::test]
+async fn closing_frees_a_waiting_publisher() {
+    let broker: SharedBroker = MemoryBroker::new(1);
+    put(&broker, Queue::Jobs, "a").await;
+    let jobs = Target::Queue(Queue::Jobs);
+    let (refused, ()) = tokio::join!(broker.publish(&jobs, message("b")), broker.close());
+    assert_eq!(refused, Err(PublishError::Closed(BrokerClosed)));
+}
+
+#[tokio::test]
+async fn parking_never_waits() {
+    let broker: SharedBroker = MemoryBroker::new(1);
+    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    for n in 0..10 {
+        put(&broker, Queue::Jobs, &n.to_string()).await;
+        let delivery = take(&mut reader).await;
+        assert_eq!(body(&delivery), n.to_string());
+        park(broker.as_ref(), delivery, Queue::Jobs, "nobody can read it").await.unwrap();
+    }
+    assert!(nothing_comes(&mut reader).await);
+}

@@ -1,0 +1,115 @@
+//! A namespace of its own on the real RabbitMQ for each test, gone when the test is over.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod proxy;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::{Connection, ConnectionProperties};
+use linkbeat_broker::{
+    BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker, Subscription, Target,
+};
+use url::Url;
+use uuid::Uuid;
+
+/// No test and no wait takes longer when all is well.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+pub(crate) fn broker_url() -> Url {
+    let url = std::env::var("LINKBEAT_TEST_BROKER_URL").expect(
+        "these tests need RabbitMQ: set LINKBEAT_TEST_BROKER_URL, or run scripts/test, which starts one",
+    );
+    let mut url: Url = url.parse().expect("LINKBEAT_TEST_BROKER_URL is a URL");
+    if url.path().len() < 2 {
+        url.set_path("/%2f");
+    }
+    url
+}
+
+/// A namespace on the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Space {
+    pub(crate) namespace: String,
+}
+
+impl Space {
+    pub(crate) fn settings(&self) -> BrokerSettings {
+        self.settings_at(&broker_url())
+    }
+
+    pub(crate) fn settings_at(&self, url: &Url) -> BrokerSettings {
+        BrokerSettings::new(url.as_str().parse().unwrap(), self.namespace.parse().unwrap(), "linkbeat test")
+    }
+
+    pub(crate) async fn broker(&self) -> SharedBroker {
+        RabbitBroker::connect(self.settings()).await.unwrap()
+    }
+
+    pub(crate) fn name(&self, queue: Queue) -> String {
+        format!("{}.{}", self.namespace, queue.as_str())
+    }
+
+    /// A connection for what linkbeat itself never does.
+    pub(crate) async fn raw(&self) -> lapin::Channel {
+        let connection =
+            Connection::connect(broker_url().as_str(), ConnectionProperties::default()).await.unwrap();
+        connection.create_channel().await.unwrap()
+    }
+
+    async fn clean_up(&self) {
+        let channel = self.raw().await;
+        for queue in Queue::ALL {
+            channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default()).await.unwrap();
+        }
+        let events = format!("{}.events", self.namespace);
+        channel.exchange_delete(events.into(), ExchangeDeleteOptions::default()).await.unwrap();
+    }
+}
+
+/// Runs a test in a fresh namespace, within a deadline, and cleans up whether it passes or not.
+pub(crate) async fn in_space<T: Future<Output = ()>>(test: impl FnOnce(Space) -> T) {
+    let space = Space { namespace: format!("test-{}", Uuid::now_v7().simple()) };
+    let limited = tokio::time::timeout(2 * SOON, test(space.clone()));
+    let outcome = AssertUnwindSafe(limited).catch_unwind().await;
+    space.clean_up().await;
+    match outcome {
+        Ok(in_time) => in_time.expect("the test came to an end"),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+pub(crate) fn message(body: &str) -> Message {
+    Message::new(Uuid::now_v7(), body.to_owned())
+}
+
+pub(crate) async fn put(broker: &SharedBroker, queue: Queue, body: &str) {
+    let target = Target::Queue(queue);
+    tokio::time::timeout(SOON, broker.publish(&target, message(body)))
+        .await
+        .expect("published in time")
+        .unwrap();
+}
+
+pub(crate) async fn take(subscription: &mut Box<dyn Subscription>) -> Delivery {
+    let next = tokio::time::timeout(SOON, subscription.next()).await;
+    next.expect("a message in time").expect("the subscription goes on")
+}
+
+pub(crate) async fn take_body(subscription: &mut Box<dyn Subscription>) -> String {
+    let delivery = take(subscription).await;
+    let body = body(&delivery);
+    delivery.ack().await.unwrap();
+    body
+}
+
+pub(crate) fn body(delivery: &Delivery) -> String {
+    String::from_utf8(delivery.message.body.to_vec()).unwrap()
+}
+
+/// Whether nothing arrives for a while.
+pub(crate) async fn nothing_comes(subscription: &mut Box<dyn Subscription>) -> bool {
+    tokio::time::timeout(Duration::from_millis(300), subscription.next()).await.is_err()
+}

@@ -1,0 +1,302 @@
+//! The command line. Flags are read into the shape of [`crate::settings::Settings`], so that they merge
+//! with file and environment; what was not given is left out.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+use linkbeat_shared::{
+    AcceptedStatuses, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, Retries, Timeout,
+};
+use serde::Serialize;
+
+use crate::commands::{check, demo, links, roles, run, runs};
+use crate::exit::Failure;
+use crate::input::{self, BadRows, Source};
+use crate::logging::LogFormat;
+use crate::output::FormatName;
+use crate::settings::{Settings, parse_timeout};
+
+/// Watches links: checks them concurrently, hides those that are down or no longer link back, and shows
+/// them again when they recover.
+#[derive(Debug, Parser)]
+#[command(name = "linkbeat", version, propagate_version = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  linkbeat demo                                  see it work, without internet
+  linkbeat check friends.csv                     check a list on this machine
+  linkbeat check friends.csv --backlink 'https?://my\\.blog' --white-list 'Old friend'
+  linkbeat check --resume                        finish a check that was killed
+  linkbeat links list --format json              what is shown and hidden now
+  linkbeat run --wait --format json              the same on a fleet of workers
+
+Every setting can also stand in linkbeat.toml, or in the variable of its path:
+check.timeout is LINKBEAT_CHECK_TIMEOUT.
+
+Exit status: 0 every link passed; 1 some link did not; 2 usage, configuration or input error;
+3 broker, database or other infrastructure failure; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check links on this machine: import INPUT, run, wait, report
+    Check(check::CheckArgs),
+    /// See the main job at work on a street of small local sites, without internet
+    Demo(demo::DemoArgs),
+    /// The stored links
+    #[command(subcommand)]
+    Links(links::LinksCommand),
+    /// File a run for the fleet of workers
+    Run(run::RunArgs),
+    /// Look at runs
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    /// Daemon: turns requests into runs and jobs
+    Producer(roles::ProducerArgs),
+    /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
+    Worker(roles::WorkerRoleArgs),
+    /// Daemon: stores results, decides what is shown, closes runs
+    Recorder(roles::RecorderArgs),
+    /// Create or update the database's tables
+    Migrate,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args, Serialize)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Settings file (TOML) [default: linkbeat.toml, where it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Database: sqlite://FILE or postgres://… [env: LINKBEAT_DATABASE_URL] [default: sqlite://linkbeat.db]
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database_url: Option<String>,
+    /// Broker: amqp://… or amqps://…; not used by `check` [env: LINKBEAT_BROKER_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker_url: Option<String>,
+    /// Prefix of every exchange and queue [env: LINKBEAT_NAMESPACE] [default: linkbeat]
+    #[arg(long, global = true, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) namespace: Option<String>,
+    /// Log level or filter, such as debug or linkbeat_worker=debug,warn [env: LINKBEAT_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
+    /// How log lines are written
+    #[arg(long, global = true, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// What a run asks for.
+#[derive(Debug, Default, Args, Serialize)]
+#[command(next_help_heading = "What is asked of the links")]
+pub(crate) struct RequestArgs {
+    /// Regular expression that each page must contain
+    #[arg(long, value_name = "REGEX", value_parser = BacklinkPattern::parse)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backlink: Option<BacklinkPattern>,
+    /// Name of a link that is taken as good without a look (repeatable)
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    white_list: Vec<String>,
+    /// Absolute deadline of each link, over everything [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    timeout: Option<Timeout>,
+    /// How often a transient failure is tried again within the deadline [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_retries)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<Retries>,
+    /// Statuses that count as an answer, such as 200,204,300-399 [default: 200]
+    #[arg(long, value_name = "STATUSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accept: Option<AcceptedStatuses>,
+    /// Hide a link after so many failed checks in a row [default: 1]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hide_after: Option<NonZeroU32>,
+    /// Show a link again after so many passed checks in a row [default: 1]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_after: Option<NonZeroU32>,
+    /// What an anti-bot wall does to a shown link: hide or keep [default: hide]
+    #[arg(long, value_name = "WHAT", value_parser = parse_on_blocked)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_blocked: Option<OnBlocked>,
+}
+
+/// What only the operator of a worker may say; never a request.
+#[derive(Debug, Default, Args, Serialize)]
+#[command(next_help_heading = "What the worker may do")]
+pub(crate) struct WorkerArgs {
+    /// Links checked at once [default: 1024, less where descriptors are short]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    /// Links of one host checked at once [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_host: Option<u32>,
+    /// Network that may be fetched from although it is not public, such as 10.0.0.0/8 (repeatable)
+    #[arg(long, value_name = "CIDR")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allow_network: Vec<IpNet>,
+    /// DNS server, such as 192.0.2.53:53 (repeatable) [default: the system's]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resolver: Vec<SocketAddr>,
+    /// Most bytes of a page that are searched for the backlink [default: 2097152]
+    #[arg(long, value_name = "BYTES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_body: Option<u64>,
+    /// How linkbeat names itself to sites
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+}
+
+/// The links to work on.
+#[derive(Debug, Args)]
+pub(crate) struct InputArgs {
+    /// Lists of links: CSV, JSON or plain URLs; `-` is standard input
+    #[arg(value_name = "INPUT")]
+    input: Vec<PathBuf>,
+    /// Import the good rows of a list that has bad ones
+    #[arg(long)]
+    skip_bad_rows: bool,
+}
+
+impl InputArgs {
+    /// The links of INPUT; without INPUT all that are stored. Skipped rows are told on standard error.
+    pub(crate) fn read(&self) -> Result<LinkSelection, Failure> {
+        if self.input.is_empty() {
+            return Ok(LinkSelection::Stored);
+        }
+        self.links().map(LinkSelection::Given)
+    }
+
+    /// The links of INPUT.
+    pub(crate) fn links(&self) -> Result<Vec<NewLink>, Failure> {
+        let sources: Vec<_> = self.input.iter().map(|path| Source::from_path(path)).collect();
+        let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
+        let input = input::read_all(&sources, bad_rows).map_err(|error| Failure::usage(error.to_string()))?;
+        if input.skipped.total() > 0 {
+            anstream::eprintln!("skipped {}", input.skipped);
+        }
+        Ok(input.links)
+    }
+}
+
+/// How results are written.
+#[derive(Debug, Default, Args, Serialize)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// How the result is written [default: table]
+    #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<FormatName>,
+    /// Language of reasons and headings: en or zh [default: en]
+    #[arg(long, value_name = "LANG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lang: Option<Lang>,
+    /// Write the result to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) output: Option<PathBuf>,
+    /// No progress bar and no notes on standard error
+    #[arg(long, short)]
+    #[serde(skip)]
+    pub(crate) quiet: bool,
+}
+
+/// What every daemon takes.
+#[derive(Debug, Default, Args, Serialize)]
+pub(crate) struct DaemonArgs {
+    /// Serve /live and /ready on this address, such as 127.0.0.1:9180 [env: LINKBEAT_HEALTH_ADDR]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health_addr: Option<SocketAddr>,
+}
+
+/// The flags of one command, in the shape of [`Settings`].
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Flags<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<&'a RequestArgs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) worker: Option<&'a WorkerArgs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<&'a OutputArgs>,
+    #[serde(flatten)]
+    pub(crate) daemon: Option<&'a DaemonArgs>,
+}
+
+impl GlobalArgs {
+    /// All settings for a command with these flags. Logging starts with them, at `level` by default.
+    pub(crate) fn settings(&self, flags: Flags<'_>, level: &str) -> Result<Settings, Failure> {
+        #[derive(Serialize)]
+        struct All<'a> {
+            #[serde(flatten)]
+            global: &'a GlobalArgs,
+            #[serde(flatten)]
+            command: Flags<'a>,
+        }
+        let all = All { global: self, command: flags };
+        let settings = crate::settings::load(self.config.as_deref(), &all)?;
+        let filter = if settings.log.is_empty() { level } else { &settings.log };
+        crate::logging::init(filter, settings.log_format)?;
+        Ok(settings)
+    }
+
+    /// Settings of a command without flags of its own.
+    pub(crate) fn plain_settings(&self) -> Result<Settings, Failure> {
+        self.settings(Flags::default(), "warn")
+    }
+}
+
+fn parse_retries(text: &str) -> Result<Retries, String> {
+    let count: u8 = text.parse().map_err(|_| format!("`{text}` is no number from 0 to 10"))?;
+    Retries::try_from(count).map_err(|error| error.to_string())
+}
+
+fn parse_on_blocked(text: &str) -> Result<OnBlocked, String> {
+    match text {
+        "hide" => Ok(OnBlocked::Hide),
+        "keep" => Ok(OnBlocked::Keep),
+        other => Err(format!("`{other}` is neither hide nor keep")),
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn as_text<S: serde::Serializer>(timeout: &Option<Timeout>, to: S) -> Result<S::Ok, S::Error> {
+    match timeout {
+        Some(timeout) => to.collect_str(timeout),
+        None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

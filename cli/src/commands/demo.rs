@@ -1,0 +1,125 @@
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use linkbeat_shared::{LinkSelection, Report};
+use linkbeat_store::SharedStore;
+use tokio_util::sync::CancellationToken;
+
+use super::{check, servers, write};
+use crate::args::OutputArgs;
+use crate::demo::{Act, BACKLINK, Street, WHITE_LISTED, cast};
+use crate::exit::{Failure, Status};
+use crate::input::{self, BadRows, Source};
+use crate::logging::LogFormat;
+use crate::settings::Settings;
+use crate::shutdown;
+
+/// Short, so that the site that hangs does not make you wait.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Serves a street of small sites on loopback (up, slow, moved, dead, hanging, recovering, backlink lost,
+/// anti-bot wall, expired certificate, …), writes their list as CSV, runs `check` on it twice with the
+/// sites changing in between, and compares every verdict with what was played.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  linkbeat demo
+  linkbeat demo --keep        leave the street and the database for exploring
+
+Exit status: 0 when every verdict was as played; 1 when one was not.")]
+pub(crate) struct DemoArgs {
+    /// Leave the street and the database for exploring, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+}
+
+/// `linkbeat demo`
+pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
+    crate::logging::init("error", LogFormat::Text)?;
+    let folder = tempfile::Builder::new().prefix("linkbeat-demo-").tempdir()?;
+    let list = folder.path().join("street.csv");
+    let interrupt = shutdown::on_signal("closing the street");
+    let street = Street::open(cast()).await.map_err(|error| Failure::infrastructure(error.to_string()))?;
+    street.write_csv(&list)?;
+    let settings = settings(folder.path())?;
+    let store = servers::store(&settings).await?;
+    let mut wrong = Vec::new();
+    for (act, title) in [(Act::First, "as they are"), (Act::Second, "after the street has changed")] {
+        if act == Act::Second {
+            street.change();
+        }
+        anstream::println!("\n{} sites on loopback, {title}: linkbeat check {}", street.roles().count(), list.display());
+        let Some(report) = check_list(&settings, &store, &list, &interrupt).await? else {
+            return Ok(Status::Interrupted);
+        };
+        write::report(&settings, &OutputArgs::default(), &report)?;
+        wrong.extend(differences(&street, act, &report));
+    }
+    if args.keep {
+        explore(&settings, &list, &interrupt).await;
+    }
+    store.close().await;
+    Ok(verdict(&wrong))
+}
+
+fn settings(folder: &Path) -> Result<Settings, Failure> {
+    let mut settings = Settings {
+        database_url: format!("sqlite://{}", folder.join("linkbeat.db").display()),
+        ..Settings::default()
+    };
+    let bad = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
+    settings.check.backlink = Some(BACKLINK.parse().map_err(|error: linkbeat_shared::BadPattern| bad(&error))?);
+    settings.check.timeout = TIMEOUT.try_into().map_err(|error: linkbeat_shared::BadTimeout| bad(&error))?;
+    settings.check.white_list = [WHITE_LISTED.to_owned()].into();
+    settings.worker.allow_network = vec![ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32).into()];
+    Ok(settings)
+}
+
+async fn check_list(
+    settings: &Settings,
+    store: &SharedStore,
+    list: &Path,
+    interrupt: &CancellationToken,
+) -> Result<Option<Report>, Failure> {
+    let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let filed = check::file(settings, store, LinkSelection::Given(input.links)).await?;
+    check::carry_out(settings, store, &filed, false, interrupt).await
+}
+
+/// Where the report is not what was played.
+fn differences(street: &Street, act: Act, report: &Report) -> Vec<String> {
+    let found = |name: &str| report.links.iter().find(|link| link.name.as_str() == name);
+    let mut wrong = Vec::new();
+    for role in street.roles() {
+        let expected = role.expected(act);
+        let seen = found(role.name).map(|link| (link.verdict, link.shown, link.change));
+        if seen != expected.map(|expected| (expected.verdict, expected.shown, expected.change)) {
+            wrong.push(format!("{} ({act:?} act): expected {expected:?}, found {seen:?}", role.name));
+        }
+    }
+    wrong
+}
+
+async fn explore(settings: &Settings, list: &Path, interrupt: &CancellationToken) {
+    anstream::println!(
+        "\nThe street stays open until Ctrl-C. In another terminal:\n\
+         \n  export LINKBEAT_DATABASE_URL={}\n  linkbeat links list\n  linkbeat runs list\n  \
+         linkbeat check {} --allow-network 127.0.0.1/32 --backlink '{BACKLINK}'\n",
+        settings.database_url,
+        list.display()
+    );
+    interrupt.cancelled().await;
+}
+
+fn verdict(wrong: &[String]) -> Status {
+    if wrong.is_empty() {
+        anstream::println!("\nEvery verdict was as played. Now your own: linkbeat check your-links.csv");
+        return Status::Passed;
+    }
+    for line in wrong {
+        anstream::eprintln!("not as played: {line}");
+    }
+    Status::SomeFailed
+}

@@ -1,0 +1,222 @@
+//! The stored links: imported, listed, added, changed, removed.
+
+use clap::{ArgGroup, Args, Subcommand};
+use linkbeat_shared::{Link, LinkId, LinkName, LinkUrl, NewLink, Verdict};
+use linkbeat_store::{LinkChanges, SharedStore};
+
+use super::{servers, write};
+use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
+use crate::exit::{Failure, Status};
+
+/// Links read from the database at once.
+const PAGE: u32 = 5_000;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Add the links of INPUT, or update those of the same URL
+    Import {
+        #[command(flatten)]
+        input: InputArgs,
+    },
+    /// List the stored links with their latest state
+    List(ListArgs),
+    /// Add one link
+    Add(AddArgs),
+    /// Change one link
+    Set(SetArgs),
+    /// Remove links; what was found about them stays in the history
+    Remove {
+        /// Ids, URLs or exact names
+        #[arg(required = true, value_name = "LINK")]
+        links: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  linkbeat links list --hidden
+  linkbeat links list --verdict down --format csv --output down.csv")]
+pub(crate) struct ListArgs {
+    /// Only those that are shown
+    #[arg(long, conflicts_with = "hidden")]
+    shown: bool,
+    /// Only those that are hidden
+    #[arg(long)]
+    hidden: bool,
+    /// Only those with this latest verdict: up, down, no_backlink, blocked or refused
+    #[arg(long)]
+    verdict: Option<Verdict>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  linkbeat links add https://friend.example/ --name 'A friend'")]
+pub(crate) struct AddArgs {
+    /// What to fetch
+    #[arg(value_parser = LinkUrl::parse)]
+    url: LinkUrl,
+    /// What to call it [default: the URL's host]
+    #[arg(long, value_parser = LinkName::parse)]
+    name: Option<LinkName>,
+    /// The page on which the backlink must stand, where it is another
+    #[arg(long, value_name = "URL", value_parser = LinkUrl::parse)]
+    page_url: Option<LinkUrl>,
+    /// Ask no backlink of it
+    #[arg(long)]
+    no_backlink: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("change").required(true).multiple(true)),
+    after_help = "\
+Examples:
+  linkbeat links set 'A friend' --active false
+  linkbeat links set https://friend.example/ --page-url https://friend.example/links
+  linkbeat links set https://friend.example/ --page-url none"
+)]
+pub(crate) struct SetArgs {
+    /// Id, URL or exact name
+    link: String,
+    /// A new name
+    #[arg(long, group = "change", value_parser = LinkName::parse)]
+    name: Option<LinkName>,
+    /// The page on which the backlink must stand; `none`: the link's own
+    #[arg(long, group = "change", value_name = "URL", value_parser = parse_page_url)]
+    page_url: Option<PageUrl>,
+    /// Whether runs check it
+    #[arg(long, group = "change", value_name = "BOOL")]
+    active: Option<bool>,
+    /// Whether it is shown, until the next check decides
+    #[arg(long, group = "change", value_name = "BOOL")]
+    shown: Option<bool>,
+    /// Whether a backlink is asked of it
+    #[arg(long, group = "change", value_name = "BOOL")]
+    backlink: Option<bool>,
+}
+
+/// A page URL, or `none`.
+#[derive(Debug, Clone)]
+struct PageUrl(Option<LinkUrl>);
+
+fn parse_page_url(text: &str) -> Result<PageUrl, String> {
+    if text == "none" {
+        return Ok(PageUrl(None));
+    }
+    LinkUrl::parse(text).map(|url| PageUrl(Some(url))).map_err(|error| error.to_string())
+}
+
+/// `linkbeat links`
+pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<Status, Failure> {
+    if let LinksCommand::List(args) = command {
+        return list(global, &args).await;
+    }
+    let settings = global.plain_settings()?;
+    // Bad input is refused before the database is touched.
+    let import = if let LinksCommand::Import { input } = &command { input.links()? } else { Vec::new() };
+    let store = servers::store(&settings).await?;
+    let done = match command {
+        LinksCommand::Import { .. } => import_links(&store, import).await,
+        LinksCommand::Add(args) => add(&store, args).await,
+        LinksCommand::Set(args) => set(&store, args).await,
+        LinksCommand::Remove { links } => remove(&store, &links).await,
+        LinksCommand::List(_) => Ok(()),
+    };
+    store.close().await;
+    done.map(|()| Status::Passed)
+}
+
+async fn import_links(store: &SharedStore, links: Vec<NewLink>) -> Result<(), Failure> {
+    if links.is_empty() {
+        return Err(Failure::usage("name a list to import, such as `linkbeat links import friends.csv`"));
+    }
+    let imported = store.import_links(&links).await?;
+    anstream::eprintln!(
+        "{} added, {} updated, {} unchanged",
+        imported.added,
+        imported.updated,
+        imported.unchanged
+    );
+    Ok(())
+}
+
+async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Status, Failure> {
+    let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
+    let store = servers::store(&settings).await?;
+    let mut links: Vec<Link> = Vec::new();
+    loop {
+        let page = store.links(links.last().map(|link| link.id), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        links.extend(page);
+    }
+    store.close().await;
+    links.retain(|link| wanted(args, link));
+    write::links(&settings, &args.output, &links)?;
+    Ok(Status::Passed)
+}
+
+fn wanted(args: &ListArgs, link: &Link) -> bool {
+    (!args.shown || link.state.shown)
+        && (!args.hidden || !link.state.shown)
+        && (args.verdict.is_none() || args.verdict == link.state.verdict)
+}
+
+async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
+    let url = args.url.to_string();
+    let link = NewLink {
+        name: args.name,
+        page_url: args.page_url,
+        backlink: args.no_backlink.then_some(false),
+        ..NewLink::from_url(args.url)
+    };
+    let imported = store.import_links(&[link]).await?;
+    let what = if imported.added == 1 { "added" } else { "updated: a link of this URL was stored already" };
+    anstream::eprintln!("{url} {what}");
+    Ok(())
+}
+
+async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
+    let link = one(store, &args.link).await?;
+    let changes = LinkChanges {
+        name: args.name,
+        page_url: args.page_url.map(|PageUrl(url)| url),
+        active: args.active,
+        shown: args.shown,
+        backlink: args.backlink,
+    };
+    match store.set_link(link.id, &changes).await? {
+        Some(link) => anstream::eprintln!("{} ({}) changed", link.name, link.url),
+        None => return Err(not_stored(&args.link)),
+    }
+    Ok(())
+}
+
+async fn remove(store: &SharedStore, wanted: &[String]) -> Result<(), Failure> {
+    let mut ids: Vec<LinkId> = Vec::new();
+    for wanted in wanted {
+        ids.push(one(store, wanted).await?.id);
+    }
+    let removed = store.remove_links(&ids).await?;
+    anstream::eprintln!("{removed} removed");
+    Ok(())
+}
+
+/// The one stored link that is meant; a name that several links share is not enough.
+async fn one(store: &SharedStore, wanted: &str) -> Result<Link, Failure> {
+    let mut found = store.find_links(wanted).await?;
+    match (found.pop(), found.len()) {
+        (Some(link), 0) => Ok(link),
+        (Some(_), others) => {
+            Err(Failure::usage(format!("`{wanted}` names {} links; use an id or a URL", others + 1)))
+        }
+        (None, _) => Err(not_stored(wanted)),
+    }
+}
+
+fn not_stored(wanted: &str) -> Failure {
+    Failure::usage(format!("no stored link has the id, URL or name `{wanted}`; see `linkbeat links list`"))
+}

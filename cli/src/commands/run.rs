@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use clap::Args;
+use linkbeat_store::{Filed, ReportLinks, SharedStore};
+
+use super::{check, servers, write};
+use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs};
+use crate::exit::{Failure, Status};
+use crate::output::FormatName;
+use crate::settings::Settings;
+use crate::{follow, progress, shutdown};
+
+/// How often a followed run is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Files a run of INPUT, or of all stored active links, and leaves it to the fleet. With --wait it is
+/// followed to its end and its report printed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  linkbeat run                                   file a run and print its id
+  linkbeat run --wait --format json              follow it and print its report
+  linkbeat run friends.csv --wait --backlink 'https?://my\\.blog'")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Follow the run to its end and print its report
+    #[arg(long)]
+    wait: bool,
+    /// Give up following after so long; the run itself goes on
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    wait_timeout: Duration,
+    #[command(flatten)]
+    request: RequestArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `linkbeat run`
+pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Failure> {
+    let flags = Flags { check: Some(&args.request), output: Some(&args.output), ..Flags::default() };
+    let settings = global.settings(flags, "warn")?;
+    let links = args.input.read()?;
+    let broker = servers::connect(&settings, "run").await?;
+    let store = servers::store(&settings).await?;
+    let filed = check::file(&settings, &store, links).await?;
+    linkbeat_producer::enqueue(&broker, &store, &filed).await?;
+    broker.close().await;
+    let status = if args.wait { wait(&settings, &args, &store, &filed).await } else { say_filed(&settings, &filed) };
+    store.close().await;
+    status
+}
+
+fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
+    let (id, links) = (filed.run.id, filed.run.links);
+    match settings.output.format {
+        FormatName::Json | FormatName::Jsonl => {
+            anstream::println!("{}", serde_json::json!({ "run_id": id, "links": links }));
+        }
+        _ => anstream::println!("run {id} filed: {links} links; see `linkbeat runs show {id}`"),
+    }
+    Ok(Status::Passed)
+}
+
+async fn wait(settings: &Settings, args: &RunArgs, store: &SharedStore, filed: &Filed) -> Result<Status, Failure> {
+    let id = filed.run.id;
+    let interrupt = shutdown::on_signal("interrupted: the run goes on without being followed");
+    let bar = progress::bar(filed.run.links, args.output.quiet);
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(args.wait_timeout, follow::until_end(store, id, &bar, LOOK_EVERY)) => ended,
+        () = interrupt.cancelled() => return Ok(Status::Interrupted),
+    };
+    match ended {
+        Ok(ended) => ended?,
+        Err(_) => {
+            return Err(Failure::infrastructure(format!(
+                "run {id} did not end within {}; it goes on: see `linkbeat runs show {id}`. Are a recorder and \
+                 workers running?",
+                humantime::format_duration(args.wait_timeout)
+            )));
+        }
+    };
+    match store.report(id, ReportLinks::All).await? {
+        Some(report) => write::report(settings, &args.output, &report),
+        None => Err(Failure::infrastructure(format!("run {id} is no longer in the database"))),
+    }
+}

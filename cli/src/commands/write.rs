@@ -1,0 +1,71 @@
+//! Writes results: to standard output or a file, in the format and language asked for.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use linkbeat_shared::{Link, Report, Run};
+
+use crate::args::OutputArgs;
+use crate::exit::{Failure, Status};
+use crate::output::{self, Format, Style};
+use crate::settings::Settings;
+
+/// Writes a report; the status says whether every link passed.
+pub(crate) fn report(settings: &Settings, args: &OutputArgs, report: &Report) -> Result<Status, Failure> {
+    written(settings, args, |format, out| format.report(report, out))?;
+    Ok(if report.counts.all_passed() { Status::Passed } else { Status::SomeFailed })
+}
+
+/// Writes stored links.
+pub(crate) fn links(settings: &Settings, args: &OutputArgs, links: &[Link]) -> Result<(), Failure> {
+    written(settings, args, |format, out| format.links(links, out))
+}
+
+/// Writes stored runs.
+pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Result<(), Failure> {
+    written(settings, args, |format, out| format.runs(runs, out))
+}
+
+fn written(
+    settings: &Settings,
+    args: &OutputArgs,
+    write: impl Fn(&dyn Format, &mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let format = output::format(settings.output.format, settings.output.lang, style(args));
+    match &args.output {
+        None => to_stdout(|out| write(&*format, out)),
+        Some(file) => to_file(file, |out| write(&*format, out)),
+    }
+}
+
+fn style(args: &OutputArgs) -> Style {
+    let terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    Style::detect(terminal)
+}
+
+fn to_stdout(write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        // The reader (`head`, say) has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(|error| failure("the result", &error)),
+    }
+}
+
+fn to_file(file: &Path, write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
+    let written = File::create(file).and_then(|created| {
+        let mut out = BufWriter::new(created);
+        write(&mut out)?;
+        out.flush()
+    });
+    written.map_err(|error| failure(&file.display().to_string(), &error))
+}
+
+fn failure(what: &str, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        // The format has no form for this.
+        std::io::ErrorKind::InvalidInput => Failure::usage(error.to_string()),
+        _ => Failure::infrastructure(format!("cannot write {what}: {error}")),
+    }
+}

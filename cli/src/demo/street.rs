@@ -1,0 +1,80 @@
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::cast::{Act, Role};
+use super::{certificate, site, site::Play};
+
+/// The sites, served on loopback until the street is dropped.
+#[derive(Debug)]
+pub(crate) struct Street {
+    second_act: Arc<AtomicBool>,
+    houses: Vec<(Role, SocketAddr)>,
+    _servers: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Street {
+    /// Opens every site on a free port of 127.0.0.1, in its first act.
+    pub(crate) async fn open(cast: Vec<Role>) -> anyhow::Result<Self> {
+        let second_act = Arc::new(AtomicBool::new(false));
+        let tls = certificate::expired()?;
+        let (mut houses, mut servers) = (Vec::new(), Vec::new());
+        for role in cast {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            houses.push((role, listener.local_addr()?));
+            let plays = houses[houses.len() - 1].0.plays;
+            if plays != [Play::Dead, Play::Dead] {
+                let server = serve(listener, plays, second_act.clone(), tls.clone());
+                servers.push(AbortOnDropHandle::new(tokio::spawn(server)));
+            }
+        }
+        Ok(Self { second_act, houses, _servers: servers })
+    }
+
+    /// Changes the street to its second act.
+    pub(crate) fn change(&self) {
+        self.second_act.store(true, Ordering::Release);
+    }
+
+    /// What linkbeat must say of each neighbour.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.houses.iter().map(|(role, _)| role)
+    }
+
+    /// Writes the street's list as people would keep theirs.
+    pub(crate) fn write_csv(&self, file: &Path) -> std::io::Result<()> {
+        let mut csv = std::fs::File::create(file)?;
+        writeln!(csv, "name,url,active,shown")?;
+        for (role, address) in &self.houses {
+            let scheme = if role.plays[Act::First as usize] == Play::Expired { "https" } else { "http" };
+            writeln!(csv, "{},{scheme}://{address}/,{},{}", role.name, role.active, role.shown)?;
+        }
+        Ok(())
+    }
+}
+
+async fn serve(listener: TcpListener, plays: [Play; 2], second_act: Arc<AtomicBool>, tls: TlsAcceptor) {
+    let mut visits = tokio::task::JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        while visits.try_join_next().is_some() {}
+        let play = plays[usize::from(second_act.load(Ordering::Acquire))];
+        let tls = tls.clone();
+        visits.spawn(async move {
+            // A visitor that goes away early is no concern of the site's.
+            let _ = match play {
+                Play::Expired => match tls.accept(stream).await {
+                    Ok(stream) => site::serve(play, stream).await,
+                    Err(error) => Err(error),
+                },
+                play => site::serve(play, stream).await,
+            };
+        });
+    }
+}

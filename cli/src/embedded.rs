@@ -1,0 +1,128 @@
+//! All roles in one process: the fleet's own producer, worker and recorder over the in-process queue.
+
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use linkbeat_broker::{BrokerClosed, MemoryBroker, SharedBroker};
+use linkbeat_recorder::Recorder;
+use linkbeat_store::{Filed, OpenJobs, SharedStore};
+use linkbeat_worker::{Health, OwnFault, Worker};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Failure;
+use crate::follow;
+use crate::settings::Settings;
+
+/// Messages that one in-process queue holds before publishers wait.
+const QUEUE_CAPACITY: usize = 1_024;
+/// How long an orderly end may take after an interruption: checks under way are given up, what was found
+/// is stored.
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
+/// How often the database is asked how far the run is.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// How an embedded run ended.
+pub(crate) enum Ending {
+    /// Every link has its result.
+    Finished,
+    /// A signal came; the run can be resumed.
+    Interrupted,
+}
+
+/// Carries a filed run to its end in this process.
+pub(crate) async fn carry_out(
+    settings: &Settings,
+    store: &SharedStore,
+    filed: &Filed,
+    bar: &ProgressBar,
+    interrupt: &CancellationToken,
+) -> Result<Ending, Failure> {
+    let roles = Roles::start(settings, store)?;
+    let outcome = tokio::select! {
+        outcome = roles.until_end(store, filed, bar) => outcome.map(|()| Ending::Finished),
+        () = interrupt.cancelled() => Ok(Ending::Interrupted),
+    };
+    roles.stop().await;
+    bar.finish_and_clear();
+    outcome
+}
+
+struct Roles {
+    broker: SharedBroker,
+    health: tokio::sync::watch::Receiver<Health>,
+    stop_worker: CancellationToken,
+    stop_recorder: CancellationToken,
+    worker: JoinHandle<Result<(), BrokerClosed>>,
+    recorder: JoinHandle<()>,
+}
+
+impl Roles {
+    fn start(settings: &Settings, store: &SharedStore) -> Result<Self, Failure> {
+        let broker: SharedBroker = MemoryBroker::new(QUEUE_CAPACITY);
+        let mut worker_settings = settings.worker.clone();
+        worker_settings.drain_timeout = DRAIN.try_into().ok();
+        let worker =
+            Worker::new(&worker_settings, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
+        let recorder = Recorder::new(settings.recorder.clone(), broker.clone(), store.clone());
+        let (stop_worker, stop_recorder) = (CancellationToken::new(), CancellationToken::new());
+        let (worker_token, recorder_token) = (stop_worker.clone(), stop_recorder.clone());
+        Ok(Self {
+            broker,
+            health: worker.health(),
+            stop_worker,
+            stop_recorder,
+            worker: tokio::spawn(async move { worker.run(worker_token).await }),
+            recorder: tokio::spawn(async move { recorder.run(recorder_token).await }),
+        })
+    }
+
+    async fn until_end(&self, store: &SharedStore, filed: &Filed, bar: &ProgressBar) -> Result<(), Failure> {
+        let publishing = async {
+            // A run that is resumed: its jobs were published to a queue that died with its process.
+            if filed.existed {
+                linkbeat_producer::enqueue_all(&self.broker, store, OpenJobs::OfRun(filed.run.id)).await?;
+            } else {
+                linkbeat_producer::enqueue(&self.broker, store, filed).await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        let ending = follow::until_end(store, filed.run.id, bar, LOOK_EVERY);
+        tokio::select! {
+            both = async { tokio::try_join!(publishing, ending) } => both.map(|_| ()),
+            fault = own_fault(self.health.clone()) => Err(unable(fault)),
+        }
+    }
+
+    /// First the worker, so that what it found reaches the recorder; then the recorder.
+    async fn stop(self) {
+        self.stop_worker.cancel();
+        let _ = tokio::time::timeout(DRAIN * 2, self.worker).await;
+        self.stop_recorder.cancel();
+        let _ = tokio::time::timeout(DRAIN, self.recorder).await;
+        self.broker.close().await;
+    }
+}
+
+/// Ends when the worker finds that it cannot judge links, through no fault of theirs.
+async fn own_fault(mut health: tokio::sync::watch::Receiver<Health>) -> OwnFault {
+    let paused = health.wait_for(|health| matches!(health, Health::Paused { .. })).await;
+    match paused.as_deref() {
+        Ok(Health::Paused { fault, .. }) => *fault,
+        // The worker has ended, and how is told elsewhere.
+        _ => std::future::pending().await,
+    }
+}
+
+fn unable(fault: OwnFault) -> Failure {
+    let problem = match fault {
+        OwnFault::Offline => "nothing can be resolved or reached: this machine seems to be offline",
+        OwnFault::Resources => {
+            "this machine is out of file descriptors, ports or memory: lower --concurrency or raise its limits"
+        }
+        OwnFault::Bug => "a check failed by a bug of linkbeat's",
+    };
+    Failure::infrastructure(format!(
+        "{problem}. No link was hidden for it; `linkbeat check --resume` goes on with the run"
+    ))
+}

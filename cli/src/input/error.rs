@@ -1,0 +1,117 @@
+//! What can be wrong with an input: each message says what, where (`file:line`) and what to do.
+
+use std::fmt;
+use std::io;
+
+use super::Source;
+
+/// How many bad rows a message lists and memory holds; the rest are counted.
+const LISTED: usize = 20;
+
+/// An input that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InputError {
+    /// No such file, a directory, no permission, …
+    #[error("{at}: cannot be read: {error}{advice}")]
+    Unreadable { at: Source, error: io::Error, advice: &'static str },
+    /// Over the size limit.
+    #[error("{at}: is larger than {} MiB; split it into several files", limit >> 20)]
+    TooLarge { at: Source, limit: u64 },
+    /// Nothing but white space.
+    #[error("{at}: is empty; write one URL per line, or CSV or JSON with names and URLs")]
+    Empty { at: Source },
+    /// Another encoding.
+    #[error(
+        "{at}:{line}: is not UTF-8 text (first bad byte at offset {offset}); convert it, for example with \
+         iconv -f {charset} -t UTF-8 OLD > NEW"
+    )]
+    NotUtf8 { at: Source, line: usize, offset: usize, charset: &'static str },
+    /// A CSV header that does not do.
+    #[error(
+        "{at}:{line}: {problem}; the first line of a CSV names its columns, separated by commas: url (or link), \
+         and as you like name, page_url (or linkpage), active, shown, backlink"
+    )]
+    Header { at: Source, line: usize, problem: String },
+    /// JSON that breaks JSON's grammar.
+    #[error("{at}:{line}:{column}: is not valid JSON: {problem}; correct it there")]
+    Json { at: Source, line: usize, column: usize, problem: String },
+    /// JSON of another form.
+    #[error(
+        "{at}: is JSON without a list of links; write [{{\"name\": …, \"url\": …}}, …] or \
+         {{\"link_list\": [{{\"name\": …, \"link\": …}}, …]}}"
+    )]
+    JsonForm { at: Source },
+    /// A header, comments or brackets, and nothing else.
+    #[error("{at}: lists no link; write at least one")]
+    NoLinks { at: Source },
+    /// Not one good row, while bad rows are skipped.
+    #[error("{at}: no usable link is left without the bad rows; correct them\n{bad}")]
+    NothingLeft { at: Source, bad: RowErrors },
+    /// Bad rows, while none is allowed.
+    #[error("{0}\nCorrect them, or import only the good rows with --skip-bad-rows")]
+    BadRows(RowErrors),
+}
+
+/// A row that is no usable link.
+#[derive(Debug)]
+pub(crate) struct RowError {
+    /// Where it stands.
+    pub(super) source: Source,
+    /// The line it begins in, from 1.
+    pub(super) line: usize,
+    /// The column or field at fault, where one is.
+    pub(super) field: Option<&'static str>,
+    /// What is wrong with it.
+    pub(super) message: String,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.source, self.line)?;
+        if let Some(field) = self.field {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Bad rows: how many, and the first of them. As text a line with the number and one line per row.
+#[derive(Debug, Default)]
+pub(crate) struct RowErrors {
+    first: Vec<RowError>,
+    total: usize,
+}
+
+impl RowErrors {
+    /// How many there are.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    pub(super) fn push(&mut self, error: RowError) {
+        self.total += 1;
+        if self.first.len() < LISTED {
+            self.first.push(error);
+        }
+    }
+
+    pub(super) fn append(&mut self, later: Self) {
+        self.total += later.total;
+        self.first.extend(later.first);
+        self.first.truncate(LISTED);
+    }
+}
+
+impl fmt::Display for RowErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = if self.total == 1 { "row" } else { "rows" };
+        write!(f, "{} bad {rows}:", self.total)?;
+        for error in &self.first {
+            write!(f, "\n  {error}")?;
+        }
+        match self.total - self.first.len() {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! JSON: an array of objects with the fields of the CSV columns, or friend-link JSON,
+//! `{"link_list": [{"name", "link", "linkpage"}]}`. Fields nobody knows are ignored.
+//!
+//! The elements are split first ([`RawValue`]) and parsed one by one, so that every bad element is
+//! found and each has its line.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::format::Rows;
+use super::lines::Lines;
+use super::quote::quote;
+use super::row::{Fields, Problem, Row};
+use super::{InputError, Source};
+
+pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+    let elements = elements(text).map_err(|error| explain(source, &error))?;
+    let elements = elements.ok_or_else(|| InputError::JsonForm { at: source.clone() })?;
+    let mut lines = Lines::of(text);
+    Ok(Box::new(elements.into_iter().map(move |element| {
+        // A RawValue is a slice of the text it was parsed from.
+        let offset = element.get().as_ptr() as usize - text.as_ptr() as usize;
+        Row { line: lines.at(offset), fields: fields(element.get()) }
+    })))
+}
+
+fn elements(text: &str) -> serde_json::Result<Option<Vec<&RawValue>>> {
+    #[derive(Deserialize)]
+    struct FriendLinks<'a> {
+        #[serde(borrow)]
+        link_list: Option<Vec<&'a RawValue>>,
+    }
+    if text.trim_start().starts_with('{') {
+        serde_json::from_str::<FriendLinks>(text).map(|friends| friends.link_list)
+    } else {
+        serde_json::from_str(text).map(Some)
+    }
+}
+
+fn explain(source: &Source, error: &serde_json::Error) -> InputError {
+    if error.is_data() {
+        return InputError::JsonForm { at: source.clone() };
+    }
+    InputError::Json {
+        at: source.clone(),
+        line: error.line(),
+        column: error.column(),
+        problem: without_position(error),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned()
+}
+
+/// One element, its fields not looked at yet; null is the same as absent.
+#[derive(Deserialize)]
+struct Element {
+    name: Option<Value>,
+    url: Option<Value>,
+    link: Option<Value>,
+    page_url: Option<Value>,
+    linkpage: Option<Value>,
+    active: Option<Value>,
+    shown: Option<Value>,
+    backlink: Option<Value>,
+}
+
+fn fields(element: &str) -> Result<Fields, Problem> {
+    if !element.starts_with('{') {
+        return Err(Problem::of_row("is no object; write {\"name\": …, \"url\": …}".to_owned()));
+    }
+    let element: Element =
+        serde_json::from_str(element).map_err(|error| Problem::of_row(without_position(&error)))?;
+    Ok(Fields {
+        name: text("name", element.name)?,
+        url: text("url", element.url.or(element.link))?,
+        page_url: text("page_url", element.page_url.or(element.linkpage))?,
+        active: boolean("active", element.active)?,
+        shown: boolean("shown", element.shown)?,
+        backlink: boolean("backlink", element.backlink)?,
+    })
+}
+
+fn text(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
+    match value {
+        None => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Problem::of(field, "must be a string in double quotes".to_owned())),
+    }
+}
+
+/// `true`, `1` and `"yes"` alike: the text is judged where that of the other formats is.
+fn boolean(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
+    match value {
+        None => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => Ok(value.to_string()),
+        Some(value) => {
+            Err(Problem::of(field, format!("`{}` is neither true nor false", quote(&value.to_string()))))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A plain list: one URL per line; `#` begins a comment line.
+
+use super::format::Rows;
+use super::row::{Fields, Row};
+
+pub(super) fn rows(text: &str) -> Rows<'_> {
+    let urls = text.lines().map(str::trim).zip(1..);
+    Box::new(
+        urls.filter(|(url, _)| !url.is_empty() && !url.starts_with('#'))
+            .map(|(url, line)| Row { line, fields: Ok(Fields { url: url.to_owned(), ..Fields::default() }) }),
+    )
+}

@@ -1,0 +1,81 @@
+//! One row as text, whatever the format, and as a link.
+
+use linkbeat_shared::{LinkName, LinkUrl, NewLink};
+
+use super::quote::quote;
+
+/// One row of an input.
+pub(super) struct Row {
+    /// The line it begins in, from 1.
+    pub(super) line: usize,
+    /// Its fields, or why it has none.
+    pub(super) fields: Result<Fields, Problem>,
+}
+
+/// The fields of a row as text; empty: absent.
+#[derive(Default)]
+pub(super) struct Fields {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) page_url: String,
+    pub(super) active: String,
+    pub(super) shown: String,
+    pub(super) backlink: String,
+}
+
+/// What is wrong with a row.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) field: Option<&'static str>,
+    pub(super) message: String,
+}
+
+impl Problem {
+    /// Something wrong with one field.
+    pub(super) fn of(field: &'static str, message: String) -> Self {
+        Self { field: Some(field), message }
+    }
+
+    /// Something wrong with the whole row.
+    pub(super) fn of_row(message: String) -> Self {
+        Self { field: None, message }
+    }
+}
+
+impl Fields {
+    /// Parses each field; the first bad one is the problem.
+    pub(super) fn parse(&self) -> Result<NewLink, Problem> {
+        Ok(NewLink {
+            name: present(&self.name, name)?,
+            url: url("url", &self.url)?,
+            page_url: present(&self.page_url, |text| url("page_url", text))?,
+            active: present(&self.active, |text| boolean("active", text))?,
+            shown: present(&self.shown, |text| boolean("shown", text))?,
+            backlink: present(&self.backlink, |text| boolean("backlink", text))?,
+        })
+    }
+}
+
+fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<Option<T>, Problem> {
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn name(text: &str) -> Result<LinkName, Problem> {
+    LinkName::parse(text).map_err(|error| Problem::of("name", format!("{error} (`{}`)", quote(text))))
+}
+
+fn url(field: &'static str, text: &str) -> Result<LinkUrl, Problem> {
+    LinkUrl::parse(text).map_err(|error| match text.trim() {
+        "" => Problem::of(field, error.to_string()),
+        text => Problem::of(field, format!("{error} (`{}`)", quote(text))),
+    })
+}
+
+fn boolean(field: &'static str, text: &str) -> Result<bool, Problem> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err(Problem::of(field, format!("`{}` is neither yes nor no; write true or false", quote(text)))),
+    }
+}

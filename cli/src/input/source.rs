@@ -1,0 +1,117 @@
+//! Where links come from, and its bytes as text.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::InputError;
+
+/// Most bytes read from one source: four million links or so.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Where links come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input, written `-`.
+    Stdin,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("standard input"),
+        }
+    }
+}
+
+impl Source {
+    /// What an argument names.
+    pub(crate) fn from_path(path: &Path) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+
+    /// The whole text, without a byte order mark.
+    pub(super) fn read(&self) -> Result<String, InputError> {
+        let bytes = match self {
+            Self::File(path) => File::open(path).and_then(|file| read_bounded(file, MAX_BYTES)),
+            Self::Stdin => read_bounded(io::stdin().lock(), MAX_BYTES),
+        };
+        self.decode(bytes.map_err(|error| self.unreadable(error))?.ok_or_else(|| self.too_large())?)
+    }
+
+    /// Whether its file name ends in `.extension`.
+    pub(super) fn has_extension(&self, extension: &str) -> bool {
+        match self {
+            Self::File(path) => path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)),
+            Self::Stdin => false,
+        }
+    }
+
+    /// UTF-8, with or without a byte order mark.
+    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<String, InputError> {
+        let mut text = String::from_utf8(bytes).map_err(|error| self.not_utf8(&error))?;
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        if text.trim().is_empty() {
+            return Err(InputError::Empty { at: self.clone() });
+        }
+        Ok(text)
+    }
+
+    fn not_utf8(&self, error: &std::string::FromUtf8Error) -> InputError {
+        let (bytes, offset) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        // Spreadsheets write UTF-16 with a byte order mark, and GBK on Chinese systems.
+        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let charset = if utf16 { "UTF-16" } else { "GBK" };
+        InputError::NotUtf8 { at: self.clone(), line, offset, charset }
+    }
+
+    fn unreadable(&self, error: io::Error) -> InputError {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => "; check the path (- reads standard input)",
+            io::ErrorKind::IsADirectory => "; name a file in it",
+            io::ErrorKind::PermissionDenied => "; check who may read it",
+            _ => "",
+        };
+        InputError::Unreadable { at: self.clone(), error, advice }
+    }
+
+    fn too_large(&self) -> InputError {
+        InputError::TooLarge { at: self.clone(), limit: MAX_BYTES }
+    }
+}
+
+/// All bytes of the reader; `None` when there are more than `limit`.
+fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = reader.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((read as u64 <= limit).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Source::from_path(Path::new("-")), Source::Stdin);
+        assert_eq!(Source::from_path(Path::new("./-")), Source::File("./-".into()));
+    }
+
+    #[test]
+    fn reading_stops_at_the_limit() {
+        assert_eq!(read_bounded(&b"four"[..], 4).unwrap().as_deref(), Some(&b"four"[..]));
+        assert_eq!(read_bounded(&b"fives"[..], 4).unwrap(), None);
+        assert_eq!(read_bounded(io::repeat(b'x'), 4).unwrap(), None);
+        assert_eq!(
+            Source::Stdin.too_large().to_string(),
+            "standard input: is larger than 256 MiB; split it into several files"
+        );
+    }
+}

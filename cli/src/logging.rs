@@ -1,0 +1,34 @@
+//! Logs go to standard error: text on a terminal, JSON lines where asked for.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::Failure;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line of text.
+    #[default]
+    Text,
+    /// A line of JSON.
+    Json,
+}
+
+/// Starts logging. `filter` is a level such as `info`, or `linkbeat_worker=debug,warn`.
+pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::usage(format!("`{filter}` is no log filter ({error}); write a level such as info or debug"))
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second command in one process (the demo) finds the first one's logging in place.
+    let _ = match format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! `--format csv`: one row per link (RFC 4180), for spreadsheets. The listing of stored links can be
+//! read again as an input.
+
+use std::io::{self, Write};
+
+use csv::{ErrorKind, Writer};
+use linkbeat_shared::{Change, Lang, Link, LinkReport, Reason, Report, Run, Verdict};
+
+use super::Format;
+use super::plain::plain;
+use super::reason_word::reason_word;
+
+pub(super) struct Csv {
+    pub(super) lang: Lang,
+}
+
+const REPORT_HEADER: [&str; 10] =
+    ["id", "name", "url", "shown", "verdict", "reason", "reason_text", "status", "elapsed_ms", "changed"];
+const LINKS_HEADER: [&str; 14] = [
+    "id",
+    "name",
+    "url",
+    "page_url",
+    "active",
+    "shown",
+    "backlink",
+    "verdict",
+    "reason",
+    "reason_text",
+    "hidden_reason",
+    "status",
+    "elapsed_ms",
+    "last_checked_at",
+];
+
+const RUNS_HEADER: [&str; 7] =
+    ["run_id", "request_id", "state", "links", "done", "created_at", "finished_at"];
+
+impl Format for Csv {
+    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        write(REPORT_HEADER, report.links.iter().map(|link| self.report_row(link)), out)
+    }
+
+    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
+        write(LINKS_HEADER, links.iter().map(|link| self.link_row(link)), out)
+    }
+
+    fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
+        write(RUNS_HEADER, runs.iter().map(run_row), out)
+    }
+}
+
+fn write<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = Writer::from_writer(out);
+    writer.write_record(header).map_err(io_error)?;
+    for row in rows {
+        writer.write_record(row).map_err(io_error)?;
+    }
+    writer.flush()
+}
+
+/// The error underneath: csv's own conversion hides that a pipe was closed.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
+}
+
+impl Csv {
+    fn report_row(&self, link: &LinkReport) -> [String; 10] {
+        [
+            link.id.to_string(),
+            no_formula(link.name.as_str()),
+            link.url.to_string(),
+            link.shown.to_string(),
+            text(link.verdict.map(Verdict::as_str)),
+            word(link.reason.as_ref()),
+            self.reason_text(link.reason.as_ref()),
+            text(link.status),
+            text(link.elapsed_ms),
+            text(link.change.map(Change::as_str)),
+        ]
+    }
+
+    fn link_row(&self, link: &Link) -> [String; 14] {
+        let state = &link.state;
+        [
+            link.id.to_string(),
+            no_formula(link.name.as_str()),
+            link.url.to_string(),
+            text(link.page_url.as_ref()),
+            link.active.to_string(),
+            state.shown.to_string(),
+            link.backlink.to_string(),
+            text(state.verdict.map(Verdict::as_str)),
+            word(state.reason.as_ref()),
+            self.reason_text(state.reason.as_ref()),
+            word(state.hidden_reason.as_ref()),
+            text(state.status),
+            text(state.elapsed_ms),
+            text(state.last_checked_at.map(|at| at.to_rfc3339())),
+        ]
+    }
+
+    fn reason_text(&self, reason: Option<&Reason>) -> String {
+        text(reason.map(|reason| plain(&self.lang.reason(reason))))
+    }
+}
+
+fn run_row(run: &Run) -> [String; 7] {
+    [
+        run.id.to_string(),
+        run.request_id.to_string(),
+        run.state.as_str().to_owned(),
+        run.links.to_string(),
+        run.done.to_string(),
+        run.created_at.to_rfc3339(),
+        text(run.finished_at.map(|at| at.to_rfc3339())),
+    ]
+}
+
+fn word(reason: Option<&Reason>) -> String {
+    text(reason.map(|reason| plain(&reason_word(reason))))
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// A name that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
+/// All other columns begin with words of ours.
+fn no_formula(name: &str) -> String {
+    let formula = name.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    if formula { format!("'{name}") } else { name.to_owned() }
+}

@@ -1,0 +1,101 @@
+//! Results on their way out: one trait, one file per format.
+//!
+//! Names, URLs and addresses in a result come from strangers. Each format guards against what can
+//! happen in it: escape sequences in a terminal, formulas in a spreadsheet, markup in Markdown and XML.
+
+mod csv;
+mod grid;
+mod json;
+mod jsonl;
+mod junit;
+mod link_item;
+mod listing;
+mod markdown;
+mod plain;
+mod reason_word;
+mod run_item;
+mod summary;
+mod table;
+mod words;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use linkbeat_shared::{Lang, Link, Report, Run};
+use serde::{Deserialize, Serialize};
+
+/// The formats by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FormatName {
+    /// For people: what changed and what failed
+    Table,
+    /// One JSON object: the report message of the broker
+    Json,
+    /// One JSON object per link, and one for the counts
+    Jsonl,
+    /// For spreadsheets: one row per link
+    Csv,
+    /// For Jenkins, GitLab and the like: one test case per link
+    Junit,
+    /// For a GitHub issue or job summary: what changed and what failed
+    Markdown,
+}
+
+/// A way to write results.
+pub(crate) trait Format {
+    /// Writes what a run amounted to.
+    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes stored links with their latest state.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] from a format that has no form for it (JUnit).
+    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes stored runs; the same errors.
+    fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What the table may make use of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Style {
+    /// Whether words are coloured.
+    pub(crate) color: bool,
+    /// Columns of the terminal; `None`: as wide as it gets.
+    pub(crate) width: Option<usize>,
+}
+
+impl Style {
+    /// For files and pipes.
+    pub(crate) const PLAIN: Self = Self { color: false, width: None };
+
+    /// What standard output can do (`NO_COLOR` and `TERM` are heeded), if it is where the result goes
+    /// and is a terminal.
+    pub(crate) fn detect(terminal: bool) -> Self {
+        if !terminal {
+            return Self::PLAIN;
+        }
+        Self {
+            color: anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+            width: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
+        }
+    }
+}
+
+/// The format of that name. `style` matters to the table alone, `lang` wherever there is prose.
+pub(crate) fn format(name: FormatName, lang: Lang, style: Style) -> Box<dyn Format> {
+    match name {
+        FormatName::Table => Box::new(table::Table { lang, style }),
+        FormatName::Json => Box::new(json::Json { lang }),
+        FormatName::Jsonl => Box::new(jsonl::Jsonl { lang }),
+        FormatName::Csv => Box::new(csv::Csv { lang }),
+        FormatName::Junit => Box::new(junit::Junit { lang }),
+        FormatName::Markdown => Box::new(markdown::Markdown { lang }),
+    }
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

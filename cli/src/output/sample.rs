@@ -1,0 +1,124 @@
+//! A run and stored links for the tests: one link of each kind, some with names that mean harm.
+
+use chrono::{DateTime, Duration, Utc};
+use linkbeat_shared::{
+    Change, ConnectKind, Counts, DnsKind, Link, LinkId, LinkName, LinkReport, LinkState, Phase, Reason,
+    Report, RunId, Verdict,
+};
+use uuid::Uuid;
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0190_a1b2_0000_7000_8000_0000_0000_0000 + number)
+}
+
+fn time() -> DateTime<Utc> {
+    "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+fn link(number: u128, name: &str, url: &str, verdict: Option<Verdict>, reason: Option<Reason>) -> LinkReport {
+    let status = match &reason {
+        Some(Reason::Status { code }) => Some(*code),
+        Some(Reason::BacklinkMissing { .. }) => Some(200),
+        _ => (verdict == Some(Verdict::Up)).then_some(200),
+    };
+    LinkReport {
+        id: LinkId(id(number)),
+        name: LinkName::parse(name).unwrap(),
+        url: url.parse().unwrap(),
+        shown: matches!(verdict, None | Some(Verdict::Up)),
+        verdict,
+        reason,
+        status,
+        elapsed_ms: verdict.map(|_| 120),
+        change: None,
+    }
+}
+
+fn changed(change: Change, elapsed_ms: u32, link: LinkReport) -> LinkReport {
+    LinkReport { change: Some(change), elapsed_ms: Some(elapsed_ms), ..link }
+}
+
+/// A run with every verdict and change.
+pub(super) fn report() -> Report {
+    use Verdict::{Blocked, Down, NoBacklink, Refused, Up};
+    let unsafe_address = Reason::UnsafeAddress { address: Some("169.254.169.254\u{1b}[2J".to_owned()) };
+    let timeout = Reason::Timeout { phase: Phase::Connect };
+    let missing = Reason::BacklinkMissing { truncated: false };
+    let status = |code| Some(Reason::Status { code });
+    report_of(vec![
+        link(1, "Alice", "https://alice.example/", Some(Up), None),
+        link(
+            2,
+            "=HYPERLINK(\"//x\")|<b>@root</b> #1",
+            "https://me:secret@evil.example/|a",
+            Some(Refused),
+            Some(unsafe_address),
+        ),
+        changed(Change::Shown, 43, link(3, "Back", "https://back.example/", Some(Up), None)),
+        link(4, "Wall", "https://wall.example/", Some(Blocked), status(429)),
+        changed(
+            Change::Hidden,
+            98,
+            link(5, "失联的朋友", "https://lost.example/friends/", Some(NoBacklink), Some(missing)),
+        ),
+        changed(
+            Change::Hidden,
+            5_000,
+            link(6, "Bob", "https://bob.example/a/rather/long/path?to=nowhere", Some(Down), Some(timeout)),
+        ),
+        link(7, "Gone & <away>", "http://gone.example/", Some(Down), status(404)),
+        link(8, "+Friend", "https://friend.example/", None, None),
+    ])
+}
+
+/// A run with these links, which took 5.1 s.
+pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
+    let mut counts = Counts::default();
+    for link in &links {
+        counts.add(link.verdict, link.change, 1);
+    }
+    counts.active = counts.checked;
+    Report {
+        run_id: RunId(id(0x99)),
+        created_at: time(),
+        finished_at: Some(time() + Duration::milliseconds(5_130)),
+        counts,
+        links,
+        links_left_out: 0,
+    }
+}
+
+/// A run in which all went well.
+pub(super) fn good_report() -> Report {
+    report_of(vec![link(1, "Alice", "https://alice.example/", Some(Verdict::Up), None)])
+}
+
+/// One link that was checked and one that was not.
+pub(super) fn links() -> Vec<Link> {
+    let stored = |number, name: &str, url: &str, state| Link {
+        id: LinkId(id(number)),
+        name: LinkName::parse(name).unwrap(),
+        url: url.parse().unwrap(),
+        page_url: None,
+        active: true,
+        backlink: true,
+        state,
+    };
+    let down = LinkState {
+        verdict: Some(Verdict::Down),
+        reason: Some(Reason::Connect { kind: ConnectKind::Refused }),
+        hidden_reason: Some(Reason::Dns { kind: DnsKind::Nxdomain }),
+        elapsed_ms: Some(7),
+        last_checked_at: Some(time()),
+        ..LinkState::default()
+    };
+    let fresh = LinkState { shown: true, ..LinkState::default() };
+    vec![
+        Link {
+            page_url: Some("https://ming.example/links".parse().unwrap()),
+            backlink: false,
+            ..stored(1, "小明, 博客", "https://me:secret@ming.example/", down)
+        },
+        Link { active: false, ..stored(2, "@new", "http://new.example/", fresh) },
+    ]
+}

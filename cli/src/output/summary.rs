@@ -1,0 +1,59 @@
+//! A run in one line of counts.
+
+use linkbeat_shared::{Counts, Lang, Report, Verdict};
+
+use super::words;
+
+/// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`. What no link got is
+/// left out; the time is, while the run goes on.
+pub(super) fn summary(report: &Report, lang: Lang) -> String {
+    let counts = &report.counts;
+    let mut parts = vec![checked(counts, lang)];
+    parts.push(match lang {
+        Lang::En => format!("{} hidden, {} shown", counts.to_not_show, counts.to_show),
+        Lang::Zh => format!("隐藏 {}，恢复 {}", counts.to_not_show, counts.to_show),
+    });
+    if counts.white_listed > 0 {
+        parts.push(match lang {
+            Lang::En => format!("{} white-listed", counts.white_listed),
+            Lang::Zh => format!("白名单 {}", counts.white_listed),
+        });
+    }
+    if report.finished_at.is_some() {
+        let unit = if lang == Lang::Zh { "秒" } else { "s" };
+        parts.push(format!("{:.1} {unit}", report.seconds()));
+    }
+    parts.join(" · ")
+}
+
+fn checked(counts: &Counts, lang: Lang) -> String {
+    let checked = if counts.checked == counts.active {
+        counts.checked.to_string()
+    } else {
+        let of = if lang == Lang::Zh { "/" } else { " of " };
+        format!("{}{of}{}", counts.checked, counts.active)
+    };
+    let verdicts = Verdict::ALL.map(|verdict| (count(counts, verdict), words::verdict(lang, verdict)));
+    let given = verdicts.iter().filter(|(count, _)| *count > 0);
+    let (head, colon, list) = match lang {
+        Lang::En => {
+            let list: Vec<_> = given.map(|(count, word)| format!("{count} {word}")).collect();
+            (format!("{checked} checked"), ": ", list.join(", "))
+        }
+        Lang::Zh => {
+            let list: Vec<_> = given.map(|(count, word)| format!("{word} {count}")).collect();
+            (format!("检查 {checked} 个"), "：", list.join("，"))
+        }
+    };
+    if list.is_empty() { head } else { head + colon + &list }
+}
+
+fn count(counts: &Counts, verdict: Verdict) -> u64 {
+    match verdict {
+        Verdict::Up => counts.up,
+        Verdict::Down => counts.down,
+        Verdict::NoBacklink => counts.no_backlink,
+        Verdict::Blocked => counts.blocked,
+        Verdict::Refused => counts.refused,
+    }
+}

@@ -1,0 +1,165 @@
+//! Each format's exact output, which is a contract with scripts and people; the texts are in `expected/`.
+
+use clap::ValueEnum;
+use linkbeat_shared::wire::{ReportMessage, decode};
+use linkbeat_shared::{Counts, Lang};
+
+use super::{Format, FormatName, Style, format, sample};
+
+fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn plainly(name: FormatName, lang: Lang) -> Box<dyn Format> {
+    format(name, lang, Style::PLAIN)
+}
+
+fn report(name: FormatName, lang: Lang) -> String {
+    written(|out| plainly(name, lang).report(&sample::report(), out))
+}
+
+fn links(name: FormatName) -> String {
+    written(|out| plainly(name, Lang::En).links(&sample::links(), out))
+}
+
+macro_rules! expected {
+    ($actual:expr, $file:literal) => {
+        assert_eq!($actual, include_str!(concat!("expected/", $file)), $file);
+    };
+}
+
+#[test]
+fn the_table_lists_what_changed_and_then_what_failed() {
+    expected!(report(FormatName::Table, Lang::En), "report.txt");
+    expected!(report(FormatName::Table, Lang::Zh), "report_zh.txt");
+    expected!(links(FormatName::Table), "links.txt");
+}
+
+#[test]
+fn the_table_fits_a_narrow_terminal_and_is_coloured_there() {
+    let style = Style { color: true, width: Some(72) };
+    let table = written(|out| format(FormatName::Table, Lang::Zh, style).report(&sample::report(), out));
+    expected!(table, "report_narrow.ansi");
+}
+
+#[test]
+fn the_table_says_in_one_line_that_all_is_well() {
+    let table = |report| written(|out| plainly(FormatName::Table, Lang::En).report(&report, out));
+    assert_eq!(table(sample::good_report()), "All is well · 1 checked: 1 up · 0 hidden, 0 shown · 5.1 s\n");
+    // Nothing failed yet, which is not the same.
+    let mut going_on = sample::good_report();
+    going_on.finished_at = None;
+    going_on.counts.active = 2;
+    assert_eq!(table(going_on), "1 of 2 checked: 1 up · 0 hidden, 0 shown\n");
+    assert_eq!(table(sample::report_of(Vec::new())), "0 checked · 0 hidden, 0 shown · 5.1 s\n");
+    let none = written(|out| plainly(FormatName::Table, Lang::En).links(&[], out));
+    assert_eq!(none, "No links\n");
+}
+
+#[test]
+fn rows_that_were_left_out_are_counted() {
+    let mut report = sample::report();
+    report.links_left_out = 7;
+    let table = written(|out| plainly(FormatName::Table, Lang::En).report(&report, out));
+    assert!(table.contains("\nand 7 more\n\n7 checked"), "{table}");
+    report.links = std::iter::repeat_n(report.links, 200).flatten().collect();
+    let markdown = written(|out| plainly(FormatName::Markdown, Lang::En).report(&report, out));
+    assert!((55_000..65_536).contains(&markdown.len()), "{}", markdown.len());
+    let rows = markdown.matches("\n| ").count() - 2;
+    // Six of the sample's links are worth a row.
+    assert!(markdown.ends_with(&format!("\n\nand {} more\n", 6 * 200 - rows + 7)), "{rows}");
+}
+
+#[test]
+fn json_is_the_report_message() {
+    let json = report(FormatName::Json, Lang::Zh);
+    expected!(json, "report.json");
+    decode::<ReportMessage>(json.as_bytes()).unwrap();
+    expected!(links(FormatName::Json), "links.json");
+}
+
+#[test]
+fn jsonl_ends_with_the_counts() {
+    let lines = report(FormatName::Jsonl, Lang::En);
+    expected!(lines, "report.jsonl");
+    let counts: ReportMessage = decode(lines.lines().last().unwrap().as_bytes()).unwrap();
+    assert_eq!(counts.data.unwrap().active_num, 7);
+    expected!(links(FormatName::Jsonl), "links.jsonl");
+}
+
+#[test]
+fn csv_has_a_row_per_link_and_no_formulas() {
+    expected!(report(FormatName::Csv, Lang::En), "report.csv");
+    expected!(links(FormatName::Csv), "links.csv");
+}
+
+#[test]
+fn junit_has_a_case_per_link() {
+    expected!(report(FormatName::Junit, Lang::En), "report.xml");
+    let error = plainly(FormatName::Junit, Lang::En).links(&[], &mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn markdown_cannot_be_broken_by_a_name() {
+    expected!(report(FormatName::Markdown, Lang::En), "report.md");
+    expected!(links(FormatName::Markdown), "links.md");
+}
+
+#[test]
+fn no_format_lets_a_secret_or_an_escape_sequence_through() {
+    for name in FormatName::value_variants() {
+        let text = report(*name, Lang::En);
+        assert!(!text.contains("secret") && text.contains("evil.example"), "{name:?}");
+        assert!(!text.contains('\u{1b}'), "{name:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_told_as_such() {
+    struct Closed;
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut long = sample::report();
+    long.links = std::iter::repeat_n(long.links, 100).flatten().collect();
+    for name in FormatName::value_variants() {
+        let error = plainly(*name, Lang::En).report(&long, &mut Closed).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{name:?}");
+    }
+}
+
+#[test]
+fn listed_links_can_be_read_again() {
+    use crate::input::{BadRows, Source, read_all};
+    let folder = tempfile::tempdir().unwrap();
+    for name in [FormatName::Csv, FormatName::Json] {
+        let file = folder.path().join("links");
+        std::fs::write(&file, links(name)).unwrap();
+        let read = read_all(&[Source::File(file)], BadRows::Refuse).unwrap().links;
+        let stored = sample::links();
+        assert_eq!(read.len(), stored.len());
+        for (read, stored) in read.iter().zip(&stored) {
+            let keys = (read.url.key(), read.page_url.as_ref(), read.active, read.shown, read.backlink);
+            let (active, shown, backlink) = (stored.active, stored.state.shown, stored.backlink);
+            let expected =
+                (stored.url.key(), stored.page_url.as_ref(), Some(active), Some(shown), Some(backlink));
+            assert_eq!(keys, expected, "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn a_run_of_the_white_list_alone_has_nothing_to_complain_about() {
+    let mut report = sample::report_of(Vec::new());
+    report.counts = Counts { white_listed: 2, to_show: 1, ..Counts::default() };
+    let table = written(|out| plainly(FormatName::Table, Lang::Zh).report(&report, out));
+    assert_eq!(table, "检查 0 个 · 隐藏 0，恢复 1 · 白名单 2 · 5.1 秒\n");
+}

@@ -1,0 +1,136 @@
+//! Settings: flag, environment, file, default, in this order of precedence.
+//!
+//! A setting's variable is its path: `check.timeout` is `LINKBEAT_CHECK_TIMEOUT`. The file is TOML
+//! (`linkbeat.toml`, or `--config FILE`) with a section per role.
+
+mod durations;
+mod environment;
+mod load;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use linkbeat_producer::ProducerSettings;
+use linkbeat_recorder::RecorderSettings;
+use linkbeat_shared::{
+    AcceptedStatuses, BacklinkPattern, CheckSpec, Lang, OnBlocked, Retries, ShowRules, Timeout, WhiteList,
+};
+use linkbeat_worker::WorkerSettings;
+use serde::{Deserialize, Serialize};
+
+use crate::logging::LogFormat;
+use crate::output::FormatName;
+
+pub(crate) use durations::parse_timeout;
+pub(crate) use load::load;
+
+/// Everything that can be set, a section per concern.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// `sqlite://FILE` or `postgres://…`.
+    pub(crate) database_url: String,
+    /// `memory://`, `amqp://…` or `amqps://…`.
+    pub(crate) broker_url: String,
+    /// Prefixes every exchange and queue.
+    pub(crate) namespace: String,
+    /// A level such as `info`, or a filter such as `linkbeat_worker=debug,warn`; empty: by command.
+    pub(crate) log: String,
+    /// Where `/live` and `/ready` are served; none: nowhere.
+    pub(crate) health_addr: Option<SocketAddr>,
+    /// How log lines are written.
+    pub(crate) log_format: LogFormat,
+    /// How results are written.
+    pub(crate) output: OutputSettings,
+    /// What runs filed from the command line ask for.
+    pub(crate) check: CheckSettings,
+    /// What the operator of a worker decides.
+    pub(crate) worker: WorkerSettings,
+    /// What the operator of a producer decides.
+    pub(crate) producer: ProducerSettings,
+    /// What the operator of a recorder decides.
+    pub(crate) recorder: RecorderSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database_url: "sqlite://linkbeat.db".into(),
+            broker_url: "memory://".into(),
+            namespace: "linkbeat".into(),
+            log: String::new(),
+            health_addr: None,
+            log_format: LogFormat::default(),
+            output: OutputSettings::default(),
+            check: CheckSettings::default(),
+            worker: WorkerSettings::default(),
+            producer: ProducerSettings::default(),
+            recorder: RecorderSettings::default(),
+        }
+    }
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OutputSettings {
+    pub(crate) format: FormatName,
+    pub(crate) lang: Lang,
+}
+
+impl Default for OutputSettings {
+    fn default() -> Self {
+        Self { format: FormatName::Table, lang: Lang::En }
+    }
+}
+
+/// What a run asks for, unless a request says otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CheckSettings {
+    pub(crate) backlink: Option<BacklinkPattern>,
+    pub(crate) white_list: BTreeSet<String>,
+    #[serde(with = "durations::timeout")]
+    pub(crate) timeout: Timeout,
+    pub(crate) retries: Retries,
+    pub(crate) accept: AcceptedStatuses,
+    pub(crate) hide_after: NonZeroU32,
+    pub(crate) show_after: NonZeroU32,
+    pub(crate) on_blocked: OnBlocked,
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        let (spec, rules) = (CheckSpec::default(), ShowRules::default());
+        Self {
+            backlink: spec.backlink,
+            white_list: BTreeSet::new(),
+            timeout: spec.timeout,
+            retries: spec.retries,
+            accept: spec.accept,
+            hide_after: rules.hide_after,
+            show_after: rules.show_after,
+            on_blocked: rules.on_blocked,
+        }
+    }
+}
+
+impl CheckSettings {
+    pub(crate) fn spec(&self) -> CheckSpec {
+        CheckSpec {
+            backlink: self.backlink.clone(),
+            timeout: self.timeout,
+            retries: self.retries,
+            accept: self.accept.clone(),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> ShowRules {
+        ShowRules { hide_after: self.hide_after, show_after: self.show_after, on_blocked: self.on_blocked }
+    }
+
+    pub(crate) fn white_list(&self) -> WhiteList {
+        WhiteList(self.white_list.clone())
+    }
+}

@@ -1,0 +1,58 @@
+use chrono::{TimeDelta, Utc};
+use linkbeat_broker::SharedBroker;
+use linkbeat_store::{OpenJobs, SharedStore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ProducerError, ProducerSettings, enqueue_all};
+
+/// Publishes jobs that were committed but not published, or published and not done for a long time.
+///
+/// So a crash between commit and publish, and a queue that was lost, heal by themselves. It may run in
+/// several producers at once: a job published twice is harmless.
+#[derive(Debug)]
+pub struct Reconciler {
+    settings: ProducerSettings,
+    broker: SharedBroker,
+    store: SharedStore,
+}
+
+impl Reconciler {
+    /// A reconciler on these servers.
+    pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
+        Self { settings, broker, store }
+    }
+
+    /// Looks every few seconds until `shutdown`.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.settings.reconcile_every());
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                outcome = self.look() => if let Err(error) = outcome {
+                    tracing::warn!(%error, "the reconciler could not finish its look; it looks again");
+                }
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<(), ProducerError> {
+        let unpublished = OpenJobs::UnpublishedSince(Utc::now() - delta(self.settings.publish_after()));
+        let stale = OpenJobs::PublishedBefore(Utc::now() - delta(self.settings.republish_after()));
+        for (which, what) in [(unpublished, "jobs that were never published"), (stale, "jobs without progress")] {
+            let jobs = enqueue_all(&self.broker, &self.store, which).await?;
+            if jobs > 0 {
+                tracing::warn!(jobs, "published {what}");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn delta(length: std::time::Duration) -> TimeDelta {
+    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
+}

@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What the operator of a producer may set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProducerSettings {
+    /// Most links that one request over the queue may name.
+    pub max_links_per_request: usize,
+    /// Seconds after which a job that was filed but never published is published by the reconciler.
+    pub publish_after_secs: u64,
+    /// Seconds after which a published job that is not done is published again.
+    pub republish_after_secs: u64,
+    /// Seconds between two looks of the reconciler.
+    pub reconcile_every_secs: u64,
+}
+
+impl Default for ProducerSettings {
+    fn default() -> Self {
+        Self {
+            max_links_per_request: 10_000,
+            publish_after_secs: 10,
+            republish_after_secs: 900,
+            reconcile_every_secs: 5,
+        }
+    }
+}
+
+impl ProducerSettings {
+    pub(crate) fn publish_after(&self) -> Duration {
+        Duration::from_secs(self.publish_after_secs)
+    }
+
+    pub(crate) fn republish_after(&self) -> Duration {
+        Duration::from_secs(self.republish_after_secs)
+    }
+
+    pub(crate) fn reconcile_every(&self) -> Duration {
+        Duration::from_secs(self.reconcile_every_secs.max(1))
+    }
+}

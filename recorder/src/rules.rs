@@ -1,0 +1,144 @@
+//! The rules: what a result does to its link. Pure, and the only place that decides what is shown.
+
+use linkbeat_shared::{CheckResult, LinkState, OnBlocked, ShowRules, Verdict};
+
+/// A link's next state, from its last one and a result.
+///
+/// * `up` shows a hidden link and clears its reason, after `show_after` of them in a row;
+/// * everything else hides a shown link and keeps the reason, after `hide_after` of them in a row;
+/// * a link that stays hidden gets its reason refreshed;
+/// * a link on the white list (no verdict) is shown at once;
+/// * `blocked` changes nothing where the request says so.
+pub fn next_state(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> LinkState {
+    let Some(verdict) = result.verdict else { return white_listed(state) };
+    let seen = LinkState {
+        verdict: Some(verdict),
+        reason: result.reason.clone(),
+        status: result.status,
+        elapsed_ms: Some(result.elapsed_ms),
+        last_checked_at: Some(result.checked_at),
+        ..state.clone()
+    };
+    match verdict {
+        Verdict::Up => passed(seen, rules),
+        Verdict::Blocked if rules.on_blocked == OnBlocked::Keep => seen,
+        Verdict::Down | Verdict::NoBacklink | Verdict::Blocked | Verdict::Refused => failed(seen, rules),
+    }
+}
+
+fn white_listed(state: &LinkState) -> LinkState {
+    LinkState { shown: true, hidden_reason: None, failed_in_a_row: 0, ..state.clone() }
+}
+
+fn passed(state: LinkState, rules: &ShowRules) -> LinkState {
+    let passed_in_a_row = state.passed_in_a_row.saturating_add(1);
+    let shown = state.shown || passed_in_a_row >= rules.show_after.get();
+    LinkState {
+        shown,
+        hidden_reason: if shown { None } else { state.hidden_reason },
+        passed_in_a_row,
+        failed_in_a_row: 0,
+        ..state
+    }
+}
+
+fn failed(state: LinkState, rules: &ShowRules) -> LinkState {
+    let failed_in_a_row = state.failed_in_a_row.saturating_add(1);
+    let shown = state.shown && failed_in_a_row < rules.hide_after.get();
+    LinkState {
+        shown,
+        hidden_reason: if shown { None } else { state.reason.clone() },
+        passed_in_a_row: 0,
+        failed_in_a_row,
+        ..state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use chrono::Utc;
+    use linkbeat_shared::{LinkId, Reason};
+
+    use super::*;
+
+    fn result(verdict: Option<Verdict>, code: u16) -> CheckResult {
+        CheckResult {
+            link_id: LinkId::new(),
+            verdict,
+            reason: verdict.filter(|v| *v != Verdict::Up).map(|_| Reason::Status { code }),
+            status: Some(code),
+            elapsed_ms: 7,
+            checked_at: Utc::now(),
+        }
+    }
+
+    fn shown() -> LinkState {
+        LinkState { shown: true, ..LinkState::default() }
+    }
+
+    fn hidden(code: u16) -> LinkState {
+        LinkState { hidden_reason: Some(Reason::Status { code }), ..LinkState::default() }
+    }
+
+    fn after(state: &LinkState, results: &[(Option<Verdict>, u16)], rules: ShowRules) -> LinkState {
+        results
+            .iter()
+            .fold(state.clone(), |state, (verdict, code)| next_state(&state, &result(*verdict, *code), &rules))
+    }
+
+    #[test]
+    fn every_verdict_but_up_hides_a_shown_link_with_its_reason() {
+        for verdict in [Verdict::Down, Verdict::NoBacklink, Verdict::Blocked, Verdict::Refused] {
+            let next = after(&shown(), &[(Some(verdict), 404)], ShowRules::default());
+            assert!(!next.shown, "{verdict}");
+            assert_eq!(next.hidden_reason, Some(Reason::Status { code: 404 }), "{verdict}");
+        }
+        assert!(after(&shown(), &[(Some(Verdict::Up), 200)], ShowRules::default()).shown);
+    }
+
+    #[test]
+    fn up_shows_a_hidden_link_and_clears_its_reason() {
+        let next = after(&hidden(404), &[(Some(Verdict::Up), 200)], ShowRules::default());
+        assert!(next.shown);
+        assert_eq!(next.hidden_reason, None);
+    }
+
+    #[test]
+    fn a_link_that_stays_hidden_gets_its_reason_refreshed() {
+        let next = after(&hidden(404), &[(Some(Verdict::Down), 503)], ShowRules::default());
+        assert!(!next.shown);
+        assert_eq!(next.hidden_reason, Some(Reason::Status { code: 503 }));
+    }
+
+    #[test]
+    fn the_white_list_shows_a_hidden_link_without_a_check() {
+        let next = after(&hidden(404), &[(None, 0)], ShowRules::default());
+        assert!(next.shown);
+        assert_eq!((next.hidden_reason, next.verdict, next.last_checked_at), (None, None, None));
+    }
+
+    #[test]
+    fn hide_after_and_show_after_count_checks_in_a_row() {
+        let at = |count| NonZeroU32::new(count).unwrap();
+        let rules = ShowRules { hide_after: at(2), show_after: at(3), ..ShowRules::default() };
+        let (up, down) = ((Some(Verdict::Up), 200), (Some(Verdict::Down), 404));
+        assert!(after(&shown(), &[down], rules).shown);
+        assert!(after(&shown(), &[down, up, down], rules).shown, "an `up` in between starts the count again");
+        assert!(!after(&shown(), &[down, down], rules).shown);
+        assert!(!after(&hidden(404), &[up, up], rules).shown);
+        assert!(after(&hidden(404), &[up, up, up], rules).shown);
+        assert!(!after(&hidden(404), &[up, up, down, up], rules).shown);
+    }
+
+    #[test]
+    fn blocked_keeps_the_state_where_asked_to() {
+        let rules = ShowRules { on_blocked: OnBlocked::Keep, ..ShowRules::default() };
+        let wall = (Some(Verdict::Blocked), 429);
+        assert!(after(&shown(), &[wall], rules).shown);
+        let still_hidden = after(&hidden(404), &[wall], rules);
+        assert_eq!((still_hidden.shown, still_hidden.hidden_reason), (false, Some(Reason::Status { code: 404 })));
+        assert_eq!(after(&shown(), &[wall], rules).verdict, Some(Verdict::Blocked), "the check itself is kept");
+    }
+}

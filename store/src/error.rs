@@ -1,0 +1,160 @@
+//! What can go wrong with a database, and whether trying again may help.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+/// Why the database did not do what it was asked. URLs in it never carry passwords.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Not a database URL.
+    #[error(
+        "the database URL is not usable: {0}; write sqlite://PATH, sqlite::memory: or \
+         postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    BadUrl(String),
+    /// It cannot be reached, does not answer in time, is locked, or has no room left.
+    #[error(
+        "the database {database} cannot be used now: {problem}; see that it runs and has room, then try again"
+    )]
+    Unavailable {
+        /// Its URL.
+        database: String,
+        /// What happened.
+        problem: String,
+    },
+    /// A newer linkbeat has migrated it.
+    #[error(
+        "the database {database} has the schema {found}, but this linkbeat knows none after {known}; \
+         use a newer linkbeat"
+    )]
+    NewerSchema {
+        /// Its URL.
+        database: String,
+        /// The newest migration that was applied to it.
+        found: String,
+        /// The newest migration that this linkbeat knows.
+        known: String,
+    },
+    /// Migrations are pending.
+    #[error("the database {database} lacks the schema {missing}; run `linkbeat migrate`")]
+    OlderSchema {
+        /// Its URL.
+        database: String,
+        /// The first migration that was not applied to it.
+        missing: String,
+    },
+    /// Others kept changing the same rows.
+    #[error("others were changing the same rows of the database {database}; try again")]
+    Conflict {
+        /// Its URL.
+        database: String,
+    },
+    /// A stored value that this linkbeat cannot read.
+    #[error("the database {database} holds something unreadable: {what}; was it changed by hand?")]
+    Corrupt {
+        /// Its URL.
+        database: String,
+        /// Which value.
+        what: String,
+    },
+    /// The database refused a statement. A fault of linkbeat, or of the database's set-up.
+    #[error(
+        "the database {database} refused a statement: {problem}; this should not happen, please report it"
+    )]
+    Query {
+        /// Its URL.
+        database: String,
+        /// What it said.
+        problem: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later, with nothing changed by anybody but time.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
+    }
+}
+
+/// What goes wrong inside; where it did is added at the crate's edge.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Database(#[from] Error),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("others were changing the same rows")]
+    Conflict,
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("schema {found} is newer than {known}")]
+    NewerSchema { found: String, known: String },
+    #[error("schema {missing} is missing")]
+    OlderSchema { missing: String },
+}
+
+impl Fault {
+    /// The same as an error of this database.
+    pub(crate) fn at(self, database: &impl ToString) -> StoreError {
+        let database = database.to_string();
+        match self {
+            Self::Database(error) => classify(error, database),
+            Self::Unavailable(problem) => StoreError::Unavailable { database, problem },
+            Self::Conflict => StoreError::Conflict { database },
+            Self::Corrupt(what) => StoreError::Corrupt { database, what },
+            Self::Refused(problem) => StoreError::Query { database, problem },
+            Self::NewerSchema { found, known } => StoreError::NewerSchema { database, found, known },
+            Self::OlderSchema { missing } => StoreError::OlderSchema { database, missing },
+        }
+    }
+}
+
+/// What the databases say when it is neither the statement's nor the data's fault: diesel gives no
+/// SQLSTATE, so their words must do. In another language they read as [`StoreError::Query`].
+const TRANSIENT: [&str; 18] = [
+    "terminating connection",
+    "shutting down",
+    "starting up",
+    "recovery",
+    "statement timeout",
+    "lock timeout",
+    "idle-in-transaction timeout",
+    "too many",
+    "connection slots",
+    "no space left",
+    "out of memory",
+    "could not extend",
+    "could not write",
+    "is locked",
+    "disk i/o error",
+    "disk is full",
+    "unable to open",
+    "readonly database",
+];
+
+fn classify(error: Error, database: String) -> StoreError {
+    let (kind, problem) = match error {
+        Error::DatabaseError(kind, info) => (kind, info.message().to_owned()),
+        Error::DeserializationError(error) => {
+            return StoreError::Corrupt { database, what: error.to_string() };
+        }
+        Error::RollbackErrorOnCommit { commit_error, .. } => return classify(*commit_error, database),
+        Error::BrokenTransactionManager => {
+            (DatabaseErrorKind::ClosedConnection, "the connection was lost".to_owned())
+        }
+        other => return StoreError::Query { database, problem: other.to_string() },
+    };
+    let words = problem.to_lowercase();
+    match kind {
+        DatabaseErrorKind::SerializationFailure => StoreError::Conflict { database },
+        _ if words.contains("deadlock detected") => StoreError::Conflict { database },
+        DatabaseErrorKind::UnableToSendCommand
+        | DatabaseErrorKind::ClosedConnection
+        | DatabaseErrorKind::ReadOnlyTransaction => StoreError::Unavailable { database, problem },
+        DatabaseErrorKind::Unknown if TRANSIENT.iter().any(|word| words.contains(word)) => {
+            StoreError::Unavailable { database, problem }
+        }
+        _ => StoreError::Query { database, problem },
+    }
+}

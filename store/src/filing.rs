@@ -1,0 +1,47 @@
+//! How a run's links become rows of jobs, page by page.
+
+use linkbeat_shared::{Link, RunId};
+
+use crate::error::Fault;
+use crate::rows::{JobRow, LinkRow, stored_count};
+use crate::{PlannedJob, Planner};
+
+/// How many links are read at a time.
+pub(crate) const PAGE: usize = 2_000;
+
+/// A run that is being filed.
+pub(crate) struct Filing {
+    run: RunId,
+    planner: Box<dyn Planner>,
+    planned: i64,
+}
+
+impl Filing {
+    /// Begins with a run of so many links.
+    pub(crate) fn begin(run: RunId, mut planner: Box<dyn Planner>, links: i64) -> Self {
+        planner.begin(run, links.unsigned_abs());
+        Self { run, planner, planned: 0 }
+    }
+
+    /// The jobs that are complete with these links.
+    pub(crate) fn plan(&mut self, page: Vec<LinkRow>) -> Result<Vec<JobRow>, Fault> {
+        let mut complete = Vec::new();
+        for row in page {
+            let jobs = self.planner.add(&Link::try_from(row)?);
+            complete.extend(self.rows(jobs));
+        }
+        Ok(complete)
+    }
+
+    /// The jobs that are left, and how many links all jobs cover.
+    pub(crate) fn finish(mut self) -> (Vec<JobRow>, i64) {
+        let jobs = self.planner.finish();
+        let rows = self.rows(jobs);
+        (rows, self.planned)
+    }
+
+    fn rows(&mut self, jobs: Vec<PlannedJob>) -> Vec<JobRow> {
+        self.planned += stored_count(jobs.iter().map(|job| job.links.len()).sum());
+        jobs.into_iter().map(|job| JobRow::new(self.run, job)).collect()
+    }
+}

@@ -1,0 +1,37 @@
+//! Opening a database, of either kind.
+
+use std::sync::Arc;
+
+use crate::database_url::{DatabaseUrl, Place};
+use crate::migrations::{Migrated, OpenMode};
+use crate::postgres::PostgresStore;
+use crate::sqlite::SqliteStore;
+use crate::{Result, SharedStore, Store};
+
+/// Opens a database. It is reached, and its schema looked at, before this returns.
+///
+/// Errors: [`crate::StoreError::Unavailable`] if it cannot be reached within a few seconds,
+/// [`crate::StoreError::OlderSchema`] (in [`OpenMode::Check`]) and [`crate::StoreError::NewerSchema`].
+pub async fn open(url: &DatabaseUrl, mode: OpenMode) -> Result<SharedStore> {
+    Ok(opened(url, mode).await?.0)
+}
+
+/// Applies the pending migrations of a database and says which. Several processes may do it at once.
+pub async fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
+    let (store, migrated) = opened(url, OpenMode::Migrate).await?;
+    store.close().await;
+    Ok(migrated)
+}
+
+async fn opened(url: &DatabaseUrl, mode: OpenMode) -> Result<(SharedStore, Migrated)> {
+    Ok(match &url.place {
+        Place::Postgres(server) => {
+            let (store, migrated) = PostgresStore::open(url, server, mode).await?;
+            (Arc::new(store) as Arc<dyn Store>, migrated)
+        }
+        Place::Sqlite(file) => {
+            let (store, migrated) = SqliteStore::open(url, file, mode).await?;
+            (Arc::new(store) as Arc<dyn Store>, migrated)
+        }
+    })
+}

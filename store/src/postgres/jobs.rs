@@ -1,0 +1,61 @@
+use diesel::pg::Pg;
+use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel::sql_query;
+use diesel::sql_types::{Array, Uuid as PgUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use linkbeat_shared::{JobId, RunState};
+use uuid::Uuid;
+
+use crate::error::Fault;
+use crate::rows::{JobRow, OPEN, OpenJobRow};
+use crate::schema::{jobs, runs};
+use crate::values::{Id, Moment};
+use crate::{OpenJobs, StoredJob};
+
+/// How many jobs one statement inserts: it has six values for each, and at most 65,535 altogether.
+const BATCH: usize = 1_000;
+
+pub(super) async fn insert(connection: &mut AsyncPgConnection, rows: Vec<JobRow>) -> QueryResult<()> {
+    for rows in rows.chunks(BATCH) {
+        diesel::insert_into(jobs::table).values(rows).execute(connection).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn open(
+    connection: &mut AsyncPgConnection,
+    which: OpenJobs,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Vec<StoredJob>, Fault> {
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    let open = jobs::table
+        .inner_join(runs::table)
+        .filter(jobs::state.eq(OPEN).and(jobs::id.gt(Id(after))))
+        .filter(runs::state.ne(RunState::Cancelled.as_str()))
+        .order(jobs::id)
+        .limit(limit.into())
+        .select(OpenJobRow::as_select())
+        .into_boxed::<Pg>();
+    let open = match which {
+        OpenJobs::OfRun(run) => open.filter(jobs::run_id.eq(Id(run.0))),
+        OpenJobs::UnpublishedOfRun(run) => {
+            open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
+        }
+        OpenJobs::UnpublishedSince(moment) => {
+            open.filter(jobs::created_at.lt(Moment(moment)).and(jobs::published_at.is_null()))
+        }
+        OpenJobs::PublishedBefore(moment) => open.filter(jobs::published_at.lt(Moment(moment))),
+    };
+    open.load(connection).await?.into_iter().map(StoredJob::try_from).collect()
+}
+
+pub(super) async fn mark_published(connection: &mut AsyncPgConnection, ids: &[JobId]) -> Result<(), Fault> {
+    let mark = sql_query(
+        "UPDATE jobs SET published_at = clock_timestamp()
+         WHERE id IN (SELECT id FROM jobs WHERE id = ANY ($1) ORDER BY id FOR UPDATE)",
+    );
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    mark.bind::<Array<PgUuid>, _>(ids).execute(connection).await?;
+    Ok(())
+}

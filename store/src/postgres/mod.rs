@@ -1,0 +1,167 @@
+//! PostgreSQL: a pool of connections, each call one transaction on one of them.
+//!
+//! Rows that several processes may change are locked in the order of their ids, so nobody waits in a
+//! circle. A call that is dropped in the middle closes its connection, and with it its transaction.
+
+mod connect;
+mod jobs;
+mod links;
+mod pool;
+mod reports;
+mod results;
+mod runs;
+mod tls;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel_async::AsyncPgConnection;
+use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+
+pub(crate) use connect::Server;
+pub(crate) use tls::TlsMode;
+
+use crate::database_url::DatabaseUrl;
+use crate::error::{Fault, StoreError};
+use crate::migrations::{Migrated, OpenMode};
+use crate::values::Id;
+use crate::{
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
+    RunLinks, Store, StoredJob,
+};
+use pool::{Pool, Work};
+
+/// How often results are recorded anew when others were changing the same rows, and the longest pause
+/// before it: enough for whoever holds them to be done.
+const RECORD_ATTEMPTS: u32 = 5;
+const RECORD_PAUSE: Duration = Duration::from_millis(50);
+
+/// A PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct PostgresStore {
+    url: DatabaseUrl,
+    pool: Pool,
+}
+
+impl PostgresStore {
+    /// Reaches the database and brings its schema up to date, or only looks whether it is.
+    pub(crate) async fn open(url: &DatabaseUrl, server: &Server, mode: OpenMode) -> Result<(Self, Migrated)> {
+        let migrated = connect::migrate(server, mode).await.map_err(|fault| fault.at(url))?;
+        let pool = Pool::new(server.clone()).map_err(|fault| fault.at(url))?;
+        Ok((Self { url: url.clone(), pool }, migrated))
+    }
+
+    async fn transaction<T>(
+        &self,
+        kind: Work,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Fault>,
+    ) -> Result<T> {
+        self.pool.transaction(kind, work).await.map_err(|fault| fault.at(&self.url))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn import_links(&self, links: &[NewLink]) -> Result<Imported> {
+        self.transaction(Work::WriteMany, async |connection| links::import(connection, links).await).await
+    }
+
+    async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
+        self.transaction(Work::Read, async |connection| links::page(connection, after, limit).await).await
+    }
+
+    async fn find_links(&self, wanted: &str) -> Result<Vec<Link>> {
+        self.transaction(Work::Read, async |connection| links::find(connection, wanted).await).await
+    }
+
+    async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>> {
+        self.transaction(Work::Write, async |connection| links::set(connection, id, changes).await).await
+    }
+
+    async fn remove_links(&self, ids: &[LinkId]) -> Result<u64> {
+        self.transaction(Work::WriteMany, async |connection| links::remove(connection, ids).await).await
+    }
+
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+        let kind = match run.links {
+            RunLinks::Stored => Work::Plan,
+            RunLinks::Given(_) => Work::WriteMany,
+        };
+        let filed =
+            self.transaction(kind, async |connection| runs::file(connection, &run, planner).await).await;
+        let Err(StoreError::Conflict { .. }) = filed else { return filed };
+        // Somebody else filed the same request at the same time, and was first.
+        let request = Id(run.request_id.0);
+        let first =
+            self.transaction(Work::Read, async |connection| runs::of_request(connection, request).await);
+        match first.await? {
+            Some(run) => Ok(Filed { run, existed: true }),
+            None => filed,
+        }
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>> {
+        self.transaction(Work::Read, async |connection| runs::find(connection, id).await).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Read, async |connection| runs::latest(connection, limit).await).await
+    }
+
+    async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
+        self.transaction(Work::Write, async |connection| runs::cancel(connection, id).await).await
+    }
+
+    async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>> {
+        self.transaction(Work::Read, async |connection| jobs::open(connection, which, after, limit).await)
+            .await
+    }
+
+    async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {
+        self.transaction(Work::Write, async |connection| jobs::mark_published(connection, jobs).await).await
+    }
+
+    async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
+        let mut attempts = 1;
+        loop {
+            let record = async |connection: &mut AsyncPgConnection| results::record(connection, batch, rule).await;
+            match self.transaction(Work::Write, record).await {
+                Err(StoreError::Conflict { .. }) if attempts < RECORD_ATTEMPTS => attempts += 1,
+                recorded => return recorded,
+            }
+            tokio::time::sleep(RECORD_PAUSE.mul_f64(rand::random())).await;
+        }
+    }
+
+    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Write, async |connection| runs::close_finished(connection, limit).await).await
+    }
+
+    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Read, async |connection| runs::unannounced(connection, limit).await).await
+    }
+
+    async fn mark_announced(&self, run: RunId) -> Result<()> {
+        self.transaction(Work::Write, async |connection| runs::mark_announced(connection, run).await).await
+    }
+
+    async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
+        self.transaction(Work::Read, async |connection| match reports::tallies(connection, run).await? {
+            Some(tallies) => tallies.counts().map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>> {
+        self.transaction(Work::Read, async |connection| match reports::tallies(connection, run).await? {
+            Some(tallies) => tallies.report(reports::checks(connection, run, which).await?, which).map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.pool.close();
+    }
+}

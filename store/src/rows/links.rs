@@ -1,0 +1,150 @@
+use diesel::{AsChangeset, Insertable, Queryable, Selectable};
+use linkbeat_shared::{Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+
+use super::{number, parse};
+use crate::LinkChanges;
+use crate::error::Fault;
+use crate::schema::{links, removed_links};
+use crate::values::{Document, Id, Moment};
+
+/// A link, whole but for the times that only SQL reads.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = links, treat_none_as_null = true)]
+pub(crate) struct LinkRow {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) url_key: String,
+    pub(crate) host: String,
+    pub(crate) page_url: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) backlink: bool,
+    pub(crate) shown: bool,
+    pub(crate) hidden_reason: Option<Document>,
+    pub(crate) verdict: Option<String>,
+    pub(crate) reason: Option<Document>,
+    pub(crate) status: Option<i32>,
+    pub(crate) elapsed_ms: Option<i64>,
+    pub(crate) last_checked_at: Option<Moment>,
+    pub(crate) last_run_id: Option<Id>,
+    pub(crate) last_run_seq: i64,
+    pub(crate) passed_in_a_row: i64,
+    pub(crate) failed_in_a_row: i64,
+}
+
+/// What a link was called that is no longer stored.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = removed_links)]
+pub(crate) struct RemovedLinkRow {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+impl LinkRow {
+    /// The row of a link that was not stored before.
+    pub(crate) fn new(link: &NewLink, key: String) -> Self {
+        Self {
+            id: Id(LinkId::new().0),
+            name: link.name.clone().unwrap_or_else(|| LinkName::from_host(&link.url)).into(),
+            url: link.url.expose().to_owned(),
+            url_key: key,
+            host: link.page_url.as_ref().unwrap_or(&link.url).host().to_owned(),
+            page_url: link.page_url.as_ref().map(|url| url.expose().to_owned()),
+            active: link.active.unwrap_or(true),
+            backlink: link.backlink.unwrap_or(true),
+            shown: link.shown.unwrap_or(true),
+            hidden_reason: None,
+            verdict: None,
+            reason: None,
+            status: None,
+            elapsed_ms: None,
+            last_checked_at: None,
+            last_run_id: None,
+            last_run_seq: 0,
+            passed_in_a_row: 0,
+            failed_in_a_row: 0,
+        }
+    }
+
+    /// Takes over what an import says about a stored link.
+    pub(crate) fn update(&mut self, link: &NewLink) -> Result<(), Fault> {
+        link.url.expose().clone_into(&mut self.url);
+        self.edit(&LinkChanges {
+            name: link.name.clone(),
+            page_url: link.page_url.clone().map(Some),
+            active: link.active,
+            shown: None,
+            backlink: link.backlink,
+        })
+    }
+
+    /// Makes the changes of a person.
+    pub(crate) fn edit(&mut self, changes: &LinkChanges) -> Result<(), Fault> {
+        if let Some(name) = &changes.name {
+            name.as_str().clone_into(&mut self.name);
+        }
+        if let Some(page_url) = &changes.page_url {
+            self.page_url = page_url.as_ref().map(|url| url.expose().to_owned());
+            let fetched = self.page_url.as_ref().unwrap_or(&self.url);
+            parse::<LinkUrl>(fetched, "links.url")?.host().clone_into(&mut self.host);
+        }
+        self.active = changes.active.unwrap_or(self.active);
+        self.backlink = changes.backlink.unwrap_or(self.backlink);
+        if let Some(shown) = changes.shown {
+            self.shown = shown;
+            self.hidden_reason = None;
+            self.passed_in_a_row = 0;
+            self.failed_in_a_row = 0;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state(&self) -> Result<LinkState, Fault> {
+        Ok(LinkState {
+            shown: self.shown,
+            hidden_reason: self.hidden_reason.clone().map(|reason| reason.0),
+            verdict: self.verdict.as_deref().map(|word| parse(word, "links.verdict")).transpose()?,
+            reason: self.reason.clone().map(|reason| reason.0),
+            status: self.status.map(|status| number(status, "links.status")).transpose()?,
+            elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
+            last_checked_at: self.last_checked_at.map(|moment| moment.0),
+            last_run_id: self.last_run_id.map(|id| RunId(id.0)),
+            passed_in_a_row: number(self.passed_in_a_row, "links.passed_in_a_row")?,
+            failed_in_a_row: number(self.failed_in_a_row, "links.failed_in_a_row")?,
+        })
+    }
+
+    /// Takes over a state that the run of this place in the order of runs gave.
+    pub(crate) fn set_state(&mut self, state: LinkState, run: RunId, run_seq: i64) {
+        self.shown = state.shown;
+        self.hidden_reason = state.hidden_reason.map(Document::from);
+        self.verdict = state.verdict.map(|verdict| verdict.as_str().to_owned());
+        self.reason = state.reason.map(Document::from);
+        self.status = state.status.map(i32::from);
+        self.elapsed_ms = state.elapsed_ms.map(i64::from);
+        self.last_checked_at = state.last_checked_at.map(Moment);
+        self.last_run_id = Some(Id(run.0));
+        self.last_run_seq = run_seq;
+        self.passed_in_a_row = state.passed_in_a_row.into();
+        self.failed_in_a_row = state.failed_in_a_row.into();
+    }
+}
+
+impl TryFrom<LinkRow> for Link {
+    type Error = Fault;
+
+    fn try_from(row: LinkRow) -> Result<Self, Fault> {
+        let state = row.state()?;
+        Ok(Self {
+            id: LinkId(row.id.0),
+            name: LinkName::parse(&row.name)
+                .map_err(|error| Fault::Corrupt(format!("links.name: {error}")))?,
+            url: parse(&row.url, "links.url")?,
+            page_url: row.page_url.map(|url| parse(&url, "links.page_url")).transpose()?,
+            active: row.active,
+            backlink: row.backlink,
+            state,
+        })
+    }
+}

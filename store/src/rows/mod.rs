@@ -1,0 +1,36 @@
+//! Rows of both databases, and the words of `linkbeat-shared` they stand for.
+
+mod checks;
+mod jobs;
+mod links;
+mod runs;
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+pub(crate) use checks::{CheckRow, change, verdict};
+pub(crate) use jobs::{DONE, JobRow, OPEN, OpenJobRow, RecordedJobRow, WHITE_LISTED};
+pub(crate) use links::{LinkRow, RemovedLinkRow};
+pub(crate) use runs::{NewRunRow, RunRow};
+
+use crate::error::Fault;
+
+/// Parses a stored text; `what` names it.
+fn parse<T: FromStr<Err: Display>>(text: &str, what: &str) -> Result<T, Fault> {
+    text.parse().map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
+}
+
+/// Reads stored JSON; `what` names it.
+fn parse_json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
+}
+
+/// A stored number as one of a smaller type; `what` names it.
+pub(crate) fn number<T: TryFrom<N>, N: Copy + Display>(stored: N, what: &str) -> Result<T, Fault> {
+    T::try_from(stored).map_err(|_| Fault::Corrupt(format!("{what} is {stored}")))
+}
+
+/// A count as the databases keep it.
+pub(crate) fn stored_count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,143 @@
+//! The tables as diesel sees them: one description for both databases.
+//!
+//! They differ only in how they spell four types, see [`sql`]; `values` holds what these types carry.
+//! Columns that only SQL reads (`links.created_at`, …) are left out.
+
+/// The types that the two databases spell differently.
+pub(crate) mod sql {
+    use diesel::query_builder::QueryId;
+    use diesel::sql_types::SqlType;
+
+    /// PostgreSQL: `uuid`; SQLite: text.
+    #[derive(Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
+    #[diesel(sqlite_type(name = "Text"))]
+    pub struct Id;
+
+    /// PostgreSQL: `uuid[]`; SQLite: a JSON array.
+    #[derive(Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 2951, array_oid = 0))]
+    #[diesel(sqlite_type(name = "Text"))]
+    pub struct Ids;
+
+    /// PostgreSQL: `timestamptz`; SQLite: ISO 8601 text in UTC, of one length.
+    #[derive(Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
+    #[diesel(sqlite_type(name = "Text"))]
+    pub struct Moment;
+
+    /// PostgreSQL: `jsonb`; SQLite: JSON text.
+    #[derive(Clone, Copy, SqlType, QueryId)]
+    #[diesel(postgres_type(oid = 3802, array_oid = 3807))]
+    #[diesel(sqlite_type(name = "Text"))]
+    pub struct Document;
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    links (id) {
+        id -> Id,
+        name -> Text,
+        url -> Text,
+        url_key -> Text,
+        host -> Text,
+        page_url -> Nullable<Text>,
+        active -> Bool,
+        backlink -> Bool,
+        shown -> Bool,
+        hidden_reason -> Nullable<Document>,
+        verdict -> Nullable<Text>,
+        reason -> Nullable<Document>,
+        status -> Nullable<Integer>,
+        elapsed_ms -> Nullable<BigInt>,
+        last_checked_at -> Nullable<Moment>,
+        last_run_id -> Nullable<Id>,
+        last_run_seq -> BigInt,
+        passed_in_a_row -> BigInt,
+        failed_in_a_row -> BigInt,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::sql::Id;
+
+    removed_links (id) {
+        id -> Id,
+        name -> Text,
+        url -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    runs (id) {
+        id -> Id,
+        seq -> BigInt,
+        request_id -> Id,
+        state -> Text,
+        check_spec -> Text,
+        show_rules -> Text,
+        links -> BigInt,
+        done -> BigInt,
+        reply_queue -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        created_at -> Moment,
+        last_result_at -> Nullable<Moment>,
+        finished_at -> Nullable<Moment>,
+        announced_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::sql::{Id, Ids, Moment};
+
+    jobs (id) {
+        id -> Id,
+        run_id -> Id,
+        kind -> Text,
+        state -> Text,
+        links -> Ids,
+        links_count -> BigInt,
+        links_done -> BigInt,
+        body -> Nullable<Binary>,
+        created_at -> Moment,
+        published_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    checks (run_id, link_id) {
+        run_id -> Id,
+        link_id -> Id,
+        job_id -> Id,
+        name -> Text,
+        url -> Text,
+        verdict -> Nullable<Text>,
+        reason -> Nullable<Document>,
+        status -> Nullable<Integer>,
+        elapsed_ms -> Nullable<BigInt>,
+        checked_at -> Moment,
+        change -> Nullable<Text>,
+        shown -> Bool,
+    }
+}
+
+diesel::joinable!(jobs -> runs (run_id));
+diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
+
+diesel::table! {
+    /// Where diesel notes the migrations that were applied.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}

@@ -1,0 +1,54 @@
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use linkbeat_shared::{JobId, RunState};
+use uuid::Uuid;
+
+use crate::error::Fault;
+use crate::rows::{JobRow, OPEN, OpenJobRow};
+use crate::schema::{jobs, runs};
+use crate::values::{Id, Moment};
+use crate::{OpenJobs, StoredJob};
+
+pub(super) fn insert(connection: &mut SqliteConnection, rows: Vec<JobRow>) -> QueryResult<()> {
+    for row in rows {
+        diesel::insert_into(jobs::table).values(row).execute(connection)?;
+    }
+    Ok(())
+}
+
+pub(super) fn open(
+    connection: &mut SqliteConnection,
+    which: OpenJobs,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Vec<StoredJob>, Fault> {
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    let open = jobs::table
+        .inner_join(runs::table)
+        .filter(jobs::state.eq(OPEN).and(jobs::id.gt(Id(after))))
+        .filter(runs::state.ne(RunState::Cancelled.as_str()))
+        .order(jobs::id)
+        .limit(limit.into())
+        .select(OpenJobRow::as_select())
+        .into_boxed::<Sqlite>();
+    let open = match which {
+        OpenJobs::OfRun(run) => open.filter(jobs::run_id.eq(Id(run.0))),
+        OpenJobs::UnpublishedOfRun(run) => {
+            open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
+        }
+        OpenJobs::UnpublishedSince(moment) => {
+            open.filter(jobs::created_at.lt(Moment(moment)).and(jobs::published_at.is_null()))
+        }
+        OpenJobs::PublishedBefore(moment) => open.filter(jobs::published_at.lt(Moment(moment))),
+    };
+    open.load(connection)?.into_iter().map(StoredJob::try_from).collect()
+}
+
+pub(super) fn mark_published(connection: &mut SqliteConnection, ids: &[JobId]) -> Result<(), Fault> {
+    let now = Moment::now();
+    for id in ids {
+        let job = diesel::update(jobs::table.find(Id(id.0)));
+        job.set(jobs::published_at.eq(now)).execute(connection)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! SQLite: one thread owns the connection and carries out one call after the other.
+//!
+//! The thread is the decision worth knowing: a caller that goes away in the middle leaves a whole
+//! transaction behind, never a half one, and no runtime thread waits for the disk.
+
+mod connect;
+mod jobs;
+mod links;
+mod reports;
+mod results;
+mod runs;
+mod thread;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use diesel::SqliteConnection;
+use diesel::connection::Connection;
+use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+
+use crate::database_url::DatabaseUrl;
+use crate::error::Fault;
+use crate::migrations::{Migrated, OpenMode};
+use crate::{
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
+    Store, StoredJob,
+};
+use thread::DatabaseThread;
+
+/// A SQLite database.
+#[derive(Debug)]
+pub(crate) struct SqliteStore {
+    url: DatabaseUrl,
+    thread: DatabaseThread,
+}
+
+impl SqliteStore {
+    /// Opens the database in `file` and brings its schema up to date, or only looks whether it is.
+    pub(crate) async fn open(url: &DatabaseUrl, file: &Path, mode: OpenMode) -> Result<(Self, Migrated)> {
+        let file = file.to_owned();
+        let opened = DatabaseThread::start(move || connect::open(&file, mode)).await;
+        let (thread, migrated) = opened.map_err(|fault| fault.at(url))?;
+        Ok((Self { url: url.clone(), thread }, migrated))
+    }
+
+    /// Has `work` done in a transaction that only reads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        self.thread.call(|connection| connection.transaction(work)).await.map_err(|fault| fault.at(&self.url))
+    }
+
+    /// Has `work` done in a transaction that is the only one to write, from its first moment on.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let call = self.thread.call(|connection| connection.immediate_transaction(work));
+        call.await.map_err(|fault| fault.at(&self.url))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn import_links(&self, links: &[NewLink]) -> Result<Imported> {
+        let links = links.to_vec();
+        self.write(move |connection| links::import(connection, &links)).await
+    }
+
+    async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
+        self.read(move |connection| links::page(connection, after, limit)).await
+    }
+
+    async fn find_links(&self, wanted: &str) -> Result<Vec<Link>> {
+        let wanted = wanted.to_owned();
+        self.read(move |connection| links::find(connection, &wanted)).await
+    }
+
+    async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>> {
+        let changes = changes.clone();
+        self.write(move |connection| links::set(connection, id, &changes)).await
+    }
+
+    async fn remove_links(&self, ids: &[LinkId]) -> Result<u64> {
+        let ids = ids.to_vec();
+        self.write(move |connection| links::remove(connection, &ids)).await
+    }
+
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+        self.write(move |connection| runs::file(connection, &run, planner)).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>> {
+        self.read(move |connection| runs::find(connection, id)).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.read(move |connection| runs::latest(connection, limit)).await
+    }
+
+    async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
+        self.write(move |connection| runs::cancel(connection, id)).await
+    }
+
+    async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>> {
+        self.read(move |connection| jobs::open(connection, which, after, limit)).await
+    }
+
+    async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {
+        let jobs = jobs.to_vec();
+        self.write(move |connection| jobs::mark_published(connection, &jobs)).await
+    }
+
+    async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
+        let batch = batch.to_vec();
+        self.write(move |connection| results::record(connection, &batch, rule)).await
+    }
+
+    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.write(move |connection| runs::close_finished(connection, limit)).await
+    }
+
+    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.read(move |connection| runs::unannounced(connection, limit)).await
+    }
+
+    async fn mark_announced(&self, run: RunId) -> Result<()> {
+        self.write(move |connection| runs::mark_announced(connection, run)).await
+    }
+
+    async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
+        self.read(move |connection| match reports::tallies(connection, run)? {
+            Some(tallies) => tallies.counts().map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>> {
+        self.read(move |connection| match reports::tallies(connection, run)? {
+            Some(tallies) => tallies.report(reports::checks(connection, run, which)?, which).map(Some),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.thread.close().await;
+    }
+}

@@ -1,0 +1,43 @@
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use linkbeat_shared::{RunId, Verdict};
+
+use super::runs;
+use crate::ReportLinks;
+use crate::error::Fault;
+use crate::reporting::Tallies;
+use crate::rows::{CheckRow, WHITE_LISTED};
+use crate::schema::{checks, jobs};
+use crate::values::Id;
+
+pub(super) fn tallies(connection: &mut SqliteConnection, run: RunId) -> Result<Option<Tallies>, Fault> {
+    let Some(run) = runs::find(connection, run)? else { return Ok(None) };
+    let id = Id(run.id.0);
+    let by_kind = checks::table
+        .filter(checks::run_id.eq(id))
+        .group_by((checks::verdict, checks::change))
+        .select((checks::verdict, checks::change, count_star()))
+        .load(connection)?;
+    let white_listed = jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(WHITE_LISTED)));
+    let white_listed = white_listed.select(jobs::links_count).load(connection)?;
+    Ok(Some(Tallies { run, by_kind, white_listed }))
+}
+
+pub(super) fn checks(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    which: ReportLinks,
+) -> QueryResult<Vec<CheckRow>> {
+    let of_run = checks::table
+        .filter(checks::run_id.eq(Id(run.0)))
+        .order(checks::link_id)
+        .select(CheckRow::as_select());
+    match which {
+        ReportLinks::All => of_run.load(connection),
+        ReportLinks::ChangedOrFailed { limit } => {
+            // Neither holds for a link of the white list, whose verdict is NULL.
+            let wanted = checks::change.is_not_null().or(checks::verdict.ne(Verdict::Up.as_str()));
+            of_run.filter(wanted).limit(limit.into()).load(connection)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use linkbeat_shared::{LinkId, Run, RunId, RunState};
+use uuid::Uuid;
+
+use super::{jobs, links};
+use crate::error::Fault;
+use crate::filing::{Filing, PAGE};
+use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
+use crate::schema::{links as links_table, runs, sql as types};
+use crate::values::{Id, Moment};
+use crate::{Filed, NewRun, Planner, RunLinks};
+
+pub(super) fn file(
+    connection: &mut SqliteConnection,
+    run: &NewRun,
+    planner: Box<dyn Planner>,
+) -> Result<Filed, Fault> {
+    let row = NewRunRow::from(run);
+    if let Some(existing) = of_request(connection, row.request_id)? {
+        return Ok(Filed { run: existing, existed: true });
+    }
+    diesel::insert_into(runs::table).values(&row).execute(connection)?;
+    let planned = match &run.links {
+        RunLinks::Stored => plan_stored(connection, run.id, planner)?,
+        RunLinks::Given(given) => {
+            let imported = links::import(connection, given)?;
+            plan_given(connection, run.id, planner, imported.ids)?
+        }
+    };
+    diesel::update(runs::table.find(row.id)).set(runs::links.eq(planned)).execute(connection)?;
+    let run = runs::table.find(row.id).select(RunRow::as_select()).first(connection)?.try_into()?;
+    Ok(Filed { run, existed: false })
+}
+
+/// Plans all active links; returns how many.
+fn plan_stored(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    planner: Box<dyn Planner>,
+) -> Result<i64, Fault> {
+    let active = links_table::table.filter(links_table::active);
+    let mut filing = Filing::begin(run, planner, active.count().get_result(connection)?);
+    let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
+    loop {
+        // A row value is what the index on (host, id) serves.
+        let rest = sql::<Bool>("(host, id) > (")
+            .bind::<Text, _>(host.clone())
+            .sql(", ")
+            .bind::<types::Id, _>(id)
+            .sql(")");
+        let page: Vec<LinkRow> = active
+            .filter(rest)
+            .order((links_table::host, links_table::id))
+            .limit(stored_count(PAGE))
+            .select(LinkRow::as_select())
+            .load(connection)?;
+        let Some(last) = page.last() else { break };
+        (host, id) = (last.host.clone(), last.id);
+        jobs::insert(connection, filing.plan(page)?)?;
+    }
+    let (jobs, planned) = filing.finish();
+    jobs::insert(connection, jobs)?;
+    Ok(planned)
+}
+
+/// Plans the active ones of these links; returns how many.
+fn plan_given(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    planner: Box<dyn Planner>,
+    ids: Vec<LinkId>,
+) -> Result<i64, Fault> {
+    let mut places: Vec<(String, Id)> = Vec::with_capacity(ids.len());
+    for id in ids {
+        let link = links_table::table.find(Id(id.0)).filter(links_table::active);
+        let place = link.select((links_table::host, links_table::id)).first(connection).optional()?;
+        places.extend(place);
+    }
+    places.sort_unstable();
+    places.dedup();
+    let mut filing = Filing::begin(run, planner, stored_count(places.len()));
+    for places in places.chunks(PAGE) {
+        let mut page = Vec::with_capacity(places.len());
+        for (_, id) in places {
+            page.extend(links::of_id(connection, *id)?);
+        }
+        jobs::insert(connection, filing.plan(page)?)?;
+    }
+    let (jobs, planned) = filing.finish();
+    jobs::insert(connection, jobs)?;
+    Ok(planned)
+}
+
+pub(super) fn find(connection: &mut SqliteConnection, id: RunId) -> Result<Option<Run>, Fault> {
+    let row = runs::table.find(Id(id.0)).select(RunRow::as_select()).first(connection).optional()?;
+    row.map(Run::try_from).transpose()
+}
+
+fn of_request(connection: &mut SqliteConnection, request: Id) -> Result<Option<Run>, Fault> {
+    let row = runs::table.filter(runs::request_id.eq(request)).select(RunRow::as_select());
+    row.first(connection).optional()?.map(Run::try_from).transpose()
+}
+
+pub(super) fn latest(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+    let latest = runs::table.order(runs::seq.desc()).limit(limit.into());
+    parsed(latest.select(RunRow::as_select()).load(connection)?)
+}
+
+pub(super) fn cancel(connection: &mut SqliteConnection, id: RunId) -> Result<Option<Run>, Fault> {
+    let running = runs::table.find(Id(id.0)).filter(runs::state.eq(RunState::Running.as_str()));
+    let end = (runs::state.eq(RunState::Cancelled.as_str()), runs::finished_at.eq(Moment::now()));
+    diesel::update(running).set(end).execute(connection)?;
+    find(connection, id)
+}
+
+pub(super) fn close_finished(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+    let complete = runs::table
+        .filter(runs::state.eq(RunState::Running.as_str()).and(runs::done.ge(runs::links)))
+        .order(runs::id)
+        .limit(limit.into())
+        .select((runs::id, runs::last_result_at));
+    let complete: Vec<(Id, Option<Moment>)> = complete.load(connection)?;
+    let mut closed = Vec::with_capacity(complete.len());
+    for (id, last_result_at) in complete {
+        let finished_at = last_result_at.unwrap_or_else(Moment::now);
+        let end = (runs::state.eq(RunState::Finished.as_str()), runs::finished_at.eq(finished_at));
+        diesel::update(runs::table.find(id)).set(end).execute(connection)?;
+        closed.push(runs::table.find(id).select(RunRow::as_select()).first(connection)?);
+    }
+    parsed(closed)
+}
+
+pub(super) fn unannounced(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+    let finished = runs::state.eq(RunState::Finished.as_str());
+    let rows = runs::table.filter(finished.and(runs::announced_at.is_null())).order(runs::seq);
+    parsed(rows.limit(limit.into()).select(RunRow::as_select()).load(connection)?)
+}
+
+pub(super) fn mark_announced(connection: &mut SqliteConnection, run: RunId) -> Result<(), Fault> {
+    let run = runs::table.find(Id(run.0)).filter(runs::announced_at.is_null());
+    diesel::update(run).set(runs::announced_at.eq(Moment::now())).execute(connection)?;
+    Ok(())
+}
+
+fn parsed(rows: Vec<RunRow>) -> Result<Vec<Run>, Fault> {
+    rows.into_iter().map(Run::try_from).collect()
+}

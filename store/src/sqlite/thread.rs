@@ -1,0 +1,89 @@
+//! The thread that owns the connection.
+
+use std::fmt;
+
+use diesel::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Fault;
+
+/// How many calls may wait; further callers wait for their turn to wait.
+const WAITING_CALLS: usize = 64;
+
+enum Command {
+    Call(Box<dyn FnOnce(&mut SqliteConnection) + Send>),
+    Close(oneshot::Sender<()>),
+}
+
+/// Carries out calls one after the other, each whole, whether its caller still waits or not.
+pub(super) struct DatabaseThread {
+    commands: mpsc::Sender<Command>,
+}
+
+impl DatabaseThread {
+    /// Starts the thread with the connection that `open` gives; it ends when `self` is dropped or closed.
+    pub(super) async fn start<T: Send + 'static>(
+        open: impl FnOnce() -> Result<(SqliteConnection, T), Fault> + Send + 'static,
+    ) -> Result<(Self, T), Fault> {
+        let (commands, waiting) = mpsc::channel(WAITING_CALLS);
+        let (answer, answered) = oneshot::channel();
+        let life = move || match open() {
+            // An error means that whoever opens has gone away; then no call will come.
+            Ok((connection, found)) => drop(answer.send(Ok(found)).map(|()| serve(connection, waiting))),
+            Err(fault) => drop(answer.send(Err(fault))),
+        };
+        std::thread::Builder::new()
+            .name("linkbeat-sqlite".to_owned())
+            .spawn(life)
+            .map_err(|error| Fault::Unavailable(format!("no thread for it: {error}")))?;
+        let found = answered.await.map_err(|_| closed())??;
+        Ok((Self { commands }, found))
+    }
+
+    /// Has `work` done on the connection.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let call = Box::new(move |connection: &mut SqliteConnection| {
+            // The caller may have gone away; the work is done all the same.
+            let _ = answer.send(work(connection));
+        });
+        self.commands.send(Command::Call(call)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Ends the thread once all earlier calls are done.
+    pub(super) async fn close(&self) {
+        let (closed, ended) = oneshot::channel();
+        if self.commands.send(Command::Close(closed)).await.is_ok() {
+            // An error means the same: the thread is gone.
+            let _ = ended.await;
+        }
+    }
+}
+
+fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Command>) {
+    while let Some(command) = waiting.blocking_recv() {
+        match command {
+            Command::Call(call) => call(&mut connection),
+            Command::Close(closed) => {
+                drop(connection);
+                // The closer may have gone away.
+                let _ = closed.send(());
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseThread").finish_non_exhaustive()
+    }
+}
+
+fn closed() -> Fault {
+    Fault::Unavailable("it was closed on our side".to_owned())
+}

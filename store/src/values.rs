@@ -1,0 +1,155 @@
+//! Values of the types in [`crate::schema::sql`], in Rust and in both databases.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{Array, Jsonb, Text, Timestamptz};
+use diesel::sqlite::{Sqlite, SqliteValue};
+use linkbeat_shared::Reason;
+use uuid::Uuid;
+
+use crate::schema::sql;
+
+/// The id of a link, a run, a job or a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql::Id)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+/// The ids of a job's links.
+#[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql::Ids)]
+pub(crate) struct Ids(pub(crate) Vec<Uuid>);
+
+/// A moment, to the microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql::Moment)]
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+
+impl Moment {
+    /// By the clock of this process.
+    pub(crate) fn now() -> Self {
+        Self(Utc::now())
+    }
+}
+
+/// A reason, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql::Document)]
+pub(crate) struct Document(pub(crate) Reason);
+
+impl From<Reason> for Document {
+    /// Drops U+0000, which PostgreSQL keeps in no document: nobody's message may fail a batch for that.
+    fn from(mut reason: Reason) -> Self {
+        if let Reason::UnsafeAddress { address: Some(address) } = &mut reason {
+            address.retain(|c| c != '\0');
+        }
+        Self(reason)
+    }
+}
+
+impl ToSql<sql::Id, Pg> for Id {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<diesel::sql_types::Uuid, Pg>::to_sql(&self.0, out)
+    }
+}
+
+impl FromSql<sql::Id, Pg> for Id {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        FromSql::<diesel::sql_types::Uuid, Pg>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<sql::Id, Sqlite> for Id {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.to_string());
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<sql::Id, Sqlite> for Id {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(text(value)?.parse()?))
+    }
+}
+
+impl ToSql<sql::Ids, Pg> for Ids {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<Array<diesel::sql_types::Uuid>, Pg>::to_sql(&self.0, out)
+    }
+}
+
+impl FromSql<sql::Ids, Pg> for Ids {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        FromSql::<Array<diesel::sql_types::Uuid>, Pg>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<sql::Ids, Sqlite> for Ids {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(serde_json::to_string(&self.0)?);
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<sql::Ids, Sqlite> for Ids {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(&text(value)?)?))
+    }
+}
+
+impl ToSql<sql::Moment, Pg> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<Timestamptz, Pg>::to_sql(&self.0, out)
+    }
+}
+
+impl FromSql<sql::Moment, Pg> for Moment {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        FromSql::<Timestamptz, Pg>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<sql::Moment, Sqlite> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.to_rfc3339_opts(SecondsFormat::Micros, true));
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<sql::Moment, Sqlite> for Moment {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(text(value)?.parse()?))
+    }
+}
+
+impl ToSql<sql::Document, Pg> for Document {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<Jsonb, Pg>::to_sql(&serde_json::to_value(&self.0)?, &mut out.reborrow())
+    }
+}
+
+impl FromSql<sql::Document, Pg> for Document {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let value: serde_json::Value = FromSql::<Jsonb, Pg>::from_sql(value)?;
+        Ok(Self(serde_json::from_value(value)?))
+    }
+}
+
+impl ToSql<sql::Document, Sqlite> for Document {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(serde_json::to_string(&self.0)?);
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<sql::Document, Sqlite> for Document {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(&text(value)?)?))
+    }
+}
+
+fn text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
+    FromSql::<Text, Sqlite>::from_sql(value)
+}

@@ -1,0 +1,169 @@
+//! Filing runs.
+
+use std::sync::Arc;
+
+use linkbeat_shared::{CheckSpec, NewLink, OnBlocked, ReplyTo, RequestId, RunState, ShowRules};
+use linkbeat_store::{LinkChanges, NewRun, OpenJobs, RunLinks};
+
+use crate::database::TestDatabase;
+use crate::make::{self, file, link, name, new_run, url};
+
+cases![
+    a_run_is_filed_whole,
+    the_same_request_is_one_run,
+    the_same_request_at_the_same_time_is_one_run,
+    links_come_ordered_by_host,
+    only_active_links_are_planned,
+    given_links_are_imported_and_no_others_planned,
+    runs_of_many_pages_cover_each_link_once,
+    a_run_of_no_links_has_no_jobs,
+];
+
+async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(5)).await.unwrap();
+    let run = NewRun {
+        check: CheckSpec {
+            backlink: Some("my\\.blog".parse().unwrap()),
+            accept: "200,204".parse().unwrap(),
+            ..CheckSpec::default()
+        },
+        rules: ShowRules { hide_after: 3.try_into().unwrap(), show_after: 2.try_into().unwrap(), on_blocked: OnBlocked::Keep },
+        reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
+        ..new_run(RunLinks::Stored)
+    };
+    let (filed, plan) = file(&store, run.clone(), 2).await;
+
+    assert!(!filed.existed);
+    assert_eq!((filed.run.id, filed.run.request_id), (run.id, run.request_id));
+    assert_eq!((filed.run.links, filed.run.done, filed.run.state), (5, 0, RunState::Running));
+    assert_eq!(filed.run.finished_at, None);
+    let found = store.run(run.id).await.unwrap().unwrap();
+    assert_eq!((&found.check, found.rules, &found.reply_to), (&run.check, run.rules, &run.reply_to));
+    assert_eq!((found.links, found.created_at), (5, filed.run.created_at));
+
+    assert_eq!(plan.announced, 5);
+    let mut jobs = store.open_jobs(OpenJobs::OfRun(run.id), None, 10).await.unwrap();
+    jobs.sort_by_key(|job| job.id);
+    assert_eq!(jobs.len(), 3);
+    for (stored, planned) in jobs.iter().zip(&plan.jobs) {
+        assert_eq!((stored.id, stored.kind, &stored.body), (planned.id, planned.kind, &planned.body));
+    }
+}
+
+async fn the_same_request_is_one_run(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let first = new_run(RunLinks::Stored);
+    file(&store, first.clone(), 1).await;
+    let again = NewRun { request_id: first.request_id, ..new_run(RunLinks::Given(make::links(10))) };
+    let (filed, plan) = file(&store, again, 1).await;
+
+    assert!(filed.existed);
+    assert_eq!((filed.run.id, filed.run.links), (first.id, 3));
+    assert!(plan.links.is_empty());
+    assert_eq!(store.links(None, 100).await.unwrap().len(), 3);
+    assert_eq!(store.runs(10).await.unwrap().len(), 1);
+}
+
+async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase>) {
+    database.open().await.import_links(&make::links(30)).await.unwrap();
+    for links in [RunLinks::Stored, RunLinks::Given(make::links(40))] {
+        let request_id = RequestId::new();
+        let mut producers = Vec::new();
+        for _ in 0..6 {
+            let (store, links) = (database.open().await, links.clone());
+            producers.push(tokio::spawn(async move {
+                file(&store, NewRun { request_id, ..new_run(links) }, 3).await.0
+            }));
+        }
+        let mut filed = Vec::new();
+        for producer in producers {
+            filed.push(producer.await.unwrap());
+        }
+        assert_eq!(filed.iter().filter(|filed| !filed.existed).count(), 1);
+        assert!(filed.iter().all(|other| other.run.id == filed[0].run.id));
+        let query = format!("SELECT sum(links_count) FROM jobs WHERE run_id = '{}'", filed[0].run.id);
+        assert_eq!(database.value(&query).await, Some(filed[0].run.links.to_string()));
+    }
+}
+
+async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let paged = NewLink { page_url: Some(url("https://b-b.example/")), ..link("https://zzz.example/") };
+    let input = [
+        link("https://c.example/1"),
+        link("https://b.example/1"),
+        paged,
+        link("https://c.example/2"),
+        link("https://b.example/2"),
+        link("https://a.example/1"),
+    ];
+    store.import_links(&input).await.unwrap();
+    let hosts = ["a.example", "b-b.example", "b.example", "b.example", "c.example", "c.example"];
+    for links in [RunLinks::Stored, RunLinks::Given(input.to_vec())] {
+        let (_, plan) = file(&store, new_run(links), 1).await;
+        let seen: Vec<&str> =
+            plan.links.iter().map(|link| link.page_url.as_ref().unwrap_or(&link.url).host()).collect();
+        assert_eq!(seen, hosts);
+        let places: Vec<_> = seen.iter().zip(plan.links.iter().map(|link| link.id)).collect();
+        assert!(places.is_sorted());
+    }
+}
+
+async fn only_active_links_are_planned(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let ids = store.import_links(&make::links(4)).await.unwrap().ids;
+    let inactive = LinkChanges { active: Some(false), ..LinkChanges::default() };
+    store.set_link(ids[1], &inactive).await.unwrap();
+    for links in [RunLinks::Stored, RunLinks::Given(make::links(4))] {
+        let (filed, plan) = file(&store, new_run(links), 1).await;
+        assert_eq!((plan.announced, filed.run.links), (3, 3));
+        let planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
+        assert_eq!(planned, [ids[0], ids[2], ids[3]]);
+    }
+}
+
+async fn given_links_are_imported_and_no_others_planned(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let given = vec![
+        link("https://host-000001.example/"),
+        NewLink { name: Some(name("new")), ..link("https://new.example/") },
+        link("https://NEW.example"),
+    ];
+    let (filed, plan) = file(&store, new_run(RunLinks::Given(given)), 1).await;
+    let planned: Vec<_> = plan.links.iter().map(|link| link.url.host()).collect();
+    assert_eq!(planned, ["host-000001.example", "new.example"]);
+    assert_eq!(plan.links[1].name, name("new"));
+    assert_eq!((plan.announced, filed.run.links), (2, 2));
+    assert_eq!(store.links(None, 10).await.unwrap().len(), 4);
+}
+
+async fn runs_of_many_pages_cover_each_link_once(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    // More than two pages, and one host that fills more than one.
+    let mut input = make::links(2_000);
+    input.extend((0..2_500).map(|n| link(&format!("https://host-000777.example/{n}"))));
+    let mut ids = store.import_links(&input).await.unwrap().ids;
+    ids.sort_unstable();
+    for links in [RunLinks::Stored, RunLinks::Given(input)] {
+        let (filed, plan) = file(&store, new_run(links), 16).await;
+        assert_eq!((plan.announced, filed.run.links), (4_500, 4_500));
+        let mut planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
+        planned.sort_unstable();
+        assert_eq!(planned, ids);
+        assert!(plan.links.is_sorted_by_key(|link| link.url.host()));
+        let jobs = store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 1_000).await.unwrap();
+        assert_eq!(jobs.len(), plan.jobs.len());
+    }
+}
+
+async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 1).await;
+    assert_eq!((filed.run.links, plan.announced, plan.jobs.len()), (0, 0, 0));
+    let closed = store.close_finished_runs(10).await.unwrap();
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0].id, closed[0].state), (filed.run.id, RunState::Finished));
+}

@@ -1,0 +1,254 @@
+//! Importing, finding, editing and removing links.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linkbeat_shared::{LinkId, LinkState, NewLink, Reason, Verdict};
+use linkbeat_store::LinkChanges;
+
+use crate::database::TestDatabase;
+use crate::make::{self, file_stored, link, name, record, stored, url};
+
+cases![
+    new_links_get_defaults,
+    an_import_again_changes_nothing,
+    an_import_changes_what_it_says,
+    repeats_within_an_import_are_one_link,
+    credentials_do_not_make_another_link,
+    very_long_urls_are_links_too,
+    many_links_are_imported_in_seconds,
+    importers_at_the_same_time_agree,
+    pages_follow_the_ids,
+    links_are_found_by_id_url_and_name,
+    a_person_changes_a_link,
+    removed_links_are_gone,
+    a_dropped_import_holds_nothing,
+];
+
+async fn new_links_get_defaults(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let full = NewLink {
+        name: Some(name("友链")),
+        url: url("https://a.example/"),
+        page_url: Some(url("https://b.example/links")),
+        active: Some(false),
+        shown: Some(false),
+        backlink: Some(false),
+    };
+    let imported = store.import_links(&[full, link("https://bücher.example/x?y#z")]).await.unwrap();
+    assert_eq!((imported.added, imported.updated, imported.unchanged), (2, 0, 0));
+
+    let links = store.links(None, 10).await.unwrap();
+    let by_id = |id: LinkId| links.iter().find(|link| link.id == id).unwrap();
+    let (full, plain) = (by_id(imported.ids[0]), by_id(imported.ids[1]));
+    assert_eq!(full.name, name("友链"));
+    assert_eq!(full.page_url, Some(url("https://b.example/links")));
+    assert!(!full.active && !full.backlink);
+    assert_eq!(full.state, LinkState::default());
+    assert_eq!(plain.name, name("xn--bcher-kva.example"));
+    assert_eq!(plain.url, url("https://bücher.example/x?y"));
+    assert!(plain.active && plain.backlink && plain.page_url.is_none());
+    assert_eq!(plain.state, LinkState { shown: true, ..LinkState::default() });
+}
+
+async fn an_import_again_changes_nothing(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let input = make::links(50);
+    let first = store.import_links(&input).await.unwrap();
+    let before = store.links(None, 100).await.unwrap();
+
+    let again = store.import_links(&input).await.unwrap();
+
+    assert_eq!((again.added, again.updated, again.unchanged), (0, 0, 50));
+    assert_eq!(again.ids, first.ids);
+    assert_eq!(store.links(None, 100).await.unwrap(), before);
+}
+
+async fn an_import_changes_what_it_says(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&[NewLink { name: Some(name("old")), ..link("https://a.example/") }]).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    record(&store, run, &plan.jobs, Verdict::Down).await;
+    let before = stored(&store, "https://a.example/").await;
+    assert!(!before.state.shown);
+
+    let change = NewLink {
+        name: Some(name("new")),
+        page_url: Some(url("https://page.example/")),
+        active: Some(false),
+        shown: Some(true),
+        backlink: Some(false),
+        ..link("https://a.example/")
+    };
+    let imported = store.import_links(&[change]).await.unwrap();
+
+    assert_eq!((imported.added, imported.updated, imported.unchanged), (0, 1, 0));
+    let after = stored(&store, "https://a.example/").await;
+    assert_eq!((after.name, after.page_url), (name("new"), Some(url("https://page.example/"))));
+    assert!(!after.active && !after.backlink);
+    // `shown` is for new links only; the state belongs to the checks.
+    assert_eq!(after.state, before.state);
+    // What an import does not say stays.
+    store.import_links(&[link("https://a.example/")]).await.unwrap();
+    assert_eq!(stored(&store, "https://a.example/").await.name, name("new"));
+}
+
+async fn repeats_within_an_import_are_one_link(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let named = |text, called| NewLink { name: Some(name(called)), ..link(text) };
+    let input = [
+        named("https://a.example/", "first"),
+        named("https://b.example/", "other"),
+        named("HTTPS://A.example", "second"),
+    ];
+
+    let imported = store.import_links(&input).await.unwrap();
+
+    assert_eq!((imported.added, imported.updated, imported.unchanged), (2, 0, 0));
+    assert_eq!(imported.ids[0], imported.ids[2]);
+    assert_ne!(imported.ids[0], imported.ids[1]);
+    assert_eq!(stored(&store, "https://a.example/").await.name, name("first"));
+}
+
+async fn credentials_do_not_make_another_link(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let first = store.import_links(&[link("https://me:old@a.example/")]).await.unwrap();
+    let second = store.import_links(&[link("https://me:new@a.example/")]).await.unwrap();
+    assert_eq!(first.ids, second.ids);
+    assert_eq!(stored(&store, "https://a.example/").await.url.expose(), "https://me:new@a.example/");
+    let shown = database.value("SELECT url FROM linkbeat_links").await.unwrap();
+    assert_eq!(shown, "https://a.example/");
+}
+
+async fn very_long_urls_are_links_too(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    // Not compressible: PostgreSQL shortens repetitive text before it measures it.
+    let noise: String = (0..120_u32).map(|n| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, &n.to_be_bytes()).to_string()).collect();
+    let text = format!("https://a.example/{noise}");
+    let imported = store.import_links(&[link(&text)]).await.unwrap();
+    assert_eq!(stored(&store, &text).await.id, imported.ids[0]);
+    assert_eq!(store.import_links(&[link(&text)]).await.unwrap().unchanged, 1);
+}
+
+async fn many_links_are_imported_in_seconds(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let input = make::links(20_000);
+    let started = Instant::now();
+    let imported = store.import_links(&input).await.unwrap();
+    let again = store.import_links(&input).await.unwrap();
+    assert_eq!((imported.added, again.unchanged), (20_000, 20_000));
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+async fn importers_at_the_same_time_agree(database: Arc<TestDatabase>) {
+    let input = Arc::new(make::links(300));
+    let mut importers = Vec::new();
+    for n in 0..4 {
+        let (store, input) = (database.open().await, input.clone());
+        importers.push(tokio::spawn(async move {
+            let mut input = input.to_vec();
+            if n % 2 == 1 {
+                input.reverse();
+            }
+            let mut imported = store.import_links(&input).await.unwrap();
+            if n % 2 == 1 {
+                imported.ids.reverse();
+            }
+            imported
+        }));
+    }
+    let mut all = Vec::new();
+    for importer in importers {
+        all.push(importer.await.unwrap());
+    }
+    assert_eq!(all.iter().map(|imported| imported.added).sum::<u64>(), 300);
+    assert!(all.iter().all(|imported| imported.ids == all[0].ids));
+}
+
+async fn pages_follow_the_ids(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(25)).await.unwrap();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.links(after, 10).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 10);
+        after = Some(last.id);
+        seen.extend(page.into_iter().map(|link| link.id));
+    }
+    assert_eq!(seen.len(), 25);
+    assert!(seen.is_sorted());
+}
+
+async fn links_are_found_by_id_url_and_name(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let named = |text, called| NewLink { name: Some(name(called)), ..link(text) };
+    let input =
+        [named("https://a.example/", "same"), named("https://b.example/", "same"), named("https://c.example/", "C")];
+    let ids = store.import_links(&input).await.unwrap().ids;
+    let found = async |wanted: &str| -> Vec<LinkId> {
+        store.find_links(wanted).await.unwrap().into_iter().map(|link| link.id).collect()
+    };
+    assert_eq!(found(&ids[2].to_string()).await, [ids[2]]);
+    assert_eq!(found("HTTPS://B.example:443#top").await, [ids[1]]);
+    let mut same = vec![ids[0], ids[1]];
+    same.sort_unstable();
+    assert_eq!(found("same").await, same);
+    for nothing in ["", "c", "sam", "https://d.example/", "00000000-0000-0000-0000-000000000000"] {
+        assert!(found(nothing).await.is_empty(), "{nothing}");
+    }
+}
+
+async fn a_person_changes_a_link(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let id = store.import_links(&[link("https://a.example/")]).await.unwrap().ids[0];
+    let (run, plan) = file_stored(&store).await;
+    record(&store, run, &plan.jobs, Verdict::Down).await;
+
+    let changes = LinkChanges {
+        name: Some(name("by hand")),
+        page_url: Some(Some(url("https://page.example/"))),
+        active: Some(false),
+        shown: Some(true),
+        backlink: Some(false),
+    };
+    let changed = store.set_link(id, &changes).await.unwrap().unwrap();
+
+    assert_eq!(changed, stored(&store, "https://a.example/").await);
+    assert_eq!((&changed.name, &changed.page_url), (&name("by hand"), &Some(url("https://page.example/"))));
+    assert!(!changed.active && !changed.backlink);
+    let state = &changed.state;
+    assert!(state.shown && state.hidden_reason.is_none());
+    assert_eq!((state.passed_in_a_row, state.failed_in_a_row), (0, 0));
+    // What the last check found stays.
+    assert_eq!((state.verdict, &state.reason), (Some(Verdict::Down), &Some(Reason::Status { code: 500 })));
+
+    let back = LinkChanges { page_url: Some(None), ..LinkChanges::default() };
+    let changed = store.set_link(id, &back).await.unwrap().unwrap();
+    assert_eq!((changed.page_url, changed.name), (None, name("by hand")));
+    assert_eq!(store.set_link(LinkId::new(), &changes).await.unwrap(), None);
+}
+
+async fn removed_links_are_gone(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let ids = store.import_links(&make::links(3)).await.unwrap().ids;
+    assert_eq!(store.remove_links(&[ids[0], ids[2], ids[0], LinkId::new()]).await.unwrap(), 2);
+    assert_eq!(store.links(None, 10).await.unwrap().len(), 1);
+    // The same URL is a new link from now on.
+    let again = store.import_links(&make::links(1)).await.unwrap();
+    assert_eq!(again.added, 1);
+    assert_ne!(again.ids[0], ids[0]);
+}
+
+async fn a_dropped_import_holds_nothing(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let input = make::links(20_000);
+    for after in [1, 20, 100] {
+        let dropped = tokio::time::timeout(Duration::from_millis(after), store.import_links(&input)).await;
+        assert!(dropped.is_err(), "the import was over before it could be dropped");
+        let another = [link("https://another.example/")];
+        let next = tokio::time::timeout(Duration::from_secs(20), store.import_links(&another));
+        next.await.unwrap().unwrap();
+    }
+}

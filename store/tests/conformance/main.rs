@@ -1,0 +1,36 @@
+//! One suite for both databases: each case runs once on PostgreSQL and once on SQLite, each time on a
+//! database of its own.
+//!
+//! PostgreSQL comes from `LINKBEAT_TEST_DATABASE_URL`, whose role may create databases; `scripts/test`
+//! starts one.
+
+mod database;
+mod make;
+
+/// Makes each of these cases a test per database.
+macro_rules! cases {
+    ($($case:ident),+ $(,)?) => {
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                crate::database::run(crate::database::Kind::Postgres, super::$case).await;
+            })+
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                crate::database::run(crate::database::Kind::Sqlite, super::$case).await;
+            })+
+        }
+    };
+}
+
+mod faults;
+mod filing;
+mod links;
+mod migrations;
+mod outbox;
+mod recording;
+mod reports;
+mod runs;
+mod views;

@@ -1,0 +1,170 @@
+//! Links, runs and results for the cases.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use linkbeat_shared::{
+    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason, RequestId, RunId,
+    ShowRules, Verdict,
+};
+use linkbeat_store::{Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore};
+
+pub(crate) fn url(text: &str) -> LinkUrl {
+    LinkUrl::parse(text).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> LinkName {
+    LinkName::parse(text).unwrap()
+}
+
+pub(crate) fn link(text: &str) -> NewLink {
+    NewLink::from_url(url(text))
+}
+
+/// So many links, each on a host of its own.
+pub(crate) fn links(count: usize) -> Vec<NewLink> {
+    (0..count).map(|n| link(&format!("https://host-{n:06}.example/"))).collect()
+}
+
+pub(crate) fn new_run(links: RunLinks) -> NewRun {
+    NewRun {
+        id: RunId::new(),
+        request_id: RequestId::new(),
+        links,
+        check: CheckSpec::default(),
+        rules: ShowRules::default(),
+        reply_to: None,
+    }
+}
+
+/// What the planner was told, and what it made of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    pub(crate) announced: u64,
+    pub(crate) links: Vec<Link>,
+    pub(crate) jobs: Vec<PlannedJob>,
+}
+
+/// Cuts runs into jobs of a fixed size; links called `white …` are on the white list.
+#[derive(Debug)]
+pub(crate) struct TestPlanner {
+    job_links: usize,
+    waiting: Vec<LinkId>,
+    white: Vec<LinkId>,
+    plan: Arc<Mutex<Plan>>,
+}
+
+impl TestPlanner {
+    fn job(&self, kind: JobKind, links: Vec<LinkId>) -> Vec<PlannedJob> {
+        if links.is_empty() {
+            return Vec::new();
+        }
+        let id = JobId::new();
+        let job = PlannedJob { id, kind, links, body: format!("message of {id}").into_bytes() };
+        self.plan.lock().unwrap().jobs.push(job.clone());
+        vec![job]
+    }
+}
+
+impl Planner for TestPlanner {
+    fn begin(&mut self, _run: RunId, links: u64) {
+        self.plan.lock().unwrap().announced = links;
+    }
+
+    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
+        self.plan.lock().unwrap().links.push(link.clone());
+        if link.name.as_str().starts_with("white ") {
+            self.white.push(link.id);
+            return Vec::new();
+        }
+        self.waiting.push(link.id);
+        if self.waiting.len() < self.job_links {
+            return Vec::new();
+        }
+        let links = std::mem::take(&mut self.waiting);
+        self.job(JobKind::Check, links)
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        let (links, white) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.white));
+        let mut jobs = self.job(JobKind::Check, links);
+        jobs.extend(self.job(JobKind::WhiteListed, white));
+        jobs
+    }
+}
+
+/// Files a run in jobs of this size.
+pub(crate) async fn file(store: &SharedStore, run: NewRun, job_links: usize) -> (Filed, Plan) {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let planner = TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: plan.clone() };
+    let filed = store.file_run(run, Box::new(planner)).await.unwrap();
+    let plan = plan.lock().unwrap().clone();
+    (filed, plan)
+}
+
+/// Files a run of all stored links in jobs of one link.
+pub(crate) async fn file_stored(store: &SharedStore) -> (RunId, Plan) {
+    let (filed, plan) = file(store, new_run(RunLinks::Stored), 1).await;
+    (filed.run.id, plan)
+}
+
+/// A result of this verdict, a moment ago.
+pub(crate) fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
+    let up = verdict == Verdict::Up;
+    CheckResult {
+        link_id,
+        verdict: Some(verdict),
+        reason: (!up).then_some(Reason::Status { code: 500 }),
+        status: Some(if up { 200 } else { 500 }),
+        elapsed_ms: 42,
+        checked_at: Utc::now(),
+    }
+}
+
+pub(crate) fn white_listed(link_id: LinkId) -> CheckResult {
+    CheckResult { verdict: None, reason: None, status: None, elapsed_ms: 0, ..result(link_id, Verdict::Up) }
+}
+
+/// The results of one planned job, all of the same verdict.
+pub(crate) fn results(run_id: RunId, job: &PlannedJob, verdict: Verdict) -> JobResults {
+    let result = |id: &LinkId| match job.kind {
+        JobKind::Check => result(*id, verdict),
+        JobKind::WhiteListed => white_listed(*id),
+    };
+    JobResults { run_id, job_id: job.id, results: job.links.iter().map(result).collect() }
+}
+
+/// Records one verdict for all links of these jobs.
+pub(crate) async fn record(store: &SharedStore, run: RunId, jobs: &[PlannedJob], verdict: Verdict) -> Vec<Recorded> {
+    let batch: Vec<JobResults> = jobs.iter().map(|job| results(run, job, verdict)).collect();
+    store.record(&batch, rule).await.unwrap()
+}
+
+/// The plainest of rules: what passes is shown, all else is hidden.
+pub(crate) fn rule(state: &LinkState, result: &CheckResult, _rules: &ShowRules) -> LinkState {
+    let passed = matches!(result.verdict, None | Some(Verdict::Up));
+    LinkState {
+        shown: passed,
+        hidden_reason: if passed { None } else { result.reason.clone() },
+        verdict: result.verdict,
+        reason: result.reason.clone(),
+        status: result.status,
+        elapsed_ms: Some(result.elapsed_ms),
+        last_checked_at: Some(result.checked_at),
+        last_run_id: None,
+        passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
+        failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
+    }
+}
+
+/// The one stored link of this URL.
+pub(crate) async fn stored(store: &SharedStore, url: &str) -> Link {
+    let mut found = store.find_links(url).await.unwrap();
+    assert_eq!(found.len(), 1, "{url}");
+    found.remove(0)
+}
+
+/// A moment as both databases keep it.
+pub(crate) fn micros(moment: DateTime<Utc>) -> i64 {
+    moment.timestamp_micros()
+}

@@ -1,0 +1,89 @@
+//! Schemas that are current, too old, and too new.
+
+use std::sync::Arc;
+
+use linkbeat_store::{OpenMode, StoreError, migrate, open};
+
+use crate::database::{Kind, TestDatabase};
+use crate::make;
+
+cases![
+    a_new_database_is_migrated_once,
+    processes_may_migrate_at_the_same_time,
+    an_older_schema_is_refused,
+    a_newer_schema_is_refused,
+    every_migration_can_be_taken_back,
+];
+
+async fn a_new_database_is_migrated_once(database: Arc<TestDatabase>) {
+    let first = migrate(&database.url).await.unwrap();
+    assert!(!first.applied.is_empty());
+    assert!(migrate(&database.url).await.unwrap().applied.is_empty());
+    open(&database.url, OpenMode::Check).await.unwrap();
+}
+
+async fn processes_may_migrate_at_the_same_time(database: Arc<TestDatabase>) {
+    let mut processes = Vec::new();
+    for _ in 0..8 {
+        let url = database.url.clone();
+        processes.push(tokio::spawn(async move { migrate(&url).await.unwrap() }));
+    }
+    let mut applied = 0;
+    for process in processes {
+        applied += usize::from(!process.await.unwrap().applied.is_empty());
+    }
+    assert_eq!(applied, 1);
+}
+
+async fn an_older_schema_is_refused(database: Arc<TestDatabase>) {
+    let error = open(&database.url, OpenMode::Check).await.unwrap_err();
+    assert!(matches!(error, StoreError::OlderSchema { .. }), "{error}");
+    assert!(error.to_string().contains("linkbeat migrate") && !error.is_transient());
+    match database.kind {
+        Kind::Postgres => {
+            let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+            assert_eq!(database.value(tables).await.as_deref(), Some("0"));
+        }
+        Kind::Sqlite => assert!(!database.file_exists()),
+    }
+    migrate(&database.url).await.unwrap();
+    database.execute("DELETE FROM __diesel_schema_migrations").await;
+    let error = open(&database.url, OpenMode::Check).await.unwrap_err();
+    assert!(matches!(error, StoreError::OlderSchema { .. }), "{error}");
+}
+
+async fn a_newer_schema_is_refused(database: Arc<TestDatabase>) {
+    migrate(&database.url).await.unwrap();
+    database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await;
+    for mode in [OpenMode::Check, OpenMode::Migrate] {
+        let error = open(&database.url, mode).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::NewerSchema { found, known, .. } if found == "29990101000000" && known < found),
+            "{error}"
+        );
+    }
+}
+
+async fn every_migration_can_be_taken_back(database: Arc<TestDatabase>) {
+    let applied = migrate(&database.url).await.unwrap().applied;
+    let folder = match database.kind {
+        Kind::Postgres => "postgres",
+        Kind::Sqlite => "sqlite",
+    };
+    for migration in applied.iter().rev() {
+        let file = format!("{}/../migrations/{folder}/{migration}/down.sql", env!("CARGO_MANIFEST_DIR"));
+        database.execute(&std::fs::read_to_string(file).unwrap()).await;
+    }
+    database.execute("DELETE FROM __diesel_schema_migrations").await;
+    let left = match database.kind {
+        Kind::Postgres => {
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_\\_diesel%'"
+        }
+        Kind::Sqlite => {
+            "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE '\\_\\_diesel%' ESCAPE '\\'"
+        }
+    };
+    assert_eq!(database.value(left).await.as_deref(), Some("0"));
+    assert_eq!(migrate(&database.url).await.unwrap().applied, applied);
+    database.open().await.import_links(&make::links(1)).await.unwrap();
+}

@@ -1,0 +1,336 @@
+//! Recording results.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use linkbeat_shared::{Change, JobId, LinkId, LinkReport, Reason, RunId, RunState, Verdict};
+use linkbeat_store::{JobResults, LinkChanges, Recorded, RunLinks, SharedStore};
+
+use crate::database::TestDatabase;
+use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, rule, stored};
+
+cases![
+    results_are_stored_and_applied,
+    a_result_counts_once,
+    repeats_within_a_batch_count_once,
+    a_job_may_come_in_parts,
+    the_second_run_sees_what_the_first_did,
+    an_older_run_never_overwrites_a_newer_one,
+    what_was_not_asked_for_is_not_stored,
+    results_of_removed_links_are_history,
+    results_of_cancelled_runs_are_history,
+    white_listed_links_go_the_same_way,
+    a_wrong_clock_is_kept_within_the_run,
+    every_field_comes_back,
+    recorders_at_the_same_time_come_out_exact,
+    recorders_and_editors_do_not_wait_in_a_circle,
+];
+
+fn reports(recorded: &[Recorded]) -> Vec<&LinkReport> {
+    let stored = recorded.iter().map(|recorded| match recorded {
+        Recorded::Stored { links, .. } => links,
+        Recorded::NotAskedFor => panic!("not asked for"),
+    });
+    stored.flatten().collect()
+}
+
+async fn results_are_stored_and_applied(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let batch = [results(run, &plan.jobs[0], Verdict::Up), results(run, &plan.jobs[1], Verdict::Down)];
+
+    let recorded = store.record(&batch, rule).await.unwrap();
+
+    let reports = reports(&recorded);
+    assert!(matches!(recorded[0], Recorded::Stored { run_id, .. } if run_id == run));
+    assert_eq!((reports[0].id, reports[0].verdict, reports[0].change), (plan.links[0].id, Some(Verdict::Up), None));
+    assert_eq!((reports[0].shown, reports[0].status, &reports[0].reason), (true, Some(200), &None));
+    assert_eq!((reports[1].id, reports[1].change), (plan.links[1].id, Some(Change::Hidden)));
+    assert_eq!((reports[1].shown, &reports[1].reason), (false, &Some(Reason::Status { code: 500 })));
+    assert_eq!((reports[1].elapsed_ms, &reports[1].url), (Some(42), &plan.links[1].url));
+
+    let hidden = stored(&store, plan.links[1].url.expose()).await.state;
+    assert!(!hidden.shown);
+    assert_eq!((hidden.verdict, hidden.last_run_id), (Some(Verdict::Down), Some(run)));
+    assert_eq!((hidden.hidden_reason, hidden.failed_in_a_row), (Some(Reason::Status { code: 500 }), 1));
+    let now = store.run(run).await.unwrap().unwrap();
+    assert_eq!((now.done, now.state), (2, RunState::Running));
+}
+
+async fn a_result_counts_once(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let first = record(&store, run, &plan.jobs, Verdict::Down).await;
+    let before = store.links(None, 10).await.unwrap();
+
+    // A worker that was slow comes to another verdict: the first one stays.
+    let again = record(&store, run, &plan.jobs, Verdict::Up).await;
+
+    assert_eq!(again, first);
+    assert_eq!(store.links(None, 10).await.unwrap(), before);
+    assert_eq!(store.run(run).await.unwrap().unwrap().done, 2);
+    assert_eq!(before[0].state.failed_in_a_row, 1);
+}
+
+async fn repeats_within_a_batch_count_once(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let mut twice = results(run, &plan.jobs[0], Verdict::Down);
+    twice.results.push(result(plan.links[0].id, Verdict::Up));
+    let recorded = store.record(&[twice, results(run, &plan.jobs[0], Verdict::Up)], rule).await.unwrap();
+
+    assert_eq!(recorded.len(), 2);
+    let reports = reports(&recorded);
+    assert_eq!(reports.len(), 3);
+    assert!(reports.iter().all(|report| *report == reports[0] && report.verdict == Some(Verdict::Down)));
+    assert_eq!(store.run(run).await.unwrap().unwrap().done, 1);
+    assert_eq!(stored(&store, plan.links[0].url.expose()).await.state.failed_in_a_row, 1);
+}
+
+async fn a_job_may_come_in_parts(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(4)).await.unwrap();
+    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 4).await;
+    let whole = results(filed.run.id, &plan.jobs[0], Verdict::Up);
+    for (part, done) in [(0..1, 1), (0..3, 3), (2..4, 4)] {
+        let part = JobResults { results: whole.results[part].to_vec(), ..whole.clone() };
+        store.record(&[part], rule).await.unwrap();
+        assert_eq!(store.run(filed.run.id).await.unwrap().unwrap().done, done);
+        let open = database.value("SELECT count(*) FROM jobs WHERE state = 'open'").await;
+        assert_eq!(open.as_deref(), Some(if done < 4 { "1" } else { "0" }));
+    }
+}
+
+async fn the_second_run_sees_what_the_first_did(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (first, first_plan) = file_stored(&store).await;
+    let (second, second_plan) = file_stored(&store).await;
+    // In one batch, in the order of the runs.
+    let batch = [
+        results(first, &first_plan.jobs[0], Verdict::Down),
+        results(second, &second_plan.jobs[0], Verdict::NoBacklink),
+    ];
+    let recorded = store.record(&batch, rule).await.unwrap();
+    let changes: Vec<_> = reports(&recorded).iter().map(|report| report.change).collect();
+    assert_eq!(changes, [Some(Change::Hidden), None]);
+    let state = stored(&store, first_plan.links[0].url.expose()).await.state;
+    assert_eq!((state.failed_in_a_row, state.last_run_id), (2, Some(second)));
+
+    let (third, plan) = file_stored(&store).await;
+    let recorded = record(&store, third, &plan.jobs, Verdict::Up).await;
+    assert_eq!(reports(&recorded)[0].change, Some(Change::Shown));
+    let state = stored(&store, plan.links[0].url.expose()).await.state;
+    assert_eq!((state.shown, state.passed_in_a_row, state.failed_in_a_row), (true, 1, 0));
+}
+
+async fn an_older_run_never_overwrites_a_newer_one(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (older, older_plan) = file_stored(&store).await;
+    let (newer, newer_plan) = file_stored(&store).await;
+    record(&store, newer, &newer_plan.jobs, Verdict::Up).await;
+    let before = store.links(None, 10).await.unwrap();
+
+    // Its check even ended later, by the worker's clock.
+    let recorded = record(&store, older, &older_plan.jobs, Verdict::Down).await;
+
+    let late = reports(&recorded)[0];
+    assert_eq!((late.verdict, late.change, late.shown), (Some(Verdict::Down), None, true));
+    assert_eq!(store.links(None, 10).await.unwrap(), before);
+    assert_eq!(before[0].state.last_run_id, Some(newer));
+    assert_eq!(store.run(older).await.unwrap().unwrap().done, 1);
+    assert_eq!(store.counts(older).await.unwrap().unwrap().down, 1);
+}
+
+async fn what_was_not_asked_for_is_not_stored(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let (other_run, _) = file_stored(&store).await;
+    let good = results(run, &plan.jobs[0], Verdict::Down);
+    let mut partly = results(run, &plan.jobs[1], Verdict::Down);
+    partly.results.push(result(plan.links[2].id, Verdict::Down));
+    let batch = [
+        JobResults { job_id: JobId::new(), ..good.clone() },
+        JobResults { run_id: other_run, ..good.clone() },
+        JobResults { run_id: RunId::new(), ..good.clone() },
+        JobResults { results: vec![result(LinkId::new(), Verdict::Down)], ..good.clone() },
+        partly,
+        good,
+    ];
+
+    let recorded = store.record(&batch, rule).await.unwrap();
+
+    assert!(recorded[..5].iter().all(|recorded| *recorded == Recorded::NotAskedFor));
+    assert_eq!(reports(&recorded[5..]).len(), 1);
+    assert_eq!(database.value("SELECT count(*) FROM checks").await.as_deref(), Some("1"));
+    assert_eq!(database.value("SELECT sum(done) FROM runs").await.as_deref(), Some("1"));
+    assert_eq!(database.value("SELECT sum(links_done) FROM jobs").await.as_deref(), Some("1"));
+    assert!(store.record(&[], rule).await.unwrap().is_empty());
+}
+
+async fn results_of_removed_links_are_history(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    store.remove_links(&[plan.links[0].id]).await.unwrap();
+    // Even past linkbeat.
+    database.execute("DELETE FROM links").await;
+
+    let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
+
+    for (report, link) in reports(&recorded).into_iter().zip(&plan.links) {
+        assert_eq!((report.id, &report.name, &report.url), (link.id, &link.name, &link.url));
+        assert_eq!((report.verdict, report.change), (Some(Verdict::Down), None));
+    }
+    assert_eq!(store.run(run).await.unwrap().unwrap().done, 2);
+    assert_eq!(store.close_finished_runs(10).await.unwrap().len(), 1);
+    assert!(store.links(None, 10).await.unwrap().is_empty());
+}
+
+async fn results_of_cancelled_runs_are_history(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    store.cancel_run(run).await.unwrap();
+    let before = store.links(None, 10).await.unwrap();
+
+    let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
+
+    assert_eq!((reports(&recorded)[0].change, reports(&recorded)[0].shown), (None, true));
+    assert_eq!(store.links(None, 10).await.unwrap(), before);
+    let run = store.run(run).await.unwrap().unwrap();
+    assert_eq!((run.done, run.state), (1, RunState::Cancelled));
+    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+}
+
+async fn white_listed_links_go_the_same_way(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let white = linkbeat_shared::NewLink {
+        name: Some(make::name("white one")),
+        shown: Some(false),
+        ..link("https://a.example/")
+    };
+    store.import_links(&[white]).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
+    let report = reports(&recorded)[0];
+    assert_eq!((report.verdict, report.change, report.shown), (None, Some(Change::Shown), true));
+    assert_eq!((report.status, report.elapsed_ms), (None, None));
+    let state = stored(&store, "https://a.example/").await.state;
+    assert_eq!((state.shown, state.verdict, state.last_run_id), (true, None, Some(run)));
+}
+
+async fn a_wrong_clock_is_kept_within_the_run(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let created_at = store.run(run).await.unwrap().unwrap().created_at;
+    let day = Duration::from_secs(86_400);
+    let right = created_at + Duration::from_micros(1);
+    for (job, clock) in plan.jobs.iter().zip([Utc::now() - day, Utc::now() + day, right]) {
+        let mut entry = results(run, job, Verdict::Up);
+        entry.results[0].checked_at = clock;
+        store.record(&[entry], rule).await.unwrap();
+    }
+    let links = store.links(None, 10).await.unwrap();
+    let checked_at = |n: usize| {
+        let link = links.iter().find(|link| link.id == plan.links[n].id).unwrap();
+        link.state.last_checked_at.unwrap()
+    };
+    assert_eq!(micros(checked_at(0)), micros(created_at));
+    assert!(checked_at(1) >= created_at && checked_at(1) <= Utc::now() + Duration::from_secs(5));
+    assert_eq!(micros(checked_at(2)), micros(right));
+}
+
+async fn every_field_comes_back(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let mut entry = results(run, &plan.jobs[0], Verdict::Refused);
+    let reason = Reason::UnsafeAddress { address: Some("169.254.169.254 \u{0} \"quoted\" 中".into()) };
+    entry.results[0].reason = Some(reason.clone());
+    entry.results[0].status = None;
+    entry.results[0].elapsed_ms = u32::MAX;
+    // PostgreSQL cannot keep U+0000 in a document; nobody's message may make a batch fail for that.
+    let recorded = store.record(&[entry], rule).await.unwrap();
+    let report = reports(&recorded)[0];
+    assert_eq!((report.status, report.elapsed_ms), (None, Some(u32::MAX)));
+    let again = record(&store, run, &plan.jobs, Verdict::Up).await;
+    assert_eq!(reports(&again)[0].reason, report.reason);
+}
+
+async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) {
+    const LINKS: usize = 120;
+    let store = database.open().await;
+    store.import_links(&make::links(LINKS)).await.unwrap();
+    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 4).await;
+    let (run, jobs) = (filed.run.id, Arc::new(plan.jobs));
+    let mut recorders = Vec::new();
+    for n in 0..8 {
+        let (store, jobs) = (database.open().await, jobs.clone());
+        recorders.push(tokio::spawn(async move {
+            // Everybody records everything, each in another order and in other batches.
+            let mut order: Vec<usize> = (0..jobs.len()).map(|i| (i * 7 + n * 11) % jobs.len()).collect();
+            if n % 2 == 1 {
+                order.reverse();
+            }
+            let mut hidden = 0;
+            for batch in order.chunks(2 + n) {
+                let batch: Vec<_> = batch.iter().map(|i| results(run, &jobs[*i], Verdict::Down)).collect();
+                let recorded = store.record(&batch, rule).await.unwrap();
+                hidden += reports(&recorded).len();
+            }
+            hidden
+        }));
+    }
+    for recorder in recorders {
+        assert_eq!(recorder.await.unwrap(), LINKS);
+    }
+    let run = store.run(run).await.unwrap().unwrap();
+    let counts = store.counts(run.id).await.unwrap().unwrap();
+    assert_eq!((run.done, counts.checked, counts.to_not_show), (LINKS as u64, LINKS as u64, LINKS as u64));
+    let links = store.links(None, 1_000).await.unwrap();
+    assert!(links.iter().all(|link| link.state.failed_in_a_row == 1));
+    assert_eq!(database.value("SELECT sum(links_done) FROM jobs").await, Some(LINKS.to_string()));
+    assert_eq!(database.value("SELECT count(*) FROM jobs WHERE state = 'open'").await.as_deref(), Some("0"));
+}
+
+async fn recorders_and_editors_do_not_wait_in_a_circle(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let ids = store.import_links(&make::links(60)).await.unwrap().ids;
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let (filed, plan) = file(&store, new_run(RunLinks::Stored), 20).await;
+        tasks.push(tokio::spawn(record_backwards(database.open().await, filed.run.id, plan.jobs)));
+    }
+    for round in 0..3 {
+        let (store, mut ids) = (database.open().await, ids.clone());
+        tasks.push(tokio::spawn(async move {
+            ids.reverse();
+            let mut input = make::links(60);
+            for (n, link) in input.iter_mut().enumerate() {
+                link.name = Some(make::name(&format!("{round} {n}")));
+            }
+            store.import_links(&input).await.unwrap();
+            for id in ids {
+                let changes = LinkChanges { backlink: Some(round == 0), ..LinkChanges::default() };
+                store.set_link(id, &changes).await.unwrap();
+            }
+        }));
+    }
+    for task in tasks {
+        tokio::time::timeout(Duration::from_secs(60), task).await.unwrap().unwrap();
+    }
+    assert_eq!(database.value("SELECT sum(done) FROM runs").await.as_deref(), Some("180"));
+}
+
+async fn record_backwards(store: SharedStore, run: RunId, mut jobs: Vec<linkbeat_store::PlannedJob>) {
+    jobs.reverse();
+    record(&store, run, &jobs, Verdict::Up).await;
+}

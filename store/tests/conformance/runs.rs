@@ -1,0 +1,140 @@
+//! The life of runs.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use linkbeat_shared::{RunId, RunState, Verdict};
+
+use crate::database::TestDatabase;
+use crate::make::{self, file_stored, record};
+
+cases![
+    a_run_ends_with_its_last_result,
+    each_run_is_closed_once,
+    ends_are_announced_once,
+    the_latest_runs_come_first,
+    only_running_runs_are_cancelled,
+    what_was_stored_is_there_after_reopening,
+];
+
+async fn a_run_ends_with_its_last_result(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    record(&store, run, &plan.jobs[..1], Verdict::Up).await;
+    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+    record(&store, run, &plan.jobs[1..], Verdict::Up).await;
+    let recorded_at = Utc::now();
+
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let closed = store.close_finished_runs(10).await.unwrap();
+
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0].id, closed[0].state, closed[0].done), (run, RunState::Finished, 2));
+    let finished_at = closed[0].finished_at.unwrap();
+    assert!(finished_at >= closed[0].created_at && finished_at <= recorded_at, "{finished_at} {recorded_at}");
+    assert_eq!(store.run(run).await.unwrap().unwrap().finished_at, Some(finished_at));
+    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+}
+
+async fn each_run_is_closed_once(database: Arc<TestDatabase>) {
+    const RUNS: usize = 20;
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let mut runs = HashSet::new();
+    for _ in 0..RUNS {
+        let (run, plan) = file_stored(&store).await;
+        record(&store, run, &plan.jobs, Verdict::Up).await;
+        runs.insert(run);
+    }
+    let mut recorders = Vec::new();
+    for _ in 0..6 {
+        let store = database.open().await;
+        recorders.push(tokio::spawn(async move {
+            let mut closed = Vec::new();
+            for _ in 0..RUNS {
+                let now = store.close_finished_runs(3).await.unwrap();
+                assert!(now.len() <= 3);
+                closed.extend(now.into_iter().map(|run| run.id));
+            }
+            closed
+        }));
+    }
+    let mut closed: Vec<RunId> = Vec::new();
+    for recorder in recorders {
+        closed.extend(recorder.await.unwrap());
+    }
+    assert_eq!(closed.len(), RUNS);
+    assert_eq!(closed.into_iter().collect::<HashSet<_>>(), runs);
+}
+
+async fn ends_are_announced_once(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let (run, plan) = file_stored(&store).await;
+        runs.push(run);
+        assert!(store.unannounced_runs(10).await.unwrap().is_empty());
+        record(&store, run, &plan.jobs, Verdict::Up).await;
+    }
+    store.close_finished_runs(10).await.unwrap();
+    let unannounced = async |limit| -> Vec<RunId> {
+        store.unannounced_runs(limit).await.unwrap().into_iter().map(|run| run.id).collect()
+    };
+    assert_eq!(unannounced(10).await, runs);
+    assert_eq!(unannounced(2).await, runs[..2]);
+    store.mark_announced(runs[1]).await.unwrap();
+    assert_eq!(unannounced(10).await, [runs[0], runs[2]]);
+}
+
+async fn the_latest_runs_come_first(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        runs.push(file_stored(&store).await.0);
+    }
+    runs.reverse();
+    let latest: Vec<RunId> = store.runs(3).await.unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(latest, runs[..3]);
+    assert!(store.run(RunId::new()).await.unwrap().is_none());
+}
+
+async fn only_running_runs_are_cancelled(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let cancelled = store.cancel_run(run).await.unwrap().unwrap();
+    assert_eq!(cancelled.state, RunState::Cancelled);
+    assert!(cancelled.finished_at.is_some());
+    let again = store.cancel_run(run).await.unwrap().unwrap();
+    assert_eq!(again.finished_at, cancelled.finished_at);
+
+    let (finished, _) = {
+        record(&store, run, &plan.jobs, Verdict::Up).await;
+        let (run, plan) = file_stored(&store).await;
+        record(&store, run, &plan.jobs, Verdict::Up).await;
+        store.close_finished_runs(10).await.unwrap();
+        (run, plan)
+    };
+    assert_eq!(store.cancel_run(finished).await.unwrap().unwrap().state, RunState::Finished);
+    assert!(store.cancel_run(RunId::new()).await.unwrap().is_none());
+    assert!(store.unannounced_runs(10).await.unwrap().iter().all(|run| run.id == finished));
+}
+
+async fn what_was_stored_is_there_after_reopening(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    record(&store, run, &plan.jobs, Verdict::Down).await;
+    let links = store.links(None, 10).await.unwrap();
+    store.close().await;
+    let closed = store.links(None, 10).await.unwrap_err();
+    assert!(closed.is_transient(), "{closed}");
+
+    let reopened = linkbeat_store::open(&database.url, linkbeat_store::OpenMode::Check).await.unwrap();
+    assert_eq!(reopened.links(None, 10).await.unwrap(), links);
+    assert_eq!(reopened.run(run).await.unwrap().unwrap().done, 3);
+}

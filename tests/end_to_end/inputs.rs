@@ -1,0 +1,61 @@
+//! Every form of list, and the stored links by hand.
+
+use serde_json::{Value, json};
+
+use crate::support::form::{Form, arg};
+use crate::support::named;
+
+#[test]
+fn every_form_of_list_is_read() {
+    let lists = [
+        ("a.csv", "url,name,page_url,active,shown,backlink\nhttp://a.example/,A,http://a.example/l,yes,no,no\n"),
+        ("a.json", r#"[{"name":"A","url":"http://a.example/","page_url":"http://a.example/l","shown":false,"backlink":false}]"#),
+        ("b.json", r#"{"link_list":[{"name":"A","link":"http://a.example/","linkpage":"http://a.example/l"}]}"#),
+        ("a.txt", "# friends\n\nhttp://a.example/\r\n"),
+        ("bom.csv", "\u{feff}name,url\nA,http://a.example/\n"),
+    ];
+    for (file, content) in lists {
+        let form = Form::embedded();
+        let list = form.folder.write(file, content);
+        form.run(&["links", "import", arg(&list)]).expect(0);
+        let links = form.links();
+        let link = &links[0];
+        let name = if file == "a.txt" { "a.example" } else { "A" };
+        assert_eq!((&link["name"], &link["url"]), (&json!(name), &json!("http://a.example/")), "{file}");
+        assert_eq!(link["page_url"] == "http://a.example/l", file != "a.txt" && file != "bom.csv", "{file}");
+        assert_eq!(link["shown"], !matches!(file, "a.csv" | "a.json"), "{file}");
+        assert_eq!((&link["verdict"], &link["last_checked_at"]), (&Value::Null, &Value::Null), "{file}");
+    }
+}
+
+#[test]
+fn links_are_added_changed_and_removed_by_hand() {
+    let form = Form::embedded();
+    form.run(&["links", "add", "https://a.example/", "--name", "A"]).expect(0);
+    form.run(&["links", "add", "https://b.example/"]).expect(0);
+    form.run(&["links", "set", "A", "--shown", "false", "--active", "false", "--page-url", "https://a.example/l"]).expect(0);
+    let links = form.links();
+    let link = named(&links, "A");
+    assert_eq!((&link["shown"], &link["active"]), (&json!(false), &json!(false)));
+    assert_eq!(link["page_url"], "https://a.example/l");
+    form.run(&["links", "set", "https://a.example/", "--page-url", "none", "--name", "AA"]).expect(0);
+    assert_eq!(named(&form.links(), "AA")["page_url"], Value::Null);
+    assert!(form.run(&["links", "set", "A", "--active", "true"]).expect(2).stderr.contains("`A`"));
+    assert!(form.run(&["links", "set", "AA"]).expect(2).stderr.contains("--active"), "something must be changed");
+    form.run(&["links", "remove", "b.example"]).expect(0);
+    assert_eq!(form.links().as_array().unwrap().len(), 1);
+    form.run(&["links", "add", "nope"]).expect(2);
+}
+
+#[test]
+fn settings_come_from_flag_environment_and_file_in_this_order() {
+    let form = Form::embedded();
+    form.run(&["links", "add", "https://a.example/"]).expect(0);
+    form.folder.write("linkbeat.toml", "database_url = 'sqlite://of-file.db'\n[output]\nformat = 'json'\n");
+    assert_eq!(form.run(&["links", "list"]).expect(0).json(), json!([]), "the file names another database");
+    let flag = form.run(&["links", "list", "--database-url", "sqlite://linkbeat.db"]).expect(0);
+    assert_eq!(flag.json().as_array().unwrap().len(), 1);
+    form.folder.write("linkbeat.toml", "[check]\ntimeout = 'soon'\n");
+    let ended = form.run(&["links", "list"]).expect(2);
+    assert!(ended.stderr.contains("check.timeout") && ended.stderr.contains("linkbeat.toml"), "{}", ended.stderr);
+}

@@ -1,0 +1,17 @@
+//! End to end: the built binary, real sockets, the real RabbitMQ and PostgreSQL.
+//!
+//! Rules are tested in both forms, embedded and as a fleet: see [`support::form`]. The servers come from
+//! `LINKBEAT_TEST_BROKER_URL` and `LINKBEAT_TEST_DATABASE_URL`, which `scripts/test` provides.
+
+mod support;
+
+mod bad_input;
+mod compose;
+mod demo;
+mod inputs;
+mod interruption;
+mod offline;
+mod outputs;
+mod requests;
+mod rules;
+mod same_outcome;

@@ -1,0 +1,198 @@
+//! TLS as a checker needs it: every handshake verifies the certificate, and every failure has a kind.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use linkbeat_shared::{Phase, TlsKind};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientSessionStore, Resumption, WebPkiServerVerifier};
+use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, NamedGroup, OtherError,
+    PeerIncompatible, RootCertStore, SignatureScheme,
+};
+
+use super::progress;
+use crate::SetupError;
+
+/// id-ad-caIssuers (RFC 5280 §4.2.2.1) in DER: where the issuer's certificate can be fetched. Certificates
+/// of public authorities carry it; those a private authority or a tool made seldom do.
+const CA_ISSUERS: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
+
+/// The system's certificate authorities, and those in the PEM file `extra_ca`.
+pub(crate) fn config(extra_ca: Option<&Path>) -> Result<ClientConfig, SetupError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = roots(extra_ca)?;
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Verifier::new(roots, provider)?)
+        .with_no_client_auth();
+    config.resumption = Resumption::store(Arc::new(NoSessions));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn roots(extra_ca: Option<&Path>) -> Result<RootCertStore, SetupError> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    // Systems ship a few that rustls cannot parse; the others serve.
+    roots.add_parsable_certificates(system.certs);
+    if let Some(path) = extra_ca {
+        let unreadable = |source| SetupError::ExtraCa { path: path.to_owned(), source };
+        for certificate in
+            CertificateDer::pem_file_iter(path).map_err(|error| unreadable(pem_error(error)))?
+        {
+            let certificate = certificate.map_err(|error| unreadable(pem_error(error)))?;
+            roots.add(certificate).map_err(|error| unreadable(io::Error::other(error)))?;
+        }
+    }
+    if roots.is_empty() { Err(SetupError::NoRoots) } else { Ok(roots) }
+}
+
+fn pem_error(error: rustls::pki_types::pem::Error) -> io::Error {
+    match error {
+        rustls::pki_types::pem::Error::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
+}
+
+/// What kind of failure a TLS error is.
+pub(crate) fn kind(error: &Error) -> TlsKind {
+    match error {
+        Error::InvalidCertificate(error) => certificate_kind(error),
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => TlsKind::OldProtocol,
+        _ => TlsKind::Other,
+    }
+}
+
+fn certificate_kind(error: &CertificateError) -> TlsKind {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsKind::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsKind::NotYetValid,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsKind::WrongHost
+        }
+        CertificateError::UnknownIssuer => TlsKind::UnknownIssuer,
+        CertificateError::Revoked => TlsKind::Revoked,
+        CertificateError::Other(OtherError(cause)) => {
+            cause.downcast_ref().map_or(TlsKind::Other, |Untrusted(kind)| *kind)
+        }
+        _ => TlsKind::Other,
+    }
+}
+
+/// Why nobody we trust vouches for a certificate, on its way through rustls.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody trusted vouches for the certificate: {}", .0.as_str())]
+struct Untrusted(TlsKind);
+
+/// webpki's verdict, and a closer look where it only says that the issuer is unknown.
+#[derive(Debug)]
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+}
+
+impl Verifier {
+    fn new(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Arc<Self>, SetupError> {
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| SetupError::Tls(Error::General(error.to_string())))?;
+        Ok(Arc::new(Self { webpki }))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map_err(
+            |error| match closer(&error, end_entity, intermediates) {
+                Some(kind) => CertificateError::Other(OtherError(Arc::new(Untrusted(kind)))).into(),
+                None => error,
+            },
+        )
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// A closer kind than webpki gives. `Other` is looked at too: a self-signed certificate that may also sign
+/// others is turned down for that before anybody looks for its issuer.
+fn closer(
+    error: &Error,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Option<TlsKind> {
+    let Error::InvalidCertificate(error @ (CertificateError::UnknownIssuer | CertificateError::Other(_))) =
+        error
+    else {
+        return None;
+    };
+    let certificate = webpki::EndEntityCert::try_from(end_entity).ok()?;
+    if certificate.issuer() == certificate.subject() {
+        return Some(TlsKind::SelfSigned);
+    }
+    let names_its_issuer = end_entity.windows(CA_ISSUERS.len()).any(|bytes| bytes == CA_ISSUERS);
+    let incomplete =
+        *error == CertificateError::UnknownIssuer && intermediates.is_empty() && names_its_issuer;
+    incomplete.then_some(TlsKind::IncompleteChain)
+}
+
+/// Keeps no session, because a resumed one would skip looking at the certificate. Being asked for one tells
+/// that a ClientHello is being made: the TCP connection stands, and the handshake begins.
+#[derive(Debug)]
+struct NoSessions;
+
+impl ClientSessionStore for NoSessions {
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        progress::enter(Phase::Tls);
+        None
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+}

@@ -1,0 +1,123 @@
+//! Should this be tried again? The one module that answers.
+//!
+//! Again only where another try may well end otherwise within the deadline: a lost connection, a page that
+//! broke off, a server that says it is overloaded. Not a refused connection or an unknown name: somebody
+//! answered, and a fraction of a second changes nothing.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use linkbeat_shared::{ConnectKind, Reason};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::fetch::{Answer, Failure, Page, Target};
+
+/// The pause before the first further try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait before the next try; `None`: this finding stands. `tries` were made, and `left`
+/// remains until the deadline.
+pub(crate) fn pause(
+    finding: &Result<Answer, Failure>,
+    target: &Target<'_>,
+    tries: u8,
+    left: Duration,
+) -> Option<Duration> {
+    let pause = FIRST_PAUSE * (1 << tries.saturating_sub(1).min(8));
+    let pause = match finding {
+        Ok(answer) if !target.accept.contains(answer.status) => overloaded(answer)?.max(pause),
+        Ok(Answer { page: Page::Broken(Reason::Body), .. }) => pause,
+        Err(failure) if lost_connection(failure) => pause,
+        _ => return None,
+    };
+    (pause < left).then_some(pause)
+}
+
+/// Whether the deadline cut a further try off, so that the finding before it says more.
+pub(crate) fn cut_off(finding: &Result<Answer, Failure>) -> bool {
+    matches!(finding, Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. })))
+}
+
+/// Whether an established connection ended before an answer.
+pub(crate) fn lost_connection(failure: &Failure) -> bool {
+    matches!(failure, Failure::Site(Reason::Connect { kind: ConnectKind::Reset | ConnectKind::Closed }))
+}
+
+/// How long an overloaded server wants to be left alone.
+fn overloaded(answer: &Answer) -> Option<Duration> {
+    let asked = retry_after(&answer.headers, SystemTime::now());
+    match answer.status {
+        502..=504 => Some(asked.unwrap_or_default()),
+        429 => asked,
+        _ => None,
+    }
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = SystemTime::from(DateTime::parse_from_rfc2822(text).ok()?);
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use linkbeat_shared::{AcceptedStatuses, DnsKind, LinkUrl, Phase};
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    const LEFT: Duration = Duration::from_secs(4);
+
+    fn again(finding: &Result<Answer, Failure>, tries: u8) -> Option<Duration> {
+        let url = LinkUrl::parse("http://a.example/").unwrap();
+        let accept = AcceptedStatuses::default();
+        pause(finding, &Target { url: &url, backlink: None, accept: &accept }, tries, LEFT)
+    }
+
+    fn status(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Failure> {
+        let headers = retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value)));
+        Ok(Answer { status, headers: headers.into_iter().collect(), page: Page::NotRead })
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let connect = |kind| Err(Failure::Site(Reason::Connect { kind }));
+        assert!(again(&connect(ConnectKind::Reset), 1).is_some());
+        assert!(again(&connect(ConnectKind::Closed), 1).is_some());
+        assert!(again(&status(503, None), 1).is_some());
+        for stands in [
+            connect(ConnectKind::Refused),
+            Err(Failure::Site(Reason::Dns { kind: DnsKind::Nxdomain })),
+            Err(Failure::Site(Reason::Timeout { phase: Phase::Headers })),
+            status(200, None),
+            status(404, None),
+            status(500, None),
+            status(429, None),
+        ] {
+            assert_eq!(again(&stands, 1), None, "{stands:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_and_what_the_server_asks_for_is_kept_if_it_fits() {
+        let lost = Err(Failure::Site(Reason::Connect { kind: ConnectKind::Reset }));
+        assert!(again(&lost, 2) > again(&lost, 1));
+        assert_eq!(again(&status(429, Some("1")), 1), Some(Duration::from_secs(1)));
+        assert_eq!(again(&status(503, Some("0")), 1), Some(FIRST_PAUSE));
+        assert_eq!(again(&status(503, Some("120")), 1), None);
+    }
+
+    #[test]
+    fn a_retry_date_is_counted_from_now() {
+        let headers = |date| HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(date))]);
+        let now = SystemTime::from(DateTime::parse_from_rfc3339("1994-11-06T08:49:30Z").unwrap());
+        let wait = |date| retry_after(&headers(date), now);
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+    }
+}

@@ -1,0 +1,126 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use linkbeat_shared::Timeout;
+use serde::{Deserialize, Serialize};
+
+/// Links checked at once.
+pub const DEFAULT_CONCURRENCY: usize = 1_024;
+/// Requests at once to one host.
+pub const DEFAULT_PER_HOST: usize = 8;
+/// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
+pub const DEFAULT_MAX_BODY: usize = 2 << 20;
+/// The longest deadline that a job may ask for, in milliseconds.
+pub const DEFAULT_MAX_TIMEOUT_MS: u64 = 60_000;
+/// Names the tool, and where people can read about it.
+pub const DEFAULT_USER_AGENT: &str =
+    concat!("linkbeat/", env!("CARGO_PKG_VERSION"), " (+https://linkbeat.example/bot)");
+
+/// What the operator of a worker may set; never a request, or anybody could open our networks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerSettings {
+    /// Links checked at once; lowered when the system allows too few open files for it.
+    pub concurrency: usize,
+    /// Requests at once to one host, over all jobs and redirects.
+    pub per_host: usize,
+    /// Networks that may be dialled although they are not public.
+    pub allow_network: Vec<IpNet>,
+    /// DNS servers to ask; empty: the system's (`/etc/resolv.conf`). `/etc/hosts` goes before either.
+    pub resolver: Vec<SocketAddr>,
+    /// Most bytes of a page, after decompression, that are searched for the backlink.
+    pub max_body: usize,
+    /// The header `User-Agent`.
+    pub user_agent: String,
+    /// The longest deadline per link; what jobs ask beyond it is lowered to it.
+    #[serde(with = "length")]
+    pub max_timeout: Timeout,
+    /// How long running checks may go on after a shutdown was asked for; absent: the job's deadline per
+    /// link and [`DRAIN_MARGIN`](crate::DRAIN_MARGIN).
+    #[serde(with = "optional_length")]
+    pub drain_timeout: Option<Timeout>,
+    /// A PEM file of certificate authorities to trust besides the system's.
+    pub extra_ca: Option<PathBuf>,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: DEFAULT_CONCURRENCY,
+            per_host: DEFAULT_PER_HOST,
+            allow_network: Vec::new(),
+            resolver: Vec::new(),
+            max_body: DEFAULT_MAX_BODY,
+            user_agent: DEFAULT_USER_AGENT.to_owned(),
+            max_timeout: default_max_timeout(),
+            drain_timeout: None,
+            extra_ca: None,
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a constant within the limits of a timeout")]
+fn default_max_timeout() -> Timeout {
+    Timeout::from_millis(DEFAULT_MAX_TIMEOUT_MS).expect("a valid timeout")
+}
+
+/// A length of time as people write it: `5s`, `1500ms`, `2m`.
+mod length {
+    use linkbeat_shared::Timeout;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(length: &Timeout, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(length)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timeout, D::Error> {
+        let text = String::deserialize(from)?;
+        let length = humantime::parse_duration(&text).map_err(|_| {
+            D::Error::custom(format!("`{text}` is no length of time; write something like 5s, 1500ms or 2m"))
+        })?;
+        Timeout::try_from(length).map_err(D::Error::custom)
+    }
+}
+
+mod optional_length {
+    use linkbeat_shared::Timeout;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Length(#[serde(with = "super::length")] Timeout);
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub(super) fn serialize<S: Serializer>(length: &Option<Timeout>, to: S) -> Result<S::Ok, S::Error> {
+        length.map(Length).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timeout>, D::Error> {
+        Ok(Option::<Length>::deserialize(from)?.map(|Length(length)| length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        let settings: WorkerSettings = serde_json::from_str(
+            r#"{"max_timeout":"2m","drain_timeout":"1500ms","allow_network":["127.0.0.0/8"]}"#,
+        )
+        .unwrap();
+        assert_eq!(settings.max_timeout.as_millis(), 120_000);
+        assert_eq!(settings.drain_timeout.map(Timeout::as_millis), Some(1_500));
+        assert_eq!(settings.per_host, DEFAULT_PER_HOST);
+        assert!(serde_json::from_str::<WorkerSettings>(r#"{"max_timeout":"soon"}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let json = serde_json::to_string(&WorkerSettings::default()).unwrap();
+        let read: WorkerSettings = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+    }
+}

@@ -1,0 +1,75 @@
+//! The engine and the role `worker` over real sockets on loopback.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
+mod jobs;
+mod limits;
+mod names;
+mod offline;
+mod pages;
+mod redirects;
+mod safety;
+mod site;
+mod tls;
+mod verdicts;
+
+use std::time::Duration;
+
+use linkbeat_shared::{
+    BacklinkPattern, CheckResult, CheckSpec, JobLink, LinkId, LinkUrl, Reason, Retries, Timeout, Verdict,
+};
+use linkbeat_worker::{Engine, Outcome, WorkerSettings};
+
+/// A worker that may dial loopback.
+fn settings() -> WorkerSettings {
+    WorkerSettings { allow_network: vec!["127.0.0.0/8".parse().unwrap()], ..WorkerSettings::default() }
+}
+
+fn engine() -> Engine {
+    Engine::new(&settings()).unwrap()
+}
+
+/// The defaults, with this deadline.
+fn within(ms: u64) -> CheckSpec {
+    CheckSpec { timeout: Timeout::from_millis(ms).unwrap(), ..CheckSpec::default() }
+}
+
+/// The defaults, and this backlink.
+fn asking_for(backlink: &str) -> CheckSpec {
+    CheckSpec { backlink: Some(BacklinkPattern::parse(backlink).unwrap()), ..CheckSpec::default() }
+}
+
+fn without_retries(spec: CheckSpec) -> CheckSpec {
+    CheckSpec { retries: Retries::try_from(0).unwrap(), ..spec }
+}
+
+fn link(url: &LinkUrl) -> JobLink {
+    JobLink { id: LinkId::new(), url: url.clone(), page_url: None, backlink: true }
+}
+
+/// Checks one link that must be judged.
+async fn check_with(engine: &Engine, url: &LinkUrl, spec: &CheckSpec) -> CheckResult {
+    let link = link(url);
+    match engine.check(&link, spec).await {
+        Outcome::Judged(result) => {
+            assert_eq!(result.link_id, link.id);
+            result
+        }
+        Outcome::OwnFault(fault) => panic!("{url} was not judged: {fault:?}"),
+    }
+}
+
+async fn check(url: &LinkUrl, spec: &CheckSpec) -> CheckResult {
+    check_with(&engine(), url, spec).await
+}
+
+#[track_caller]
+fn assert_judged(result: &CheckResult, verdict: Verdict, reason: impl Into<Option<Reason>>) {
+    assert_eq!((result.verdict, result.reason.clone()), (Some(verdict), reason.into()));
+}
+
+/// The deadline, and 100 ms for what comes after it.
+#[track_caller]
+fn assert_took(result: &CheckResult, from: Duration, deadline: Duration) {
+    let took = Duration::from_millis(result.elapsed_ms.into());
+    assert!(took >= from && took <= deadline + Duration::from_millis(100), "took {took:?}");
+}
