@@ -147,7 +147,7 @@ wait_for_port() {
 
 python_with_pika() {
   local python
-  for python in python3 /usr/bin/python3 target/python/bin/python; do
+  for python in python3 /usr/bin/python3 "$PWD/target/python/bin/python"; do
     if "$python" -c 'import pika' 2>/dev/null; then echo "$python"; return; fi
   done
   if python3 -m venv target/python >/dev/null 2>&1 && target/python/bin/pip install -q 'pika==1.3.2' >&2; then

@@ -121,10 +121,7 @@ async fn events_reach_whoever_binds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_queue_comes_back_with_its_reader() {
     in_space(|space| async move {
-        let mut settings = space.settings();
-        // RabbitMQ 3.10 does not always tell the reader; then it is noticed after some heartbeats.
-        settings.heartbeat = Duration::from_secs(1);
-        let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
+        let broker = space.broker().await;
         let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
         put(&broker, Queue::Jobs, "before").await;
         assert_eq!(take_body(&mut reader).await, "before");

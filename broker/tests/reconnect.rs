@@ -209,9 +209,18 @@ async fn a_daemon_waits_for_a_broker_that_is_not_there_yet() {
         let broker: SharedBroker = RabbitBroker::new(space.settings_at(&url));
         let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
         assert!(nothing_comes(&mut reader).await);
-        let _proxy = Proxy::at(port, &upstream).await;
+        assert!(!broker.ready());
+        let proxy = Proxy::at(port, &upstream).await;
         let (came, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::Jobs, "a"));
         assert_eq!(came, "a");
+        assert!(broker.ready());
+        drop(proxy);
+        let unready = async {
+            while broker.ready() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(SOON, unready).await.expect("a lost broker is no longer ready");
     })
     .await;
 }

@@ -21,7 +21,8 @@ pub(crate) enum LogFormat {
 
 /// Starts logging. `filter` is a level such as `info`, or `linkbeat_worker=debug,warn`.
 pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    // lapin tells again what the broker crate tells, and quotes messages in full.
+    let filter = EnvFilter::try_new(format!("{filter},lapin=off")).map_err(|error| {
         Failure::usage(format!("`{filter}` is no log filter ({error}); write a level such as info or debug"))
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

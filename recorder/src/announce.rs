@@ -12,7 +12,7 @@ const PAGE: u32 = 100;
 /// Most links listed in a reply.
 const REPLY_LINKS: u32 = 1_000;
 /// A run that ended longer ago than this and is not announced was left by somebody who stopped.
-const LEFT_BEHIND: TimeDelta = TimeDelta::seconds(10);
+const LEFT_BEHIND: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Debug)]
 pub(crate) struct Announcer {

@@ -158,3 +158,44 @@ fn classify(error: Error, database: String) -> StoreError {
         _ => StoreError::Query { database, problem },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+
+    use super::*;
+
+    fn refusal(connection: &mut SqliteConnection, statements: &str) -> StoreError {
+        let error = connection.batch_execute(statements).unwrap_err();
+        Fault::from(error).at(&"sqlite://test.db")
+    }
+
+    #[test]
+    fn a_full_database_is_a_matter_of_time() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let fill = "PRAGMA max_page_count = 10; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(1000000))";
+        let error = refusal(&mut connection, fill);
+        assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
+    }
+
+    #[test]
+    fn a_locked_database_is_a_matter_of_time() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let (mut one, mut other) =
+            (SqliteConnection::establish(path).unwrap(), SqliteConnection::establish(path).unwrap());
+        one.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let error = refusal(&mut other, "BEGIN IMMEDIATE");
+        assert!(error.is_transient() && error.to_string().contains("locked"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_statement_is_nothing_that_time_heals() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let error = refusal(&mut connection, "SELECT * FROM nothing");
+        assert!(matches!(error, StoreError::Query { .. }) && !error.is_transient(), "{error}");
+        let broken = "CREATE TABLE t (x UNIQUE); INSERT INTO t VALUES (1), (1)";
+        assert!(matches!(refusal(&mut connection, broken), StoreError::Query { .. }));
+    }
+}

@@ -64,7 +64,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // ---- requests and runs -------------------------------------------------------------------------
 
-    /// Files a run and its jobs, or finds the run that this request id has already.
+    /// Files a run and its jobs, or finds the run that this request id has already. Such a run's report goes
+    /// to the latest `reply_to`, also when it was announced before.
     ///
     /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
     /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
@@ -94,7 +95,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// Idempotent on (run, link): a result that is stored already changes nothing and comes back as it
     /// was stored. A run that was filed earlier than the one that last touched a link is kept as history
-    /// but leaves the link alone. What no job asked for is not stored.
+    /// but leaves the link alone, and so is one that was cancelled, or whose link was removed. A check's time
+    /// is kept between the beginning of its run and now. What no job asked for is not stored.
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>>;
 
     /// Closes the running runs of which every link has its result, at most `limit`, and returns them.
@@ -226,7 +228,7 @@ pub struct NewRun {
 pub enum RunLinks {
     /// All stored links.
     Stored,
-    /// These: imported in the same transaction, where they are new.
+    /// These: imported first, in the same transaction.
     Given(Vec<NewLink>),
 }
 

@@ -27,7 +27,7 @@ fn each_kind_of_bad_file_is_refused_with_what_where_and_what_to_do() {
     refused(b"name,url\ncaf\xe9,http://a.example/\n", &["list.csv:2", "UTF-8", "iconv"]);
     refused("title,address\na,http://a.example/\n", &["list.csv", "title", "url"]);
     refused("name,url\na,http://a.example/\nb,nope\n", &["list.csv:3", "scheme"]);
-    refused("name,url\na,http://a.example/\nb,http://A.example:80/#x\n", &["list.csv:3", "line 2"]);
+    refused("name,url\na,http://a.example/\nb,http://A.example:80/#x\n", &["list.csv:3", "list.csv:2"]);
     refused("name,url,active\na,http://a.example/,maybe\n", &["list.csv:2", "maybe", "active"]);
     refused(r#"[{"name":"a","url":"http://a.example/"}"#, &["list.csv", "JSON"]);
 }

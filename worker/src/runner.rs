@@ -122,7 +122,7 @@ impl Worker {
                 false
             }
             Ok(JobEnd::Fault(fault)) => {
-                tracing::error!(fault = fault.as_str(), "links could not be judged; their job goes back");
+                tracing::warn!(fault = fault.as_str(), "links could not be judged; their job goes back");
                 let since = match *self.health.borrow() {
                     Health::Paused { since, .. } => since,
                     Health::Starting | Health::Working => Utc::now(),

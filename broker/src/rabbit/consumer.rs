@@ -117,8 +117,8 @@ impl Keeper {
                 () = self.stop.cancelled() => return self.wind_up(&session).await,
             }
             self.current.send_replace(None);
-            self.reopen.failed(session.inner.end().cause().to_owned());
             session.inner.cut();
+            self.reopen.after(session.inner.end()).await;
         }
     }
 
@@ -172,7 +172,7 @@ impl ConsumeSession {
         match end.token().run_until_cancelled(consumer.next()).await? {
             Some(Ok(delivery)) => return Some(self.hand_out(delivery)),
             Some(Err(error)) => end.now(cause_of(&error)),
-            None => end.now("RabbitMQ cancelled the consumer; was its queue deleted?"),
+            None => end.queue_gone(self.consumer.queue()),
         }
         None
     }
@@ -186,8 +186,8 @@ impl ConsumeSession {
     }
 
     /// Ends the session once RabbitMQ has forgotten the consumer: messages are ready and the reader waits
-    /// with empty hands, yet for two periods in a row nothing came. Quorum queues of 3.10 do that now and
-    /// then when they are deleted and soon made again, and send no `basic.cancel`.
+    /// with empty hands, yet for two periods in a row nothing came. 3.10 was seen to do that to readers of
+    /// a quorum queue that was deleted and made again at once.
     async fn stalled(&self, period: Duration) {
         let mut strikes = 0;
         while strikes < 2 {

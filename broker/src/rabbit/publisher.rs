@@ -73,14 +73,14 @@ impl Publisher {
                     self.note_full(false, &parcel);
                     return Ok(());
                 }
-                Sent::Unroutable if parcel.ours => session.end(format!("`{}` is gone", parcel.routing_key)),
+                Sent::Unroutable if parcel.ours => session.inner.end().queue_gone(&parcel.routing_key),
                 Sent::Unroutable => return Err(PublishError::Unroutable(parcel.routing_key.to_string())),
                 Sent::Refused(cause) => return Err(PublishError::Refused(cause)),
                 Sent::Full => {
                     self.note_full(true, &parcel);
                     sleep(backoff.next()).await;
                 }
-                Sent::Unknown(cause) => session.end(cause),
+                Sent::Unknown(cause) => session.inner.end().now(cause),
             }
         }
     }
@@ -126,8 +126,8 @@ impl Keeper {
                 }
             }
             self.current.send_replace(None);
-            self.reopen.failed(session.inner.end().cause().to_owned());
             session.inner.cut();
+            self.reopen.after(session.inner.end()).await;
         }
     }
 }
@@ -162,10 +162,6 @@ impl PublishSession {
         };
         inner.prepare(settings, declaring).await?;
         Ok(Self { inner, idle: Mutex::default() })
-    }
-
-    fn end(&self, cause: String) {
-        self.inner.end().now(cause);
     }
 
     async fn send(&self, parcel: &Parcel, limit: Duration) -> Sent {

@@ -7,12 +7,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::session::{Cause, End};
 use super::{BrokerSettings, ConnectError};
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// A session that lasted this long was sound: its loss is no sequel to earlier failures.
 const SOUND: Duration = Duration::from_secs(10);
+/// After a queue was deleted RabbitMQ gets this long to tell all readers, before one of us makes the queue
+/// again: 3.10 moves a reader that it has not told yet to the new queue and loses what it delivers there.
+const QUEUE_GONE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long to wait before each further try: a random part of 0.2 s, 0.4 s, … up to a longest delay
 /// ("full jitter", <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), so that a
@@ -137,8 +141,16 @@ impl Reopen {
         tracing::info!(broker.url = %self.settings.url, broker.session = self.purpose, "session with RabbitMQ open");
     }
 
-    /// Notes a failed try or a lost session.
-    pub(super) fn failed(&mut self, error: String) {
+    /// Notes the end of a session, and makes way for what must come before the next.
+    pub(super) async fn after(&mut self, end: &End) {
+        let Some(cause) = end.cause() else { return };
+        self.failed(cause.to_string());
+        if matches!(cause, Cause::QueueGone(_)) {
+            self.stop.run_until_cancelled(sleep(QUEUE_GONE_PAUSE)).await;
+        }
+    }
+
+    fn failed(&mut self, error: String) {
         self.wanted.set_open(false);
         let session = &self.purpose;
         if self.failure.as_ref() == Some(&error) {

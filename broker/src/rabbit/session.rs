@@ -97,13 +97,28 @@ impl Session {
 #[derive(Clone, Default)]
 pub(super) struct End {
     token: CancellationToken,
-    cause: Arc<OnceLock<String>>,
+    cause: Arc<OnceLock<Cause>>,
+}
+
+/// Why a session has ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cause {
+    #[error("the queue `{0}` is gone")]
+    QueueGone(String),
+    #[error("{0}")]
+    Other(String),
 }
 
 impl End {
     /// Ends the session; the first cause stays.
     pub(super) fn now(&self, cause: impl Display) {
-        self.cause.get_or_init(|| cause.to_string());
+        self.cause.get_or_init(|| Cause::Other(cause.to_string()));
+        self.token.cancel();
+    }
+
+    /// As [`End::now`]: somebody has deleted a queue.
+    pub(super) fn queue_gone(&self, name: impl Display) {
+        self.cause.get_or_init(|| Cause::QueueGone(name.to_string()));
         self.token.cancel();
     }
 
@@ -116,8 +131,8 @@ impl End {
         self.token.is_cancelled()
     }
 
-    pub(super) fn cause(&self) -> &str {
-        self.cause.get().map_or("", String::as_str)
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        self.cause.get()
     }
 }
 

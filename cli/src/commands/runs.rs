@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use linkbeat_shared::RunId;
+use linkbeat_shared::{RunId, RunState};
 use linkbeat_store::ReportLinks;
 
 use super::{servers, write};
@@ -23,6 +23,11 @@ pub(crate) enum RunsCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Stop a run: its open jobs are not published again, and what still comes in changes no link
+    Cancel {
+        /// The run's id
+        id: RunId,
+    },
 }
 
 /// `linkbeat runs`
@@ -30,6 +35,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: RunsCommand) -> Result<Sta
     match command {
         RunsCommand::List { limit, output } => list(global, limit, &output).await,
         RunsCommand::Show { id, output } => show(global, id, &output).await,
+        RunsCommand::Cancel { id } => cancel(global, id).await,
     }
 }
 
@@ -49,6 +55,22 @@ async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Sta
     store.close().await;
     match report {
         Some(report) => write::report(&settings, output, &report),
-        None => Err(Failure::usage(format!("there is no run {id}; see `linkbeat runs list`"))),
+        None => Err(no_run(id)),
     }
+}
+
+async fn cancel(global: &GlobalArgs, id: RunId) -> Result<Status, Failure> {
+    let store = servers::store(&global.plain_settings()?).await?;
+    let run = store.cancel_run(id).await?;
+    store.close().await;
+    match run {
+        Some(run) if run.state == RunState::Cancelled => anstream::eprintln!("run {id} is cancelled"),
+        Some(run) => return Err(Failure::usage(format!("run {id} is {} already", run.state.as_str()))),
+        None => return Err(no_run(id)),
+    }
+    Ok(Status::Passed)
+}
+
+fn no_run(id: RunId) -> Failure {
+    Failure::usage(format!("there is no run {id}; see `linkbeat runs list`"))
 }

@@ -8,6 +8,7 @@ use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool};
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::time::timeout;
 use tokio_postgres::Config;
 
 use super::tls::TlsMode;
@@ -19,6 +20,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres
 
 /// How long connecting may take, from the name's look-up to the first answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long looking at the schema may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long migrations may take, the wait for other processes that apply them included.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a peer may be silent before the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(30);
 /// What the server itself ends: a statement after 30 s, a transaction that nobody carries on after 60 s.
@@ -38,7 +43,7 @@ pub(crate) struct Server {
 impl Server {
     /// Makes one connection.
     pub(super) async fn connect(&self) -> Result<AsyncPgConnection, Fault> {
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, self.handshake());
+        let connecting = timeout(CONNECT_TIMEOUT, self.handshake());
         connecting.await.unwrap_or_else(|_| {
             Err(Fault::Unavailable(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())))
         })
@@ -76,10 +81,15 @@ impl Server {
 /// Brings the schema up to date, or only looks whether it is.
 pub(super) async fn migrate(server: &Server, mode: OpenMode) -> Result<Migrated, Fault> {
     let mut connection = server.connect().await?;
-    if pending(&mut connection, mode).await?.is_empty() {
+    let looked = timeout(LOOK_TIMEOUT, pending(&mut connection, mode)).await;
+    if looked.map_err(|_| silent())??.is_empty() {
         return Ok(Migrated::default());
     }
-    // Both end with the connection. Migrations may take their time.
+    timeout(MIGRATION_TIMEOUT, apply(connection, mode)).await.map_err(|_| silent())?
+}
+
+async fn apply(mut connection: AsyncPgConnection, mode: OpenMode) -> Result<Migrated, Fault> {
+    // Both end with the connection.
     diesel::sql_query("SET statement_timeout = 0").execute(&mut connection).await?;
     let lock = diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK);
     lock.execute(&mut connection).await?;
@@ -100,6 +110,11 @@ async fn pending(connection: &mut AsyncPgConnection, mode: OpenMode) -> Result<V
         Vec::new()
     };
     migrations::pending::<Pg>(&MIGRATIONS, &applied, mode)
+}
+
+/// A server that takes too long.
+pub(super) fn silent() -> Fault {
+    Fault::Unavailable("it stopped answering".to_owned())
 }
 
 /// tokio-postgres says "error connecting to server" and keeps the rest in the source.

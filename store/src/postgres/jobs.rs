@@ -1,3 +1,5 @@
+//! Jobs: the outbox.
+
 use diesel::pg::Pg;
 use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel::sql_query;

@@ -124,7 +124,8 @@ impl Store for PostgresStore {
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
         let mut attempts = 1;
         loop {
-            let record = async |connection: &mut AsyncPgConnection| results::record(connection, batch, rule).await;
+            let record =
+                async |connection: &mut AsyncPgConnection| results::record(connection, batch, rule).await;
             match self.transaction(Work::Write, record).await {
                 Err(StoreError::Conflict { .. }) if attempts < RECORD_ATTEMPTS => attempts += 1,
                 recorded => return recorded,

@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use diesel::ConnectionError;
-use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
+use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use futures::FutureExt;
 use tokio::time::timeout;
 
-use super::connect::Server;
+use super::connect::{Server, silent};
 use crate::error::Fault;
 
 /// How many connections one process uses at most.
@@ -77,7 +77,7 @@ impl Pool {
     ) -> Result<T, Fault> {
         let mut lease = self.lease().await?;
         let done = timeout(kind.time_limit(), transaction(lease.connection(), kind.begin(), work)).await;
-        let done = done.map_err(|_| Fault::Unavailable("it stopped answering".to_owned()))?;
+        let done = done.map_err(|_| silent())?;
         lease.give_back();
         done
     }
@@ -89,7 +89,13 @@ impl Pool {
     async fn lease(&self) -> Result<Lease, Fault> {
         let got = timeout(WAIT_TIMEOUT, self.0.get()).await;
         let got = got.map_err(|_| Fault::Unavailable("all connections are busy".to_owned()))?;
-        got.map(|object| Lease(Some(object))).map_err(|error| Fault::Unavailable(error.to_string()))
+        got.map(|object| Lease(Some(object))).map_err(|error| {
+            Fault::Unavailable(match error {
+                PoolError::Backend(error) => error.to_string(),
+                PoolError::Closed => "it was closed on our side".to_owned(),
+                other => other.to_string(),
+            })
+        })
     }
 }
 

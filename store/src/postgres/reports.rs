@@ -1,3 +1,5 @@
+//! What a report is made from.
+
 use diesel::dsl::count_star;
 use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

@@ -1,3 +1,5 @@
+//! Results: recorded as checks, and applied to their links. [`crate::recording`] decides what changes.
+
 use diesel::dsl::sql;
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel::sql_query;

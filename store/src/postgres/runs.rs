@@ -1,3 +1,5 @@
+//! Runs, from the request to the announcement of their end.
+
 use diesel::dsl::sql;
 use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
@@ -12,7 +14,7 @@ use crate::error::Fault;
 use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
-use crate::values::Id;
+use crate::values::{Id, Moment};
 use crate::{Filed, NewRun, Planner, RunLinks};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
@@ -24,8 +26,11 @@ pub(super) async fn file(
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
     let (id, request) = (row.id, row.request_id);
-    let insert = diesel::insert_into(runs::table).values(row).on_conflict(runs::request_id).do_nothing();
+    let insert = diesel::insert_into(runs::table).values(&row).on_conflict(runs::request_id).do_nothing();
     if insert.execute(connection).await? == 0 {
+        if row.reply_queue.is_some() {
+            ask_again(connection, row).await?;
+        }
         let existing = of_request(connection, request).await?.ok_or(Fault::Conflict)?;
         return Ok(Filed { run: existing, existed: true });
     }
@@ -39,6 +44,18 @@ pub(super) async fn file(
     let update = diesel::update(runs::table.find(id)).set(runs::links.eq(planned));
     let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
     Ok(Filed { run: row.try_into()?, existed: false })
+}
+
+/// Whoever asked last is answered: the run's end is announced once more, if it was already.
+async fn ask_again(connection: &mut AsyncPgConnection, row: NewRunRow) -> Result<(), Fault> {
+    let asked = (
+        runs::reply_queue.eq(row.reply_queue),
+        runs::correlation_id.eq(row.correlation_id),
+        runs::announced_at.eq(None::<Moment>),
+    );
+    let run = runs::table.filter(runs::request_id.eq(row.request_id));
+    diesel::update(run).set(asked).execute(connection).await?;
+    Ok(())
 }
 
 /// Plans all active links; returns how many.

@@ -1,3 +1,5 @@
+//! Checks: rows of `checks`.
+
 use diesel::{Insertable, Queryable, QueryableByName, Selectable};
 use linkbeat_shared::{Change, LinkId, LinkName, LinkReport, Verdict};
 

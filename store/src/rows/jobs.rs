@@ -1,3 +1,5 @@
+//! Jobs: rows of `jobs`.
+
 use diesel::{Insertable, Queryable, Selectable};
 use linkbeat_shared::{JobId, RunId, RunState, ShowRules};
 

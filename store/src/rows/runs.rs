@@ -1,3 +1,5 @@
+//! Runs: rows of `runs`.
+
 use diesel::{Insertable, Queryable, Selectable};
 use linkbeat_shared::{ReplyTo, RequestId, Run, RunId};
 
@@ -52,8 +54,8 @@ pub(crate) struct NewRunRow {
     pub(crate) request_id: Id,
     check_spec: String,
     show_rules: String,
-    reply_queue: Option<String>,
-    correlation_id: Option<String>,
+    pub(crate) reply_queue: Option<String>,
+    pub(crate) correlation_id: Option<String>,
 }
 
 impl From<&NewRun> for NewRunRow {

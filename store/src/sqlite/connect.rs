@@ -1,10 +1,12 @@
 //! Opening the file.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::result::Error;
 use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -15,14 +17,8 @@ use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations,
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 
-/// WAL lets other processes read while one writes; `FULL` keeps what was committed through a power cut.
-/// A write waits up to 10 s for other processes.
-const PRAGMAS: &str = "
-    PRAGMA busy_timeout = 10000;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON;
-";
+/// How long a write waits for other processes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the database in `file` and brings its schema up to date, or only looks whether it is.
 pub(super) fn open(file: &Path, mode: OpenMode) -> Result<(SqliteConnection, Migrated), Fault> {
@@ -47,8 +43,27 @@ fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
     let file = file.to_str().ok_or_else(|| Fault::Unavailable("its path is not UTF-8".to_owned()))?;
     let mut connection =
         SqliteConnection::establish(file).map_err(|error| Fault::Unavailable(error.to_string()))?;
-    connection.batch_execute(PRAGMAS)?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
+    turn_wal_on(&mut connection)?;
+    // `FULL` keeps what was committed through a power cut.
+    connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     Ok(connection)
+}
+
+/// WAL lets others read while one writes. Turning it on in a new file is the one step for which SQLite does
+/// not wait by itself until another process, which does the same, is through.
+fn turn_wal_on(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let end = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(Error::DatabaseError(_, info))
+                if info.message().contains("locked") && Instant::now() < end =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
 }
 
 fn pending(connection: &mut SqliteConnection, mode: OpenMode) -> Result<Vec<String>, Fault> {

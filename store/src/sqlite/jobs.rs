@@ -1,3 +1,5 @@
+//! Jobs: the outbox.
+
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use linkbeat_shared::{JobId, RunState};

@@ -1,3 +1,5 @@
+//! The links themselves: imported, listed, found, edited and removed.
+
 use diesel::prelude::*;
 use linkbeat_shared::{Link, LinkId, LinkUrl};
 use uuid::Uuid;

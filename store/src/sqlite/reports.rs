@@ -1,3 +1,5 @@
+//! What a report is made from.
+
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use linkbeat_shared::{RunId, Verdict};

@@ -1,3 +1,5 @@
+//! Results: recorded as checks, and applied to their links. [`crate::recording`] decides what changes.
+
 use diesel::prelude::*;
 
 use super::links;

@@ -1,3 +1,5 @@
+//! Runs, from the request to the announcement of their end.
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -19,6 +21,9 @@ pub(super) fn file(
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
     if let Some(existing) = of_request(connection, row.request_id)? {
+        if row.reply_queue.is_some() {
+            ask_again(connection, row)?;
+        }
         return Ok(Filed { run: existing, existed: true });
     }
     diesel::insert_into(runs::table).values(&row).execute(connection)?;
@@ -32,6 +37,17 @@ pub(super) fn file(
     diesel::update(runs::table.find(row.id)).set(runs::links.eq(planned)).execute(connection)?;
     let run = runs::table.find(row.id).select(RunRow::as_select()).first(connection)?.try_into()?;
     Ok(Filed { run, existed: false })
+}
+
+/// Whoever asked last is answered: the run's end is announced once more, if it was already.
+fn ask_again(connection: &mut SqliteConnection, row: NewRunRow) -> Result<(), Fault> {
+    let asked = (
+        runs::reply_queue.eq(row.reply_queue),
+        runs::correlation_id.eq(row.correlation_id),
+        runs::announced_at.eq(None::<Moment>),
+    );
+    diesel::update(runs::table.filter(runs::request_id.eq(row.request_id))).set(asked).execute(connection)?;
+    Ok(())
 }
 
 /// Plans all active links; returns how many.

@@ -28,9 +28,14 @@ impl DatabaseThread {
         let (commands, waiting) = mpsc::channel(WAITING_CALLS);
         let (answer, answered) = oneshot::channel();
         let life = move || match open() {
-            // An error means that whoever opens has gone away; then no call will come.
-            Ok((connection, found)) => drop(answer.send(Ok(found)).map(|()| serve(connection, waiting))),
-            Err(fault) => drop(answer.send(Err(fault))),
+            Ok((connection, found)) => {
+                // Whoever opens may have gone away; then no call comes either.
+                let _ = answer.send(Ok(found));
+                serve(connection, waiting);
+            }
+            Err(fault) => {
+                let _ = answer.send(Err(fault));
+            }
         };
         std::thread::Builder::new()
             .name("linkbeat-sqlite".to_owned())

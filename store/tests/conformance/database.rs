@@ -103,8 +103,9 @@ struct Value {
 }
 
 fn server() -> String {
-    std::env::var("LINKBEAT_TEST_DATABASE_URL")
-        .expect("LINKBEAT_TEST_DATABASE_URL is not set; run scripts/test, which starts a PostgreSQL for the tests")
+    std::env::var("LINKBEAT_TEST_DATABASE_URL").expect(
+        "LINKBEAT_TEST_DATABASE_URL is not set; run scripts/test, which starts a PostgreSQL for the tests",
+    )
 }
 
 async fn admin(statement: &str) {

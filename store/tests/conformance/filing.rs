@@ -28,7 +28,11 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             accept: "200,204".parse().unwrap(),
             ..CheckSpec::default()
         },
-        rules: ShowRules { hide_after: 3.try_into().unwrap(), show_after: 2.try_into().unwrap(), on_blocked: OnBlocked::Keep },
+        rules: ShowRules {
+            hide_after: 3.try_into().unwrap(),
+            show_after: 2.try_into().unwrap(),
+            on_blocked: OnBlocked::Keep,
+        },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
         ..new_run(RunLinks::Stored)
     };

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason, RequestId, RunId,
-    ShowRules, Verdict,
+    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason, RequestId,
+    RunId, ShowRules, Verdict,
 };
-use linkbeat_store::{Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore};
+use linkbeat_store::{
+    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore,
+};
 
 pub(crate) fn url(text: &str) -> LinkUrl {
     LinkUrl::parse(text).unwrap()
@@ -135,7 +137,12 @@ pub(crate) fn results(run_id: RunId, job: &PlannedJob, verdict: Verdict) -> JobR
 }
 
 /// Records one verdict for all links of these jobs.
-pub(crate) async fn record(store: &SharedStore, run: RunId, jobs: &[PlannedJob], verdict: Verdict) -> Vec<Recorded> {
+pub(crate) async fn record(
+    store: &SharedStore,
+    run: RunId,
+    jobs: &[PlannedJob],
+    verdict: Verdict,
+) -> Vec<Recorded> {
     let batch: Vec<JobResults> = jobs.iter().map(|job| results(run, job, verdict)).collect();
     store.record(&batch, rule).await.unwrap()
 }

@@ -45,7 +45,10 @@ async fn results_are_stored_and_applied(database: Arc<TestDatabase>) {
 
     let reports = reports(&recorded);
     assert!(matches!(recorded[0], Recorded::Stored { run_id, .. } if run_id == run));
-    assert_eq!((reports[0].id, reports[0].verdict, reports[0].change), (plan.links[0].id, Some(Verdict::Up), None));
+    assert_eq!(
+        (reports[0].id, reports[0].verdict, reports[0].change),
+        (plan.links[0].id, Some(Verdict::Up), None)
+    );
     assert_eq!((reports[0].shown, reports[0].status, &reports[0].reason), (true, Some(200), &None));
     assert_eq!((reports[1].id, reports[1].change), (plan.links[1].id, Some(Change::Hidden)));
     assert_eq!((reports[1].shown, &reports[1].reason), (false, &Some(Reason::Status { code: 500 })));

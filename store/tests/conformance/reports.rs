@@ -43,7 +43,8 @@ async fn run(database: &TestDatabase) -> (RunId, Plan) {
         // For the white-listed job, which has none.
         Verdict::Up,
     ];
-    let batch: Vec<_> = plan.jobs.iter().zip(verdicts).map(|(job, verdict)| results(run, job, verdict)).collect();
+    let batch: Vec<_> =
+        plan.jobs.iter().zip(verdicts).map(|(job, verdict)| results(run, job, verdict)).collect();
     assert_eq!(batch.len(), 9);
     store.record(&batch, rule).await.unwrap();
     (run, plan)

@@ -49,14 +49,21 @@ async fn runs_are_viewed(database: Arc<TestDatabase>) {
         ("to_not_show", "1"),
         ("to_show", "0"),
     ] {
-        assert_eq!(value(&database, &format!("SELECT {column} FROM linkbeat_runs")).await, expected, "{column}");
+        assert_eq!(
+            value(&database, &format!("SELECT {column} FROM linkbeat_runs")).await,
+            expected,
+            "{column}"
+        );
     }
     let seconds: f64 = value(&database, "SELECT seconds FROM linkbeat_runs").await.parse().unwrap();
     assert!((0.0..60.0).contains(&seconds), "{seconds}");
 
     // A run without results, and one on the white list alone, have a row of their own.
     let store = database.open().await;
-    store.remove_links(&store.links(None, 10).await.unwrap().iter().map(|link| link.id).collect::<Vec<_>>()).await.unwrap();
+    store
+        .remove_links(&store.links(None, 10).await.unwrap().iter().map(|link| link.id).collect::<Vec<_>>())
+        .await
+        .unwrap();
     file_stored(&store).await;
     let empty = "SELECT white_listed + checked + up FROM linkbeat_runs WHERE state = 'running'";
     assert_eq!(value(&database, empty).await, "0");

@@ -76,7 +76,8 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) fn new() -> Self {
-        let broker_url = required("LINKBEAT_TEST_BROKER_URL");
+        // A lone slash is the empty virtual host to lapin; to everybody else it is the default one.
+        let broker_url = required("LINKBEAT_TEST_BROKER_URL").trim_end_matches('/').to_owned();
         let admin_url = required("LINKBEAT_TEST_DATABASE_URL");
         let database = format!("linkbeat_{}", Uuid::now_v7().simple());
         execute(&admin_url, &format!("CREATE DATABASE {database}"));

@@ -6,7 +6,7 @@ use std::process::Command;
 use linkbeat_store::{DatabaseUrl, OpenMode, SharedStore};
 use serde_json::Value;
 
-use super::Folder;
+use super::{Folder, eventually};
 use super::fleet::Fleet;
 use super::process::{Ended, linkbeat, run};
 
@@ -33,7 +33,8 @@ impl Form {
             None => ["check", "--allow-network", "127.0.0.0/8"].as_slice(),
             Some(_) => &["run", "--wait"],
         };
-        run(self.command(command).args(["--format", "json"]).args(args))
+        let format: &[&str] = if args.contains(&"--format") { &[] } else { &["--format", "json"] };
+        run(self.command(command).args(format).args(args))
     }
 
     /// The same, taking apart the report.
@@ -75,10 +76,11 @@ impl Form {
             None => format!("sqlite://{}", self.folder.path().join("linkbeat.db").display()),
             Some(fleet) => fleet.database_url().to_owned(),
         };
-        block_on(async {
-            let url: DatabaseUrl = url.parse().unwrap();
-            look(linkbeat_store::open(&url, OpenMode::Check).await.unwrap()).await
-        })
+        let url: DatabaseUrl = url.parse().unwrap();
+        // Whoever looks at once may find it in the making.
+        let open = || block_on(linkbeat_store::open(&url, OpenMode::Check)).err().is_none().then_some(());
+        eventually("the database to be made", open);
+        block_on(async { look(linkbeat_store::open(&url, OpenMode::Check).await.unwrap()).await })
     }
 }
 
