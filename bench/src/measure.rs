@@ -31,7 +31,10 @@ pub(crate) async fn measure(command: &mut Command, allowed: &[i32]) -> anyhow::R
         }
     };
     let wall = start.elapsed();
-    anyhow::ensure!(status.code().is_some_and(|code| allowed.contains(&code)), "the command ended with {status}");
+    anyhow::ensure!(
+        status.code().is_some_and(|code| allowed.contains(&code)),
+        "the command ended with {status}"
+    );
     Ok(Taken { wall, cpu: cpu()?.saturating_sub(before), memory })
 }
 
@@ -55,7 +58,11 @@ fn peak_memory(process: u32) -> f64 {
 /// A program built beside this one.
 pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name(name);
-    anyhow::ensure!(program.exists(), "{} is missing; run: cargo build --release --workspace", program.display());
+    anyhow::ensure!(
+        program.exists(),
+        "{} is missing; run: cargo build --release --workspace",
+        program.display()
+    );
     Ok(program)
 }
 

@@ -22,7 +22,11 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<()> {
         walls.push(taken.wall.as_secs_f64());
     }
     println!("24 links of 0.3-1.5 s and one that never answers, timeout 5 s, {rounds} rounds");
-    println!("linkbeat check, whole command: median {:.3} s, slowest {:.3} s", measure::median(walls.clone()), walls.iter().copied().fold(0.0, f64::max));
+    println!(
+        "linkbeat check, whole command: median {:.3} s, slowest {:.3} s",
+        measure::median(walls.clone()),
+        walls.iter().copied().fold(0.0, f64::max)
+    );
     println!("the task it replaces:          5.473 s concurrent, 33.148 s one by one (its own report)");
     Ok(())
 }

@@ -32,7 +32,9 @@ pub(crate) async fn run(rounds: usize, hosts: usize, links_per_host: usize) -> a
         checks.push(measure::measure(&mut measure::linkbeat_check(folder.path(), &list)?, &[0]).await?);
     }
     let links = hosts * links_per_host;
-    println!("{links} links on {hosts} loopback hosts, 10 KB pages, backlink at the end; {rounds} rounds, medians");
+    println!(
+        "{links} links on {hosts} loopback hosts, 10 KB pages, backlink at the end; {rounds} rounds, medians"
+    );
     #[expect(clippy::cast_precision_loss, reason = "a count of links, for display")]
     let links = links as f64;
     print_row(&format!("bare reqwest loop, best concurrency {}", best.1), &loops, links);

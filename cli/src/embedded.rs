@@ -62,8 +62,8 @@ impl Roles {
         let broker: SharedBroker = MemoryBroker::new(QUEUE_CAPACITY);
         let mut worker_settings = settings.worker.clone();
         worker_settings.drain_timeout = DRAIN.try_into().ok();
-        let worker =
-            Worker::new(&worker_settings, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
+        let worker = Worker::new(&worker_settings, broker.clone())
+            .map_err(|error| Failure::usage(error.to_string()))?;
         let recorder = Recorder::new(settings.recorder.clone(), broker.clone(), store.clone());
         let (stop_worker, stop_recorder) = (CancellationToken::new(), CancellationToken::new());
         let (worker_token, recorder_token) = (stop_worker.clone(), stop_recorder.clone());

@@ -23,8 +23,12 @@ pub(crate) async fn until_end(
                 return Ok(());
             }
             Ok(Some(run)) => bar.set_position(run.done),
-            Ok(None) => return Err(Failure::infrastructure(format!("run {run} is no longer in the database"))),
-            Err(error) if error.is_transient() => tracing::warn!(%error, "the run cannot be followed; trying again"),
+            Ok(None) => {
+                return Err(Failure::infrastructure(format!("run {run} is no longer in the database")));
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the run cannot be followed; trying again")
+            }
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(every).await;

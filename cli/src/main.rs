@@ -25,7 +25,9 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return exit::report(&exit::Failure::infrastructure(format!("the runtime cannot start: {error}")));
+            return exit::report(&exit::Failure::infrastructure(format!(
+                "the runtime cannot start: {error}"
+            )));
         }
     };
     let code = match runtime.block_on(commands::run(cli)) {

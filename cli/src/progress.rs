@@ -11,7 +11,9 @@ pub(crate) fn bar(links: u64, quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(links), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} links  {per_sec}  {elapsed}  eta {eta}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:32} {pos}/{len} links  {per_sec}  {elapsed}  eta {eta}")
+    {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -115,12 +115,12 @@ impl Planner for JobPlanner {
             page_url: link.page_url.clone(),
             backlink: link.backlink,
         };
-        let same_host = self.host.last().is_some_and(|last| last.page(&self.check).host() == link.page(&self.check).host());
-        let complete = if same_host && self.host.len() < HOST_JOB_LINKS_MAX {
-            Vec::new()
-        } else {
-            self.end_host()
-        };
+        let same_host = self
+            .host
+            .last()
+            .is_some_and(|last| last.page(&self.check).host() == link.page(&self.check).host());
+        let complete =
+            if same_host && self.host.len() < HOST_JOB_LINKS_MAX { Vec::new() } else { self.end_host() };
         self.host.push(link);
         complete
     }
@@ -184,7 +184,10 @@ mod tests {
             .flat_map(|host| (0..5).map(move |n| link("a", &format!("http://h{host:04}.example/{n}"))))
             .collect();
         let jobs = plan(&links, &[]);
-        assert!(sizes(&jobs).iter().all(|&size| size == 15), "three hosts of five links each");
+        let (last, others) =
+            sizes(&jobs).split_last().map(|(last, others)| (*last, others.to_vec())).unwrap();
+        assert!(others.iter().all(|&size| size == 15), "three hosts of five links each");
+        assert_eq!(last, 5, "the thousandth host");
     }
 
     #[test]

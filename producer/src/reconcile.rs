@@ -1,4 +1,3 @@
-use chrono::{TimeDelta, Utc};
 use linkbeat_broker::SharedBroker;
 use linkbeat_store::{OpenJobs, SharedStore};
 use tokio_util::sync::CancellationToken;
@@ -41,9 +40,11 @@ impl Reconciler {
     }
 
     async fn look(&self) -> Result<(), ProducerError> {
-        let unpublished = OpenJobs::UnpublishedSince(Utc::now() - delta(self.settings.publish_after()));
-        let stale = OpenJobs::PublishedBefore(Utc::now() - delta(self.settings.republish_after()));
-        for (which, what) in [(unpublished, "jobs that were never published"), (stale, "jobs without progress")] {
+        let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
+        let stale = OpenJobs::PublishedFor(self.settings.republish_after());
+        for (which, what) in
+            [(unpublished, "jobs that were never published"), (stale, "jobs without progress")]
+        {
             let jobs = enqueue_all(&self.broker, &self.store, which).await?;
             if jobs > 0 {
                 tracing::warn!(jobs, "published {what}");
@@ -51,8 +52,4 @@ impl Reconciler {
         }
         Ok(())
     }
-}
-
-fn delta(length: std::time::Duration) -> TimeDelta {
-    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }

@@ -72,7 +72,8 @@ impl Announcer {
         let event = Message::of(event_id(run, RUN_FINISHED), &EventMessage::run_finished(report));
         self.broker.publish(&Target::Event(RUN_FINISHED.to_owned()), event).await?;
         let Some(reply_to) = &run.reply_to else { return Ok(()) };
-        let answer = Message::of(event_id(run, "reply"), &ReportMessage::of(report, Lang::En)).in_answer_to(reply_to);
+        let answer =
+            Message::of(event_id(run, "reply"), &ReportMessage::of(report, Lang::En)).in_answer_to(reply_to);
         match self.broker.publish(&Target::Reply(reply_to.clone()), answer).await {
             // The client has gone: nothing is lost, the report is stored.
             Err(PublishError::Unroutable(queue)) => {

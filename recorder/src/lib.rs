@@ -49,7 +49,8 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let Ok(mut results) = self.broker.subscribe(Queue::Results, self.settings.batch_messages).await else {
+        let Ok(mut results) = self.broker.subscribe(Queue::Results, self.settings.batch_messages).await
+        else {
             return;
         };
         let mut ticks = tokio::time::interval(TICK);
@@ -58,11 +59,11 @@ impl Recorder {
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                batch = self.next_batch(&mut *results) => batch,
                 _ = ticks.tick() => {
                     self.announcer.sweep().await;
                     continue;
                 }
+                batch = self.next_batch(&mut *results) => batch,
             };
             let Some(batch) = batch else { return };
             if self.recording.store(batch, &shutdown).await {
@@ -72,7 +73,8 @@ impl Recorder {
         results.stop().await;
     }
 
-    /// All that is there, up to the limit; waits only when there is nothing.
+    /// All that is there, up to the limit; waits only when there is nothing. Cancel safe: once it holds a
+    /// message it does not wait.
     async fn next_batch(&self, results: &mut dyn Subscription) -> Option<Batch> {
         let mut batch = Batch::default();
         batch.push(results.next().await?);

@@ -100,7 +100,8 @@ impl Recording {
         for (delivery, recorded) in deliveries.into_iter().zip(recorded) {
             match recorded {
                 Recorded::NotAskedFor => {
-                    self.park(delivery, "no job asked for these results: the job or its run is not stored").await;
+                    self.park(delivery, "no job asked for these results: the job or its run is not stored")
+                        .await;
                 }
                 Recorded::Stored { run_id, links } => {
                     if self.tell(run_id, &links).await.is_ok() {

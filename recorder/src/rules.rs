@@ -83,9 +83,9 @@ mod tests {
     }
 
     fn after(state: &LinkState, results: &[(Option<Verdict>, u16)], rules: ShowRules) -> LinkState {
-        results
-            .iter()
-            .fold(state.clone(), |state, (verdict, code)| next_state(&state, &result(*verdict, *code), &rules))
+        results.iter().fold(state.clone(), |state, (verdict, code)| {
+            next_state(&state, &result(*verdict, *code), &rules)
+        })
     }
 
     #[test]
@@ -138,7 +138,14 @@ mod tests {
         let wall = (Some(Verdict::Blocked), 429);
         assert!(after(&shown(), &[wall], rules).shown);
         let still_hidden = after(&hidden(404), &[wall], rules);
-        assert_eq!((still_hidden.shown, still_hidden.hidden_reason), (false, Some(Reason::Status { code: 404 })));
-        assert_eq!(after(&shown(), &[wall], rules).verdict, Some(Verdict::Blocked), "the check itself is kept");
+        assert_eq!(
+            (still_hidden.shown, still_hidden.hidden_reason),
+            (false, Some(Reason::Status { code: 404 }))
+        );
+        assert_eq!(
+            after(&shown(), &[wall], rules).verdict,
+            Some(Verdict::Blocked),
+            "the check itself is kept"
+        );
     }
 }

@@ -19,9 +19,9 @@ mod sqlite;
 mod values;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use linkbeat_shared::{
     CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink, ReplyTo,
     Report, RequestId, Run, RunId, ShowRules,
@@ -172,10 +172,10 @@ pub enum OpenJobs {
     OfRun(RunId),
     /// Of one run, those never published.
     UnpublishedOfRun(RunId),
-    /// Of any run, those that were filed before this moment and never published.
-    UnpublishedSince(DateTime<Utc>),
-    /// Of any run, those last published before this moment and not done.
-    PublishedBefore(DateTime<Utc>),
+    /// Of any run, those that were filed so long ago, by the database's clock, and never published.
+    UnpublishedFor(Duration),
+    /// Of any run, those last published so long ago, by the database's clock, and not done.
+    PublishedFor(Duration),
 }
 
 /// What an import did.

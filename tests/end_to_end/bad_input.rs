@@ -41,7 +41,11 @@ fn a_bad_url_in_line_seven_is_named_and_good_rows_need_a_word() {
     }
     let list = form.list(&(list + "bad,ftp://old.example/\n"));
     let ended = form.check(&[arg(&list)]).expect(2);
-    assert!(ended.stderr.contains("list.csv:7") && ended.stderr.contains("--skip-bad-rows"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("list.csv:7") && ended.stderr.contains("--skip-bad-rows"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(street.hits("n2"), 0);
     let ended = form.check(&[arg(&list), "--skip-bad-rows"]).expect(0);
     assert!(ended.stderr.contains("list.csv:7"), "what was skipped is told: {}", ended.stderr);
@@ -132,7 +136,8 @@ fn a_database_of_a_newer_schema_is_left_alone() {
 fn standard_input_is_checked_like_a_file() {
     let (street, form) = (Street::open(), Form::embedded());
     let url = street.set("a", Answer::Page(200, String::new()));
-    let check = || linkbeat(form.folder.path(), ["check", "-", "--allow-network", "127.0.0.0/8", "--format", "json"]);
+    let check =
+        || linkbeat(form.folder.path(), ["check", "-", "--allow-network", "127.0.0.0/8", "--format", "json"]);
     let report = run_with_input(&mut check(), format!("# mine\n{url}\n").as_bytes()).expect(0).json();
     assert_eq!(report["data"]["up"], 1);
     let ended = run_with_input(&mut check(), b"http://a.example/\nnope\n").expect(2);
@@ -152,5 +157,9 @@ fn the_same_list_again_changes_nothing() {
     form.run(&["links", "import", arg(&list)]).expect(0);
     let after = form.links();
     let link = named(&after, "new name");
-    assert_eq!((&link["shown"], &link["id"]), (&json!(false), &before[0]["id"]), "only checks and people show it");
+    assert_eq!(
+        (&link["shown"], &link["id"]),
+        (&json!(false), &before[0]["id"]),
+        "only checks and people show it"
+    );
 }

@@ -30,13 +30,18 @@ fn the_fleet_is_complete_and_its_services_depend_on_each_other_as_they_should() 
             let other = other.as_str().unwrap();
             assert!(names.contains(&other), "{name} needs {other}");
             match condition["condition"].as_str().unwrap() {
-                "service_healthy" => assert!(compose["services"][other].get("healthcheck").is_some(), "{other}"),
+                "service_healthy" => {
+                    assert!(compose["services"][other].get("healthcheck").is_some(), "{other}")
+                }
                 "service_completed_successfully" => assert_eq!(compose["services"][other]["restart"], "no"),
                 unknown => panic!("{unknown}"),
             }
         }
     }
-    assert!(compose["services"]["worker"].get("container_name").is_none(), "a named container cannot be scaled");
+    assert!(
+        compose["services"]["worker"].get("container_name").is_none(),
+        "a named container cannot be scaled"
+    );
     assert!(!serde_yaml_ng::to_string(&compose["services"]["worker"]).unwrap().contains("DATABASE"));
 }
 

@@ -8,9 +8,18 @@ use crate::support::named;
 #[test]
 fn every_form_of_list_is_read() {
     let lists = [
-        ("a.csv", "url,name,page_url,active,shown,backlink\nhttp://a.example/,A,http://a.example/l,yes,no,no\n"),
-        ("a.json", r#"[{"name":"A","url":"http://a.example/","page_url":"http://a.example/l","shown":false,"backlink":false}]"#),
-        ("b.json", r#"{"link_list":[{"name":"A","link":"http://a.example/","linkpage":"http://a.example/l"}]}"#),
+        (
+            "a.csv",
+            "url,name,page_url,active,shown,backlink\nhttp://a.example/,A,http://a.example/l,yes,no,no\n",
+        ),
+        (
+            "a.json",
+            r#"[{"name":"A","url":"http://a.example/","page_url":"http://a.example/l","shown":false,"backlink":false}]"#,
+        ),
+        (
+            "b.json",
+            r#"{"link_list":[{"name":"A","link":"http://a.example/","linkpage":"http://a.example/l"}]}"#,
+        ),
         ("a.txt", "# friends\n\nhttp://a.example/\r\n"),
         ("bom.csv", "\u{feff}name,url\nA,http://a.example/\n"),
     ];
@@ -33,7 +42,18 @@ fn links_are_added_changed_and_removed_by_hand() {
     let form = Form::embedded();
     form.run(&["links", "add", "https://a.example/", "--name", "A"]).expect(0);
     form.run(&["links", "add", "https://b.example/"]).expect(0);
-    form.run(&["links", "set", "A", "--shown", "false", "--active", "false", "--page-url", "https://a.example/l"]).expect(0);
+    form.run(&[
+        "links",
+        "set",
+        "A",
+        "--shown",
+        "false",
+        "--active",
+        "false",
+        "--page-url",
+        "https://a.example/l",
+    ])
+    .expect(0);
     let links = form.links();
     let link = named(&links, "A");
     assert_eq!((&link["shown"], &link["active"]), (&json!(false), &json!(false)));
@@ -41,7 +61,10 @@ fn links_are_added_changed_and_removed_by_hand() {
     form.run(&["links", "set", "https://a.example/", "--page-url", "none", "--name", "AA"]).expect(0);
     assert_eq!(named(&form.links(), "AA")["page_url"], Value::Null);
     assert!(form.run(&["links", "set", "A", "--active", "true"]).expect(2).stderr.contains("`A`"));
-    assert!(form.run(&["links", "set", "AA"]).expect(2).stderr.contains("--active"), "something must be changed");
+    assert!(
+        form.run(&["links", "set", "AA"]).expect(2).stderr.contains("--active"),
+        "something must be changed"
+    );
     form.run(&["links", "remove", "b.example"]).expect(0);
     assert_eq!(form.links().as_array().unwrap().len(), 1);
     form.run(&["links", "add", "nope"]).expect(2);
@@ -57,5 +80,9 @@ fn settings_come_from_flag_environment_and_file_in_this_order() {
     assert_eq!(flag.json().as_array().unwrap().len(), 1);
     form.folder.write("linkbeat.toml", "[check]\ntimeout = 'soon'\n");
     let ended = form.run(&["links", "list"]).expect(2);
-    assert!(ended.stderr.contains("check.timeout") && ended.stderr.contains("linkbeat.toml"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("check.timeout") && ended.stderr.contains("linkbeat.toml"),
+        "{}",
+        ended.stderr
+    );
 }

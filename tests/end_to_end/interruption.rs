@@ -42,11 +42,18 @@ fn a_check_killed_at_any_moment_is_finished_by_resume() {
         check.wait();
         let resumed = run(linkbeat(form.folder.path(), CHECK).args(["--resume", "--format", "json"]));
         if resumed.status == Some(2) {
-            assert!(resumed.stderr.contains("no run to resume"), "killed before anything was filed: {resumed:#?}");
+            assert!(
+                resumed.stderr.contains("no run to resume"),
+                "killed before anything was filed: {resumed:#?}"
+            );
             continue;
         }
         let report = resumed.expect(0).json();
-        assert_eq!((&report["data"]["up"], &report["data"]["active_num"]), (&json!(40), &json!(40)), "at {delay} ms");
+        assert_eq!(
+            (&report["data"]["up"], &report["data"]["active_num"]),
+            (&json!(40), &json!(40)),
+            "at {delay} ms"
+        );
         form.store(async |store| {
             let runs = store.runs(10).await.unwrap();
             assert_eq!(runs.len(), 1, "resumed, not started anew");
@@ -68,8 +75,9 @@ fn a_resumed_run_does_not_fetch_again_what_is_stored() {
     list += &format!("never,{}\n", street.set("never", Answer::Never));
     let list = form.list(&list);
     let mut command = linkbeat(form.folder.path(), CHECK);
-    let mut check =
-        Guarded::spawn(command.arg(&list).args(["--timeout", "30s"]).stdout(Stdio::null()).stderr(Stdio::null()));
+    let mut check = Guarded::spawn(
+        command.arg(&list).args(["--timeout", "30s"]).stdout(Stdio::null()).stderr(Stdio::null()),
+    );
     eventually("ten stored results", || {
         form.store(async |store| {
             let done = store.runs(1).await.ok()?.first().map(|run| run.done);
@@ -84,7 +92,8 @@ fn a_resumed_run_does_not_fetch_again_what_is_stored() {
     for n in 0..10 {
         assert_eq!(street.hits(&format!("fast{n}")), 1, "fast{n}");
     }
-    let again = run(linkbeat(form.folder.path(), CHECK).args(["--resume", "--format", "json"])).expect(0).json();
+    let again =
+        run(linkbeat(form.folder.path(), CHECK).args(["--resume", "--format", "json"])).expect(0).json();
     assert_eq!(again["data"]["up"], 11, "resuming a finished run prints its report");
     assert_eq!(street.hits("never"), 2);
 }
@@ -97,15 +106,17 @@ fn a_signal_ends_check_cleanly_and_the_run_can_be_resumed() {
         let never = street.set("never", Answer::Never);
         let list = form.list(&format!("name,url\nfast,{fast}\nnever,{never}\n"));
         let mut command = linkbeat(form.folder.path(), CHECK);
-        let mut check =
-            Guarded::spawn(command.args([arg(&list), "--timeout", "60s"]).stdout(Stdio::null()).stderr(Stdio::null()));
+        let mut check = Guarded::spawn(
+            command.args([arg(&list), "--timeout", "60s"]).stdout(Stdio::null()).stderr(Stdio::null()),
+        );
         eventually("the check to be under way", || (street.hits("never") == 1).then_some(()));
         signal(check.id(), name);
         let (status, took) = check.wait();
         assert_eq!(status, Some(130));
         assert!(took < Duration::from_secs(7), "stated: a few seconds; took {took:?}");
         street.set("never", Answer::Page(200, String::new()));
-        let report = run(linkbeat(form.folder.path(), CHECK).args(["--resume", "--format", "json"])).expect(0).json();
+        let report =
+            run(linkbeat(form.folder.path(), CHECK).args(["--resume", "--format", "json"])).expect(0).json();
         assert_eq!(report["data"]["up"], 2);
     }
 }
@@ -115,8 +126,9 @@ fn a_second_signal_ends_at_once() {
     let (street, form) = (Street::open(), Form::embedded());
     let list = form.list(&format!("name,url\nnever,{}\n", street.set("never", Answer::Never)));
     let mut command = linkbeat(form.folder.path(), CHECK);
-    let mut check =
-        Guarded::spawn(command.args([arg(&list), "--timeout", "60s"]).stdout(Stdio::null()).stderr(Stdio::null()));
+    let mut check = Guarded::spawn(
+        command.args([arg(&list), "--timeout", "60s"]).stdout(Stdio::null()).stderr(Stdio::null()),
+    );
     eventually("the check to be under way", || (street.hits("never") == 1).then_some(()));
     signal(check.id(), "INT");
     std::thread::sleep(Duration::from_millis(200));

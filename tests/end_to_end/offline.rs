@@ -38,7 +38,8 @@ fn an_offline_worker_gives_its_jobs_back_to_the_fleet() {
     let folder = Folder::new();
     let street = Street::open();
     let up = street.set("up", Answer::Page(404, String::new()));
-    let list = folder.write("list.csv", "name,url\nlocal,http://localhost/\n".replace("http://localhost/", &up));
+    let list =
+        folder.write("list.csv", "name,url\nlocal,http://localhost/\n".replace("http://localhost/", &up));
     let mut ask = linkbeat(folder.path(), ["run", arg(&list), "--wait", "--format", "json"]);
     fleet.configure(&mut ask);
     assert_eq!(run(&mut ask).expect(1).json()["data"]["down"], 1, "what can be reached is judged as ever");
@@ -53,7 +54,10 @@ fn an_offline_worker_gives_its_jobs_back_to_the_fleet() {
         run(&mut show).json()
     };
     assert_eq!(show(&fleet)["data"]["checked"], 0, "no verdict without evidence");
-    assert!(fleet.role(2).is_running() && fleet.role(3).is_running(), "an offline worker waits, it does not end");
+    assert!(
+        fleet.role(2).is_running() && fleet.role(3).is_running(),
+        "an offline worker waits, it does not end"
+    );
     let resolver = crate::support::dns::Resolver::answering_nxdomain();
     fleet.start_worker(&["--resolver", &resolver.address()]);
     eventually("the worker that can resolve to finish the run", || {

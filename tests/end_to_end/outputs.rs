@@ -21,7 +21,10 @@ fn every_format_carries_the_report_and_nothing_else() {
     assert_eq!(lines.len(), 3, "two links and the counts");
     assert!(written("csv").stdout.starts_with("id,name,url,"), "a header first");
     let junit = written("junit").stdout;
-    assert!(junit.starts_with("<?xml") && junit.contains("tests=\"2\"") && junit.contains("failures=\"1\""), "{junit}");
+    assert!(
+        junit.starts_with("<?xml") && junit.contains("tests=\"2\"") && junit.contains("failures=\"1\""),
+        "{junit}"
+    );
     assert!(junit.contains("gone | &lt;b&gt;one&lt;/b&gt;"), "{junit}");
     let markdown = written("markdown").stdout;
     assert!(markdown.contains("gone &#124; &#60;b&#62;one&#60;/b&#62;"), "{markdown}");
@@ -34,7 +37,9 @@ fn every_format_carries_the_report_and_nothing_else() {
 #[test]
 fn every_help_text_has_an_example_or_says_all() {
     let form = Form::embedded();
-    for command in [["check"].as_slice(), &["run"], &["demo"], &["worker"], &["links", "set"], &["links", "list"]] {
+    for command in
+        [["check"].as_slice(), &["run"], &["demo"], &["worker"], &["links", "set"], &["links", "list"]]
+    {
         let help = form.run(&[command, &["--help"]].concat()).expect(0).stdout;
         assert!(help.contains("Example"), "{command:?}: {help}");
     }

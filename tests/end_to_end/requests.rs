@@ -36,7 +36,10 @@ fn a_python_client_asks_for_a_run_and_gets_its_report() {
         answer = python_client(&fleet, &folder, &["links.json", "--backlink", "my[.]blog"]).expect(0).json();
     });
     let data = &answer["data"];
-    assert_eq!((&answer["code"], &data["active_num"], &data["to_not_show"]), (&json!(0), &json!(2), &json!(1)));
+    assert_eq!(
+        (&answer["code"], &data["active_num"], &data["to_not_show"]),
+        (&json!(0), &json!(2), &json!(1))
+    );
     let listed: Vec<_> = data["links"].as_array().unwrap().iter().map(|link| link["name"].clone()).collect();
     assert_eq!(listed, ["lost"], "a reply lists what changed or failed");
     let types: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
@@ -69,7 +72,10 @@ fn a_bad_request_is_answered_with_an_error_and_files_nothing() {
     let (fleet, folder) = (Fleet::start(&[]), Folder::new());
     folder.write("links.json", r#"[{"url": "http://127.0.0.1/"}, {"url": "ftp://old.example/"}]"#);
     let answer = python_client(&fleet, &folder, &["links.json"]).expect(1).json();
-    assert_eq!((&answer["code"], &answer["error"], &answer["data"]), (&json!(2), &json!("bad_request"), &Value::Null));
+    assert_eq!(
+        (&answer["code"], &answer["error"], &answer["data"]),
+        (&json!(2), &json!("bad_request"), &Value::Null)
+    );
     assert!(answer["message"].as_str().unwrap().contains("links[1]"), "{answer}");
     folder.write("links.json", "[]");
     let answer = python_client(&fleet, &folder, &["links.json", "--backlink", "a(?=b)"]).expect(1).json();

@@ -25,24 +25,39 @@ fn a_fleet_and_one_process_come_to_the_same_outcome() {
 fn outcome(form: &Form, street: &Street, dead: &str) -> Value {
     first_state(street);
     let list = form.list(&list(street, dead));
-    let args = [
-        arg(&list), "--backlink", r"https?://my\.blog", "--white-list", "friend", "--timeout", "2s",
-    ];
+    let args = [arg(&list), "--backlink", r"https?://my\.blog", "--white-list", "friend", "--timeout", "2s"];
     let first = form.report(&args);
-    expect(&first, &[
-        ("steady", "up", true, None), ("recovers", "down", false, Some("hidden")), ("breaks", "up", true, None),
-        ("loses", "up", true, None), ("gone", "down", false, None), ("dead", "down", false, Some("hidden")),
-        ("hangs", "down", false, Some("hidden")), ("wall", "blocked", false, Some("hidden")),
-        ("unsafe", "refused", false, Some("hidden")), ("moved", "up", true, None), ("returns", "up", true, Some("shown")),
-        ("elsewhere", "up", true, None),
-    ]);
+    expect(
+        &first,
+        &[
+            ("steady", "up", true, None),
+            ("recovers", "down", false, Some("hidden")),
+            ("breaks", "up", true, None),
+            ("loses", "up", true, None),
+            ("gone", "down", false, None),
+            ("dead", "down", false, Some("hidden")),
+            ("hangs", "down", false, Some("hidden")),
+            ("wall", "blocked", false, Some("hidden")),
+            ("unsafe", "refused", false, Some("hidden")),
+            ("moved", "up", true, None),
+            ("returns", "up", true, Some("shown")),
+            ("elsewhere", "up", true, None),
+        ],
+    );
     expect_counts(&first, &[("active_num", 12), ("to_not_show", 5), ("to_show", 2), ("white_listed", 1)]);
     second_state(street);
     let second = form.report(&args[1..]);
-    expect(&second, &[
-        ("steady", "up", true, None), ("recovers", "up", true, Some("shown")), ("breaks", "down", false, Some("hidden")),
-        ("loses", "no_backlink", false, Some("hidden")), ("gone", "down", false, None), ("dead", "down", false, None),
-    ]);
+    expect(
+        &second,
+        &[
+            ("steady", "up", true, None),
+            ("recovers", "up", true, Some("shown")),
+            ("breaks", "down", false, Some("hidden")),
+            ("loses", "no_backlink", false, Some("hidden")),
+            ("gone", "down", false, None),
+            ("dead", "down", false, None),
+        ],
+    );
     expect_counts(&second, &[("active_num", 12), ("to_not_show", 2), ("to_show", 1), ("white_listed", 1)]);
     assert_eq!(street.hits("idle"), 0, "only active links are checked");
     assert_eq!(street.hits("friend"), 0, "the white list is not fetched");
@@ -59,7 +74,12 @@ fn list(street: &Street, dead: &str) -> String {
     for name in ["steady", "recovers", "breaks", "loses", "hangs", "wall", "moved"] {
         list += &format!("{name},{},,,\n", url(name));
     }
-    list += &format!("gone,{},,,no\nreturns,{},,,no\nfriend,{},,,no\n", url("gone"), url("returns"), url("friend"));
+    list += &format!(
+        "gone,{},,,no\nreturns,{},,,no\nfriend,{},,,no\n",
+        url("gone"),
+        url("returns"),
+        url("friend")
+    );
     list += &format!("idle,{},,no,\nelsewhere,{},{},,\n", url("idle"), url("front"), url("links"));
     list + &format!("dead,{dead},,,\nunsafe,http://192.168.0.1/,,,\n")
 }
@@ -131,7 +151,9 @@ fn comparable(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .iter()
-            .filter(|(key, _)| !matches!(key.as_str(), "id" | "run_id" | "last_run_id" | "time" | "elapsed_ms"))
+            .filter(|(key, _)| {
+                !matches!(key.as_str(), "id" | "run_id" | "last_run_id" | "time" | "elapsed_ms")
+            })
             .map(|(key, value)| (key.clone(), comparable(value)))
             .collect(),
         Value::Array(items) => {

@@ -38,7 +38,12 @@ pub(crate) struct CheckArgs {
 
 /// `linkbeat check`
 pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, Failure> {
-    let flags = Flags { check: Some(&args.request), worker: Some(&args.worker), output: Some(&args.output), daemon: None };
+    let flags = Flags {
+        check: Some(&args.request),
+        worker: Some(&args.worker),
+        output: Some(&args.output),
+        daemon: None,
+    };
     let settings = global.settings(flags, "error")?;
     let links = args.input.read()?;
     let store = servers::store(&settings).await?;

@@ -49,7 +49,11 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
         if act == Act::Second {
             street.change();
         }
-        anstream::println!("\n{} sites on loopback, {title}: linkbeat check {}", street.roles().count(), list.display());
+        anstream::println!(
+            "\n{} sites on loopback, {title}: linkbeat check {}",
+            street.roles().count(),
+            list.display()
+        );
         let Some(report) = check_list(&settings, &store, &list, &interrupt).await? else {
             return Ok(Status::Interrupted);
         };
@@ -69,10 +73,12 @@ fn settings(folder: &Path) -> Result<Settings, Failure> {
         ..Settings::default()
     };
     let bad = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
-    settings.check.backlink = Some(BACKLINK.parse().map_err(|error: linkbeat_shared::BadPattern| bad(&error))?);
+    settings.check.backlink =
+        Some(BACKLINK.parse().map_err(|error: linkbeat_shared::BadPattern| bad(&error))?);
     settings.check.timeout = TIMEOUT.try_into().map_err(|error: linkbeat_shared::BadTimeout| bad(&error))?;
     settings.check.white_list = [WHITE_LISTED.to_owned()].into();
-    settings.worker.allow_network = vec![ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32).into()];
+    settings.worker.allow_network =
+        vec![ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32).into()];
     Ok(settings)
 }
 

@@ -64,9 +64,13 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
 
 /// `linkbeat worker`
 pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<Status, Failure> {
-    let settings = global.settings(Flags { worker: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() }, "info")?;
+    let settings = global.settings(
+        Flags { worker: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() },
+        "info",
+    )?;
     let broker = servers::reconnecting(&settings, "worker")?;
-    let worker = Worker::new(&settings.worker, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
+    let worker =
+        Worker::new(&settings.worker, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
     let shutdown = shutdown::on_signal("draining: checks under way are finished, the other jobs go back");
     let (connected, condition) = (connected(&broker), worker.health());
     let ready = move || match &*condition.borrow() {

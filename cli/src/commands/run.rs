@@ -46,7 +46,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     let filed = check::file(&settings, &store, links).await?;
     linkbeat_producer::enqueue(&broker, &store, &filed).await?;
     broker.close().await;
-    let status = if args.wait { wait(&settings, &args, &store, &filed).await } else { say_filed(&settings, &filed) };
+    let status =
+        if args.wait { wait(&settings, &args, &store, &filed).await } else { say_filed(&settings, &filed) };
     store.close().await;
     status
 }
@@ -62,7 +63,12 @@ fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
     Ok(Status::Passed)
 }
 
-async fn wait(settings: &Settings, args: &RunArgs, store: &SharedStore, filed: &Filed) -> Result<Status, Failure> {
+async fn wait(
+    settings: &Settings,
+    args: &RunArgs,
+    store: &SharedStore,
+    filed: &Filed,
+) -> Result<Status, Failure> {
     let id = filed.run.id;
     let interrupt = shutdown::on_signal("interrupted: the run goes on without being followed");
     let bar = progress::bar(filed.run.links, args.output.quiet);

@@ -61,7 +61,11 @@ pub(crate) fn cast() -> Vec<Role> {
         role("Dead", [Dead, Dead], [hidden_now(down), stays_hidden(down)]),
         role("Hangs", [Hangs, Hangs], [hidden_now(down), stays_hidden(down)]),
         role("Talks nonsense", [Breaks, Fine], [hidden_now(down), shown_now(up)]),
-        role("Behind a wall", [Wall, Wall], [hidden_now(Some(Verdict::Blocked)), stays_hidden(Some(Verdict::Blocked))]),
+        role(
+            "Behind a wall",
+            [Wall, Wall],
+            [hidden_now(Some(Verdict::Blocked)), stays_hidden(Some(Verdict::Blocked))],
+        ),
         role("Certificate expired", [Expired, Expired], [hidden_now(down), stays_hidden(down)]),
         role(
             "Points at your router",

@@ -32,7 +32,8 @@ pub(crate) enum Play {
     Expired,
 }
 
-const PAGE: &str = "<html><body><h1>Friends</h1><a href=\"https://my.blog.example/\">my blog</a></body></html>";
+const PAGE: &str =
+    "<html><body><h1>Friends</h1><a href=\"https://my.blog.example/\">my blog</a></body></html>";
 const PAGE_WITHOUT: &str = "<html><body><h1>Friends</h1></body></html>";
 /// Longest request head that is read, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -53,7 +54,9 @@ pub(crate) async fn serve(play: Play, mut stream: impl AsyncRead + AsyncWrite + 
             tokio::time::sleep(Duration::from_millis(1_200)).await;
             page(PAGE)
         }
-        Play::Moved if !head.starts_with("GET /new ") => answer("301 Moved Permanently", "Location: /new\r\n", ""),
+        Play::Moved if !head.starts_with("GET /new ") => {
+            answer("301 Moved Permanently", "Location: /new\r\n", "")
+        }
         Play::ToRouter => answer("302 Found", "Location: http://192.168.1.1/\r\n", ""),
         Play::NoBacklink => page(PAGE_WITHOUT),
         Play::Status(code) => answer(&format!("{code} {}", phrase(code)), "", ""),

@@ -162,9 +162,7 @@ fn report_row(link: &LinkReport, lang: Lang) -> Vec<Cell> {
 
 fn link_row(link: &Link, lang: Lang) -> Vec<Cell> {
     let (words, state) = (words(lang), &link.state);
-    let last_checked = state
-        .last_checked_at
-        .map_or_else(|| words.never.to_owned(), moment);
+    let last_checked = state.last_checked_at.map_or_else(|| words.never.to_owned(), moment);
     vec![
         Cell::text(link.name.as_str()),
         Cell::of(Kind::Url, &link.url.to_string()),

@@ -42,7 +42,11 @@ fn typed(text: &str, default: &Value) -> Value {
     match default {
         Value::Num(..) | Value::Bool(..) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
         Value::Array(..) => Value::from(
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>(),
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
         ),
         _ => Value::from(text),
     }

@@ -57,7 +57,8 @@ mod tests {
         struct Flags {
             namespace: &'static str,
         }
-        let file = file("namespace = 'of-file'\ndatabase_url = 'sqlite://of-file.db'\n[check]\ntimeout = '2s'\n");
+        let file =
+            file("namespace = 'of-file'\ndatabase_url = 'sqlite://of-file.db'\n[check]\ntimeout = '2s'\n");
         let settings = load(Some(file.path()), &Flags { namespace: "of-flag" }).unwrap();
         assert_eq!(settings.namespace, "of-flag");
         assert_eq!(settings.database_url, "sqlite://of-file.db");
@@ -78,7 +79,9 @@ mod tests {
             let Err(Failure::Usage(message)) = load(Some(file.path()), &NoFlags {}) else { panic!("{text}") };
             assert!(message.contains(part), "{text}: {message}");
         }
-        let Err(Failure::Usage(message)) = load(Some(Path::new("/no/such.toml")), &NoFlags {}) else { panic!() };
+        let Err(Failure::Usage(message)) = load(Some(Path::new("/no/such.toml")), &NoFlags {}) else {
+            panic!()
+        };
         assert!(message.contains("/no/such.toml"), "{message}");
     }
 

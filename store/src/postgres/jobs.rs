@@ -1,7 +1,14 @@
 //! Jobs: the outbox.
 
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::pg::Pg;
-use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    SelectableHelper,
+};
 use diesel::sql_query;
 use diesel::sql_types::{Array, Uuid as PgUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -10,12 +17,14 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::rows::{JobRow, OPEN, OpenJobRow};
-use crate::schema::{jobs, runs};
-use crate::values::{Id, Moment};
+use crate::schema::{jobs, runs, sql as types};
+use crate::values::Id;
 use crate::{OpenJobs, StoredJob};
 
 /// How many jobs one statement inserts: it has six values for each, and at most 65,535 altogether.
 const BATCH: usize = 1_000;
+/// A century, in seconds: older than any job, and within what a timestamp can hold.
+const LONG_AGO: u64 = 100 * 366 * 86_400;
 
 pub(super) async fn insert(connection: &mut AsyncPgConnection, rows: Vec<JobRow>) -> QueryResult<()> {
     for rows in rows.chunks(BATCH) {
@@ -44,12 +53,19 @@ pub(super) async fn open(
         OpenJobs::UnpublishedOfRun(run) => {
             open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::UnpublishedSince(moment) => {
-            open.filter(jobs::created_at.lt(Moment(moment)).and(jobs::published_at.is_null()))
+        OpenJobs::UnpublishedFor(age) => {
+            open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::PublishedBefore(moment) => open.filter(jobs::published_at.lt(Moment(moment))),
+        OpenJobs::PublishedFor(age) => open.filter(jobs::published_at.lt(ago(age).nullable())),
     };
     open.load(connection).await?.into_iter().map(StoredJob::try_from).collect()
+}
+
+/// The moment so long ago, by the clock of the server: that of a producer may be off.
+fn ago(age: Duration) -> SqlLiteral<types::Moment> {
+    let seconds = age.as_secs().min(LONG_AGO);
+    let microseconds = age.subsec_micros();
+    sql(&format!("clock_timestamp() - interval '{seconds} seconds {microseconds} microseconds'"))
 }
 
 pub(super) async fn mark_published(connection: &mut AsyncPgConnection, ids: &[JobId]) -> Result<(), Fault> {

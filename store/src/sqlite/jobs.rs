@@ -1,5 +1,8 @@
 //! Jobs: the outbox.
 
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use linkbeat_shared::{JobId, RunState};
@@ -38,12 +41,18 @@ pub(super) fn open(
         OpenJobs::UnpublishedOfRun(run) => {
             open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::UnpublishedSince(moment) => {
-            open.filter(jobs::created_at.lt(Moment(moment)).and(jobs::published_at.is_null()))
+        OpenJobs::UnpublishedFor(age) => {
+            open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::PublishedBefore(moment) => open.filter(jobs::published_at.lt(Moment(moment))),
+        OpenJobs::PublishedFor(age) => open.filter(jobs::published_at.lt(ago(age))),
     };
     open.load(connection)?.into_iter().map(StoredJob::try_from).collect()
+}
+
+fn ago(age: Duration) -> Moment {
+    Moment(
+        TimeDelta::from_std(age).ok().and_then(|age| Utc::now().checked_sub_signed(age)).unwrap_or_default(),
+    )
 }
 
 pub(super) fn mark_published(connection: &mut SqliteConnection, ids: &[JobId]) -> Result<(), Fault> {

@@ -12,6 +12,7 @@ cases![
     a_run_is_filed_whole,
     the_same_request_is_one_run,
     the_same_request_at_the_same_time_is_one_run,
+    whoever_asks_last_is_answered,
     links_come_ordered_by_host,
     only_active_links_are_planned,
     given_links_are_imported_and_no_others_planned,
@@ -90,6 +91,23 @@ async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase
         let query = format!("SELECT sum(links_count) FROM jobs WHERE run_id = '{}'", filed[0].run.id);
         assert_eq!(database.value(&query).await, Some(filed[0].run.links.to_string()));
     }
+}
+
+async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let ask = |queue: &str| Some(ReplyTo { queue: queue.into(), correlation_id: Some(queue.into()) });
+    let run = NewRun { reply_to: ask("first"), ..new_run(RunLinks::Stored) };
+    file(&store, run.clone(), 1).await;
+    let closed = store.close_finished_runs(10).await.unwrap();
+    assert_eq!(closed[0].reply_to, ask("first"));
+    store.mark_announced(run.id).await.unwrap();
+    assert!(store.unannounced_runs(10).await.unwrap().is_empty());
+
+    file(&store, NewRun { reply_to: None, ..run.clone() }, 1).await;
+    assert!(store.unannounced_runs(10).await.unwrap().is_empty(), "nobody waits for another answer");
+    file(&store, NewRun { reply_to: ask("second"), ..run.clone() }, 1).await;
+    let unannounced = store.unannounced_runs(10).await.unwrap();
+    assert_eq!((unannounced.len(), &unannounced[0].reply_to), (1, &ask("second")));
 }
 
 async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {

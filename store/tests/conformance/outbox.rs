@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use linkbeat_shared::{JobId, RunId, Verdict};
 use linkbeat_store::{OpenJobs, RunLinks, SharedStore};
 
@@ -47,24 +46,24 @@ async fn overdue_jobs_are_found(database: Arc<TestDatabase>) {
     store.import_links(&make::links(3)).await.unwrap();
     let (run, plan) = file_stored(&store).await;
     let all: Vec<JobId> = plan.jobs.iter().map(|job| job.id).collect();
-    let (past, future) = (Utc::now() - Duration::from_secs(60), Utc::now() + Duration::from_secs(60));
+    let (now, minute) = (Duration::ZERO, Duration::from_secs(60));
 
-    assert_eq!(ids(&store, OpenJobs::UnpublishedSince(future)).await, all);
-    assert!(ids(&store, OpenJobs::UnpublishedSince(past)).await.is_empty());
-    assert!(ids(&store, OpenJobs::PublishedBefore(future)).await.is_empty());
+    assert_eq!(ids(&store, OpenJobs::UnpublishedFor(now)).await, all);
+    assert!(ids(&store, OpenJobs::UnpublishedFor(minute)).await.is_empty());
+    assert!(ids(&store, OpenJobs::PublishedFor(now)).await.is_empty());
 
     store.mark_published(&all).await.unwrap();
-    assert!(ids(&store, OpenJobs::UnpublishedSince(future)).await.is_empty());
-    assert_eq!(ids(&store, OpenJobs::PublishedBefore(future)).await, all);
-    assert!(ids(&store, OpenJobs::PublishedBefore(past)).await.is_empty());
+    assert!(ids(&store, OpenJobs::UnpublishedFor(now)).await.is_empty());
+    assert_eq!(ids(&store, OpenJobs::PublishedFor(now)).await, all);
+    assert!(ids(&store, OpenJobs::PublishedFor(minute)).await.is_empty());
 
     // Publishing again starts the wait anew.
-    let before_second = Utc::now();
+    tokio::time::sleep(Duration::from_millis(300)).await;
     store.mark_published(&all[..1]).await.unwrap();
-    assert_eq!(ids(&store, OpenJobs::PublishedBefore(before_second)).await, all[1..]);
+    assert_eq!(ids(&store, OpenJobs::PublishedFor(Duration::from_millis(200))).await, all[1..]);
 
     record(&store, run, &plan.jobs, Verdict::Up).await;
-    assert!(ids(&store, OpenJobs::PublishedBefore(future)).await.is_empty());
+    assert!(ids(&store, OpenJobs::PublishedFor(now)).await.is_empty());
 }
 
 async fn jobs_come_in_pages(database: Arc<TestDatabase>) {
@@ -99,12 +98,12 @@ async fn jobs_of_cancelled_runs_are_never_listed(database: Arc<TestDatabase>) {
     let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 1).await;
     store.mark_published(&[plan.jobs[0].id]).await.unwrap();
     store.cancel_run(filed.run.id).await.unwrap();
-    let future = Utc::now() + Duration::from_secs(60);
+    let now = Duration::ZERO;
     for which in [
         OpenJobs::OfRun(filed.run.id),
         OpenJobs::UnpublishedOfRun(filed.run.id),
-        OpenJobs::UnpublishedSince(future),
-        OpenJobs::PublishedBefore(future),
+        OpenJobs::UnpublishedFor(now),
+        OpenJobs::PublishedFor(now),
     ] {
         assert!(ids(&store, which).await.is_empty(), "{which:?}");
     }

@@ -106,7 +106,13 @@ impl Servers {
             let queue = channel.queue_declare("".into(), exclusive, <_>::default()).await.unwrap();
             let name = queue.name().clone();
             channel
-                .queue_bind(name.clone(), exchange.into(), "#".into(), QueueBindOptions::default(), <_>::default())
+                .queue_bind(
+                    name.clone(),
+                    exchange.into(),
+                    "#".into(),
+                    QueueBindOptions::default(),
+                    <_>::default(),
+                )
                 .await
                 .unwrap();
             let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
@@ -117,7 +123,8 @@ impl Servers {
         runtime.block_on(async {
             while seen.last().is_none_or(|event| event["event"] != last) {
                 let next = tokio::time::timeout(super::PATIENCE, events.next()).await;
-                let delivery = next.unwrap_or_else(|_| panic!("no `{last}` after {seen:#?}")).unwrap().unwrap();
+                let delivery =
+                    next.unwrap_or_else(|_| panic!("no `{last}` after {seen:#?}")).unwrap().unwrap();
                 let event: serde_json::Value = serde_json::from_slice(&delivery.data).unwrap();
                 assert_eq!(event["event"], delivery.routing_key.as_str(), "the routing key is the event");
                 seen.push(event);
@@ -140,7 +147,8 @@ impl Servers {
             channel.confirm_select(<_>::default()).await.unwrap();
             let name = format!("{}.{queue}", self.namespace);
             let mandatory = lapin::options::BasicPublishOptions { mandatory: true, ..<_>::default() };
-            let confirm = channel.basic_publish("".into(), name.into(), mandatory, body, <_>::default()).await.unwrap();
+            let confirm =
+                channel.basic_publish("".into(), name.into(), mandatory, body, <_>::default()).await.unwrap();
             assert!(matches!(confirm.await.unwrap(), lapin::Confirmation::Ack(None)));
             connection.close(200, "".into()).await.unwrap();
         });

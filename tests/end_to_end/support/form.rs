@@ -6,9 +6,9 @@ use std::process::Command;
 use linkbeat_store::{DatabaseUrl, OpenMode, SharedStore};
 use serde_json::Value;
 
-use super::{Folder, eventually};
 use super::fleet::Fleet;
 use super::process::{Ended, linkbeat, run};
+use super::{Folder, eventually};
 
 /// One of the forms, with a database of its own.
 pub(crate) struct Form {
@@ -41,9 +41,11 @@ impl Form {
     pub(crate) fn report(&self, args: &[&str]) -> Value {
         let ended = self.check(args);
         let report = ended.json();
-        let failed = report["data"]["links"].as_array().unwrap().iter().any(|link| {
-            link["verdict"] != "up" && link["verdict"] != Value::Null
-        });
+        let failed = report["data"]["links"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|link| link["verdict"] != "up" && link["verdict"] != Value::Null);
         assert_eq!(ended.status, Some(i32::from(failed)), "the exit status tells whether every link passed");
         report
     }
@@ -85,7 +87,12 @@ impl Form {
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// A path as an argument.
