@@ -50,6 +50,8 @@ enum Bench {
 }
 
 fn main() -> anyhow::Result<()> {
+    // Tens of thousands of sockets, on both sides.
+    rlimit::increase_nofile_limit(u64::MAX)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match Cli::parse().bench {

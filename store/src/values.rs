@@ -8,12 +8,13 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Array, Jsonb, Text, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use linkbeat_shared::Reason;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::schema::sql;
 
 /// The id of a link, a run, a job or a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Id)]
 pub(crate) struct Id(pub(crate) Uuid);
 
@@ -32,12 +33,29 @@ impl Moment {
     pub(crate) fn now() -> Self {
         Self(Utc::now())
     }
+
+    /// As SQLite keeps it: its texts sort by time.
+    fn text(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
 }
 
 /// A reason, as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Document)]
 pub(crate) struct Document(pub(crate) Reason);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.text())
+    }
+}
+
+/// Values as SQLite takes many at once: see its table-valued function `json_each`.
+pub(crate) fn json(values: &(impl Serialize + ?Sized)) -> String {
+    #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
+    serde_json::to_string(values).expect("plain values serialize")
+}
 
 impl From<Reason> for Document {
     /// Drops U+0000, which PostgreSQL keeps in no document: nobody's message may fail a batch for that.
@@ -113,7 +131,7 @@ impl FromSql<sql::Moment, Pg> for Moment {
 
 impl ToSql<sql::Moment, Sqlite> for Moment {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.to_rfc3339_opts(SecondsFormat::Micros, true));
+        out.set_value(self.text());
         Ok(IsNull::No)
     }
 }

@@ -26,7 +26,7 @@ const BATCH: usize = 1_000;
 /// A century, in seconds: older than any job, and within what a timestamp can hold.
 const LONG_AGO: u64 = 100 * 366 * 86_400;
 
-pub(super) async fn insert(connection: &mut AsyncPgConnection, rows: Vec<JobRow>) -> QueryResult<()> {
+pub(super) async fn insert(connection: &mut AsyncPgConnection, rows: &[JobRow]) -> QueryResult<()> {
     for rows in rows.chunks(BATCH) {
         diesel::insert_into(jobs::table).values(rows).execute(connection).await?;
     }

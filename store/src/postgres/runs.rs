@@ -80,10 +80,10 @@ async fn plan_stored(
             .await?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
-        jobs::insert(connection, filing.plan(page)?).await?;
+        jobs::insert(connection, &filing.plan(page)?).await?;
     }
     let (jobs, planned) = filing.finish();
-    jobs::insert(connection, jobs).await?;
+    jobs::insert(connection, &jobs).await?;
     Ok(planned)
 }
 
@@ -111,10 +111,10 @@ async fn plan_given(
             .select(LinkRow::as_select())
             .load(connection)
             .await?;
-        jobs::insert(connection, filing.plan(page)?).await?;
+        jobs::insert(connection, &filing.plan(page)?).await?;
     }
     let (jobs, planned) = filing.finish();
-    jobs::insert(connection, jobs).await?;
+    jobs::insert(connection, &jobs).await?;
     Ok(planned)
 }
 

@@ -1,6 +1,6 @@
 //! Checks: rows of `checks`.
 
-use diesel::{Insertable, Queryable, QueryableByName, Selectable};
+use diesel::{Queryable, QueryableByName, Selectable};
 use linkbeat_shared::{Change, LinkId, LinkName, LinkReport, Verdict};
 
 use super::{number, parse};
@@ -9,7 +9,7 @@ use crate::schema::checks;
 use crate::values::{Document, Id, Moment};
 
 /// What a run made of one link.
-#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = checks)]
 pub(crate) struct CheckRow {
     pub(crate) run_id: Id,

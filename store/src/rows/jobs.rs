@@ -11,8 +11,6 @@ use crate::{JobKind, PlannedJob, StoredJob};
 
 /// The word in `jobs.state` for a job that lacks results.
 pub(crate) const OPEN: &str = "open";
-/// The word in `jobs.state` for a job that has all its results.
-pub(crate) const DONE: &str = "done";
 const CHECK: &str = "check";
 /// The word for [`JobKind::WhiteListed`] in `jobs.kind`.
 pub(crate) const WHITE_LISTED: &str = "white_listed";

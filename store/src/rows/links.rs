@@ -1,6 +1,6 @@
 //! Links: rows of `links` and `removed_links`.
 
-use diesel::{AsChangeset, Insertable, Queryable, QueryableByName, Selectable};
+use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
 use linkbeat_shared::{Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
 
 use super::{number, parse};
@@ -10,7 +10,7 @@ use crate::schema::{links, removed_links};
 use crate::values::{Document, Id, Moment};
 
 /// A link, whole but for the times that only SQL reads.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
 #[diesel(table_name = links, treat_none_as_null = true)]
 pub(crate) struct LinkRow {
     pub(crate) id: Id,

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 pub(crate) use checks::{CheckRow, change, verdict};
-pub(crate) use jobs::{DONE, JobRow, OPEN, OpenJobRow, RecordedJobRow, WHITE_LISTED};
+pub(crate) use jobs::{JobRow, OPEN, OpenJobRow, RecordedJobRow, WHITE_LISTED};
 pub(crate) use links::{LinkRow, RemovedLinkRow};
 pub(crate) use runs::{NewRunRow, RunRow};
 

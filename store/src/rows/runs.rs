@@ -7,7 +7,7 @@ use super::{number, parse, parse_json};
 use crate::NewRun;
 use crate::error::Fault;
 use crate::schema::runs;
-use crate::values::{Id, Moment};
+use crate::values::{Id, Moment, json};
 
 /// A stored run.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -71,9 +71,4 @@ impl From<&NewRun> for NewRunRow {
             correlation_id: correlation_id.flatten(),
         }
     }
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
-    serde_json::to_string(value).expect("a plain struct serializes")
 }

@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use linkbeat_shared::{JobId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::rows::{JobRow, OPEN, OpenJobRow};
-use crate::schema::{jobs, runs};
-use crate::values::{Id, Moment};
+use crate::schema::{jobs, runs, sql as types};
+use crate::values::{Id, Moment, json};
 use crate::{OpenJobs, StoredJob};
 
-pub(super) fn insert(connection: &mut SqliteConnection, rows: Vec<JobRow>) -> QueryResult<()> {
-    for row in rows {
-        diesel::insert_into(jobs::table).values(row).execute(connection)?;
+/// How many jobs one statement inserts: it has six values for each, and at most 32,766 altogether.
+const BATCH: usize = 1_000;
+
+pub(super) fn insert(connection: &mut SqliteConnection, rows: &[JobRow]) -> QueryResult<()> {
+    for rows in rows.chunks(BATCH) {
+        diesel::insert_into(jobs::table).values(rows).execute(connection)?;
     }
     Ok(())
 }
@@ -56,10 +61,7 @@ fn ago(age: Duration) -> Moment {
 }
 
 pub(super) fn mark_published(connection: &mut SqliteConnection, ids: &[JobId]) -> Result<(), Fault> {
-    let now = Moment::now();
-    for id in ids {
-        let job = diesel::update(jobs::table.find(Id(id.0)));
-        job.set(jobs::published_at.eq(now)).execute(connection)?;
-    }
+    let mark = sql_query("UPDATE jobs SET published_at = ? WHERE id IN (SELECT value FROM json_each(?))");
+    mark.bind::<types::Moment, _>(Moment::now()).bind::<Text, _>(json(&ids)).execute(connection)?;
     Ok(())
 }

@@ -1,15 +1,21 @@
 //! The links themselves: imported, listed, found, edited and removed.
 
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
 use linkbeat_shared::{Link, LinkId, LinkUrl};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::importing::Import;
 use crate::rows::LinkRow;
 use crate::schema::links;
-use crate::values::{Id, Moment};
+use crate::values::{Id, Moment, json};
 use crate::{Imported, LinkChanges};
+
+/// How many links one statement handles.
+const BATCH: usize = 5_000;
 
 pub(super) fn import(
     connection: &mut SqliteConnection,
@@ -17,12 +23,13 @@ pub(super) fn import(
 ) -> Result<Imported, Fault> {
     let import = Import::new(input);
     let mut stored = Vec::new();
-    for key in import.keys() {
-        stored.extend(of_key(connection, key)?);
+    for keys in import.keys().chunks(BATCH) {
+        let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");
+        stored.extend(of_keys.bind::<Text, _>(json(keys)).load::<LinkRow>(connection)?);
     }
     let changes = import.compare(stored)?;
-    for row in &changes.added {
-        diesel::insert_into(links::table).values(row).execute(connection)?;
+    for rows in changes.added.chunks(BATCH) {
+        insert(connection, rows)?;
     }
     for row in &changes.updated {
         update(connection, row)?;
@@ -70,8 +77,34 @@ pub(super) fn of_id(connection: &mut SqliteConnection, id: Id) -> QueryResult<Op
     links::table.find(id).select(LinkRow::as_select()).first(connection).optional()
 }
 
-fn of_key(connection: &mut SqliteConnection, key: &str) -> QueryResult<Option<LinkRow>> {
-    links::table.filter(links::url_key.eq(key)).select(LinkRow::as_select()).first(connection).optional()
+/// Those of these links that are stored.
+pub(super) fn of_ids(connection: &mut SqliteConnection, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
+    let of_ids = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON links.id = value");
+    of_ids.bind::<Text, _>(json(ids)).load(connection)
+}
+
+/// One statement for all: diesel would have SQLite parse one for each.
+fn insert(connection: &mut SqliteConnection, rows: &[LinkRow]) -> QueryResult<usize> {
+    let insert = sql_query(
+        "INSERT INTO links (id, name, url, url_key, host, page_url, active, backlink, shown)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8
+         FROM json_each(?)",
+    );
+    let values = |row: &'_ LinkRow| {
+        json!([
+            row.id,
+            row.name,
+            row.url,
+            row.url_key,
+            row.host,
+            row.page_url,
+            row.active,
+            row.backlink,
+            row.shown
+        ])
+    };
+    insert.bind::<Text, _>(json(&rows.iter().map(values).collect::<Vec<_>>())).execute(connection)
 }
 
 fn update(connection: &mut SqliteConnection, row: &LinkRow) -> QueryResult<usize> {

@@ -1,13 +1,18 @@
 //! Results: recorded as checks, and applied to their links. [`crate::recording`] decides what changes.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+use serde_json::json;
 
 use super::links;
 use crate::error::Fault;
 use crate::recording::{Asked, Batch, RecordChanges, Stored};
-use crate::rows::{CheckRow, DONE, RecordedJobRow, RemovedLinkRow};
-use crate::schema::{checks, jobs, links as links_table, removed_links, runs};
-use crate::values::Moment;
+use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
+use crate::schema::{jobs, removed_links, runs};
+use crate::values::{Id, Moment, json};
 use crate::{JobResults, Recorded, Rule};
 
 pub(super) fn record(
@@ -34,40 +39,102 @@ fn recorded_jobs(connection: &mut SqliteConnection, batch: &Batch<'_>) -> QueryR
 }
 
 fn stored(connection: &mut SqliteConnection, asked: &Asked<'_>) -> QueryResult<Stored> {
-    let mut stored = Stored::default();
-    for id in asked.link_ids() {
-        match links::of_id(connection, id)? {
-            Some(link) => stored.links.push(link),
-            None => {
-                let link = removed_links::table.find(id).select(RemovedLinkRow::as_select());
-                stored.removed.extend(link.first(connection).optional()?);
-            }
-        }
+    let mut missing = asked.link_ids();
+    let ids: Vec<Id> = missing.iter().copied().collect();
+    let links = links::of_ids(connection, &ids)?;
+    for link in &links {
+        missing.remove(&link.id);
     }
-    for pair in asked.pairs() {
-        let check = checks::table.find(pair).select(CheckRow::as_select());
-        stored.checks.extend(check.first(connection).optional()?);
+    let mut removed = Vec::new();
+    for id in missing {
+        let link = removed_links::table.find(id).select(RemovedLinkRow::as_select());
+        removed.extend(link.first(connection).optional()?);
     }
-    Ok(stored)
+    Ok(Stored { links, removed, checks: stored_checks(connection, asked)? })
+}
+
+/// The checks of these (run, link) pairs that were recorded before.
+fn stored_checks(connection: &mut SqliteConnection, asked: &Asked<'_>) -> QueryResult<Vec<CheckRow>> {
+    let select = sql_query(
+        "SELECT checks.* FROM json_each(?) CROSS JOIN checks ON run_id = value ->> 0 AND link_id = value ->> 1",
+    );
+    select.bind::<Text, _>(json(&asked.pairs())).load(connection)
 }
 
 fn write(connection: &mut SqliteConnection, changes: &RecordChanges, now: Moment) -> QueryResult<()> {
-    for check in &changes.checks {
-        diesel::insert_into(checks::table).values(check).execute(connection)?;
-    }
-    for link in &changes.links {
-        diesel::update(links_table::table.find(link.id)).set(link).execute(connection)?;
-    }
-    for (id, fresh) in &changes.jobs {
-        let job = jobs::table.find(id);
-        diesel::update(job).set(jobs::links_done.eq(jobs::links_done + fresh)).execute(connection)?;
-        let complete = job.filter(jobs::links_done.ge(jobs::links_count));
-        let done = (jobs::state.eq(DONE), jobs::body.eq(None::<Vec<u8>>));
-        diesel::update(complete).set(done).execute(connection)?;
-    }
+    insert_checks(connection, &changes.checks)?;
+    update_links(connection, &changes.links)?;
+    update_jobs(connection, &changes.jobs)?;
     for (id, fresh) in &changes.runs {
         let progress = (runs::done.eq(runs::done + fresh), runs::last_result_at.eq(now));
         diesel::update(runs::table.find(id)).set(progress).execute(connection)?;
     }
     Ok(())
+}
+
+/// One statement for all, here and below: diesel would have SQLite parse one for each.
+fn insert_checks(connection: &mut SqliteConnection, rows: &[CheckRow]) -> QueryResult<usize> {
+    let insert = sql_query(
+        "INSERT INTO checks (run_id, link_id, job_id, name, url, verdict, reason, status, elapsed_ms, checked_at,
+                             change, shown)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+         FROM json_each(?)",
+    );
+    let values = |row: &'_ CheckRow| {
+        json!([
+            row.run_id,
+            row.link_id,
+            row.job_id,
+            row.name,
+            row.url,
+            row.verdict,
+            row.reason,
+            row.status,
+            row.elapsed_ms,
+            row.checked_at,
+            row.change,
+            row.shown
+        ])
+    };
+    insert.bind::<Text, _>(json(&rows.iter().map(values).collect::<Vec<_>>())).execute(connection)
+}
+
+fn update_links(connection: &mut SqliteConnection, rows: &[LinkRow]) -> QueryResult<usize> {
+    let update = sql_query(
+        "UPDATE links SET shown = t.value ->> 1, hidden_reason = t.value ->> 2, verdict = t.value ->> 3,
+                reason = t.value ->> 4, status = t.value ->> 5, elapsed_ms = t.value ->> 6,
+                last_checked_at = t.value ->> 7, last_run_id = t.value ->> 8, last_run_seq = t.value ->> 9,
+                passed_in_a_row = t.value ->> 10, failed_in_a_row = t.value ->> 11
+         FROM json_each(?) AS t
+         WHERE links.id = t.value ->> 0",
+    );
+    let values = |row: &'_ LinkRow| {
+        json!([
+            row.id,
+            row.shown,
+            row.hidden_reason,
+            row.verdict,
+            row.reason,
+            row.status,
+            row.elapsed_ms,
+            row.last_checked_at,
+            row.last_run_id,
+            row.last_run_seq,
+            row.passed_in_a_row,
+            row.failed_in_a_row
+        ])
+    };
+    update.bind::<Text, _>(json(&rows.iter().map(values).collect::<Vec<_>>())).execute(connection)
+}
+
+fn update_jobs(connection: &mut SqliteConnection, fresh: &BTreeMap<Id, i64>) -> QueryResult<usize> {
+    let update = sql_query(
+        "UPDATE jobs SET links_done = links_done + fresh.value,
+                state = iif(links_done + fresh.value >= links_count, 'done', state),
+                body = iif(links_done + fresh.value >= links_count, NULL, body)
+         FROM json_each(?) AS fresh
+         WHERE jobs.id = fresh.key",
+    );
+    update.bind::<Text, _>(json(fresh)).execute(connection)
 }

@@ -11,7 +11,7 @@ use crate::error::Fault;
 use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
-use crate::values::{Id, Moment};
+use crate::values::{Id, Moment, json};
 use crate::{Filed, NewRun, Planner, RunLinks};
 
 pub(super) fn file(
@@ -74,10 +74,10 @@ fn plan_stored(
             .load(connection)?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
-        jobs::insert(connection, filing.plan(page)?)?;
+        jobs::insert(connection, &filing.plan(page)?)?;
     }
     let (jobs, planned) = filing.finish();
-    jobs::insert(connection, jobs)?;
+    jobs::insert(connection, &jobs)?;
     Ok(planned)
 }
 
@@ -88,24 +88,23 @@ fn plan_given(
     planner: Box<dyn Planner>,
     ids: Vec<LinkId>,
 ) -> Result<i64, Fault> {
-    let mut places: Vec<(String, Id)> = Vec::with_capacity(ids.len());
-    for id in ids {
-        let link = links_table::table.find(Id(id.0)).filter(links_table::active);
-        let place = link.select((links_table::host, links_table::id)).first(connection).optional()?;
-        places.extend(place);
-    }
-    places.sort_unstable();
-    places.dedup();
+    let ids: Vec<Id> = ids.into_iter().map(|id| Id(id.0)).collect();
+    let among_them =
+        sql::<Bool>("links.id IN (SELECT value FROM json_each(").bind::<Text, _>(json(&ids)).sql("))");
+    let places: Vec<(String, Id)> = links_table::table
+        .filter(links_table::active.and(among_them))
+        .order((links_table::host, links_table::id))
+        .select((links_table::host, links_table::id))
+        .load(connection)?;
     let mut filing = Filing::begin(run, planner, stored_count(places.len()));
     for places in places.chunks(PAGE) {
-        let mut page = Vec::with_capacity(places.len());
-        for (_, id) in places {
-            page.extend(links::of_id(connection, *id)?);
-        }
-        jobs::insert(connection, filing.plan(page)?)?;
+        let ids: Vec<Id> = places.iter().map(|(_, id)| *id).collect();
+        // They come in the order of the input.
+        let page = links::of_ids(connection, &ids)?;
+        jobs::insert(connection, &filing.plan(page)?)?;
     }
     let (jobs, planned) = filing.finish();
-    jobs::insert(connection, jobs)?;
+    jobs::insert(connection, &jobs)?;
     Ok(planned)
 }
 
