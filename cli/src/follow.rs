@@ -27,7 +27,7 @@ pub(crate) async fn until_end(
                 return Err(Failure::infrastructure(format!("run {run} is no longer in the database")));
             }
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "the run cannot be followed; trying again")
+                tracing::warn!(%error, "the run cannot be followed; trying again");
             }
             Err(error) => return Err(error.into()),
         }

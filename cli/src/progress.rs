@@ -1,9 +1,10 @@
 //! A progress bar on standard error, where that is a terminal.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A bar over this many links; it draws nothing when `quiet` or when standard error is no terminal.
 pub(crate) fn bar(links: u64, quiet: bool) -> ProgressBar {
@@ -12,10 +13,15 @@ pub(crate) fn bar(links: u64, quiet: bool) -> ProgressBar {
     }
     let bar = ProgressBar::with_draw_target(Some(links), ProgressDrawTarget::stderr());
     if let Ok(style) =
-        ProgressStyle::with_template("{bar:32} {pos}/{len} links  {per_sec}  {elapsed}  eta {eta}")
+        ProgressStyle::with_template("{bar:32} {pos}/{len} links  {rate}  {elapsed}  eta {eta}")
     {
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // A bar that cannot be drawn is no reason to stop.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }

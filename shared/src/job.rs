@@ -1,30 +1,8 @@
 //! A job: some links of one run, for one worker.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::{AcceptedStatuses, BacklinkPattern, LinkId, LinkUrl, RunId, Timeout};
-
-/// Names one job. UUIDv7: sorts by the time of its making.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JobId(pub Uuid);
-
-impl JobId {
-    /// A new id.
-    #[expect(clippy::new_without_default, reason = "each call gives another value")]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::{AcceptedStatuses, BacklinkPattern, JobId, LinkId, LinkUrl, RunId, Timeout};
 
 /// Some links of one run; links of one host stay together.
 #[derive(Debug, Clone)]

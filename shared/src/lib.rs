@@ -6,6 +6,7 @@
 
 mod accept;
 mod backlink;
+mod id;
 mod job;
 mod link;
 mod link_url;
@@ -21,14 +22,15 @@ pub mod wire;
 
 pub use accept::{AcceptedStatuses, BadStatuses};
 pub use backlink::{BacklinkPattern, BadPattern};
-pub use job::{BadRetries, CheckSpec, Job, JobId, JobLink, Retries};
-pub use link::{BadName, Link, LinkId, LinkName, LinkState, NewLink};
+pub use id::{JobId, LinkId, RequestId, RunId};
+pub use job::{BadRetries, CheckSpec, Job, JobLink, Retries};
+pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
 pub use reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 pub use reason_text::Lang;
 pub use report::{Counts, LinkReport, Report};
-pub use request::{LinkSelection, OnBlocked, Request, RequestId, ShowRules, WhiteList};
+pub use request::{LinkSelection, OnBlocked, Request, ShowRules, WhiteList};
 pub use result::{Change, CheckResult};
-pub use run::{ReplyTo, Run, RunId, RunState};
+pub use run::{ReplyTo, Run, RunState};
 pub use timeout::{BadTimeout, Timeout};
 pub use verdict::Verdict;

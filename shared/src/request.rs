@@ -1,32 +1,11 @@
 //! A request: what somebody asked for, parsed.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::{CheckSpec, NewLink, ReplyTo};
-
-/// Names one request: the same id twice is one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RequestId(pub Uuid);
-
-impl RequestId {
-    /// A new id.
-    #[expect(clippy::new_without_default, reason = "each call gives another value")]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::{CheckSpec, NewLink, ReplyTo, RequestId};
 
 /// What somebody asked for.
 #[derive(Debug, Clone)]

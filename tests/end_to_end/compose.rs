@@ -31,7 +31,7 @@ fn the_fleet_is_complete_and_its_services_depend_on_each_other_as_they_should() 
             assert!(names.contains(&other), "{name} needs {other}");
             match condition["condition"].as_str().unwrap() {
                 "service_healthy" => {
-                    assert!(compose["services"][other].get("healthcheck").is_some(), "{other}")
+                    assert!(compose["services"][other].get("healthcheck").is_some(), "{other}");
                 }
                 "service_completed_successfully" => assert_eq!(compose["services"][other]["restart"], "no"),
                 unknown => panic!("{unknown}"),

@@ -3,6 +3,8 @@
 //! Rules are tested in both forms, embedded and as a fleet: see [`support::form`]. The servers come from
 //! `LINKBEAT_TEST_BROKER_URL` and `LINKBEAT_TEST_DATABASE_URL`, which `scripts/test` provides.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 mod bad_input;
@@ -11,6 +13,7 @@ mod demo;
 mod inputs;
 mod interruption;
 mod offline;
+mod outbox;
 mod outputs;
 mod requests;
 mod rules;

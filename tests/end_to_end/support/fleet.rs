@@ -44,6 +44,12 @@ impl Fleet {
         let mut command = linkbeat(self.folder.path(), [role, "--health-addr", &health]);
         command.args(args).stdout(Stdio::null());
         self.servers.configure(&mut command);
+        if role == "producer" {
+            // Nobody wants to wait for what an operator would.
+            command
+                .env("LINKBEAT_PRODUCER_PUBLISH_AFTER_SECS", "1")
+                .env("LINKBEAT_PRODUCER_RECONCILE_EVERY_SECS", "1");
+        }
         if role == "worker" {
             command.env("LINKBEAT_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
         }

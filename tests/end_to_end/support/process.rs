@@ -16,7 +16,6 @@ pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    pub(crate) took: Duration,
 }
 
 impl Ended {
@@ -53,7 +52,6 @@ pub(crate) fn run(command: &mut Command) -> Ended {
 
 /// The same, with this standard input.
 pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Ended {
-    let start = Instant::now();
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that does not read its input closes it, which is its good right.
@@ -65,7 +63,6 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Ended {
         status: status.code(),
         stdout: String::from_utf8(stdout).unwrap(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
-        took: start.elapsed(),
     }
 }
 
