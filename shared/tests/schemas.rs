@@ -2,6 +2,8 @@
 //!
 //! To make it anew: `UPDATE_SCHEMAS=1 cargo test -p linkbeat-shared --test schemas`
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
