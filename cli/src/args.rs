@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use linkbeat_shared::{
-    AcceptedStatuses, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, Retries, Timeout,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, Retries, Timeout,
 };
 use serde::Serialize;
 
@@ -111,6 +111,10 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "REGEX", value_parser = BacklinkPattern::parse)]
     #[serde(skip_serializing_if = "Option::is_none")]
     backlink: Option<BacklinkPattern>,
+    /// Where in the page it is searched: text, or anchor (the href of a real link) [default: text]
+    #[arg(long, value_name = "WHERE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backlink_in: Option<BacklinkIn>,
     /// Name of a link that is taken as good without a look (repeatable)
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -6,7 +6,7 @@
 
 use chrono::Utc;
 use linkbeat_shared::wire::{self, JobMessage, ResultsMessage};
-use linkbeat_shared::{CheckResult, CheckSpec, Job, JobId, JobLink, Link, RunId, WhiteList};
+use linkbeat_shared::{CheckResult, CheckSpec, Details, Job, JobId, JobLink, Link, RunId, WhiteList};
 use linkbeat_store::{JobKind, PlannedJob, Planner};
 
 /// Most links of a job that covers several hosts. Workers reckon with it: see their prefetch.
@@ -86,6 +86,7 @@ impl JobPlanner {
             status: None,
             elapsed_ms: 0,
             checked_at: Utc::now(),
+            details: Details::default(),
         };
         let id = JobId::new();
         let message = ResultsMessage::new(self.run_id, id, ids.iter().map(result).collect());

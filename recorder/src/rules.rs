@@ -17,6 +17,7 @@ pub fn next_state(state: &LinkState, result: &CheckResult, rules: &ShowRules) ->
         status: result.status,
         elapsed_ms: Some(result.elapsed_ms),
         last_checked_at: Some(result.checked_at),
+        details: result.details.clone(),
         ..state.clone()
     };
     match verdict {
@@ -59,7 +60,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use chrono::Utc;
-    use linkbeat_shared::{LinkId, Reason};
+    use linkbeat_shared::{Details, LinkId, Reason};
 
     use super::*;
 
@@ -71,6 +72,7 @@ mod tests {
             status: Some(code),
             elapsed_ms: 7,
             checked_at: Utc::now(),
+            details: Details::default(),
         }
     }
 

@@ -16,6 +16,28 @@ const MAX_COMPILED_BYTES: usize = 1 << 20;
 #[serde(try_from = "String", into = "String")]
 pub struct BacklinkPattern(Regex);
 
+/// Where in a page the pattern is searched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BacklinkIn {
+    /// Anywhere in its text, as in the original task: also in comments and scripts.
+    #[default]
+    Text,
+    /// In the `href` of a real `<a>` alone.
+    Anchor,
+}
+
+impl FromStr for BacklinkIn {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "anchor" => Ok(Self::Anchor),
+            other => Err(format!("`{other}` is neither text nor anchor")),
+        }
+    }
+}
+
 /// Why a text is no usable backlink pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AcceptedStatuses, BacklinkPattern, JobId, LinkId, LinkUrl, RunId, Timeout};
+use crate::{AcceptedStatuses, BacklinkIn, BacklinkPattern, JobId, LinkId, LinkUrl, RunId, Timeout};
 
 /// Some links of one run; links of one host stay together.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ impl JobLink {
 pub struct CheckSpec {
     /// What a page must contain; `None`: the status alone decides.
     pub backlink: Option<BacklinkPattern>,
+    /// Where in the page it is searched.
+    pub backlink_in: BacklinkIn,
     /// The absolute deadline of one link.
     #[serde(rename = "timeout_ms")]
     pub timeout: Timeout,

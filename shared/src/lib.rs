@@ -6,6 +6,7 @@
 
 mod accept;
 mod backlink;
+mod details;
 mod id;
 mod job;
 mod link;
@@ -21,7 +22,8 @@ mod verdict;
 pub mod wire;
 
 pub use accept::{AcceptedStatuses, BadStatuses};
-pub use backlink::{BacklinkPattern, BadPattern};
+pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
+pub use details::{Certificate, Details, Note};
 pub use id::{JobId, LinkId, RequestId, RunId};
 pub use job::{BadRetries, CheckSpec, Job, JobLink, Retries};
 pub use link::{BadName, Link, LinkName, LinkState, NewLink};

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkId, LinkUrl, Reason, RunId, Verdict};
+use crate::{Details, LinkId, LinkUrl, Reason, RunId, Verdict};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,6 +137,8 @@ pub struct LinkState {
     pub status: Option<u16>,
     /// How long the latest check took, in milliseconds.
     pub elapsed_ms: Option<u32>,
+    /// What else the latest check saw.
+    pub details: Details,
     /// When the latest check ended.
     pub last_checked_at: Option<DateTime<Utc>>,
     /// The run of the latest check.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
+use crate::{Change, Details, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,4 +103,6 @@ pub struct LinkReport {
     pub elapsed_ms: Option<u32>,
     /// What the run did to it.
     pub change: Option<Change>,
+    /// What else the check saw.
+    pub details: Details,
 }

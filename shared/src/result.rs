@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkId, Reason, Verdict};
+use crate::{Details, LinkId, Reason, Verdict};
 
 /// What became of one link of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct CheckResult {
     pub elapsed_ms: u32,
     /// When the check ended, by the worker's clock.
     pub checked_at: DateTime<Utc>,
+    /// What else it saw.
+    pub details: Details,
 }
 
 /// What a result did to its link.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_shared::{CheckResult, CheckSpec, JobLink, Reason, Timeout};
+use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
 use tokio::time::{Instant, sleep};
 
 use crate::connectivity::Connectivity;
@@ -145,5 +145,6 @@ fn result(
         status,
         elapsed_ms,
         checked_at: Utc::now(),
+        details: Details::default(),
     }
 }

@@ -32,6 +32,10 @@ impl StoredLinkItem {
                 elapsed_ms: state.elapsed_ms,
                 // What a run did is told by its report; a stored link has only its state.
                 changed: None,
+                redirects: state.details.redirects.clone(),
+                notes: state.details.notes.clone(),
+                tls_expires_at: state.details.certificate.as_ref().map(|certificate| certificate.expires_at),
+                tls_issuer: state.details.certificate.as_ref().map(|certificate| certificate.issuer.clone()),
             },
             active: link.active,
             page_url: link.page_url.as_ref().map(ToString::to_string),

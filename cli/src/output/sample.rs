@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
-    Change, ConnectKind, Counts, DnsKind, Link, LinkId, LinkName, LinkReport, LinkState, Phase, Reason,
-    Report, RunId, Verdict,
+    Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport, LinkState, Phase,
+    Reason, Report, RunId, Verdict,
 };
 use uuid::Uuid;
 
@@ -31,6 +31,7 @@ fn link(number: u128, name: &str, url: &str, verdict: Option<Verdict>, reason: O
         status,
         elapsed_ms: verdict.map(|_| 120),
         change: None,
+        details: Details::default(),
     }
 }
 

@@ -14,7 +14,8 @@ use std::num::NonZeroU32;
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
-    AcceptedStatuses, BacklinkPattern, CheckSpec, Lang, OnBlocked, Retries, ShowRules, Timeout, WhiteList,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, Retries, ShowRules, Timeout,
+    WhiteList,
 };
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,7 @@ impl Default for OutputSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CheckSettings {
     pub(crate) backlink: Option<BacklinkPattern>,
+    pub(crate) backlink_in: BacklinkIn,
     pub(crate) white_list: BTreeSet<String>,
     #[serde(with = "durations::timeout")]
     pub(crate) timeout: Timeout,
@@ -105,6 +107,7 @@ impl Default for CheckSettings {
         let (spec, rules) = (CheckSpec::default(), ShowRules::default());
         Self {
             backlink: spec.backlink,
+            backlink_in: spec.backlink_in,
             white_list: BTreeSet::new(),
             timeout: spec.timeout,
             retries: spec.retries,
@@ -120,6 +123,7 @@ impl CheckSettings {
     pub(crate) fn spec(&self) -> CheckSpec {
         CheckSpec {
             backlink: self.backlink.clone(),
+            backlink_in: self.backlink_in,
             timeout: self.timeout,
             retries: self.retries,
             accept: self.accept.clone(),

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::{Message, Unreadable, default_true, schema_of};
 use crate::{
-    AcceptedStatuses, BacklinkPattern, CheckSpec, Job, JobId, JobLink, LinkId, LinkUrl, Retries, RunId,
-    Timeout,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Job, JobId, JobLink, LinkId, LinkUrl, Retries,
+    RunId, Timeout,
 };
 
 /// `linkbeat.job/1`, on the queue `linkbeat.jobs`: some links of one run, for one worker.
@@ -26,6 +26,9 @@ pub struct JobMessage {
     /// A regular expression that must be found in each page; absent: the status alone decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlink: Option<String>,
+    /// Where in the page it is searched; absent: `text`.
+    #[serde(default)]
+    pub backlink_in: BacklinkIn,
     /// The links; links of one host stay together.
     pub links: Vec<JobLinkMessage>,
 }
@@ -60,6 +63,7 @@ impl From<&Job> for JobMessage {
             retries: job.check.retries.get(),
             accept: job.check.accept.to_string(),
             backlink: job.check.backlink.clone().map(String::from),
+            backlink_in: job.check.backlink_in,
             links: job.links.iter().map(JobLinkMessage::from).collect(),
         }
     }
@@ -89,6 +93,7 @@ impl TryFrom<JobMessage> for Job {
                     .map(|text| BacklinkPattern::parse(&text))
                     .transpose()
                     .map_err(invalid)?,
+                backlink_in: message.backlink_in,
                 timeout: Timeout::from_millis(message.timeout_ms).map_err(invalid)?,
                 retries: Retries::try_from(message.retries).map_err(invalid)?,
                 accept: message.accept.parse::<AcceptedStatuses>().map_err(invalid)?,

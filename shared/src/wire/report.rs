@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{Change, Lang, LinkReport, Reason, Report, Verdict};
+use crate::{Change, Lang, LinkReport, Note, Reason, Report, Verdict};
 
 /// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +85,18 @@ pub struct LinkItem {
     pub elapsed_ms: Option<u32>,
     /// What the run did to it.
     pub changed: Option<Change>,
+    /// Where redirects led, in order; the last of them gave the final answer.
+    #[serde(default)]
+    pub redirects: Vec<String>,
+    /// What people may want to look at.
+    #[serde(default)]
+    pub notes: BTreeSet<Note>,
+    /// When the server's certificate ends or ended; null where none was shown.
+    #[serde(default)]
+    pub tls_expires_at: Option<DateTime<Utc>>,
+    /// Who issued that certificate.
+    #[serde(default)]
+    pub tls_issuer: Option<String>,
 }
 
 impl Message for ReportMessage {
@@ -147,6 +161,10 @@ impl LinkItem {
             status: link.status,
             elapsed_ms: link.elapsed_ms,
             changed: link.change,
+            redirects: link.details.redirects.clone(),
+            notes: link.details.notes.clone(),
+            tls_expires_at: link.details.certificate.as_ref().map(|certificate| certificate.expires_at),
+            tls_issuer: link.details.certificate.as_ref().map(|certificate| certificate.issuer.clone()),
         }
     }
 }

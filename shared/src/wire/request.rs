@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::job::invalid;
 use super::{Message, Unreadable};
 use crate::{
-    AcceptedStatuses, BacklinkPattern, CheckSpec, LinkName, LinkSelection, LinkUrl, NewLink, OnBlocked,
-    ReplyTo, Request, RequestId, Retries, ShowRules, Timeout, WhiteList,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, LinkName, LinkSelection, LinkUrl, NewLink,
+    OnBlocked, ReplyTo, Request, RequestId, Retries, ShowRules, Timeout, WhiteList,
 };
 
 /// `linkbeat.request/1`, on the queue `linkbeat.requests`: asks for a run. What is absent takes its default.
@@ -24,6 +24,9 @@ pub struct RequestMessage {
     /// A regular expression that must be found in each page; absent: the status alone decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlink: Option<String>,
+    /// Where in the page it is searched; `text` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlink_in: Option<BacklinkIn>,
     /// Names of links that are taken as good without a look.
     #[serde(default)]
     pub white_list: Vec<String>,
@@ -74,6 +77,7 @@ impl RequestMessage {
         let default = CheckSpec::default();
         let check = CheckSpec {
             backlink: self.backlink.map(|text| BacklinkPattern::parse(&text)).transpose().map_err(invalid)?,
+            backlink_in: self.backlink_in.unwrap_or_default(),
             timeout: self.timeout_ms.map_or(Ok(default.timeout), Timeout::from_millis).map_err(invalid)?,
             retries: self.retries.map_or(Ok(default.retries), Retries::try_from).map_err(invalid)?,
             accept: self

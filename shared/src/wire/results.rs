@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{CheckResult, JobId, LinkId, Reason, RunId, Verdict};
+use crate::{CheckResult, Details, JobId, LinkId, Reason, RunId, Verdict};
 
 /// `linkbeat.results/1`, on the queue `linkbeat.results`: what became of a job's links.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,9 @@ pub struct ResultMessage {
     pub elapsed_ms: u32,
     /// When the check ended, by the worker's clock.
     pub checked_at: DateTime<Utc>,
+    /// What else it saw; absent where there is nothing to tell.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
 }
 
 impl Message for ResultsMessage {
@@ -55,14 +58,14 @@ impl ResultsMessage {
 
 impl From<CheckResult> for ResultMessage {
     fn from(result: CheckResult) -> Self {
-        let CheckResult { link_id, verdict, reason, status, elapsed_ms, checked_at } = result;
-        Self { link_id: link_id.0, verdict, reason, status, elapsed_ms, checked_at }
+        let CheckResult { link_id, verdict, reason, status, elapsed_ms, checked_at, details } = result;
+        Self { link_id: link_id.0, verdict, reason, status, elapsed_ms, checked_at, details }
     }
 }
 
 impl From<ResultMessage> for CheckResult {
     fn from(message: ResultMessage) -> Self {
-        let ResultMessage { link_id, verdict, reason, status, elapsed_ms, checked_at } = message;
-        Self { link_id: LinkId(link_id), verdict, reason, status, elapsed_ms, checked_at }
+        let ResultMessage { link_id, verdict, reason, status, elapsed_ms, checked_at, details } = message;
+        Self { link_id: LinkId(link_id), verdict, reason, status, elapsed_ms, checked_at, details }
     }
 }

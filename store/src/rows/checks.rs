@@ -1,7 +1,7 @@
 //! Checks: rows of `checks`.
 
 use diesel::{Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Change, LinkId, LinkName, LinkReport, Verdict};
+use linkbeat_shared::{Change, Details, LinkId, LinkName, LinkReport, Verdict};
 
 use super::{number, parse};
 use crate::error::Fault;
@@ -41,6 +41,7 @@ impl TryFrom<CheckRow> for LinkReport {
             status: row.status.map(|status| number(status, "checks.status")).transpose()?,
             elapsed_ms: row.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
             change: change(row.change.as_deref())?,
+            details: Details::default(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Links: rows of `links` and `removed_links`.
 
 use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+use linkbeat_shared::{Details, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
 
 use super::{number, parse};
 use crate::LinkChanges;
@@ -110,6 +110,7 @@ impl LinkRow {
             reason: self.reason.clone().map(|reason| reason.0),
             status: self.status.map(|status| number(status, "links.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
+            details: Details::default(),
             last_checked_at: self.last_checked_at.map(|moment| moment.0),
             last_run_id: self.last_run_id.map(|id| RunId(id.0)),
             passed_in_a_row: number(self.passed_in_a_row, "links.passed_in_a_row")?,

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason, RequestId,
-    RunId, ShowRules, Verdict,
+    CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason,
+    RequestId, RunId, ShowRules, Verdict,
 };
 use linkbeat_store::{
     Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore,
@@ -120,6 +120,7 @@ pub(crate) fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
         status: Some(if up { 200 } else { 500 }),
         elapsed_ms: 42,
         checked_at: Utc::now(),
+        details: Details::default(),
     }
 }
 
@@ -157,6 +158,7 @@ pub(crate) fn rule(state: &LinkState, result: &CheckResult, _rules: &ShowRules) 
         reason: result.reason.clone(),
         status: result.status,
         elapsed_ms: Some(result.elapsed_ms),
+        details: result.details.clone(),
         last_checked_at: Some(result.checked_at),
         last_run_id: None,
         passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
