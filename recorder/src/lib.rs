@@ -5,14 +5,13 @@
 //! messages acknowledged. A run whose last link is stored is closed and announced.
 
 mod announce;
-mod batch;
 mod record;
 mod rules;
 mod settings;
 
 use std::time::Duration;
 
-use linkbeat_broker::{Queue, SharedBroker, Subscription};
+use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_store::SharedStore;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,6 @@ pub use rules::next_state;
 pub use settings::RecorderSettings;
 
 use crate::announce::Announcer;
-use crate::batch::Batch;
 use crate::record::Recording;
 
 /// How often runs without results of their own (all links removed, none at all) are looked for, and how
@@ -75,9 +73,8 @@ impl Recorder {
 
     /// All that is there, up to the limit; waits only when there is nothing. Cancel safe: once it holds a
     /// message it does not wait.
-    async fn next_batch(&self, results: &mut dyn Subscription) -> Option<Batch> {
-        let mut batch = Batch::default();
-        batch.push(results.next().await?);
+    async fn next_batch(&self, results: &mut dyn Subscription) -> Option<Vec<Delivery>> {
+        let mut batch = vec![results.next().await?];
         while batch.len() < usize::from(self.settings.batch_messages) {
             match futures::FutureExt::now_or_never(results.next()) {
                 Some(Some(delivery)) => batch.push(delivery),

@@ -8,7 +8,7 @@ use linkbeat_store::{JobResults, Recorded, SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{TICK, batch::Batch, next_state};
+use crate::{TICK, next_state};
 
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -22,7 +22,7 @@ impl Recording {
     }
 
     /// Stores a batch and settles its messages. `false`: it was given back, for another try.
-    pub(crate) async fn store(&self, batch: Batch, shutdown: &CancellationToken) -> bool {
+    pub(crate) async fn store(&self, batch: Vec<Delivery>, shutdown: &CancellationToken) -> bool {
         let (deliveries, results) = self.read(batch).await;
         if deliveries.is_empty() {
             return false;
@@ -43,10 +43,10 @@ impl Recording {
     }
 
     /// Parses each message; unreadable ones are parked.
-    async fn read(&self, batch: Batch) -> (Vec<Delivery>, Vec<JobResults>) {
+    async fn read(&self, batch: Vec<Delivery>) -> (Vec<Delivery>, Vec<JobResults>) {
         let mut deliveries = Vec::with_capacity(batch.len());
         let mut results = Vec::with_capacity(batch.len());
-        for delivery in batch.into_deliveries() {
+        for delivery in batch {
             match wire::decode::<ResultsMessage>(&delivery.message.body) {
                 Ok(message) => {
                     results.push(job_results(message));
