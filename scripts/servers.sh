@@ -154,6 +154,7 @@ python_with_pika() {
     echo "$PWD/target/python/bin/python"
     return
   fi
+  rm -rf target/python
   install_package "pika for Python" python3-pika >&2
   echo /usr/bin/python3
 }
