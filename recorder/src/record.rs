@@ -1,6 +1,7 @@
 //! One batch: read, stored, told, acknowledged.
 
 use chrono::Utc;
+use futures::{StreamExt, stream};
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, park};
 use linkbeat_shared::wire::{self, EventMessage, LINK_HIDDEN, LINK_SHOWN, ResultsMessage};
 use linkbeat_shared::{Change, CheckResult, JobId, LinkReport, RunId};
@@ -9,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{TICK, next_state};
+
+/// Messages of a batch that are told and acknowledged at once.
+const SETTLED_AT_ONCE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -97,17 +101,21 @@ impl Recording {
     /// Tells the changes, then acknowledges. A repeat tells them again under the same ids, so that a crash
     /// between commit and acknowledgement loses no event.
     async fn settle(&self, deliveries: Vec<Delivery>, recorded: Vec<Recorded>) {
-        for (delivery, recorded) in deliveries.into_iter().zip(recorded) {
-            match recorded {
-                Recorded::NotAskedFor => {
-                    self.park(delivery, "no job asked for these results: the job or its run is not stored")
-                        .await;
-                }
-                Recorded::Stored { run_id, links } => {
-                    if self.tell(run_id, &links).await.is_ok() {
-                        // A lost session delivers it again, and storing it again changes nothing.
-                        let _ = delivery.ack().await;
-                    }
+        stream::iter(deliveries.into_iter().zip(recorded))
+            .for_each_concurrent(SETTLED_AT_ONCE, |(delivery, recorded)| self.settle_one(delivery, recorded))
+            .await;
+    }
+
+    async fn settle_one(&self, delivery: Delivery, recorded: Recorded) {
+        match recorded {
+            Recorded::NotAskedFor => {
+                let cause = "no job asked for these results: the job or its run is not stored";
+                self.park(delivery, cause).await;
+            }
+            Recorded::Stored { run_id, links } => {
+                if self.tell(run_id, &links).await.is_ok() {
+                    // A lost session delivers it again, and storing it again changes nothing.
+                    let _ = delivery.ack().await;
                 }
             }
         }
