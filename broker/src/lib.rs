@@ -16,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-pub use dead::park;
+pub use dead::{DeadLetter, dead_letters, park};
 pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
 pub use rabbit::{

@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, Retries, Timeout,
 };
+use linkbeat_worker::{Header, ProxyUrl};
 use serde::Serialize;
 
-use crate::commands::{check, demo, links, roles, run, runs};
+use crate::commands::{check, dead, demo, links, roles, run, runs};
 use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
 use crate::logging::LogFormat;
@@ -59,6 +60,9 @@ pub(crate) enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    /// Look at messages that nobody could handle, put them back, or drop them
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
     /// Daemon: turns requests into runs and jobs
     Producer(roles::ProducerArgs),
     /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
@@ -157,6 +161,10 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     per_host: Option<u32>,
+    /// Time between the starts of two requests to one host, such as 500ms [default: none]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    min_interval: Option<Timeout>,
     /// Network that may be fetched from although it is not public, such as 10.0.0.0/8 (repeatable)
     #[arg(long, value_name = "CIDR")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -173,6 +181,14 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    /// Header sent with every request, such as 'Accept-Language: en' (repeatable)
+    #[arg(long = "header", value_name = "HEADER")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<Header>,
+    /// HTTP proxy for every request; it looks names up and guards its own networks [default: none]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<ProxyUrl>,
 }
 
 /// The links to work on.
@@ -219,6 +235,10 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "LANG")]
     #[serde(skip_serializing_if = "Option::is_none")]
     lang: Option<Lang>,
+    /// Remark on certificates of links that are up and end within so many days; 0: no warning ahead [default: 14]
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warn_certificate_days: Option<u32>,
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]

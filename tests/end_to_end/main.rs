@@ -9,6 +9,7 @@ mod support;
 
 mod bad_input;
 mod compose;
+mod dead;
 mod demo;
 mod inputs;
 mod interruption;

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub(crate) mod check;
+pub(crate) mod dead;
 pub(crate) mod demo;
 pub(crate) mod links;
 mod migrate;
@@ -24,6 +25,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Links(command) => links::run(&global, command).await,
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
+        Command::Dead(command) => dead::run(&global, command).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,

@@ -8,7 +8,7 @@ use linkbeat_shared::{Link, Report, Run};
 
 use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{self, Format, Style};
+use crate::output::{self, Format, Prose, Style};
 use crate::settings::Settings;
 
 /// Writes a report; the status says whether every link passed.
@@ -32,7 +32,9 @@ fn written(
     args: &OutputArgs,
     write: impl Fn(&dyn Format, &mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    let format = output::format(settings.output.format, settings.output.lang, style(args));
+    let prose =
+        Prose { lang: settings.output.lang, warn_certificate_days: settings.output.warn_certificate_days };
+    let format = output::format(settings.output.format, prose, style(args));
     match &args.output {
         None => to_stdout(|out| write(&*format, out)),
         Some(file) => to_file(file, |out| write(&*format, out)),

@@ -13,6 +13,7 @@ mod listing;
 mod markdown;
 mod plain;
 mod reason_word;
+mod remarks;
 mod run_item;
 mod summary;
 mod table;
@@ -23,6 +24,8 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use linkbeat_shared::{Lang, Link, Report, Run};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use plain::plain;
 
 /// The formats by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -57,6 +60,15 @@ pub(crate) trait Format {
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()>;
 }
 
+/// What is said to people, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Prose {
+    /// The language of headings, reasons and remarks.
+    pub(crate) lang: Lang,
+    /// Certificates that end within so many days are remarked on.
+    pub(crate) warn_certificate_days: u32,
+}
+
 /// What the table may make use of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
@@ -83,15 +95,16 @@ impl Style {
     }
 }
 
-/// The format of that name. `style` matters to the table alone, `lang` wherever there is prose.
-pub(crate) fn format(name: FormatName, lang: Lang, style: Style) -> Box<dyn Format> {
+/// The format of that name. `style` matters to the table alone, `prose` wherever people read.
+pub(crate) fn format(name: FormatName, prose: Prose, style: Style) -> Box<dyn Format> {
+    let lang = prose.lang;
     match name {
-        FormatName::Table => Box::new(table::Table { lang, style }),
+        FormatName::Table => Box::new(table::Table { prose, style }),
         FormatName::Json => Box::new(json::Json { lang }),
         FormatName::Jsonl => Box::new(jsonl::Jsonl { lang }),
         FormatName::Csv => Box::new(csv::Csv { lang }),
         FormatName::Junit => Box::new(junit::Junit { lang }),
-        FormatName::Markdown => Box::new(markdown::Markdown { lang }),
+        FormatName::Markdown => Box::new(markdown::Markdown { prose }),
     }
 }
 

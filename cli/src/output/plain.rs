@@ -2,7 +2,7 @@
 
 /// The text with every character replaced that moves, hides or reorders others: control characters,
 /// line separators and the bidirectional controls (Unicode Standard Annex #9 §2).
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
