@@ -35,6 +35,9 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// at any time.
     async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed>;
 
+    /// How many messages of a queue wait to be delivered, at this moment. Waits while the broker is away.
+    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed>;
+
     /// Whether every session that is wanted is open right now: for health checks.
     fn ready(&self) -> bool;
 

@@ -75,6 +75,13 @@ impl Broker for MemoryBroker {
         }))
     }
 
+    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+        if self.closed.is_cancelled() {
+            return Err(BrokerClosed);
+        }
+        Ok(self.queue(queue).change(|ready| ready.len()) as u64)
+    }
+
     fn ready(&self) -> bool {
         !self.closed.is_cancelled()
     }

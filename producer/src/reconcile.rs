@@ -1,12 +1,13 @@
-use linkbeat_broker::SharedBroker;
+use linkbeat_broker::{PublishError, Queue, SharedBroker};
 use linkbeat_store::{OpenJobs, SharedStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{ProducerError, ProducerSettings, enqueue_all};
 
-/// Publishes jobs that were committed but not published, or published and not done for a long time.
+/// Publishes jobs that were committed but not published, or published and not done for a long time while
+/// nothing waits in the queues.
 ///
-/// So a crash between commit and publish, and a queue that was lost, heal by themselves. It may run in
+/// So a crash between commit and publish, and a queue that was lost or purged, heal by themselves. It may run in
 /// several producers at once: a job published twice is harmless.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -40,16 +41,31 @@ impl Reconciler {
     }
 
     async fn look(&self) -> Result<(), ProducerError> {
-        let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
-        let stale = OpenJobs::PublishedFor(self.settings.republish_after());
-        for (which, what) in
-            [(unpublished, "jobs that were never published"), (stale, "jobs without progress")]
-        {
-            let jobs = enqueue_all(&self.broker, &self.store, which).await?;
-            if jobs > 0 {
-                tracing::warn!(jobs, "published {what}");
-            }
+        self.publish(
+            "jobs that were never published",
+            OpenJobs::UnpublishedFor(self.settings.publish_after()),
+        )
+        .await?;
+        // A backlog is not a loss: as long as messages wait, an old job may be one of them.
+        if self.waiting().await? == 0 {
+            let stale = OpenJobs::PublishedFor(self.settings.republish_after());
+            self.publish("jobs that were lost", stale).await?;
         }
         Ok(())
+    }
+
+    async fn publish(&self, what: &str, which: OpenJobs) -> Result<(), ProducerError> {
+        let jobs = enqueue_all(&self.broker, &self.store, which).await?;
+        if jobs > 0 {
+            tracing::warn!(jobs, "published {what}");
+        }
+        Ok(())
+    }
+
+    /// Messages between producer and recorder that nobody has taken yet.
+    async fn waiting(&self) -> Result<u64, ProducerError> {
+        let jobs = self.broker.waiting(Queue::Jobs).await.map_err(PublishError::from)?;
+        let results = self.broker.waiting(Queue::Results).await.map_err(PublishError::from)?;
+        Ok(jobs + results)
     }
 }

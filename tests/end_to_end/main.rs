@@ -11,6 +11,7 @@ mod bad_input;
 mod compose;
 mod dead;
 mod demo;
+mod details;
 mod inputs;
 mod interruption;
 mod offline;

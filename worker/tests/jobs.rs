@@ -47,6 +47,10 @@ impl Broker for Watched {
         self.inner.subscribe(queue, prefetch).await
     }
 
+    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+        self.inner.waiting(queue).await
+    }
+
     fn ready(&self) -> bool {
         self.inner.ready()
     }

@@ -84,6 +84,12 @@ impl Broker for RabbitBroker {
         Ok(Box::new(subscription))
     }
 
+    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+        let name = self.settings.namespace.queue(queue);
+        let waiting = self.closed.run_until_cancelled(self.publisher.waiting(&name)).await;
+        waiting.unwrap_or(Err(BrokerClosed))
+    }
+
     fn ready(&self) -> bool {
         self.missing.is_none()
     }

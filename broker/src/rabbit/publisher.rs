@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use lapin::{Channel, Confirmation};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -81,6 +82,18 @@ impl Publisher {
                     sleep(backoff.next()).await;
                 }
                 Sent::Unknown(cause) => session.inner.end().now(cause),
+            }
+        }
+    }
+
+    /// How many messages wait in the queue of that name. A queue that is gone is made again, and empty.
+    pub(super) async fn waiting(&self, queue: &str) -> Result<u64, BrokerClosed> {
+        loop {
+            let session = self.session().await?;
+            match timeout(self.confirm_timeout, session.waiting(queue)).await {
+                Ok(Ok(messages)) => return Ok(messages.into()),
+                Ok(Err(error)) => session.inner.end().now(cause_of(&error)),
+                Err(_) => session.inner.end().now(format!("no answer about `{queue}`")),
             }
         }
     }
@@ -162,6 +175,14 @@ impl PublishSession {
         };
         inner.prepare(settings, declaring).await?;
         Ok(Self { inner, idle: Mutex::default() })
+    }
+
+    async fn waiting(&self, queue: &str) -> lapin::Result<u32> {
+        let channel = self.inner.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let looked = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        channel.close(200, "OK".into()).await?;
+        Ok(looked.message_count())
     }
 
     async fn send(&self, parcel: &Parcel, limit: Duration) -> Sent {

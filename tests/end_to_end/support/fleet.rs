@@ -19,40 +19,42 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Starts the roles and waits until each of them is ready. `worker_args` go to the workers.
     pub(crate) fn start(worker_args: &[&str]) -> Self {
-        let servers = Servers::new();
-        let folder = Folder::new();
-        let mut migrate = linkbeat(folder.path(), ["migrate"]);
-        servers.configure(&mut migrate);
-        run(&mut migrate).expect(0);
-        let mut fleet = Self { servers, folder, roles: Vec::new() };
-        fleet.start_role("producer", &[]);
-        fleet.start_role("recorder", &[]);
+        let mut fleet = Self::without_workers(&[]);
         for _ in 0..2 {
             fleet.start_worker(worker_args);
         }
         fleet
     }
 
+    /// The same without workers; `settings` are variables of the producer's environment.
+    pub(crate) fn without_workers(settings: &[(&str, &str)]) -> Self {
+        let servers = Servers::new();
+        let folder = Folder::new();
+        let mut migrate = linkbeat(folder.path(), ["migrate"]);
+        servers.configure(&mut migrate);
+        run(&mut migrate).expect(0);
+        let mut fleet = Self { servers, folder, roles: Vec::new() };
+        // Nobody wants to wait for what an operator would.
+        let impatient =
+            [("LINKBEAT_PRODUCER_PUBLISH_AFTER_SECS", "1"), ("LINKBEAT_PRODUCER_RECONCILE_EVERY_SECS", "1")];
+        fleet.start_role("producer", &[], &[&impatient, settings].concat());
+        fleet.start_role("recorder", &[], &[]);
+        fleet
+    }
+
     /// One worker more. Workers are given no database: they must not need one.
     pub(crate) fn start_worker(&mut self, args: &[&str]) -> usize {
         let args: Vec<_> = ["--allow-network", "127.0.0.0/8"].iter().chain(args).copied().collect();
-        self.start_role("worker", &args)
+        let no_database = [("LINKBEAT_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")];
+        self.start_role("worker", &args, &no_database)
     }
 
-    fn start_role(&mut self, role: &str, args: &[&str]) -> usize {
+    fn start_role(&mut self, role: &str, args: &[&str], settings: &[(&str, &str)]) -> usize {
         let health = format!("127.0.0.1:{}", free_port());
         let mut command = linkbeat(self.folder.path(), [role, "--health-addr", &health]);
         command.args(args).stdout(Stdio::null());
         self.servers.configure(&mut command);
-        if role == "producer" {
-            // Nobody wants to wait for what an operator would.
-            command
-                .env("LINKBEAT_PRODUCER_PUBLISH_AFTER_SECS", "1")
-                .env("LINKBEAT_PRODUCER_RECONCILE_EVERY_SECS", "1");
-        }
-        if role == "worker" {
-            command.env("LINKBEAT_DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
-        }
+        command.envs(settings.iter().copied());
         self.roles.push(Guarded::spawn(&mut command));
         eventually("the role to be ready", || http_status(&health, "/ready").filter(|status| *status == 200));
         self.roles.len() - 1
@@ -156,6 +158,17 @@ impl Servers {
             let confirm =
                 channel.basic_publish("".into(), name.into(), mandatory, body, <_>::default()).await.unwrap();
             assert!(matches!(confirm.await.unwrap(), lapin::Confirmation::Ack(None)));
+            connection.close(200, "".into()).await.unwrap();
+        });
+    }
+
+    /// Throws away what waits in one of the queues.
+    pub(crate) fn purge(&self, queue: &str) {
+        block_on(async {
+            let connection = connect(&self.broker_url).await;
+            let channel = connection.create_channel().await.unwrap();
+            let name = format!("{}.{queue}", self.namespace);
+            channel.queue_purge(name.into(), <_>::default()).await.unwrap();
             connection.close(200, "".into()).await.unwrap();
         });
     }
