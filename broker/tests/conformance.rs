@@ -42,6 +42,7 @@ conformance! {
     a_cancelled_wait_loses_nothing
     closing_ends_everything
     events_need_no_listener_but_replies_need_a_queue
+    waiting_messages_are_counted
 }
 
 async fn messages_come_in_order_and_whole(broker: SharedBroker) {
@@ -224,4 +225,20 @@ async fn events_need_no_listener_but_replies_need_a_queue(broker: SharedBroker) 
     let nowhere = ReplyTo { queue: "nobody-has-this-queue".into(), correlation_id: None };
     let refused = broker.publish(&Target::Reply(nowhere), message("{}")).await;
     assert_eq!(refused, Err(PublishError::Unroutable("nobody-has-this-queue".into())));
+}
+
+async fn waiting_messages_are_counted(broker: SharedBroker) {
+    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 0);
+    for n in 0..3 {
+        put(&broker, Queue::Jobs, &n.to_string()).await;
+    }
+    let counted = async {
+        while broker.waiting(Queue::Jobs).await.unwrap() != 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, counted).await.expect("three messages wait");
+    assert_eq!(broker.waiting(Queue::Results).await.unwrap(), 0, "each queue by itself");
+    broker.close().await;
+    assert_eq!(broker.waiting(Queue::Jobs).await, Err(BrokerClosed));
 }
