@@ -4,11 +4,22 @@
 //! cargo build --release --workspace
 //! target/release/linkbeat-bench slowest        a run takes as long as its slowest link, not the sum
 //! target/release/linkbeat-bench throughput     linkbeat check beside a bare reqwest loop
+//! target/release/linkbeat-bench engine         its engine alone beside that loop
+//! target/release/linkbeat-bench hanging        a run with one link in ten hanging
+//! target/release/linkbeat-bench idle           the memory of a check that waits
+//! target/release/linkbeat-bench fairness       healthy servers beside hanging ones
+//! target/release/linkbeat-bench bombs          the memory that a hostile answer costs
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod bare_loop;
+mod bombs;
+mod checks;
+mod fairness;
+mod hanging;
+mod idle;
+mod list;
 mod measure;
 mod server;
 mod slowest;
@@ -17,6 +28,9 @@ mod throughput;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use crate::list::Shape;
+use crate::throughput::Contender;
 
 #[derive(Debug, Parser)]
 #[command(about = "Benchmarks of linkbeat, side by side in one run")]
@@ -36,14 +50,46 @@ enum Bench {
     Throughput {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
-        #[arg(long, default_value_t = 2_000)]
-        hosts: usize,
-        #[arg(long, default_value_t = 10)]
-        links_per_host: usize,
+        #[command(flatten)]
+        shape: Shape,
     },
+    /// The same list, fetched and judged by the engine alone
+    Engine {
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// The same list with one link in ten hanging, timeout 5 s
+    Hanging {
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        #[command(flatten)]
+        shape: Shape,
+    },
+    /// Memory of checks that hang at once
+    Idle {
+        #[arg(long, default_value_t = 10_000)]
+        checks: usize,
+    },
+    /// Healthy servers' latency beside hanging ones
+    Fairness {
+        #[arg(long, default_value_t = 5_000)]
+        hanging: usize,
+        #[arg(long, default_value_t = 1_000)]
+        healthy: usize,
+    },
+    /// A gzip bomb, an endless body, endless headers
+    Bombs,
+    /// One of them, as a process of its own
+    #[command(hide = true)]
+    Bomb { url: String },
     /// The bare reqwest loop, as a process of its own
     #[command(hide = true)]
-    Loop { list: PathBuf, concurrency: usize },
+    Loop { concurrency: usize, list: PathBuf },
+    /// The engine alone, as a process of its own
+    #[command(hide = true)]
+    Check { list: PathBuf },
     /// The sites, as a process of their own
     #[command(hide = true)]
     Serve,
@@ -56,10 +102,15 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match Cli::parse().bench {
             Bench::Slowest { rounds } => slowest::run(rounds).await,
-            Bench::Throughput { rounds, hosts, links_per_host } => {
-                throughput::run(rounds, hosts, links_per_host).await
-            }
-            Bench::Loop { list, concurrency } => bare_loop::run(&list, concurrency).await,
+            Bench::Throughput { rounds, shape } => throughput::run(Contender::Command, rounds, shape).await,
+            Bench::Engine { rounds, shape } => throughput::run(Contender::Engine, rounds, shape).await,
+            Bench::Hanging { rounds, shape } => hanging::run(rounds, shape).await,
+            Bench::Idle { checks } => idle::run(checks).await,
+            Bench::Fairness { hanging, healthy } => fairness::run(hanging, healthy).await,
+            Bench::Bombs => bombs::run().await,
+            Bench::Bomb { url } => bombs::one(&url).await,
+            Bench::Loop { concurrency, list } => bare_loop::run(&list, concurrency).await,
+            Bench::Check { list } => checks::run(&list).await,
             Bench::Serve => server::run().await,
         }
     })

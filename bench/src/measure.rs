@@ -1,6 +1,6 @@
 //! Runs whole commands and measures them from outside.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -49,10 +49,36 @@ fn cpu() -> anyhow::Result<Duration> {
 
 /// The kernel's own high-water mark of a living process, in MiB.
 fn peak_memory(process: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.unwrap_or(0.0) / 1_024.0
+    memory_of(&process.to_string(), "VmHWM:").unwrap_or(0.0) / 1_024.0
+}
+
+/// This process's memory now, in KiB.
+pub(crate) fn resident() -> anyhow::Result<f64> {
+    memory_of("self", "VmRSS:").context("the kernel does not tell this process's memory")
+}
+
+/// This process's largest memory so far, in KiB.
+pub(crate) fn peak_resident() -> anyhow::Result<f64> {
+    memory_of("self", "VmHWM:").context("the kernel does not tell this process's memory")
+}
+
+/// A line of `/proc/PROCESS/status` (proc(5)), in KiB.
+fn memory_of(process: &str, line: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kib = status.lines().find_map(|text| text.strip_prefix(line))?;
+    kib.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Files and sockets that this process has open.
+pub(crate) fn open_files() -> anyhow::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/fd")?.count())
+}
+
+/// A hidden command of this program, on a list.
+pub(crate) fn this_program(arguments: &[&str], list: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments).arg(list);
+    Ok(command)
 }
 
 /// A program built beside this one.
@@ -79,7 +105,7 @@ pub(crate) async fn serve() -> anyhow::Result<(Child, u16)> {
 }
 
 /// `linkbeat check` of a list, on a fresh database.
-pub(crate) fn linkbeat_check(folder: &std::path::Path, list: &std::path::Path) -> anyhow::Result<Command> {
+pub(crate) fn linkbeat_check(folder: &Path, list: &Path) -> anyhow::Result<Command> {
     let database = folder.join("bench.db");
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));

@@ -1,20 +1,27 @@
 //! Sites on all loopback addresses of one port: as cheap as can be, so that the client is what is measured.
 //!
 //! `GET /ANYTHING` answers a 10 KB page with the backlink at the end; `GET /after/MS` answers the same
-//! after so many milliseconds; `GET /never` takes the request and never answers.
+//! after so many milliseconds; `GET /never` takes the request and never answers. `/bomb` is 1 GiB in gzip,
+//! `/endless` a body without an end, `/headers` an answer that never comes to its body.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flate2::{Compression, write::GzEncoder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 const PAGE_BYTES: usize = 10 * 1024;
 pub(crate) const BACKLINK: &str = r#"<a href="https://my.blog.example/">"#;
+/// Connections that may wait to be accepted; the kernel lowers it to what it allows.
+const BACKLOG: u32 = 65_535;
 
 /// Prints its port, then serves until it is killed.
 pub(crate) async fn run() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("0.0.0.0:0").await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([0, 0, 0, 0], 0).into())?;
+    let listener = socket.listen(BACKLOG)?;
     println!("{}", listener.local_addr()?.port());
     let answer: Arc<[u8]> = answer().into_bytes().into();
     loop {
@@ -43,17 +50,43 @@ async fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
                 return Ok(());
             }
         }
-        match path(&head) {
-            b"/never" => std::future::pending().await,
-            path => {
-                if let Some(ms) = path.strip_prefix(b"/after/") {
-                    let ms = std::str::from_utf8(ms).ok().and_then(|ms| ms.parse().ok()).unwrap_or(0);
-                    tokio::time::sleep(Duration::from_millis(ms)).await;
-                }
+        let mut parts = path(&head).splitn(3, |&byte| byte == b'/').skip(1);
+        match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
+            (b"never", _) => std::future::pending().await,
+            (b"bomb", _) => return stream.write_all(&bomb()?).await,
+            (b"endless", _) => {
+                let piece = [&b"4000\r\n"[..], &[b'a'; 0x4000], b"\r\n"].concat();
+                return for_ever(stream, b"Transfer-Encoding: chunked\r\n\r\n", &piece).await;
             }
+            (b"headers", _) => {
+                return for_ever(stream, b"", &b"X-More: and more and more\r\n".repeat(500)).await;
+            }
+            (b"after", ms) => {
+                let ms = std::str::from_utf8(ms).ok().and_then(|ms| ms.parse().ok()).unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            _ => {}
         }
         stream.write_all(answer).await?;
     }
+}
+
+/// Until the other side has had enough.
+async fn for_ever(mut stream: TcpStream, start: &[u8], piece: &[u8]) -> std::io::Result<()> {
+    stream.write_all(&[b"HTTP/1.1 200 OK\r\n", start].concat()).await?;
+    loop {
+        stream.write_all(piece).await?;
+    }
+}
+
+fn bomb() -> std::io::Result<Vec<u8>> {
+    let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\n\r\n";
+    let mut packed = GzEncoder::new(head.to_vec(), Compression::best());
+    let zeros = [0; 1 << 20];
+    for _ in 0..1 << 10 {
+        packed.write_all(&zeros)?;
+    }
+    packed.finish()
 }
 
 fn path(head: &[u8]) -> &[u8] {

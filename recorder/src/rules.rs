@@ -60,7 +60,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use chrono::Utc;
-    use linkbeat_shared::{Details, LinkId, Reason};
+    use linkbeat_shared::{Details, LinkId, Note, Reason};
 
     use super::*;
 
@@ -119,6 +119,16 @@ mod tests {
         let next = after(&hidden(404), &[(None, 0)], ShowRules::default());
         assert!(next.shown);
         assert_eq!((next.hidden_reason, next.verdict, next.last_checked_at), (None, None, None));
+    }
+
+    #[test]
+    fn what_else_a_check_saw_is_kept_until_the_next_and_decides_nothing() {
+        let noted = Details { notes: [Note::Suspect].into(), ..Details::default() };
+        let seen = CheckResult { details: noted.clone(), ..result(Some(Verdict::Up), 200) };
+        let next = next_state(&shown(), &seen, &ShowRules::default());
+        assert_eq!((next.shown, &next.details), (true, &noted));
+        assert_eq!(after(&next, &[(None, 0)], ShowRules::default()).details, noted);
+        assert!(after(&next, &[(Some(Verdict::Up), 200)], ShowRules::default()).details.is_empty());
     }
 
     #[test]

@@ -155,6 +155,8 @@ fn drop_trailing_dot(url: &mut Url) -> Result<(), BadUrl> {
     };
     match domain.strip_suffix('.').map(str::to_owned) {
         None => Ok(()),
+        // One more dot, and there is a label without a name.
+        Some(bare) if bare.ends_with('.') => Err(BadUrl::Host),
         Some(bare) => url.set_host(Some(&bare)).map_err(|_| BadUrl::Host),
     }
 }
@@ -228,6 +230,8 @@ mod tests {
             ("mailto:me@example.com", BadUrl::Scheme),
             ("http://", BadUrl::Host),
             ("http://[::1", BadUrl::Host),
+            ("http://./", BadUrl::Host),
+            ("http://example.com../", BadUrl::Host),
             ("http://a b/", BadUrl::ControlCharacter),
             ("http://a/\u{7}", BadUrl::ControlCharacter),
             ("http://example.com:0/", BadUrl::Host),

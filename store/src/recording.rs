@@ -11,7 +11,7 @@ use linkbeat_shared::{Change, CheckResult, LinkId, LinkReport, RunId, RunState, 
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
+use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow, details_document};
 use crate::values::{Document, Id, Moment};
 use crate::{JobResults, Recorded, Rule};
 
@@ -197,9 +197,10 @@ impl Decision {
             name,
             url,
             verdict: result.verdict.map(|verdict| verdict.as_str().to_owned()),
-            reason: result.reason.clone().map(Document::from),
+            reason: result.reason.as_ref().map(Document::of),
             status: result.status.map(i32::from),
             elapsed_ms: result.verdict.is_some().then_some(result.elapsed_ms.into()),
+            details: details_document(result.details.clone()),
             checked_at: Moment(result.checked_at),
             change: change.map(|change| change.as_str().to_owned()),
             shown,

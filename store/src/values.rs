@@ -7,10 +7,12 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Array, Jsonb, Text, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
-use linkbeat_shared::Reason;
+use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::error::Fault;
 use crate::schema::sql;
 
 /// The id of a link, a run, a job or a request.
@@ -40,10 +42,11 @@ impl Moment {
     }
 }
 
-/// A reason, as JSON.
+/// A reason or details, as JSON without U+0000, which PostgreSQL keeps in no document: nobody's message may
+/// fail a batch for that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Document)]
-pub(crate) struct Document(pub(crate) Reason);
+pub(crate) struct Document(Value);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -57,13 +60,27 @@ pub(crate) fn json(values: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(values).expect("plain values serialize")
 }
 
-impl From<Reason> for Document {
-    /// Drops U+0000, which PostgreSQL keeps in no document: nobody's message may fail a batch for that.
-    fn from(mut reason: Reason) -> Self {
-        if let Reason::UnsafeAddress { address: Some(address) } = &mut reason {
-            address.retain(|c| c != '\0');
-        }
-        Self(reason)
+impl Document {
+    /// As it is stored.
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
+        let mut document = serde_json::to_value(value).expect("plain values serialize");
+        drop_nul(&mut document);
+        Self(document)
+    }
+
+    /// What was stored; `what` names it.
+    pub(crate) fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T, Fault> {
+        T::deserialize(&self.0).map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
+    }
+}
+
+fn drop_nul(document: &mut Value) {
+    match document {
+        Value::String(text) => text.retain(|c| c != '\0'),
+        Value::Array(items) => items.iter_mut().for_each(drop_nul),
+        Value::Object(fields) => fields.values_mut().for_each(drop_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -144,20 +161,19 @@ impl FromSql<sql::Moment, Sqlite> for Moment {
 
 impl ToSql<sql::Document, Pg> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        ToSql::<Jsonb, Pg>::to_sql(&serde_json::to_value(&self.0)?, &mut out.reborrow())
+        ToSql::<Jsonb, Pg>::to_sql(&self.0, out)
     }
 }
 
 impl FromSql<sql::Document, Pg> for Document {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        let value: serde_json::Value = FromSql::<Jsonb, Pg>::from_sql(value)?;
-        Ok(Self(serde_json::from_value(value)?))
+        FromSql::<Jsonb, Pg>::from_sql(value).map(Self)
     }
 }
 
 impl ToSql<sql::Document, Sqlite> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(serde_json::to_string(&self.0)?);
+        out.set_value(self.0.to_string());
         Ok(IsNull::No)
     }
 }

@@ -15,6 +15,7 @@ mod details;
 mod inputs;
 mod interruption;
 mod offline;
+mod operator;
 mod outbox;
 mod outputs;
 mod requests;

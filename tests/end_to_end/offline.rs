@@ -1,5 +1,7 @@
 //! Rule 9, last part: when nothing can be resolved or reached, nothing is hidden.
 
+use std::time::Duration;
+
 use crate::support::fleet::Fleet;
 use crate::support::form::{Form, arg};
 use crate::support::process::{linkbeat, run};
@@ -25,7 +27,8 @@ fn a_machine_that_is_offline_hides_nothing_and_says_so_once() {
 #[test]
 fn where_something_is_reached_a_name_that_does_not_resolve_is_down() {
     let (street, form) = (Street::open(), Form::embedded());
-    let up = street.set("up", Answer::Page(200, String::new()));
+    // Evidence is what answers after the others began.
+    let up = street.set("up", Answer::After(Duration::from_millis(700), String::new()));
     let list = form.list(&format!("{LIST}up,{up}\n"));
     let report = form.report(&[&[arg(&list), "--timeout", "2s"], &NO_RESOLVER[..]].concat());
     assert_eq!(named(&report["data"]["links"], "a")["verdict"], "down");
@@ -47,7 +50,7 @@ fn an_offline_worker_gives_its_jobs_back_to_the_fleet() {
     let mut file = linkbeat(folder.path(), ["run", arg(&list), "--timeout", "1s", "--format", "json"]);
     fleet.configure(&mut file);
     let id = run(&mut file).expect(0).json()["run_id"].as_str().unwrap().to_owned();
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    std::thread::sleep(Duration::from_secs(6));
     let show = |fleet: &Fleet| {
         let mut show = linkbeat(folder.path(), ["runs", "show", &id, "--format", "json"]);
         fleet.configure(&mut show);

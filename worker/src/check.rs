@@ -8,8 +8,10 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout}
 use tokio::time::{Instant, sleep};
 
 use crate::connectivity::Connectivity;
-use crate::fetch::{Answer, Failure, Fetcher, Resolver, Safety, Target};
+use crate::fetch::{Answer, Attempt, Failure, Fetcher, Resolver, Safety, Target};
 use crate::limits::{Limits, Turn};
+use crate::pace::Pace;
+use crate::starts::Starts;
 use crate::{Outcome, OwnFault, SetupError, WorkerSettings, descriptors, judge, retry};
 
 /// Checks links. One per process: its limits are what is polite towards hosts and what the machine bears.
@@ -17,6 +19,7 @@ use crate::{Outcome, OwnFault, SetupError, WorkerSettings, descriptors, judge, r
 pub struct Engine {
     fetcher: Fetcher,
     limits: Arc<Limits>,
+    starts: Starts,
     connectivity: Arc<Connectivity>,
     concurrency: usize,
     max_timeout: Timeout,
@@ -32,11 +35,18 @@ impl Engine {
         }
         let concurrency = descriptors::affordable(settings.concurrency);
         let safety = Arc::new(Safety::new(settings.allow_network.clone()));
-        let resolver = Resolver::new(&settings.resolver, Arc::clone(&safety))?;
+        // With a proxy, the only name that is looked up here is the proxy's.
+        let dialled = match &settings.proxy {
+            Some(_) => Arc::new(Safety::anywhere()),
+            None => Arc::clone(&safety),
+        };
+        let resolver = Resolver::new(&settings.resolver, dialled)?;
         let connectivity = Arc::new(Connectivity::new(resolver.clone()));
+        let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
             fetcher: Fetcher::new(settings, resolver, safety, Arc::clone(&connectivity))?,
-            limits: Limits::new(settings.per_host, concurrency),
+            limits: Limits::new(settings.per_host, concurrency, pace),
+            starts: Starts::new(),
             connectivity,
             concurrency,
             max_timeout: settings.max_timeout,
@@ -53,21 +63,37 @@ impl Engine {
         spec.timeout.min(self.max_timeout)
     }
 
-    /// Checks one link.
+    /// Checks one link: fetches its page (the URL, or the page of its backlink where one is asked for),
+    /// following up to 10 redirects, and judges the final answer.
     ///
-    /// The deadline begins when the host's turn and a slot are ours: waiting in our own queue is not the
-    /// site's fault. A failure that may be ours is held back until something shows that we are online, at
-    /// most 2 s beyond the deadline. Cancel safe. A panic is passed on.
+    /// [`Outcome::Judged`]: whatever the site did, with a typed reason unless it is `up`, the final status
+    /// where there was one, the milliseconds it took, and what was seen on the way (redirects, the
+    /// certificate). [`Outcome::OwnFault`]: nothing can be said of the site, and the check is to be done
+    /// again later.
+    ///
+    /// The deadline ([`Engine::timeout`]) begins when the host's turn and a slot are ours: waiting in our
+    /// own queue is not the site's fault. It covers look-ups, connections, handshakes, redirects with the
+    /// waits for their hosts' turns, headers, the page, and retries. A failure that may be ours is held
+    /// back until something shows that we are online, at most 2 s beyond the deadline.
+    ///
+    /// Cancel safe. A panic is passed on. Must run within a tokio runtime with I/O and time.
+    ///
+    /// Sources: RFC 9110 (HTTP semantics; redirects §15.4, `Retry-After` §10.2.3), RFC 6890 and the IANA
+    /// special-purpose registries (unsafe addresses), RFC 6265 (cookies), RFC 5280 (certificates), the
+    /// WHATWG URL and Encoding standards (URLs and charsets).
     pub async fn check(&self, link: &JobLink, spec: &CheckSpec) -> Outcome {
         let target = target(link, spec);
         let mut turn = self.limits.turn(target.url.host()).await;
+        let start = self.starts.next().await;
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
-        let finding = self.tries(&target, spec, &mut turn, deadline).await;
+        // In a box: most checks of a large run wait for their turn, and are small while they do.
+        let tries = Box::pin(self.tries(&target, spec, &mut turn, deadline));
+        let Attempt { finding, details } = start.of(tries).await;
         let elapsed = began.elapsed();
         drop(turn);
         match self.proven(finding, began, deadline).await {
-            Ok(finding) => Outcome::Judged(result(link, &target, finding, elapsed)),
+            Ok(finding) => Outcome::Judged(result(link, &target, finding, details, elapsed)),
             Err(fault) => Outcome::OwnFault(fault),
         }
     }
@@ -79,19 +105,19 @@ impl Engine {
         spec: &CheckSpec,
         turn: &mut Turn,
         deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let mut finding = self.fetcher.fetch(target, turn, deadline).await;
+    ) -> Attempt {
+        let mut attempt = self.fetcher.fetch(target, turn, deadline).await;
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Some(pause) = retry::pause(&finding, target, tries, left) else { break };
+            let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
             sleep(pause).await;
             let again = self.fetcher.fetch(target, turn, deadline).await;
-            if retry::cut_off(&again) {
+            if retry::cut_off(&again.finding) {
                 break;
             }
-            finding = again;
+            attempt = again;
         }
-        finding
+        attempt
     }
 
     /// A doubtful failure becomes the site's only with evidence.
@@ -120,13 +146,15 @@ impl Engine {
 fn target<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
     let backlink = spec.backlink.as_ref().filter(|_| link.backlink);
     let page = link.page_url.as_ref().filter(|_| backlink.is_some());
-    Target { url: page.unwrap_or(&link.url), backlink, accept: &spec.accept }
+    let url = page.unwrap_or(&link.url);
+    Target { url, backlink, backlink_in: spec.backlink_in, accept: &spec.accept }
 }
 
 fn result(
     link: &JobLink,
     target: &Target<'_>,
     finding: Result<Answer, Reason>,
+    details: Details,
     elapsed: Duration,
 ) -> CheckResult {
     let (verdict, reason, status) = match finding {
@@ -145,6 +173,6 @@ fn result(
         status,
         elapsed_ms,
         checked_at: Utc::now(),
-        details: Details::default(),
+        details,
     }
 }

@@ -1,19 +1,21 @@
 //! File descriptors: each check may need two, and running out of them is our fault, never a verdict.
 
+use crate::DEFAULT_CONCURRENCY;
+
 /// Kept for everything that is not a check: the broker, logs, listeners, kept connections.
 const RESERVED: u64 = 200;
 /// A connection, and at times one more: a DNS query, or the other address family's connection.
 const PER_CHECK: u64 = 2;
 
 /// Raises the process's limit of open files as far as it may, and gives the concurrency it allows: as
-/// asked, or less with a warning.
+/// asked, or less; with a warning unless nobody asked for so much.
 pub(crate) fn affordable(concurrency: usize) -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");
         rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024)
     });
     let most = most(limit);
-    if concurrency > most {
+    if concurrency > most && concurrency != DEFAULT_CONCURRENCY {
         tracing::warn!(concurrency, lowered_to = most, open_files = limit, "too few open files are allowed");
     }
     concurrency.min(most)

@@ -14,7 +14,7 @@ pub(crate) fn answer(answer: &Answer, accept: &AcceptedStatuses) -> (Verdict, Op
         return (verdict, Some(Reason::Status { code: answer.status }));
     }
     match &answer.page {
-        Page::NotRead | Page::Backlink => (Verdict::Up, None),
+        Page::NotRead | Page::Backlink { .. } => (Verdict::Up, None),
         Page::NoBacklink { truncated } => {
             (Verdict::NoBacklink, Some(Reason::BacklinkMissing { truncated: *truncated }))
         }
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn the_status_decides_before_the_page() {
         assert_eq!(judged(200, Page::NotRead), (Verdict::Up, None));
-        assert_eq!(judged(200, Page::Backlink), (Verdict::Up, None));
+        assert_eq!(judged(200, Page::Backlink { nofollow: true }), (Verdict::Up, None));
         assert_eq!(judged(204, Page::NotRead), (Verdict::Down, Some(Reason::Status { code: 204 })));
         assert_eq!(judged(429, Page::NotRead), (Verdict::Blocked, Some(Reason::Status { code: 429 })));
         assert_eq!(

@@ -13,10 +13,12 @@ mod fetch;
 mod job;
 mod judge;
 mod limits;
+mod pace;
 mod pause;
 mod retry;
 mod runner;
 mod settings;
+mod starts;
 
 use std::io;
 use std::path::PathBuf;
@@ -28,8 +30,8 @@ pub use check::Engine;
 pub use job::DRAIN_MARGIN;
 pub use runner::Worker;
 pub use settings::{
-    DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST, DEFAULT_USER_AGENT,
-    WorkerSettings,
+    BadHeader, BadProxyUrl, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST,
+    DEFAULT_USER_AGENT, Header, ProxyUrl, WorkerSettings,
 };
 
 /// What became of one check.

@@ -1,12 +1,16 @@
 //! How much happens at once: first a turn at the host, then one of the worker's slots.
 //!
-//! In this order a slow host holds up nobody: those that wait for it hold no slot. Each host's entry goes
+//! In this order a slow host holds up nobody: those that wait for it, or for its next request to be due,
+//! hold no slot. Each host's entry goes
 //! when its last user does, so memory follows what is under way, not what was ever seen.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep_until;
+
+use crate::pace::Pace;
 
 /// Hands out turns.
 #[derive(Debug)]
@@ -14,6 +18,7 @@ pub(crate) struct Limits {
     per_host: usize,
     hosts: Mutex<HashMap<String, Host>>,
     slots: Arc<Semaphore>,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -28,6 +33,8 @@ struct Host {
 pub(crate) struct Turn {
     limits: Arc<Limits>,
     held: Option<Held>,
+    /// Nothing was asked of the host yet; its pace was waited for with the turn.
+    fresh: bool,
 }
 
 #[derive(Debug)]
@@ -45,19 +52,21 @@ struct Place {
 }
 
 impl Limits {
-    /// At most `per_host` turns at one host, and `slots` in all.
-    pub(crate) fn new(per_host: usize, slots: usize) -> Arc<Self> {
+    /// At most `per_host` turns at one host, and `slots` in all; requests to one host begin at this pace.
+    pub(crate) fn new(per_host: usize, slots: usize, pace: Pace) -> Arc<Self> {
         Arc::new(Self {
             per_host,
             hosts: Mutex::default(),
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
+            pace,
         })
     }
 
-    /// Waits for a turn at a host.
+    /// Waits for a turn at a host, with a first request to it due.
     pub(crate) async fn turn(self: &Arc<Self>, host: &str) -> Turn {
-        let mut turn = Turn { limits: Arc::clone(self), held: None };
+        let mut turn = Turn { limits: Arc::clone(self), held: None, fresh: false };
         turn.move_to(host).await;
+        turn.fresh = true;
         turn
     }
 
@@ -77,17 +86,37 @@ impl Limits {
 }
 
 impl Turn {
-    /// Waits for a turn at another host. The old turn ends first: nobody waits while holding one, so
-    /// redirects across hosts cannot lock each other out.
+    /// Waits until the next request, to this host, is due. The turn at another host ends first: nobody
+    /// waits while holding one, so redirects across hosts cannot lock each other out.
     pub(crate) async fn move_to(&mut self, host: &str) {
+        let fresh = std::mem::take(&mut self.fresh);
         if self.held.as_ref().is_some_and(|held| held.place.host == host) {
+            if !fresh {
+                self.paced(host).await;
+            }
             return;
         }
         self.held = None;
         let (place, turns) = self.limits.enter(host);
         let turn = acquire(turns).await;
-        let slot = acquire(Arc::clone(&self.limits.slots)).await;
+        let slot = loop {
+            let slot = acquire(Arc::clone(&self.limits.slots)).await;
+            match self.limits.pace.start(host) {
+                Ok(()) => break slot,
+                Err(due) => {
+                    drop(slot);
+                    sleep_until(due).await;
+                }
+            }
+        };
         self.held = Some(Held { _slot: slot, _turn: turn, place });
+    }
+
+    /// Waits for the host's pace within a turn.
+    async fn paced(&self, host: &str) {
+        while let Err(due) = self.limits.pace.start(host) {
+            sleep_until(due).await;
+        }
     }
 }
 
@@ -113,6 +142,9 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
     use std::task::Poll;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -128,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_busy_host_is_waited_for_without_holding_a_slot() {
-        let limits = Limits::new(1, 2);
+        let limits = Limits::new(1, 2, Pace::new(Duration::ZERO));
         let first = limits.turn("a").await;
         let mut second = pin!(limits.turn("a"));
         assert!(at_once(&mut second).await.is_none());
@@ -140,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn hosts_are_forgotten_when_nobody_uses_them() {
-        let limits = Limits::new(1, 8);
+        let limits = Limits::new(1, 8, Pace::new(Duration::ZERO));
         let mut turn = limits.turn("a").await;
         assert!(at_once(limits.turn("a")).await.is_none());
         assert_eq!(limits.hosts().len(), 1);
@@ -150,5 +182,23 @@ mod tests {
         drop(turn);
         assert!(limits.hosts().is_empty());
         assert_eq!(limits.slots.available_permits(), 8);
+    }
+
+    #[tokio::test]
+    async fn requests_to_one_host_keep_their_distance_and_hold_up_no_other_host() {
+        let interval = Duration::from_millis(200);
+        let limits = Limits::new(8, 1, Pace::new(interval));
+        let began = Instant::now();
+        let mut first = at_once(limits.turn("a")).await.expect("the first request is due at once");
+        assert!(at_once(first.move_to("a")).await.is_some(), "its turn has waited for it");
+        assert!(at_once(first.move_to("a")).await.is_none(), "the next one, after a redirect, is not due");
+        first.move_to("a").await;
+        assert!(began.elapsed() >= interval);
+        drop(first);
+        let mut waiting = pin!(limits.turn("a"));
+        assert!(at_once(&mut waiting).await.is_none());
+        assert!(at_once(limits.turn("b")).await.is_some(), "whoever waits holds no slot");
+        waiting.await;
+        assert!(began.elapsed() >= 2 * interval);
     }
 }

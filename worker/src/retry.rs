@@ -65,7 +65,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{AcceptedStatuses, DnsKind, LinkUrl, Phase};
+    use linkbeat_shared::{AcceptedStatuses, BacklinkIn, DnsKind, LinkUrl, Phase};
     use reqwest::header::HeaderValue;
 
     use super::*;
@@ -75,7 +75,12 @@ mod tests {
     fn again(finding: &Result<Answer, Failure>, tries: u8) -> Option<Duration> {
         let url = LinkUrl::parse("http://a.example/").unwrap();
         let accept = AcceptedStatuses::default();
-        pause(finding, &Target { url: &url, backlink: None, accept: &accept }, tries, LEFT)
+        pause(
+            finding,
+            &Target { url: &url, backlink: None, backlink_in: BacklinkIn::Text, accept: &accept },
+            tries,
+            LEFT,
+        )
     }
 
     fn status(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Failure> {

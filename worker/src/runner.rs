@@ -14,8 +14,9 @@ use crate::job::{DRAIN_MARGIN, JobEnd, JobRunner};
 use crate::pause::Pauses;
 use crate::{Engine, Health, SetupError, WorkerSettings};
 
-/// Links that a job is taken to hold when jobs are taken ahead: as many as can really be started.
-const JOB_LINKS: usize = 16;
+/// Links of a job that are taken to be under way when jobs are taken ahead. Most jobs hold more, but a job
+/// stays until its slowest link is done, and meanwhile its slots are free for others.
+const JOB_LINKS: usize = 4;
 /// Jobs taken even where one would fill the worker, so that the next is at hand.
 const MIN_PREFETCH: usize = 2;
 

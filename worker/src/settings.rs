@@ -1,3 +1,6 @@
+mod header;
+mod proxy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -5,8 +8,12 @@ use ipnet::IpNet;
 use linkbeat_shared::Timeout;
 use serde::{Deserialize, Serialize};
 
-/// Links checked at once.
-pub const DEFAULT_CONCURRENCY: usize = 1_024;
+pub use header::{BadHeader, Header};
+pub use proxy::{BadProxyUrl, ProxyUrl};
+
+/// Links checked at once, where enough open files are allowed: so many that sites which never answer do
+/// not hold up the others. What they cost while they wait is memory, about 25 KiB each.
+pub const DEFAULT_CONCURRENCY: usize = 10_000;
 /// Requests at once to one host.
 pub const DEFAULT_PER_HOST: usize = 8;
 /// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
@@ -25,6 +32,9 @@ pub struct WorkerSettings {
     pub concurrency: usize,
     /// Requests at once to one host, over all jobs and redirects.
     pub per_host: usize,
+    /// Time between the starts of two requests to one host, over all jobs and redirects; absent: none.
+    #[serde(with = "optional_length")]
+    pub min_interval: Option<Timeout>,
     /// Networks that may be dialled although they are not public.
     pub allow_network: Vec<IpNet>,
     /// DNS servers to ask; empty: the system's (`/etc/resolv.conf`). `/etc/hosts` goes before either.
@@ -33,6 +43,13 @@ pub struct WorkerSettings {
     pub max_body: usize,
     /// The header `User-Agent`.
     pub user_agent: String,
+    /// Sent with every request, to every site.
+    pub headers: Vec<Header>,
+    /// The proxy over which every request goes; absent: none, whatever the environment says.
+    ///
+    /// A proxy looks up the names itself, so which addresses a name may lead to is for the proxy to
+    /// decide: neither `resolver` nor the check of addresses applies, except to addresses written in URLs.
+    pub proxy: Option<ProxyUrl>,
     /// The longest deadline per link; what jobs ask beyond it is lowered to it.
     #[serde(with = "length")]
     pub max_timeout: Timeout,
@@ -49,10 +66,13 @@ impl Default for WorkerSettings {
         Self {
             concurrency: DEFAULT_CONCURRENCY,
             per_host: DEFAULT_PER_HOST,
+            min_interval: None,
             allow_network: Vec::new(),
             resolver: Vec::new(),
             max_body: DEFAULT_MAX_BODY,
             user_agent: DEFAULT_USER_AGENT.to_owned(),
+            headers: Vec::new(),
+            proxy: None,
             max_timeout: default_max_timeout(),
             drain_timeout: None,
             extra_ca: None,
@@ -108,11 +128,14 @@ mod tests {
     #[test]
     fn lengths_of_time_are_read_as_people_write_them() {
         let settings: WorkerSettings = serde_json::from_str(
-            r#"{"max_timeout":"2m","drain_timeout":"1500ms","allow_network":["127.0.0.0/8"]}"#,
+            r#"{"max_timeout":"2m","drain_timeout":"1500ms","allow_network":["127.0.0.0/8"],
+                "min_interval":"250ms","headers":["From: me@my.blog"],"proxy":"http://proxy:3128"}"#,
         )
         .unwrap();
         assert_eq!(settings.max_timeout.as_millis(), 120_000);
         assert_eq!(settings.drain_timeout.map(Timeout::as_millis), Some(1_500));
+        assert_eq!(settings.min_interval.map(Timeout::as_millis), Some(250));
+        assert_eq!(settings.headers, ["From: me@my.blog".parse().unwrap()]);
         assert_eq!(settings.per_host, DEFAULT_PER_HOST);
         assert!(serde_json::from_str::<WorkerSettings>(r#"{"max_timeout":"soon"}"#).is_err());
     }

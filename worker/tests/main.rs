@@ -1,12 +1,17 @@
 //! The engine and the role `worker` over real sockets on loopback.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
+mod descriptors;
+mod details;
+mod hostile;
 mod jobs;
+mod lag;
 mod limits;
+mod load;
 mod names;
 mod offline;
 mod pages;
-mod redirects;
+mod proxy;
 mod safety;
 mod site;
 mod tls;

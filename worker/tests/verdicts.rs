@@ -1,15 +1,11 @@
-//! Statuses, lost connections, timeouts.
+//! Retries, kept connections and limits, where the table of the hostile site does not reach.
 
 use std::time::{Duration, Instant};
 
-use linkbeat_shared::{CheckSpec, ConnectKind, JobLink, LinkUrl, Phase, Reason, Verdict};
-use tokio::net::{TcpSocket, TcpStream};
+use linkbeat_shared::{ConnectKind, JobLink, Phase, Reason, Verdict};
 
-use crate::site::{Site, answer, nobody, page};
-use crate::{
-    asking_for, assert_judged, assert_took, check, check_with, engine, link, settings, within,
-    without_retries,
-};
+use crate::site::{Site, answer, page};
+use crate::{assert_judged, assert_took, check, check_with, engine, link, settings, within, without_retries};
 use linkbeat_worker::{Engine, Outcome, WorkerSettings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,74 +20,6 @@ fn timeout(phase: Phase) -> Reason {
 
 fn connect(kind: ConnectKind) -> Reason {
     Reason::Connect { kind }
-}
-
-#[tokio::test]
-async fn the_status_decides() {
-    let site = Site::answers_by_path(|path| match path {
-        "/wall" => answer("403 Forbidden", &["cf-mitigated: challenge"], ""),
-        "/limit" => answer("429 Too Many Requests", &[], ""),
-        path => answer(&format!("{} Something", &path[1..]), &[], "hello"),
-    })
-    .await;
-    let engine = engine();
-    let judged =
-        async |path: &str| check_with(&engine, &site.url(path), &without_retries(within(5_000))).await;
-    let up = judged("/200").await;
-    assert_judged(&up, Verdict::Up, None);
-    assert_eq!(up.status, Some(200));
-    for code in [204, 206, 401, 403, 404, 500, 503] {
-        let result = judged(&format!("/{code}")).await;
-        assert_judged(&result, Verdict::Down, status(code));
-        assert_eq!(result.status, Some(code));
-    }
-    assert_judged(&judged("/wall").await, Verdict::Blocked, status(403));
-    assert_judged(&judged("/limit").await, Verdict::Blocked, status(429));
-    let accepting = CheckSpec { accept: "204".parse().unwrap(), ..within(5_000) };
-    assert_judged(&check_with(&engine, &site.url("/204"), &accepting).await, Verdict::Up, None);
-}
-
-#[tokio::test]
-async fn odd_but_harmless_answers_are_up() {
-    for odd in [
-        "HTTP/1.0 200 OK\r\n\r\nuntil the end",
-        "HTTP/1.1 200\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nName with spaces : x\r\nTwo\r\n lines\r\nContent-Length: 0\r\n\r\n",
-    ] {
-        let site = Site::answers(odd).await;
-        assert_judged(&check(&site.url("/"), &within(5_000)).await, Verdict::Up, None);
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_http_is_a_protocol_failure() {
-    let endless = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
-    for garbage in ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", &endless] {
-        let site = Site::answers(garbage).await;
-        assert_judged(&check(&site.url("/"), &within(5_000)).await, Verdict::Down, Reason::Protocol);
-    }
-}
-
-#[tokio::test]
-async fn nobody_listens() {
-    let url = LinkUrl::parse(&format!("http://{}/", nobody().await)).unwrap();
-    assert_judged(&check(&url, &within(5_000)).await, Verdict::Down, connect(ConnectKind::Refused));
-}
-
-#[tokio::test]
-async fn a_lost_connection_is_tried_again() {
-    let site = Site::plays(|mut visit, number| async move {
-        visit.request().await;
-        match number {
-            1 => visit.reset(),
-            2 => {}
-            _ => visit.send(page("hello")).await,
-        }
-    })
-    .await;
-    let twice = CheckSpec { retries: 2.try_into().unwrap(), ..within(5_000) };
-    assert_judged(&check(&site.url("/"), &twice).await, Verdict::Up, None);
-    assert_eq!(site.visits(), 3);
 }
 
 #[tokio::test]
@@ -158,52 +86,6 @@ async fn a_kept_connection_that_the_server_closed_says_nothing() {
         let result = check_with(&engine, &site.url("/"), &without_retries(within(5_000))).await;
         assert_judged(&result, Verdict::Up, None);
     }
-}
-
-#[tokio::test]
-async fn a_timeout_names_what_was_waited_for() {
-    // A listener whose queue is full does not answer further connections.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(0).unwrap();
-    let _in_the_queue = TcpStream::connect(full.local_addr().unwrap()).await.unwrap();
-    let no_connection = LinkUrl::parse(&format!("http://{}/", full.local_addr().unwrap())).unwrap();
-
-    let silent = Site::plays(|mut visit, _| async move { visit.wait_for_end().await }).await;
-    for (url, phase) in
-        [(no_connection, Phase::Connect), (silent.https_url(), Phase::Tls), (silent.url("/"), Phase::Headers)]
-    {
-        let result = check(&url, &within(500)).await;
-        assert_judged(&result, Verdict::Down, timeout(phase));
-        assert_took(&result, SECOND / 2, SECOND / 2);
-    }
-}
-
-#[tokio::test]
-async fn dripping_headers_and_bodies_end_at_the_deadline() {
-    async fn drip(mut visit: crate::site::Visit<TcpStream>, head: &'static str) {
-        visit.request().await;
-        visit.send(head).await;
-        for _ in 0..100 {
-            visit.send("x").await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-    let headers = Site::plays(|visit, _| drip(visit, "HTTP/1.1 200 OK\r\nX: ")).await;
-    let result = check(&headers.url("/"), &within(500)).await;
-    assert_judged(&result, Verdict::Down, timeout(Phase::Headers));
-    assert_took(&result, SECOND / 2, SECOND / 2);
-
-    let body = Site::plays(|visit, _| drip(visit, "HTTP/1.1 200 OK\r\n\r\n")).await;
-    let asked = CheckSpec { timeout: within(500).timeout, ..asking_for("backlink") };
-    let result = check(&body.url("/"), &asked).await;
-    assert_judged(&result, Verdict::Down, timeout(Phase::Body));
-    assert_eq!(result.status, Some(200));
-    assert_took(&result, SECOND / 2, SECOND / 2);
-    // Nobody asks for the body: the status alone decides, at once.
-    let result = check(&body.url("/"), &within(500)).await;
-    assert_judged(&result, Verdict::Up, None);
-    assert!(result.elapsed_ms < 400, "{} ms", result.elapsed_ms);
 }
 
 #[tokio::test]

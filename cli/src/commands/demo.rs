@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -19,7 +19,7 @@ use crate::shutdown;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves a street of small sites on loopback (up, slow, moved, dead, hanging, recovering, backlink lost,
-/// anti-bot wall, expired certificate, …), writes their list as CSV, runs `check` on it twice with the
+/// anti-bot wall, certificates expired and about to, …), writes their list as CSV, runs `check` on it twice with the
 /// sites changing in between, and compares every verdict with what was played.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -42,7 +42,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
     let interrupt = shutdown::on_signal("closing the street");
     let street = Street::open(cast()).await.map_err(|error| Failure::infrastructure(error.to_string()))?;
     street.write_csv(&list)?;
-    let settings = settings(folder.path())?;
+    let authority = folder.path().join("authority.pem");
+    std::fs::write(&authority, street.authority())?;
+    let settings = settings(folder.path(), authority.clone())?;
     let store = servers::store(&settings).await?;
     let mut wrong = Vec::new();
     for (act, title) in [(Act::First, "as they are"), (Act::Second, "after the street has changed")] {
@@ -61,13 +63,13 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
         wrong.extend(differences(&street, act, &report));
     }
     if args.keep {
-        explore(&settings, &list, &interrupt).await;
+        explore(&settings, &list, &authority, &interrupt).await;
     }
     store.close().await;
     Ok(verdict(&wrong))
 }
 
-fn settings(folder: &Path) -> Result<Settings, Failure> {
+fn settings(folder: &Path, authority: PathBuf) -> Result<Settings, Failure> {
     let mut settings = Settings {
         database_url: format!("sqlite://{}", folder.join("linkbeat.db").display()),
         ..Settings::default()
@@ -77,6 +79,7 @@ fn settings(folder: &Path) -> Result<Settings, Failure> {
         Some(BACKLINK.parse().map_err(|error: linkbeat_shared::BadPattern| bad(&error))?);
     settings.check.timeout = TIMEOUT.try_into().map_err(|error: linkbeat_shared::BadTimeout| bad(&error))?;
     settings.check.white_list = [WHITE_LISTED.to_owned()].into();
+    settings.worker.extra_ca = Some(authority);
     settings.worker.allow_network =
         vec![ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32).into()];
     Ok(settings)
@@ -108,12 +111,13 @@ fn differences(street: &Street, act: Act, report: &Report) -> Vec<String> {
     wrong
 }
 
-async fn explore(settings: &Settings, list: &Path, interrupt: &CancellationToken) {
+async fn explore(settings: &Settings, list: &Path, authority: &Path, interrupt: &CancellationToken) {
     anstream::println!(
         "\nThe street stays open until Ctrl-C. In another terminal:\n\
-         \n  export LINKBEAT_DATABASE_URL={}\n  linkbeat links list\n  linkbeat runs list\n  \
+         \n  export LINKBEAT_DATABASE_URL={} LINKBEAT_WORKER_EXTRA_CA={}\n  linkbeat links list\n  linkbeat runs list\n  \
          linkbeat check {} --allow-network 127.0.0.1/32 --backlink '{BACKLINK}'\n",
         settings.database_url,
+        authority.display(),
         list.display()
     );
     interrupt.cancelled().await;

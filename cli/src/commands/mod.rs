@@ -1,20 +1,78 @@
-//! One file per subcommand.
+//! The command line: one file per subcommand.
 
-pub(crate) mod check;
-pub(crate) mod dead;
-pub(crate) mod demo;
-pub(crate) mod links;
+mod check;
+mod dead;
+mod demo;
+mod links;
 mod migrate;
-pub(crate) mod roles;
-pub(crate) mod run;
-pub(crate) mod runs;
+mod roles;
+mod run;
+mod runs;
 mod servers;
 mod write;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::args::{Cli, Command};
+use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+
+/// Watches links: checks them concurrently, hides those that are down or no longer link back, and shows
+/// them again when they recover.
+#[derive(Debug, Parser)]
+#[command(name = "linkbeat", version, propagate_version = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  linkbeat demo                                  see it work, without internet
+  linkbeat check friends.csv                     check a list on this machine
+  linkbeat check friends.csv --backlink 'https?://my\\.blog' --white-list 'Old friend'
+  linkbeat check --resume                        finish a check that was killed
+  linkbeat links list --format json              what is shown and hidden now
+  linkbeat run --wait --format json              the same on a fleet of workers
+
+Every setting can also stand in linkbeat.toml, or in the variable of its path:
+check.timeout is LINKBEAT_CHECK_TIMEOUT.
+
+Exit status: 0 every link passed; 1 some link did not; 2 usage, configuration or input error;
+3 broker, database or other infrastructure failure; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check links on this machine: import INPUT, run, wait, report
+    Check(check::CheckArgs),
+    /// See the main job at work on a street of small local sites, without internet
+    Demo(demo::DemoArgs),
+    /// The stored links
+    #[command(subcommand)]
+    Links(links::LinksCommand),
+    /// File a run for the fleet of workers
+    Run(run::RunArgs),
+    /// Look at runs
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    /// Look at messages that nobody could handle, put them back, or drop them
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
+    /// Daemon: turns requests into runs and jobs
+    Producer(roles::ProducerArgs),
+    /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
+    Worker(roles::WorkerRoleArgs),
+    /// Daemon: stores results, decides what is shown, closes runs
+    Recorder(roles::RecorderArgs),
+    /// Create or update the database's tables
+    Migrate,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
 
 /// Carries out a command line.
 pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
@@ -34,5 +92,15 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "linkbeat", &mut std::io::stdout());
             Ok(Status::Passed)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -48,7 +48,7 @@ impl Role {
 
 /// The whole street.
 pub(crate) fn cast() -> Vec<Role> {
-    use Play::{Breaks, Dead, Expired, Fine, Hangs, Moved, NoBacklink, Slow, Status, ToRouter, Wall};
+    use Play::{Breaks, Dead, Ending, Expired, Fine, Hangs, Moved, NoBacklink, Slow, Status, ToRouter, Wall};
     let up = Some(Verdict::Up);
     let down = Some(Verdict::Down);
     vec![
@@ -66,6 +66,7 @@ pub(crate) fn cast() -> Vec<Role> {
             [Wall, Wall],
             [hidden_now(Some(Verdict::Blocked)), stays_hidden(Some(Verdict::Blocked))],
         ),
+        role("Certificate about to expire", [Ending, Ending], [stays_shown(up), stays_shown(up)]),
         role("Certificate expired", [Expired, Expired], [hidden_now(down), stays_hidden(down)]),
         role(
             "Points at your router",

@@ -1,7 +1,7 @@
 //! The demonstration: a street of small sites on loopback, checked for real in two states.
 
 mod cast;
-mod certificate;
+mod certificates;
 mod site;
 mod street;
 

@@ -30,6 +30,8 @@ pub(crate) enum Play {
     Wall,
     /// Over TLS, with a certificate whose time is over.
     Expired,
+    /// Fine, over TLS, with a certificate that soon ends.
+    Ending,
 }
 
 const PAGE: &str =
@@ -62,7 +64,7 @@ pub(crate) async fn serve(play: Play, mut stream: impl AsyncRead + AsyncWrite + 
         Play::Status(code) => answer(&format!("{code} {}", phrase(code)), "", ""),
         Play::Breaks => "good day to you\r\n\r\n".into(),
         Play::Wall => answer("403 Forbidden", "cf-mitigated: challenge\r\n", "Are you human?"),
-        Play::Fine | Play::Moved | Play::Expired | Play::Dead => page(PAGE),
+        Play::Fine | Play::Moved | Play::Expired | Play::Ending | Play::Dead => page(PAGE),
     };
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await

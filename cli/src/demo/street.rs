@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cast::{Act, Role};
-use super::{certificate, site, site::Play};
+use super::certificates::Certificates;
+use super::{site, site::Play};
 
 /// The sites, served on loopback until the street is dropped.
-#[derive(Debug)]
 pub(crate) struct Street {
     second_act: Arc<AtomicBool>,
+    certificates: Arc<Certificates>,
     houses: Vec<(Role, SocketAddr)>,
     _servers: Vec<AbortOnDropHandle<()>>,
 }
@@ -23,18 +24,18 @@ impl Street {
     /// Opens every site on a free port of 127.0.0.1, in its first act.
     pub(crate) async fn open(cast: Vec<Role>) -> anyhow::Result<Self> {
         let second_act = Arc::new(AtomicBool::new(false));
-        let tls = certificate::expired()?;
+        let certificates = Arc::new(Certificates::make()?);
         let (mut houses, mut servers) = (Vec::new(), Vec::new());
         for role in cast {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             houses.push((role, listener.local_addr()?));
             let plays = houses[houses.len() - 1].0.plays;
             if plays != [Play::Dead, Play::Dead] {
-                let server = serve(listener, plays, second_act.clone(), tls.clone());
+                let server = serve(listener, plays, second_act.clone(), certificates.clone());
                 servers.push(AbortOnDropHandle::new(tokio::spawn(server)));
             }
         }
-        Ok(Self { second_act, houses, _servers: servers })
+        Ok(Self { second_act, certificates, houses, _servers: servers })
     }
 
     /// Changes the street to its second act.
@@ -47,34 +48,47 @@ impl Street {
         self.houses.iter().map(|(role, _)| role)
     }
 
+    /// The authority that vouches for the street's certificates, in PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.certificates.authority
+    }
+
     /// Writes the street's list as people would keep theirs.
     pub(crate) fn write_csv(&self, file: &Path) -> std::io::Result<()> {
         let mut csv = std::fs::File::create(file)?;
         writeln!(csv, "name,url,active,shown")?;
         for (role, address) in &self.houses {
-            let scheme = if role.plays[Act::First as usize] == Play::Expired { "https" } else { "http" };
+            let secure = matches!(role.plays[Act::First as usize], Play::Expired | Play::Ending);
+            let scheme = if secure { "https" } else { "http" };
             writeln!(csv, "{},{scheme}://{address}/,{},{}", role.name, role.active, role.shown)?;
         }
         Ok(())
     }
 }
 
-async fn serve(listener: TcpListener, plays: [Play; 2], second_act: Arc<AtomicBool>, tls: TlsAcceptor) {
+async fn serve(
+    listener: TcpListener,
+    plays: [Play; 2],
+    second_act: Arc<AtomicBool>,
+    certificates: Arc<Certificates>,
+) {
     let mut visits = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         while visits.try_join_next().is_some() {}
         let play = plays[usize::from(second_act.load(Ordering::Acquire))];
-        let tls = tls.clone();
+        let certificates = certificates.clone();
         visits.spawn(async move {
             // A visitor that goes away early is no concern of the site's.
             let _ = match play {
-                Play::Expired => match tls.accept(stream).await {
-                    Ok(stream) => site::serve(play, stream).await,
-                    Err(error) => Err(error),
-                },
+                Play::Expired => serve_tls(&certificates.expired, play, stream).await,
+                Play::Ending => serve_tls(&certificates.ending, play, stream).await,
                 play => site::serve(play, stream).await,
             };
         });
     }
+}
+
+async fn serve_tls(tls: &TlsAcceptor, play: Play, stream: TcpStream) -> std::io::Result<()> {
+    site::serve(play, tls.accept(stream).await?).await
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use csv::{ErrorKind, Writer};
-use linkbeat_shared::{Change, Lang, Link, LinkReport, Reason, Report, Run, Verdict};
+use linkbeat_shared::{Change, Details, Lang, Link, LinkReport, Note, Reason, Report, Run, Verdict};
 
 use super::Format;
 use super::plain::plain;
@@ -14,9 +14,23 @@ pub(super) struct Csv {
     pub(super) lang: Lang,
 }
 
-const REPORT_HEADER: [&str; 10] =
-    ["id", "name", "url", "shown", "verdict", "reason", "reason_text", "status", "elapsed_ms", "changed"];
-const LINKS_HEADER: [&str; 14] = [
+const REPORT_HEADER: [&str; 14] = [
+    "id",
+    "name",
+    "url",
+    "shown",
+    "verdict",
+    "reason",
+    "reason_text",
+    "status",
+    "elapsed_ms",
+    "changed",
+    "redirects",
+    "notes",
+    "tls_expires_at",
+    "tls_issuer",
+];
+const LINKS_HEADER: [&str; 18] = [
     "id",
     "name",
     "url",
@@ -31,6 +45,10 @@ const LINKS_HEADER: [&str; 14] = [
     "status",
     "elapsed_ms",
     "last_checked_at",
+    "redirects",
+    "notes",
+    "tls_expires_at",
+    "tls_issuer",
 ];
 
 const RUNS_HEADER: [&str; 7] =
@@ -72,7 +90,8 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 impl Csv {
-    fn report_row(&self, link: &LinkReport) -> [String; 10] {
+    fn report_row(&self, link: &LinkReport) -> [String; 14] {
+        let [redirects, notes, tls_expires_at, tls_issuer] = details(&link.details);
         [
             link.id.to_string(),
             no_formula(link.name.as_str()),
@@ -84,11 +103,16 @@ impl Csv {
             text(link.status),
             text(link.elapsed_ms),
             text(link.change.map(Change::as_str)),
+            redirects,
+            notes,
+            tls_expires_at,
+            tls_issuer,
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 14] {
+    fn link_row(&self, link: &Link) -> [String; 18] {
         let state = &link.state;
+        let [redirects, notes, tls_expires_at, tls_issuer] = details(&state.details);
         [
             link.id.to_string(),
             no_formula(link.name.as_str()),
@@ -104,12 +128,28 @@ impl Csv {
             text(state.status),
             text(state.elapsed_ms),
             text(state.last_checked_at.map(|at| at.to_rfc3339())),
+            redirects,
+            notes,
+            tls_expires_at,
+            tls_issuer,
         ]
     }
 
     fn reason_text(&self, reason: Option<&Reason>) -> String {
         text(reason.map(|reason| plain(&self.lang.reason(reason))))
     }
+}
+
+/// What else a check saw. Neither a URL nor a note has a space in it, which so stands between two of them.
+fn details(details: &Details) -> [String; 4] {
+    let notes: Vec<_> = details.notes.iter().copied().map(Note::as_str).collect();
+    let certificate = details.certificate.as_ref();
+    [
+        plain(&details.redirects.join(" ")),
+        notes.join(" "),
+        text(certificate.map(|certificate| certificate.expires_at.to_rfc3339())),
+        text(certificate.map(|certificate| no_formula(&plain(&certificate.issuer)))),
+    ]
 }
 
 fn run_row(run: &Run) -> [String; 7] {
@@ -132,9 +172,9 @@ fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A name that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
-/// All other columns begin with words of ours.
-fn no_formula(name: &str) -> String {
-    let formula = name.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    if formula { format!("'{name}") } else { name.to_owned() }
+/// A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
+/// All columns but names and issuers begin with words of ours.
+fn no_formula(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+    if formula { format!("'{text}") } else { text.to_owned() }
 }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{Change, Lang, Link, LinkReport, Report, Run, RunState, Verdict};
 
+use super::Prose;
 use super::plain::plain;
+use super::remarks::{reason_and_remarks, report_time};
 use super::words::{self, Words, words};
 
 /// Columns and the cells under them; each row has as many cells as there are columns.
@@ -83,12 +85,16 @@ impl Cell {
 }
 
 impl Listing {
-    /// The links of a run that changed (hidden first, then shown), then those that did not pass.
-    pub(super) fn of_report(report: &Report, lang: Lang) -> Self {
-        let words = words(lang);
-        let mut links: Vec<_> =
-            report.links.iter().filter_map(|link| rank(link).map(|rank| (rank, link))).collect();
-        links.sort_by_key(|(rank, _)| *rank);
+    /// The links of a run that changed (hidden first, then shown), then those that did not pass, then those
+    /// that are up but worth a remark.
+    pub(super) fn of_report(report: &Report, prose: Prose) -> Self {
+        let (words, now) = (words(prose.lang), report_time(report));
+        let ranked = report.links.iter().filter_map(|link| {
+            let told = reason_and_remarks(link.verdict, link.reason.as_ref(), &link.details, now, prose);
+            rank(link, !told.is_empty()).map(|rank| (rank, link, told))
+        });
+        let mut links: Vec<_> = ranked.collect();
+        links.sort_by_key(|(rank, ..)| *rank);
         Self {
             columns: vec![
                 Column::fixed(words.change),
@@ -98,13 +104,13 @@ impl Listing {
                 Column::narrowing(words.reason, 22),
                 Column::number(words.milliseconds),
             ],
-            rows: links.into_iter().map(|(_, link)| report_row(link, lang)).collect(),
+            rows: links.into_iter().map(|(_, link, told)| report_row(link, &told, prose.lang)).collect(),
         }
     }
 
-    /// Stored links, all of them, as they come.
-    pub(super) fn of_links(links: &[Link], lang: Lang) -> Self {
-        let words = words(lang);
+    /// Stored links, all of them, as they come; certificates are looked at as of `now`.
+    pub(super) fn of_links(links: &[Link], now: DateTime<Utc>, prose: Prose) -> Self {
+        let words = words(prose.lang);
         Self {
             columns: vec![
                 Column::narrowing(words.name, 10),
@@ -115,8 +121,21 @@ impl Listing {
                 Column::narrowing(words.reason, 22),
                 Column::fixed(words.last_checked),
             ],
-            rows: links.iter().map(|link| link_row(link, lang)).collect(),
+            rows: links.iter().map(|link| link_row(link, now, prose)).collect(),
         }
+        .with(Column::fixed(words.certificate_until), links.iter().map(certificate_until))
+    }
+
+    /// One column more, unless all its cells are empty.
+    fn with(mut self, column: Column, cells: impl Iterator<Item = String>) -> Self {
+        let cells: Vec<_> = cells.collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            self.columns.push(column);
+            for (row, cell) in self.rows.iter_mut().zip(cells) {
+                row.push(Cell::text(&cell));
+            }
+        }
+        self
     }
 
     /// Stored runs, all of them, as they come.
@@ -137,16 +156,16 @@ impl Listing {
 }
 
 /// Where a link stands in the listing of a report; `None`: nothing to say about it.
-fn rank(link: &LinkReport) -> Option<(u8, Option<Verdict>)> {
+fn rank(link: &LinkReport, worth_telling: bool) -> Option<(u8, Option<Verdict>)> {
     match (link.change, link.verdict) {
         (Some(Change::Hidden), verdict) => Some((0, verdict)),
         (Some(Change::Shown), verdict) => Some((1, verdict)),
-        (None, None | Some(Verdict::Up)) => None,
+        (None, verdict @ (None | Some(Verdict::Up))) => worth_telling.then_some((3, verdict)),
         (None, verdict) => Some((2, verdict)),
     }
 }
 
-fn report_row(link: &LinkReport, lang: Lang) -> Vec<Cell> {
+fn report_row(link: &LinkReport, told: &str, lang: Lang) -> Vec<Cell> {
     let verdict = link
         .verdict
         .map_or_else(|| Cell::text(words(lang).white_listed), |verdict| Cell::verdict(verdict, lang));
@@ -155,23 +174,30 @@ fn report_row(link: &LinkReport, lang: Lang) -> Vec<Cell> {
         Cell::text(link.name.as_str()),
         Cell::of(Kind::Url, &link.url.to_string()),
         verdict,
-        Cell::text(&link.reason.as_ref().map(|reason| lang.reason(reason)).unwrap_or_default()),
+        Cell::text(told),
         Cell::text(&link.elapsed_ms.map(|elapsed| elapsed.to_string()).unwrap_or_default()),
     ]
 }
 
-fn link_row(link: &Link, lang: Lang) -> Vec<Cell> {
-    let (words, state) = (words(lang), &link.state);
+fn link_row(link: &Link, now: DateTime<Utc>, prose: Prose) -> Vec<Cell> {
+    let (words, state) = (words(prose.lang), &link.state);
+    let told = reason_and_remarks(state.verdict, state.reason.as_ref(), &state.details, now, prose);
     let last_checked = state.last_checked_at.map_or_else(|| words.never.to_owned(), moment);
     vec![
         Cell::text(link.name.as_str()),
         Cell::of(Kind::Url, &link.url.to_string()),
         Cell::yes_no(link.active, words),
         Cell::yes_no(state.shown, words),
-        state.verdict.map_or_else(|| Cell::text(""), |verdict| Cell::verdict(verdict, lang)),
-        Cell::text(&state.reason.as_ref().map(|reason| lang.reason(reason)).unwrap_or_default()),
+        state.verdict.map_or_else(|| Cell::text(""), |verdict| Cell::verdict(verdict, prose.lang)),
+        Cell::text(&told),
         Cell::text(&last_checked),
     ]
+}
+
+/// The last day on which the certificate holds, where there is one.
+fn certificate_until(link: &Link) -> String {
+    let certificate = link.state.details.certificate.as_ref();
+    certificate.map(|certificate| certificate.expires_at.format("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 fn run_row(run: &Run, lang: Lang) -> Vec<Cell> {

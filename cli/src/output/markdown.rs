@@ -2,44 +2,45 @@
 
 use std::io::{self, Write};
 
-use linkbeat_shared::{Lang, Link, Report, Run};
+use chrono::Utc;
+use linkbeat_shared::{Link, Report, Run};
 
-use super::Format;
 use super::listing::{Cell, Kind, Listing};
 use super::summary::summary;
 use super::words::{and_more, words};
+use super::{Format, Prose};
 
 /// Bytes of rows after which the rest of a report is only counted: an issue takes 65,536 characters.
 const MAX_ROW_BYTES: usize = 60_000;
 
 pub(super) struct Markdown {
-    pub(super) lang: Lang,
+    pub(super) prose: Prose,
 }
 
 impl Format for Markdown {
     fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "### {}", summary(report, self.lang))?;
-        let listing = Listing::of_report(report, self.lang);
+        writeln!(out, "### {}", summary(report, self.prose))?;
+        let listing = Listing::of_report(report, self.prose);
         if listing.rows.is_empty() {
             return Ok(());
         }
         writeln!(out)?;
         let left_out = write_table(&listing, MAX_ROW_BYTES, out)? + report.links_left_out;
         if left_out > 0 {
-            writeln!(out, "\n{}", and_more(self.lang, left_out))?;
+            writeln!(out, "\n{}", and_more(self.prose.lang, left_out))?;
         }
         Ok(())
     }
 
     fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
         if links.is_empty() {
-            return writeln!(out, "{}", words(self.lang).no_links);
+            return writeln!(out, "{}", words(self.prose.lang).no_links);
         }
-        write_table(&Listing::of_links(links, self.lang), usize::MAX, out).map(drop)
+        write_table(&Listing::of_links(links, Utc::now(), self.prose), usize::MAX, out).map(drop)
     }
 
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
-        write_table(&Listing::of_runs(runs, self.lang), usize::MAX, out).map(drop)
+        write_table(&Listing::of_runs(runs, self.prose.lang), usize::MAX, out).map(drop)
     }
 }
 

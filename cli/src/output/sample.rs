@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
-    Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport, LinkState, Phase,
-    Reason, Report, RunId, Verdict,
+    Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport,
+    LinkState, Note, Phase, Reason, Report, RunId, Verdict,
 };
 use uuid::Uuid;
 
@@ -39,6 +39,30 @@ fn changed(change: Change, elapsed_ms: u32, link: LinkReport) -> LinkReport {
     LinkReport { change: Some(change), elapsed_ms: Some(elapsed_ms), ..link }
 }
 
+/// A certificate that ends so many days after the run.
+fn certificate(days: i64, issuer: &str) -> Option<Certificate> {
+    Some(Certificate {
+        expires_at: time() + Duration::days(days) + Duration::hours(1),
+        issuer: issuer.to_owned(),
+    })
+}
+
+/// A link that is up, and has been led from its secure page to one that is not.
+fn downgraded(link: LinkReport) -> LinkReport {
+    let details = Details {
+        redirects: vec!["https://back.example/old".to_owned(), "http://back.example/|\u{1b}[2J".to_owned()],
+        certificate: certificate(90, "=HYPERLINK(\"//x\")"),
+        notes: [Note::Downgraded].into(),
+    };
+    LinkReport { details, ..link }
+}
+
+/// A link whose certificate ends within days.
+fn ending(link: LinkReport) -> LinkReport {
+    let details = Details { certificate: certificate(5, "Let's Encrypt"), ..Details::default() };
+    LinkReport { details, ..link }
+}
+
 /// A run with every verdict and change.
 pub(super) fn report() -> Report {
     use Verdict::{Blocked, Down, NoBacklink, Refused, Up};
@@ -47,7 +71,7 @@ pub(super) fn report() -> Report {
     let missing = Reason::BacklinkMissing { truncated: false };
     let status = |code| Some(Reason::Status { code });
     report_of(vec![
-        link(1, "Alice", "https://alice.example/", Some(Up), None),
+        ending(link(1, "Alice", "https://alice.example/", Some(Up), None)),
         link(
             2,
             "=HYPERLINK(\"//x\")|<b>@root</b> #1",
@@ -55,7 +79,7 @@ pub(super) fn report() -> Report {
             Some(Refused),
             Some(unsafe_address),
         ),
-        changed(Change::Shown, 43, link(3, "Back", "https://back.example/", Some(Up), None)),
+        changed(Change::Shown, 43, downgraded(link(3, "Back", "https://back.example/", Some(Up), None))),
         link(4, "Wall", "https://wall.example/", Some(Blocked), status(429)),
         changed(
             Change::Hidden,
@@ -94,6 +118,11 @@ pub(super) fn good_report() -> Report {
     report_of(vec![link(1, "Alice", "https://alice.example/", Some(Verdict::Up), None)])
 }
 
+/// A run in which all went well, of which one certificate is about to end.
+pub(super) fn ending_report() -> Report {
+    report_of(vec![ending(link(1, "Alice", "https://alice.example/", Some(Verdict::Up), None))])
+}
+
 /// One link that was checked and one that was not.
 pub(super) fn links() -> Vec<Link> {
     let stored = |number, name: &str, url: &str, state| Link {
@@ -110,6 +139,7 @@ pub(super) fn links() -> Vec<Link> {
         reason: Some(Reason::Connect { kind: ConnectKind::Refused }),
         hidden_reason: Some(Reason::Dns { kind: DnsKind::Nxdomain }),
         elapsed_ms: Some(7),
+        details: Details { certificate: certificate(5, "Let's Encrypt"), ..Details::default() },
         last_checked_at: Some(time()),
         ..LinkState::default()
     };

@@ -2,12 +2,13 @@
 
 use linkbeat_shared::{Counts, Lang, Report, Verdict};
 
-use super::words;
+use super::remarks::ending_certificates;
+use super::{Prose, words};
 
-/// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`. What no link got is
-/// left out; the time is, while the run goes on.
-pub(super) fn summary(report: &Report, lang: Lang) -> String {
-    let counts = &report.counts;
+/// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`, and the certificates
+/// about to expire. What no link got is left out; the time is, while the run goes on.
+pub(super) fn summary(report: &Report, prose: Prose) -> String {
+    let (counts, lang) = (&report.counts, prose.lang);
     let mut parts = vec![checked(counts, lang)];
     parts.push(match lang {
         Lang::En => format!("{} hidden, {} shown", counts.to_not_show, counts.to_show),
@@ -18,6 +19,14 @@ pub(super) fn summary(report: &Report, lang: Lang) -> String {
             Lang::En => format!("{} white-listed", counts.white_listed),
             Lang::Zh => format!("白名单 {}", counts.white_listed),
         });
+    }
+    match ending_certificates(report, prose) {
+        0 => {}
+        ending => parts.push(match (lang, ending) {
+            (Lang::En, 1) => "1 certificate about to expire".to_owned(),
+            (Lang::En, _) => format!("{ending} certificates about to expire"),
+            (Lang::Zh, _) => format!("证书即将过期 {ending}"),
+        }),
     }
     if report.finished_at.is_some() {
         let unit = if lang == Lang::Zh { "秒" } else { "s" };

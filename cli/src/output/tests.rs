@@ -4,12 +4,16 @@ use clap::ValueEnum;
 use linkbeat_shared::wire::{ReportMessage, decode};
 use linkbeat_shared::{Counts, Lang};
 
-use super::{Format, FormatName, Style, format, sample};
+use super::{Format, FormatName, Prose, Style, sample};
 
 fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
     write(&mut out).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+fn format(name: FormatName, lang: Lang, style: Style) -> Box<dyn Format> {
+    super::format(name, Prose { lang, warn_certificate_days: 14 }, style)
 }
 
 fn plainly(name: FormatName, lang: Lang) -> Box<dyn Format> {
@@ -59,6 +63,20 @@ fn the_table_says_in_one_line_that_all_is_well() {
 }
 
 #[test]
+fn a_run_that_went_well_says_which_certificates_are_about_to_end() {
+    let report = sample::ending_report();
+    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    let table = written_in(FormatName::Table, Lang::En);
+    assert!(table.contains("certificate expires in 5 days  "), "{table}");
+    assert!(table.ends_with("1 up · 0 hidden, 0 shown · 1 certificate about to expire · 5.1 s\n"), "{table}");
+    let markdown = written_in(FormatName::Markdown, Lang::Zh);
+    assert!(markdown.contains("证书即将过期 1") && markdown.contains("| 证书 5 天后过期 |"), "{markdown}");
+    let calm = Prose { lang: Lang::En, warn_certificate_days: 5 };
+    let calm = super::format(FormatName::Table, calm, Style::PLAIN);
+    assert!(written(|out| calm.report(&report, out)).starts_with("All is well · 1 checked: 1 up"));
+}
+
+#[test]
 fn rows_that_were_left_out_are_counted() {
     let mut report = sample::report();
     report.links_left_out = 7;
@@ -68,8 +86,8 @@ fn rows_that_were_left_out_are_counted() {
     let markdown = written(|out| plainly(FormatName::Markdown, Lang::En).report(&report, out));
     assert!((55_000..65_536).contains(&markdown.len()), "{}", markdown.len());
     let rows = markdown.matches("\n| ").count() - 2;
-    // Six of the sample's links are worth a row.
-    assert!(markdown.ends_with(&format!("\n\nand {} more\n", 6 * 200 - rows + 7)), "{rows}");
+    // Seven of the sample's links are worth a row.
+    assert!(markdown.ends_with(&format!("\n\nand {} more\n", 7 * 200 - rows + 7)), "{rows}");
 }
 
 #[test]

@@ -72,17 +72,22 @@ impl Default for Settings {
     }
 }
 
+/// Days before the end of a certificate from which it is told of.
+const WARN_CERTIFICATE_DAYS: u32 = 14;
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OutputSettings {
     pub(crate) format: FormatName,
     pub(crate) lang: Lang,
+    /// 0: no warnings ahead.
+    pub(crate) warn_certificate_days: u32,
 }
 
 impl Default for OutputSettings {
     fn default() -> Self {
-        Self { format: FormatName::Table, lang: Lang::En }
+        Self { format: FormatName::Table, lang: Lang::En, warn_certificate_days: WARN_CERTIFICATE_DAYS }
     }
 }
 

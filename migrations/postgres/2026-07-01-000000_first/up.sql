@@ -15,6 +15,7 @@ CREATE TABLE links (
     reason           jsonb,
     status           integer,
     elapsed_ms       bigint,
+    details          jsonb,                           -- redirects, certificate, notes; NULL: nothing to tell
     last_checked_at  timestamptz,
     last_run_id      uuid,
     last_run_seq     bigint NOT NULL DEFAULT 0,       -- runs.seq of last_run_id; 0 before the first check
@@ -89,6 +90,7 @@ CREATE TABLE checks (
     reason      jsonb,
     status      integer,
     elapsed_ms  bigint,
+    details     jsonb,                                -- as in links
     checked_at  timestamptz NOT NULL,
     change      text CHECK (change IN ('hidden', 'shown')),
     shown       boolean NOT NULL,
@@ -103,7 +105,10 @@ CREATE VIEW linkbeat_links AS
 SELECT id, name, url_key AS url, host, active, backlink, shown,
        hidden_reason ->> 'type' AS hidden_reason_type, hidden_reason,
        verdict, reason ->> 'type' AS reason_type, reason, status, elapsed_ms,
-       last_checked_at, last_run_id, passed_in_a_row, failed_in_a_row, created_at, updated_at
+       last_checked_at, last_run_id, passed_in_a_row, failed_in_a_row, created_at, updated_at,
+       details -> 'redirects' AS redirects, details -> 'notes' AS notes,
+       (details #>> '{certificate,expires_at}')::timestamptz AS tls_expires_at,
+       details #>> '{certificate,issuer}' AS tls_issuer
 FROM links;
 
 CREATE VIEW linkbeat_runs AS
@@ -126,5 +131,8 @@ LEFT JOIN LATERAL (
 
 CREATE VIEW linkbeat_checks AS
 SELECT run_id, link_id, name, url, verdict, reason ->> 'type' AS reason_type, reason,
-       status, elapsed_ms, checked_at, change, shown
+       status, elapsed_ms, checked_at, change, shown,
+       details -> 'redirects' AS redirects, details -> 'notes' AS notes,
+       (details #>> '{certificate,expires_at}')::timestamptz AS tls_expires_at,
+       details #>> '{certificate,issuer}' AS tls_issuer
 FROM checks;

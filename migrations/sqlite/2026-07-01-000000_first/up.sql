@@ -16,6 +16,7 @@ CREATE TABLE links (
     reason           TEXT,                            -- JSON
     status           INTEGER,
     elapsed_ms       INTEGER,
+    details          TEXT,                            -- JSON: redirects, certificate, notes; NULL: nothing to tell
     last_checked_at  TEXT,
     last_run_id      TEXT,
     last_run_seq     INTEGER NOT NULL DEFAULT 0,      -- runs.seq of last_run_id; 0 before the first check
@@ -85,6 +86,7 @@ CREATE TABLE checks (
     reason      TEXT,                                 -- JSON
     status      INTEGER,
     elapsed_ms  INTEGER,
+    details     TEXT,                                 -- JSON, as in links
     checked_at  TEXT NOT NULL,
     change      TEXT CHECK (change IN ('hidden', 'shown')),
     shown       INTEGER NOT NULL,
@@ -99,7 +101,10 @@ CREATE VIEW linkbeat_links AS
 SELECT id, name, url_key AS url, host, active, backlink, shown,
        hidden_reason ->> 'type' AS hidden_reason_type, hidden_reason,
        verdict, reason ->> 'type' AS reason_type, reason, status, elapsed_ms,
-       last_checked_at, last_run_id, passed_in_a_row, failed_in_a_row, created_at, updated_at
+       last_checked_at, last_run_id, passed_in_a_row, failed_in_a_row, created_at, updated_at,
+       details -> 'redirects' AS redirects, details -> 'notes' AS notes,
+       strftime('%Y-%m-%dT%H:%M:%f', details ->> '$.certificate.expires_at') || '000Z' AS tls_expires_at,
+       details ->> '$.certificate.issuer' AS tls_issuer
 FROM links;
 
 CREATE VIEW linkbeat_runs AS
@@ -120,5 +125,8 @@ GROUP BY r.seq;
 
 CREATE VIEW linkbeat_checks AS
 SELECT run_id, link_id, name, url, verdict, reason ->> 'type' AS reason_type, reason,
-       status, elapsed_ms, checked_at, change, shown
+       status, elapsed_ms, checked_at, change, shown,
+       details -> 'redirects' AS redirects, details -> 'notes' AS notes,
+       strftime('%Y-%m-%dT%H:%M:%f', details ->> '$.certificate.expires_at') || '000Z' AS tls_expires_at,
+       details ->> '$.certificate.issuer' AS tls_issuer
 FROM checks;

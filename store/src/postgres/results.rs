@@ -86,9 +86,9 @@ async fn write(connection: &mut AsyncPgConnection, changes: &RecordChanges) -> R
 
 async fn insert_checks(connection: &mut AsyncPgConnection, rows: &[CheckRow]) -> QueryResult<usize> {
     let insert = sql_query(
-        "INSERT INTO checks (run_id, link_id, job_id, name, url, verdict, reason, status, elapsed_ms, checked_at,
-                             change, shown)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        "INSERT INTO checks (run_id, link_id, job_id, name, url, verdict, reason, status, elapsed_ms, details,
+                             checked_at, change, shown)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (run_id, link_id) DO NOTHING",
     );
     insert
@@ -101,6 +101,7 @@ async fn insert_checks(connection: &mut AsyncPgConnection, rows: &[CheckRow]) ->
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.reason.as_ref()))
         .bind::<Array<Nullable<Integer>>, _>(column(rows, |row| row.status))
         .bind::<Array<Nullable<BigInt>>, _>(column(rows, |row| row.elapsed_ms))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.details.as_ref()))
         .bind::<Array<types::Moment>, _>(column(rows, |row| row.checked_at))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.change.as_ref()))
         .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
@@ -111,11 +112,11 @@ async fn insert_checks(connection: &mut AsyncPgConnection, rows: &[CheckRow]) ->
 async fn update_links(connection: &mut AsyncPgConnection, rows: &[LinkRow]) -> QueryResult<usize> {
     let update = sql_query(
         "UPDATE links SET shown = t.shown, hidden_reason = t.hidden_reason, verdict = t.verdict, reason = t.reason,
-                status = t.status, elapsed_ms = t.elapsed_ms, last_checked_at = t.last_checked_at,
+                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, last_checked_at = t.last_checked_at,
                 last_run_id = t.last_run_id, last_run_seq = t.last_run_seq,
                 passed_in_a_row = t.passed_in_a_row, failed_in_a_row = t.failed_in_a_row
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-              AS t (id, shown, hidden_reason, verdict, reason, status, elapsed_ms, last_checked_at,
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+              AS t (id, shown, hidden_reason, verdict, reason, status, elapsed_ms, details, last_checked_at,
                     last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row)
          WHERE links.id = t.id",
     );
@@ -127,6 +128,7 @@ async fn update_links(connection: &mut AsyncPgConnection, rows: &[LinkRow]) -> Q
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.reason.as_ref()))
         .bind::<Array<Nullable<Integer>>, _>(column(rows, |row| row.status))
         .bind::<Array<Nullable<BigInt>>, _>(column(rows, |row| row.elapsed_ms))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.details.as_ref()))
         .bind::<Array<Nullable<types::Moment>>, _>(column(rows, |row| row.last_checked_at))
         .bind::<Array<Nullable<types::Id>>, _>(column(rows, |row| row.last_run_id))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.last_run_seq))

@@ -1,9 +1,9 @@
 //! Checks: rows of `checks`.
 
 use diesel::{Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Change, Details, LinkId, LinkName, LinkReport, Verdict};
+use linkbeat_shared::{Change, LinkId, LinkName, LinkReport, Verdict};
 
-use super::{number, parse};
+use super::{details, number, parse, reason};
 use crate::error::Fault;
 use crate::schema::checks;
 use crate::values::{Document, Id, Moment};
@@ -21,6 +21,7 @@ pub(crate) struct CheckRow {
     pub(crate) reason: Option<Document>,
     pub(crate) status: Option<i32>,
     pub(crate) elapsed_ms: Option<i64>,
+    pub(crate) details: Option<Document>,
     pub(crate) checked_at: Moment,
     pub(crate) change: Option<String>,
     pub(crate) shown: bool,
@@ -37,11 +38,11 @@ impl TryFrom<CheckRow> for LinkReport {
             url: parse(&row.url, "checks.url")?,
             shown: row.shown,
             verdict: verdict(row.verdict.as_deref())?,
-            reason: row.reason.map(|reason| reason.0),
+            reason: reason(row.reason.as_ref(), "checks.reason")?,
             status: row.status.map(|status| number(status, "checks.status")).transpose()?,
             elapsed_ms: row.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
             change: change(row.change.as_deref())?,
-            details: Details::default(),
+            details: details(row.details.as_ref(), "checks.details")?,
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Links: rows of `links` and `removed_links`.
 
 use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Details, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+use linkbeat_shared::{Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
 
-use super::{number, parse};
+use super::{details, details_document, number, parse, reason};
 use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
@@ -27,6 +27,7 @@ pub(crate) struct LinkRow {
     pub(crate) reason: Option<Document>,
     pub(crate) status: Option<i32>,
     pub(crate) elapsed_ms: Option<i64>,
+    pub(crate) details: Option<Document>,
     pub(crate) last_checked_at: Option<Moment>,
     pub(crate) last_run_id: Option<Id>,
     pub(crate) last_run_seq: i64,
@@ -61,6 +62,7 @@ impl LinkRow {
             reason: None,
             status: None,
             elapsed_ms: None,
+            details: None,
             last_checked_at: None,
             last_run_id: None,
             last_run_seq: 0,
@@ -105,12 +107,12 @@ impl LinkRow {
     pub(crate) fn state(&self) -> Result<LinkState, Fault> {
         Ok(LinkState {
             shown: self.shown,
-            hidden_reason: self.hidden_reason.clone().map(|reason| reason.0),
+            hidden_reason: reason(self.hidden_reason.as_ref(), "links.hidden_reason")?,
             verdict: self.verdict.as_deref().map(|word| parse(word, "links.verdict")).transpose()?,
-            reason: self.reason.clone().map(|reason| reason.0),
+            reason: reason(self.reason.as_ref(), "links.reason")?,
             status: self.status.map(|status| number(status, "links.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
-            details: Details::default(),
+            details: details(self.details.as_ref(), "links.details")?,
             last_checked_at: self.last_checked_at.map(|moment| moment.0),
             last_run_id: self.last_run_id.map(|id| RunId(id.0)),
             passed_in_a_row: number(self.passed_in_a_row, "links.passed_in_a_row")?,
@@ -121,11 +123,12 @@ impl LinkRow {
     /// Takes over a state that the run of this place in the order of runs gave.
     pub(crate) fn set_state(&mut self, state: LinkState, run: RunId, run_seq: i64) {
         self.shown = state.shown;
-        self.hidden_reason = state.hidden_reason.map(Document::from);
+        self.hidden_reason = state.hidden_reason.as_ref().map(Document::of);
         self.verdict = state.verdict.map(|verdict| verdict.as_str().to_owned());
-        self.reason = state.reason.map(Document::from);
+        self.reason = state.reason.as_ref().map(Document::of);
         self.status = state.status.map(i32::from);
         self.elapsed_ms = state.elapsed_ms.map(i64::from);
+        self.details = details_document(state.details);
         self.last_checked_at = state.last_checked_at.map(Moment);
         self.last_run_id = Some(Id(run.0));
         self.last_run_seq = run_seq;

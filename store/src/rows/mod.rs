@@ -1,6 +1,7 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
 mod checks;
+mod documents;
 mod jobs;
 mod links;
 mod runs;
@@ -9,6 +10,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 pub(crate) use checks::{CheckRow, change, verdict};
+pub(crate) use documents::details_document;
+use documents::{details, reason};
 pub(crate) use jobs::{JobRow, OPEN, OpenJobRow, RecordedJobRow, WHITE_LISTED};
 pub(crate) use links::{LinkRow, RemovedLinkRow};
 pub(crate) use runs::{NewRunRow, RunRow};

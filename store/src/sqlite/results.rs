@@ -75,10 +75,10 @@ fn write(connection: &mut SqliteConnection, changes: &RecordChanges, now: Moment
 /// One statement for all, here and below: diesel would have SQLite parse one for each.
 fn insert_checks(connection: &mut SqliteConnection, rows: &[CheckRow]) -> QueryResult<usize> {
     let insert = sql_query(
-        "INSERT INTO checks (run_id, link_id, job_id, name, url, verdict, reason, status, elapsed_ms, checked_at,
-                             change, shown)
+        "INSERT INTO checks (run_id, link_id, job_id, name, url, verdict, reason, status, elapsed_ms, details,
+                             checked_at, change, shown)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
          FROM json_each(?)",
     );
     let values = |row: &'_ CheckRow| {
@@ -92,6 +92,7 @@ fn insert_checks(connection: &mut SqliteConnection, rows: &[CheckRow]) -> QueryR
             row.reason,
             row.status,
             row.elapsed_ms,
+            row.details,
             row.checked_at,
             row.change,
             row.shown
@@ -104,8 +105,9 @@ fn update_links(connection: &mut SqliteConnection, rows: &[LinkRow]) -> QueryRes
     let update = sql_query(
         "UPDATE links SET shown = t.value ->> 1, hidden_reason = t.value ->> 2, verdict = t.value ->> 3,
                 reason = t.value ->> 4, status = t.value ->> 5, elapsed_ms = t.value ->> 6,
-                last_checked_at = t.value ->> 7, last_run_id = t.value ->> 8, last_run_seq = t.value ->> 9,
-                passed_in_a_row = t.value ->> 10, failed_in_a_row = t.value ->> 11
+                details = t.value ->> 7, last_checked_at = t.value ->> 8, last_run_id = t.value ->> 9,
+                last_run_seq = t.value ->> 10, passed_in_a_row = t.value ->> 11,
+                failed_in_a_row = t.value ->> 12
          FROM json_each(?) AS t
          WHERE links.id = t.value ->> 0",
     );
@@ -118,6 +120,7 @@ fn update_links(connection: &mut SqliteConnection, rows: &[LinkRow]) -> QueryRes
             row.reason,
             row.status,
             row.elapsed_ms,
+            row.details,
             row.last_checked_at,
             row.last_run_id,
             row.last_run_seq,

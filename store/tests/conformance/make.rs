@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Reason,
-    RequestId, RunId, ShowRules, Verdict,
+    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink,
+    Note, Reason, RequestId, RunId, ShowRules, Verdict,
 };
 use linkbeat_store::{
     Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore,
@@ -121,6 +121,18 @@ pub(crate) fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
         elapsed_ms: 42,
         checked_at: Utc::now(),
         details: Details::default(),
+    }
+}
+
+/// All that a check can see besides its verdict.
+pub(crate) fn details() -> Details {
+    Details {
+        redirects: vec!["https://a.example/\"quoted\"".into(), "http://b.example/中".into()],
+        certificate: Some(Certificate {
+            expires_at: "2026-12-31T23:59:59Z".parse().unwrap(),
+            issuer: "Let's Encrypt".into(),
+        }),
+        notes: [Note::Downgraded, Note::Nofollow].into(),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
-use linkbeat_shared::{Change, JobId, LinkId, LinkReport, Reason, RunId, RunState, Verdict};
-use linkbeat_store::{JobResults, LinkChanges, Recorded, RunLinks, SharedStore};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::{Change, Details, JobId, LinkId, LinkReport, Reason, RunId, RunState, Verdict};
+use linkbeat_store::{JobResults, LinkChanges, Recorded, ReportLinks, RunLinks, SharedStore};
 
 use crate::database::TestDatabase;
 use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, rule, stored};
@@ -23,6 +23,8 @@ cases![
     white_listed_links_go_the_same_way,
     a_wrong_clock_is_kept_within_the_run,
     every_field_comes_back,
+    details_are_kept_with_the_check_and_the_link,
+    no_details_break_a_batch,
     recorders_at_the_same_time_come_out_exact,
     recorders_and_editors_do_not_wait_in_a_circle,
 ];
@@ -266,6 +268,63 @@ async fn every_field_comes_back(database: Arc<TestDatabase>) {
     assert_eq!((report.status, report.elapsed_ms), (None, Some(u32::MAX)));
     let again = record(&store, run, &plan.jobs, Verdict::Up).await;
     assert_eq!(reports(&again)[0].reason, report.reason);
+}
+
+async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let mut entry = results(run, &plan.jobs[0], Verdict::Up);
+    entry.results[0].details = make::details();
+    let plain = results(run, &plan.jobs[1], Verdict::Up);
+    let recorded = store.record(&[entry, plain], rule).await.unwrap();
+    assert_eq!(reports(&recorded)[0].details, make::details());
+    assert_eq!(reports(&recorded)[1].details, Details::default());
+
+    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    let reported = report.links.iter().find(|link| link.id == plan.links[0].id).unwrap();
+    assert_eq!(reported.details, make::details());
+    let url = plan.links[0].url.expose();
+    assert_eq!(stored(&store, url).await.state.details, make::details());
+    let bare = "SELECT count(*) FROM links WHERE details IS NULL";
+    assert_eq!(database.value(bare).await.as_deref(), Some("1"), "nothing to tell takes no room");
+
+    // A person's edit leaves them alone; the next check has its own.
+    let changes = LinkChanges { active: Some(true), ..LinkChanges::default() };
+    store.set_link(plan.links[0].id, &changes).await.unwrap();
+    store.import_links(&[link(url)]).await.unwrap();
+    assert_eq!(stored(&store, url).await.state.details, make::details());
+    let (next, next_plan) = file_stored(&store).await;
+    record(&store, next, &next_plan.jobs, Verdict::Up).await;
+    assert_eq!(stored(&store, url).await.state.details, Details::default());
+    assert_eq!(store.report(run, ReportLinks::All).await.unwrap().unwrap().links, report.links);
+}
+
+async fn no_details_break_a_batch(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let mut batch: Vec<_> = plan.jobs.iter().map(|job| results(run, job, Verdict::Up)).collect();
+    for (entry, ends) in
+        batch.iter_mut().zip([DateTime::<Utc>::MIN_UTC, DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC])
+    {
+        let details = &mut entry.results[0].details;
+        *details = make::details();
+        details.redirects.push("http://c.example/\u{0}".into());
+        let certificate = details.certificate.as_mut().unwrap();
+        certificate.expires_at = ends;
+        certificate.issuer = "\u{0}Nobody".into();
+    }
+    let recorded = store.record(&batch, rule).await.unwrap();
+    let reported = reports(&recorded);
+    assert_eq!(reported[0].details.redirects[2], "http://c.example/");
+    assert_eq!(reported[0].details.certificate.as_ref().unwrap().issuer, "Nobody");
+    let ends = |n: usize| reported[n].details.certificate.as_ref().unwrap().expires_at;
+    assert!(ends(0) <= ends(1) && ends(1) < ends(2));
+    for view in ["linkbeat_links", "linkbeat_checks"] {
+        let readable = format!("SELECT count(tls_expires_at) FROM {view}");
+        assert_eq!(database.value(&readable).await.as_deref(), Some("3"), "{view}");
+    }
 }
 
 async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) {

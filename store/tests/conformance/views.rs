@@ -5,9 +5,9 @@ use std::sync::Arc;
 use linkbeat_shared::Verdict;
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file_stored, record};
+use crate::make::{self, file_stored, record, results, rule};
 
-cases![links_are_viewed, runs_are_viewed, checks_are_viewed];
+cases![links_are_viewed, runs_are_viewed, checks_are_viewed, details_are_viewed];
 
 async fn value(database: &TestDatabase, query: &str) -> String {
     database.value(query).await.unwrap_or_else(|| panic!("NULL: {query}"))
@@ -83,4 +83,28 @@ async fn checks_are_viewed(database: Arc<TestDatabase>) {
     };
     let query = format!("SELECT count(*) {hidden} AND {recent}");
     assert_eq!(value(&database, &query).await, "1");
+}
+
+async fn details_are_viewed(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let mut seen = results(run, &plan.jobs[0], Verdict::Up);
+    seen.results[0].details = make::details();
+    store.record(&[seen, results(run, &plan.jobs[1], Verdict::Up)], rule).await.unwrap();
+    let ends = match database.kind {
+        // As a time: its text depends on the session's time zone.
+        Kind::Postgres => "to_char(tls_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+        Kind::Sqlite => "tls_expires_at",
+    };
+    for view in ["linkbeat_links", "linkbeat_checks"] {
+        let known = format!("FROM {view} WHERE tls_issuer = 'Let''s Encrypt'");
+        let of_seen = async |column: &str| value(&database, &format!("SELECT {column} {known}")).await;
+        assert_eq!(of_seen("url").await, "https://host-000000.example/");
+        assert_eq!(of_seen(ends).await, "2026-12-31T23:59:59.000000Z");
+        assert_eq!(of_seen("redirects ->> 1").await, "http://b.example/中");
+        assert_eq!(of_seen("notes ->> 0").await, "downgraded");
+        let bare = "tls_issuer IS NULL AND tls_expires_at IS NULL AND redirects IS NULL AND notes IS NULL";
+        assert_eq!(value(&database, &format!("SELECT count(*) FROM {view} WHERE {bare}")).await, "1");
+    }
 }

@@ -58,6 +58,21 @@ impl Failure {
         })
     }
 
+    /// The same where a proxy was between us and the site: that the proxy itself cannot be found or reached
+    /// is nothing of the site's. What the proxy fails to reach it answers with a status.
+    pub(crate) fn of_proxy(self) -> Self {
+        match self {
+            Self::Site(reason) | Self::Doubtful(reason) => match reason {
+                Reason::Dns { .. }
+                | Reason::Connect { kind: ConnectKind::Refused | ConnectKind::Unreachable } => {
+                    Self::Own(OwnFault::Offline)
+                }
+                reason => Self::Site(reason),
+            },
+            own => own,
+        }
+    }
+
     /// What one cause means, where its type says enough.
     fn of_cause(cause: &(dyn Error + 'static)) -> Option<Self> {
         if let Some(LookupFailed(failure)) = cause.downcast_ref() {

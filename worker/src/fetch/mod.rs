@@ -4,27 +4,32 @@
 //! turn at its host, and has its failure told apart.
 
 mod body;
+mod certificate;
 mod client;
+mod cookies;
 mod failure;
 mod progress;
 mod redirect;
 mod resolver;
 mod safety;
+mod sockets;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use linkbeat_shared::{AcceptedStatuses, BacklinkPattern, LinkUrl, Phase, Reason};
-use reqwest::header::HeaderMap;
-use reqwest::{Client, Response};
+use linkbeat_shared::{AcceptedStatuses, BacklinkIn, BacklinkPattern, Details, LinkUrl, Note, Phase, Reason};
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue};
+use reqwest::tls::TlsInfo;
+use reqwest::{Client, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
+use self::body::{Matchers, Wanted};
 use self::redirect::Trail;
 use crate::connectivity::Connectivity;
 use crate::limits::Turn;
-use crate::{SetupError, WorkerSettings, retry};
+use crate::{OwnFault, SetupError, WorkerSettings, retry};
 
 pub(crate) use self::body::Page;
 pub(crate) use self::failure::Failure;
@@ -38,6 +43,8 @@ pub(crate) struct Target<'a> {
     pub(crate) url: &'a LinkUrl,
     /// What the page must contain; `None`: the status alone decides, and the page is not read.
     pub(crate) backlink: Option<&'a BacklinkPattern>,
+    /// Where it is searched.
+    pub(crate) backlink_in: BacklinkIn,
     /// The statuses that are an answer.
     pub(crate) accept: &'a AcceptedStatuses,
 }
@@ -53,12 +60,24 @@ pub(crate) struct Answer {
     pub(crate) page: Page,
 }
 
+/// What one try came to.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The final answer, or why there is none.
+    pub(crate) finding: Result<Answer, Failure>,
+    /// What was seen on the way.
+    pub(crate) details: Details,
+}
+
 /// Fetches pages.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     client: Client,
     safety: Arc<Safety>,
+    /// Names are looked up and addresses dialled by a proxy, not by us.
+    by_proxy: bool,
     connectivity: Arc<Connectivity>,
+    matchers: Matchers,
     max_body: usize,
 }
 
@@ -70,37 +89,43 @@ impl Fetcher {
         connectivity: Arc<Connectivity>,
     ) -> Result<Self, SetupError> {
         let client = client::client(settings, resolver)?;
-        Ok(Self { client, safety, connectivity, max_body: settings.max_body })
+        let by_proxy = settings.proxy.is_some();
+        let matchers = Matchers::default();
+        Ok(Self { client, safety, by_proxy, connectivity, matchers, max_body: settings.max_body })
     }
 
     /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
-    pub(crate) async fn fetch(
-        &self,
-        target: &Target<'_>,
-        turn: &mut Turn,
-        deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let response = progress::watch(async {
-            let follow = timeout_at(deadline, self.follow(target.url, turn));
-            follow.await.unwrap_or_else(|_| Err(Failure::timeout(progress::phase())))
-        });
-        match response.await {
-            Ok(response) => Ok(self.read(response, target, deadline).await),
+    pub(crate) async fn fetch(&self, target: &Target<'_>, turn: &mut Turn, deadline: Instant) -> Attempt {
+        let mut trail = Trail::from(target.url);
+        let (response, certificate) = progress::watch(async {
+            let follow = timeout_at(deadline, self.follow(&mut trail, turn));
+            let response = follow.await.unwrap_or_else(|_| Err(Failure::timeout(progress::phase())));
+            (response, progress::certificate())
+        })
+        .await;
+        let mut details = Details { certificate, ..trail.details() };
+        match response {
+            Ok(response) => {
+                let answer = self.read(response, target, deadline).await;
+                if answer.page == (Page::Backlink { nofollow: true }) {
+                    details.notes.insert(Note::Nofollow);
+                }
+                Attempt { finding: Ok(answer), details }
+            }
             Err(failure) => {
                 if failure.shows_a_server() {
                     self.connectivity.reached();
                 }
-                Err(failure)
+                Attempt { finding: Err(failure), details }
             }
         }
     }
 
-    async fn follow(&self, url: &LinkUrl, turn: &mut Turn) -> Result<Response, Failure> {
-        let mut trail = Trail::from(url);
+    async fn follow(&self, trail: &mut Trail, turn: &mut Turn) -> Result<Response, Failure> {
         loop {
             progress::enter(Phase::Queue);
             turn.move_to(trail.here().host()).await;
-            let response = self.request(trail.here()).await?;
+            let response = self.request(trail).await?;
             if !redirect::redirects(response.status()) {
                 return Ok(response);
             }
@@ -109,10 +134,10 @@ impl Fetcher {
     }
 
     /// One hop. A kept connection that the server closed meanwhile says nothing about the site.
-    async fn request(&self, url: &LinkUrl) -> Result<Response, Failure> {
+    async fn request(&self, trail: &Trail) -> Result<Response, Failure> {
         let mut stale = 0;
         loop {
-            let result = self.request_once(url).await;
+            let result = self.request_once(trail.here(), trail.cookies()).await;
             match &result {
                 Err(failure)
                     if stale < client::IDLE_PER_HOST
@@ -126,19 +151,35 @@ impl Fetcher {
         }
     }
 
-    async fn request_once(&self, url: &LinkUrl) -> Result<Response, Failure> {
+    async fn request_once(&self, url: &LinkUrl, cookies: Option<HeaderValue>) -> Result<Response, Failure> {
         if let Some(address) = literal(url) {
-            // reqwest asks the resolver for names only.
+            // reqwest asks the resolver for names only, and a proxy may reach what we must not.
             self.admit(Some(address))?;
             progress::dialling(&[address]);
         }
         progress::request_begins();
-        let response =
-            self.client.get(url.as_url().clone()).send().await.map_err(|error| Failure::of(&error))?;
-        // Whatever way the connection came about, its other end must be a place we may talk to.
-        self.admit(response.remote_addr().as_ref().map(SocketAddr::ip))?;
+        let cookies = cookies.map(|cookies| (COOKIE, cookies)).into_iter().collect();
+        let request = self.client.get(url.as_url().clone()).headers(cookies);
+        let response = request.send().await.map_err(|error| self.failure(&error))?;
+        if self.by_proxy {
+            if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                // The proxy will not have us: nothing of the site's.
+                return Err(Failure::Own(OwnFault::Offline));
+            }
+        } else {
+            // Whatever way the connection came about, its other end must be a place we may talk to.
+            self.admit(response.remote_addr().as_ref().map(SocketAddr::ip))?;
+        }
+        if let Some(certificate) = response.extensions().get().and_then(TlsInfo::peer_certificate) {
+            progress::shown(certificate);
+        }
         self.connectivity.reached();
         Ok(response)
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        let failure = Failure::of(error);
+        if self.by_proxy { failure.of_proxy() } else { failure }
     }
 
     fn admit(&self, address: Option<IpAddr>) -> Result<(), Failure> {
@@ -153,7 +194,8 @@ impl Fetcher {
         let headers = response.headers().clone();
         let page = match target.backlink {
             Some(pattern) if target.accept.contains(status) => {
-                body::search(response, pattern.regex(), self.max_body, deadline).await
+                let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
+                body::search(response, wanted, self.max_body, deadline).await
             }
             _ => Page::NotRead,
         };

@@ -1,15 +1,16 @@
-//! What a check is waiting for right now, told by the layers that know: the resolver, the connector, the
-//! TLS handshake.
+//! What a check is waiting for right now and what it has seen, told by the layers that know: the resolver,
+//! the connector, the TLS handshake.
 //!
 //! A timeout can only be explained by what it cut off, and the layers below reqwest have no other way to
 //! say so. They run inside the check's own task, so a task-local carries it. A connection that hyper
 //! finishes in the background belongs to no check; what it tells goes nowhere.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use linkbeat_shared::Phase;
+use linkbeat_shared::{Certificate, Phase};
 
+use super::certificate;
 use super::safety::is_public;
 
 tokio::task_local! {
@@ -20,6 +21,8 @@ struct Progress {
     phase: Cell<Phase>,
     connected: Cell<bool>,
     dialled: Cell<Dialled>,
+    /// In DER; read only when the try is over.
+    certificate: RefCell<Option<Vec<u8>>>,
 }
 
 /// What kinds of addresses the latest connection was tried to.
@@ -32,13 +35,16 @@ pub(crate) struct Dialled {
 }
 
 /// Runs one try of a check; the functions of this module speak about it.
-pub(crate) async fn watch<F: Future>(future: F) -> F::Output {
+///
+/// Not an async function, which would take up the future's size twice in every check.
+pub(crate) fn watch<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let progress = Progress {
         phase: Cell::new(Phase::Headers),
         connected: Cell::new(false),
         dialled: Cell::new(Dialled::default()),
+        certificate: RefCell::default(),
     };
-    PROGRESS.scope(progress, future).await
+    PROGRESS.scope(progress, future)
 }
 
 /// A request begins. Until the connector is asked, it is taken to go over a kept connection.
@@ -71,6 +77,16 @@ pub(crate) fn dialling(addresses: &[IpAddr]) {
             v4: addresses.iter().any(IpAddr::is_ipv4),
         });
     });
+}
+
+/// A server showed this certificate, in DER.
+pub(crate) fn shown(certificate: &[u8]) {
+    tell(|progress| drop(progress.certificate.replace(Some(certificate.to_owned()))));
+}
+
+/// The certificate that the last server with one showed, accepted or not.
+pub(crate) fn certificate() -> Option<Certificate> {
+    PROGRESS.try_with(|progress| certificate::read(progress.certificate.borrow().as_ref()?)).ok()?
 }
 
 /// What the check waits for.

@@ -1,23 +1,36 @@
 //! Redirects: where an answer sends us, and when to stop following.
 
-use linkbeat_shared::{BadUrl, LinkUrl, RedirectKind};
+use linkbeat_shared::{BadUrl, Details, LinkUrl, Note, RedirectKind};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
 
+use super::cookies::Jar;
+
 /// Redirects followed.
 pub(crate) const MAX_HOPS: usize = 10;
+/// Characters of each URL that are told.
+const MAX_TOLD: usize = 1_000;
 
-/// The URLs visited so far, the current one last.
+/// The URLs visited so far, the current one last, and the cookies handed out on the way.
 #[derive(Debug)]
 pub(crate) struct Trail {
-    earlier: Vec<LinkUrl>,
+    earlier: Vec<Stop>,
     here: LinkUrl,
+    cookies: Jar,
+}
+
+/// A URL that was visited.
+#[derive(Debug)]
+struct Stop {
+    url: LinkUrl,
+    /// [`Jar::changes`] when it was asked for.
+    cookies: usize,
 }
 
 impl Trail {
     /// Begins at this URL.
     pub(crate) fn from(url: &LinkUrl) -> Self {
-        Self { earlier: Vec::new(), here: url.clone() }
+        Self { earlier: Vec::new(), here: url.clone(), cookies: Jar::default() }
     }
 
     /// The URL to fetch now.
@@ -25,19 +38,50 @@ impl Trail {
         &self.here
     }
 
-    /// Goes where an answer's headers point.
+    /// The header `Cookie` to fetch it with.
+    pub(crate) fn cookies(&self) -> Option<HeaderValue> {
+        self.cookies.header(&self.here)
+    }
+
+    /// Goes where an answer's headers point. To come back to a URL is a loop, unless with other cookies:
+    /// walls set one and send the visitor to the same page again.
     pub(crate) fn follow(&mut self, headers: &HeaderMap) -> Result<(), RedirectKind> {
         let location = headers.get(LOCATION).map(text).filter(|location| !location.is_empty());
         let next = self.here.join(&location.ok_or(RedirectKind::NoLocation)?);
         let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?;
-        if next == self.here || self.earlier.contains(&next) {
-            return Err(RedirectKind::Loop);
+        let asked_with = self.cookies.changes();
+        self.cookies.take(&self.here, headers);
+        let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };
+        self.earlier.push(here);
+        let now = self.cookies.changes();
+        if self.earlier.iter().any(|stop| stop.url == self.here && stop.cookies == now) {
+            Err(RedirectKind::Loop)
+        } else if self.earlier.len() > MAX_HOPS {
+            Err(RedirectKind::TooMany)
+        } else {
+            Ok(())
         }
-        if self.earlier.len() == MAX_HOPS {
-            return Err(RedirectKind::TooMany);
+    }
+
+    /// Where the redirects led, and whether one of them gave up https.
+    pub(crate) fn details(self) -> Details {
+        let urls: Vec<_> = self.earlier.iter().map(|stop| &stop.url).chain([&self.here]).collect();
+        let downgraded = urls.windows(2).any(|hop| hop[0].is_https() && !hop[1].is_https());
+        Details {
+            redirects: urls[1..].iter().map(|url| told(url)).collect(),
+            notes: downgraded.then_some(Note::Downgraded).into_iter().collect(),
+            ..Details::default()
         }
-        self.earlier.push(std::mem::replace(&mut self.here, next));
-        Ok(())
+    }
+}
+
+/// A URL without userinfo, cut where it is very long: a site must not be able to make a job's results too
+/// large for one message.
+fn told(url: &LinkUrl) -> String {
+    let text = url.to_string();
+    match text.char_indices().nth(MAX_TOLD) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -62,6 +106,8 @@ fn text(location: &HeaderValue) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::SET_COOKIE;
+
     use super::*;
 
     fn trail(url: &str) -> Trail {
@@ -97,8 +143,38 @@ mod tests {
         assert_eq!(start.follow(&to(b"ftp://a.example/")), Err(RedirectKind::BadLocation));
         assert_eq!(start.follow(&to(b"http://[::1")), Err(RedirectKind::BadLocation));
         assert_eq!(start.follow(&to(b"/")), Err(RedirectKind::Loop));
+        let mut start = trail("http://a.example/");
         start.follow(&to(b"/b")).unwrap();
         assert_eq!(start.follow(&to(b"/")), Err(RedirectKind::Loop));
+    }
+
+    #[test]
+    fn the_same_page_with_another_cookie_is_no_loop() {
+        let mut trail = trail("http://a.example/");
+        let mut answer = to(b"/");
+        answer.insert(SET_COOKIE, HeaderValue::from_static("seen=yes"));
+        trail.follow(&answer).unwrap();
+        assert_eq!(trail.cookies(), Some(HeaderValue::from_static("seen=yes")));
+        assert_eq!(trail.follow(&answer), Err(RedirectKind::Loop), "the same cookie again");
+    }
+
+    #[test]
+    fn the_details_name_each_hop_without_userinfo_and_a_lost_https() {
+        let mut start = trail("https://a.example/");
+        assert_eq!(start.details(), Details::default());
+        start = trail("https://a.example/");
+        start.follow(&to(b"https://me:secret@b.example/")).unwrap();
+        start.follow(&to(b"http://b.example/x")).unwrap();
+        start.follow(&to(b"https://b.example/x")).unwrap();
+        let details = start.details();
+        assert_eq!(details.redirects, ["https://b.example/", "http://b.example/x", "https://b.example/x"]);
+        assert_eq!(details.notes.into_iter().collect::<Vec<_>>(), [Note::Downgraded]);
+        start = trail("http://a.example/");
+        start.follow(&to(format!("/{}", "x".repeat(7_000)).as_bytes())).unwrap();
+        assert_eq!(start.details().redirects[0].chars().count(), MAX_TOLD + 1);
+        start = trail("http://a.example/");
+        start.follow(&to(b"https://a.example/")).unwrap();
+        assert!(start.details().notes.is_empty());
     }
 
     #[test]

@@ -11,17 +11,18 @@ use std::time::Duration;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::{Hosts, TokioResolver, system_conf};
+use hickory_resolver::{Hosts, system_conf};
 use linkbeat_shared::{BadUrlKind, DnsKind, Phase, Reason};
 use reqwest::dns;
 
 use super::failure::{Failure, LookupFailed, own_fault};
 use super::progress;
 use super::safety::Safety;
+use super::sockets::Sockets;
+use crate::OwnFault;
 
 /// Two tries of this length fit into the default deadline of a link.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,7 +39,8 @@ const QUERIES_PER_CONNECTION: usize = 1_024;
 /// Looks up names. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolver {
-    dns: Arc<TokioResolver>,
+    dns: Arc<hickory_resolver::Resolver<Sockets>>,
+    sockets: Sockets,
     hosts: Arc<Hosts>,
     safety: Arc<Safety>,
 }
@@ -54,10 +56,11 @@ impl Resolver {
         options.max_active_requests = QUERIES_PER_CONNECTION;
         // We look there ourselves: hickory would still ask DNS for the address family it does not find.
         options.use_hosts_file = ResolveHosts::Never;
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let sockets = Sockets::default();
+        let mut builder = hickory_resolver::Resolver::builder_with_config(config, sockets.clone());
         *builder.options_mut() = options;
         let hosts = Hosts::from_system().unwrap_or_default();
-        Ok(Self { dns: Arc::new(builder.build()?), hosts: Arc::new(hosts), safety })
+        Ok(Self { dns: Arc::new(builder.build()?), sockets, hosts: Arc::new(hosts), safety })
     }
 
     /// Whether a name server answers right now: asked for the root's servers (RFC 8109), past the cache.
@@ -109,7 +112,7 @@ impl Resolver {
     }
 
     /// Asks for both address families at once.
-    async fn ask(&self, name: &Name) -> Result<Vec<IpAddr>, Failure> {
+    async fn ask(&self, name: &Name) -> Answer {
         let v4 = self.family(name, RecordType::A);
         let v6 = self.family(name, RecordType::AAAA);
         tokio::pin!(v4, v6);
@@ -126,9 +129,15 @@ impl Resolver {
         merge(v4, v6)
     }
 
-    async fn family(&self, name: &Name, family: RecordType) -> Result<Vec<IpAddr>, NetError> {
-        let lookup = self.dns.lookup(name.clone(), family).await?;
-        Ok(lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect())
+    async fn family(&self, name: &Name, family: RecordType) -> Answer {
+        let wants = self.sockets.wants();
+        match self.dns.lookup(name.clone(), family).await {
+            Ok(lookup) => Ok(lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()),
+            Err(NetError::NoConnections) if self.sockets.wants() > wants => {
+                Err(Failure::Own(OwnFault::Resources))
+            }
+            Err(error) => Err(failure(&error)),
+        }
     }
 
     /// Whether a name without addresses is an alias that leads in a circle, or too far.
@@ -146,26 +155,26 @@ impl Resolver {
     }
 }
 
-type Answer = Result<Vec<IpAddr>, NetError>;
+type Answer = Result<Vec<IpAddr>, Failure>;
 
 /// The other family's answer, as far as it is worth waiting for.
 async fn other_family(first: &Answer, other: impl Future<Output = Answer>) -> Option<Answer> {
     match first {
         Ok(addresses) if !addresses.is_empty() => tokio::time::timeout(OTHER_FAMILY_DELAY, other).await.ok(),
         // The name does not exist, whatever is asked of it (RFC 8020).
-        Err(error) if error.is_nx_domain() => None,
+        Err(Failure::Site(Reason::Dns { kind: DnsKind::Nxdomain })) => None,
         _ => Some(other.await),
     }
 }
 
 /// IPv4 first: where IPv6 does not work, dialling it costs every check a third of a second.
-fn merge(v4: Option<Answer>, v6: Option<Answer>) -> Result<Vec<IpAddr>, Failure> {
+fn merge(v4: Option<Answer>, v6: Option<Answer>) -> Answer {
     let mut addresses = Vec::new();
     let mut failures = Vec::new();
     for answer in [v4, v6].into_iter().flatten() {
         match answer {
             Ok(found) => addresses.extend(found),
-            Err(error) => failures.push(failure(&error)),
+            Err(failure) => failures.push(failure),
         }
     }
     if !addresses.is_empty() {

@@ -119,6 +119,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        progress::shown(end_entity);
         self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map_err(
             |error| match closer(&error, end_entity, intermediates) {
                 Some(kind) => CertificateError::Other(OtherError(Arc::new(Untrusted(kind)))).into(),

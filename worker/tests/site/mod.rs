@@ -3,9 +3,9 @@
 pub(crate) mod name_server;
 pub(crate) mod tls;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use linkbeat_shared::LinkUrl;
@@ -27,7 +27,16 @@ impl Site {
         F: Fn(Visit<TcpStream>, usize) -> P + Send + Sync + 'static,
         P: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::plays_at(Ipv4Addr::LOCALHOST, play).await
+    }
+
+    /// The same at another address of loopback.
+    pub(crate) async fn plays_at<F, P>(address: Ipv4Addr, play: F) -> Self
+    where
+        F: Fn(Visit<TcpStream>, usize) -> P + Send + Sync + 'static,
+        P: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let visits = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&visits);
@@ -72,12 +81,12 @@ impl Site {
         self.address
     }
 
-    /// `http://127.0.0.1:…/…`
+    /// `http://127.…:…/…`
     pub(crate) fn url(&self, path: &str) -> LinkUrl {
         LinkUrl::parse(&format!("http://{}{path}", self.address)).unwrap()
     }
 
-    /// `https://127.0.0.1:…/`
+    /// `https://127.…:…/`
     pub(crate) fn https_url(&self) -> LinkUrl {
         LinkUrl::parse(&format!("https://{}/", self.address)).unwrap()
     }
@@ -156,6 +165,13 @@ pub(crate) fn redirect(status: &str, location: &str) -> Vec<u8> {
 /// A part of one chunked body.
 pub(crate) fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// An address of loopback that no other site of this process has.
+pub(crate) fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(127, 1, high, low)
 }
 
 /// Where nobody listens: a port that was free a moment ago.

@@ -14,6 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) enum Says {
     /// These addresses, each family where it is asked for.
     Addresses(Vec<IpAddr>),
+    /// The same, for this moment only: nobody may keep the answer.
+    Momentary(Vec<IpAddr>),
     /// It is an alias of this name.
     Alias(&'static str),
     /// An answer without records, of this kind.
@@ -71,8 +73,10 @@ fn reply(query: &[u8], says: &impl Fn(&str) -> Says) -> Option<Vec<u8>> {
     let name = question.name().clone();
     let family = question.query_type();
     reply.add_query(question);
-    let record = |data| Record::from_rdata(name.clone(), 60, data);
-    match says(name.to_string().trim_end_matches('.')) {
+    let says = says(name.to_string().trim_end_matches('.'));
+    let ttl = if matches!(says, Says::Momentary(_)) { 0 } else { 60 };
+    let record = |data| Record::from_rdata(name.clone(), ttl, data);
+    match says {
         Says::Silence => return None,
         Says::Code(code) => reply.metadata.response_code = code,
         Says::Alias(of) => {
@@ -81,7 +85,7 @@ fn reply(query: &[u8], says: &impl Fn(&str) -> Says) -> Option<Vec<u8>> {
         Says::Addresses(_) if family == RecordType::NS => {
             reply.add_answer(record(RData::NS(NS(Name::root()))));
         }
-        Says::Addresses(addresses) => {
+        Says::Addresses(addresses) | Says::Momentary(addresses) => {
             let of_family = |address: &IpAddr| address.is_ipv4() == (family == RecordType::A);
             let found = addresses.into_iter().filter(of_family).map(|address| record(address.into()));
             reply.add_answers(found);

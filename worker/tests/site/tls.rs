@@ -1,6 +1,7 @@
 //! Certificates of every kind, and a site that shows them.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -123,9 +124,23 @@ impl Site {
         F: Fn(Visit<TlsStream<TcpStream>>) -> P + Send + Sync + 'static,
         P: Future<Output = ()> + Send + 'static,
     {
+        Self::plays_over_tls_at(Ipv4Addr::LOCALHOST, identity, alpn, play).await
+    }
+
+    /// The same at another address of loopback.
+    pub(crate) async fn plays_over_tls_at<F, P>(
+        address: Ipv4Addr,
+        identity: Identity,
+        alpn: &[&[u8]],
+        play: F,
+    ) -> Self
+    where
+        F: Fn(Visit<TlsStream<TcpStream>>) -> P + Send + Sync + 'static,
+        P: Future<Output = ()> + Send + 'static,
+    {
         let acceptor = identity.acceptor(alpn);
         let play = Arc::new(play);
-        Self::plays(move |visit, _| {
+        Self::plays_at(address, move |visit, _| {
             let (acceptor, play) = (acceptor.clone(), Arc::clone(&play));
             async move {
                 if let Ok(stream) = acceptor.accept(visit.stream).await {

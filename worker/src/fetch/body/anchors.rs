@@ -1,0 +1,269 @@
+//! The backlink in real links alone: the `href` of `<a>` and `<area>`, not comments, scripts or prose.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lol_html::send::{Element, HtmlRewriter, Settings};
+use lol_html::{HandlerResult, MemorySettings, element};
+use url::Url;
+
+use super::matcher::Matcher;
+
+/// Most memory the parser may take, in bytes: for the longest tag, and some 130 for each element that is
+/// open. Old pages never close theirs, so it must do for thousands.
+const MAX_PARSER: usize = 4 << 20;
+
+/// One search in one page. Its memory is bounded by [`MAX_PARSER`].
+pub(super) struct Anchors {
+    /// `None` once it ended: the backlink is found, or the page asked for more memory than it gets.
+    parser: Option<Parser>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// A parser whose output nobody wants.
+type Parser = HtmlRewriter<'static, fn(&[u8])>;
+
+/// Where the backlink was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A link that search engines follow.
+    Followed,
+    /// Only links with `rel=nofollow`.
+    Nofollow,
+}
+
+#[derive(Debug)]
+struct Seen {
+    matcher: Arc<Matcher>,
+    base: Url,
+    base_is_set: bool,
+    found: Option<Found>,
+}
+
+/// Ends the parser's work: everything is known.
+#[derive(Debug, thiserror::Error)]
+#[error("the backlink is found")]
+struct Enough;
+
+impl Anchors {
+    /// `page`: the URL that the page came from.
+    pub(super) fn new(matcher: Arc<Matcher>, page: &Url) -> Self {
+        let seen = Seen { matcher, base: page.clone(), base_is_set: false, found: None };
+        let seen = Arc::new(Mutex::new(seen));
+        let (for_base, for_links) = (Arc::clone(&seen), Arc::clone(&seen));
+        let settings =
+            Settings::new_send()
+                .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(MAX_PARSER))
+                .with_strict(false)
+                .append_element_content_handler(element!("base[href]", move |base: &mut Element<'_, '_>| {
+                    locked(&for_base).note_base(base);
+                    Ok(())
+                }))
+                .append_element_content_handler(element!(
+                    "a[href], area[href]",
+                    move |link: &mut Element<'_, '_>| locked(&for_links).note_link(link)
+                ));
+        let nowhere: fn(&[u8]) = |_| {};
+        Self { parser: Some(HtmlRewriter::new(settings, nowhere)), seen }
+    }
+
+    /// Reads more of the text.
+    pub(super) fn push(&mut self, more: &str) {
+        let Some(parser) = &mut self.parser else { return };
+        if parser.write(more.as_bytes()).is_err() {
+            // It must not be used again.
+            self.parser = None;
+        }
+    }
+
+    /// Whether reading on can change anything.
+    pub(super) fn is_over(&self) -> bool {
+        self.parser.is_none()
+    }
+
+    pub(super) fn found(&self) -> Option<Found> {
+        locked(&self.seen).found
+    }
+}
+
+impl Seen {
+    /// The first `<base href>` counts (HTML Standard §4.2.3).
+    fn note_base(&mut self, base: &Element<'_, '_>) {
+        if self.base_is_set {
+            return;
+        }
+        self.base_is_set = true;
+        if let Some(resolved) = attribute(base, "href").and_then(|href| self.base.join(&href).ok()) {
+            self.base = resolved;
+        }
+    }
+
+    fn note_link(&mut self, link: &Element<'_, '_>) -> HandlerResult {
+        let Some(href) = attribute(link, "href") else { return Ok(()) };
+        if !self.matches(href.trim_ascii()) {
+            return Ok(());
+        }
+        let rel = attribute(link, "rel").unwrap_or_default();
+        if rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")) {
+            // A link that is followed may yet come.
+            self.found = Some(Found::Nofollow);
+            return Ok(());
+        }
+        self.found = Some(Found::Followed);
+        Err(Enough.into())
+    }
+
+    /// As it is written, or as a browser resolves it.
+    fn matches(&self, href: &str) -> bool {
+        self.matcher.is_match(href)
+            || self.base.join(href).is_ok_and(|resolved| self.matcher.is_match(resolved.as_str()))
+    }
+}
+
+fn attribute(element: &Element<'_, '_>, name: &str) -> Option<String> {
+    let value = element.get_attribute(name)?;
+    Some(htmlize::unescape_attribute(&value).into_owned())
+}
+
+fn locked(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use linkbeat_shared::BacklinkPattern;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn search(pattern: &str, page: &str) -> Option<Found> {
+        let found = in_pieces(pattern, page, page.len().max(1));
+        for length in [1, 2, 7, 50] {
+            assert_eq!(in_pieces(pattern, page, length), found, "{page} in pieces of {length}");
+        }
+        found
+    }
+
+    fn in_pieces(pattern: &str, page: &str, length: usize) -> Option<Found> {
+        let mut anchors = anchors(pattern);
+        for piece in page.as_bytes().chunks(length) {
+            anchors.push(str::from_utf8(piece).unwrap());
+        }
+        anchors.found()
+    }
+
+    fn anchors(pattern: &str) -> Anchors {
+        let matcher = Matcher::new(BacklinkPattern::parse(pattern).unwrap());
+        Anchors::new(Arc::new(matcher), &Url::parse("https://friend.example/links/").unwrap())
+    }
+
+    #[test]
+    fn a_real_link_counts_and_nothing_else() {
+        let pattern = r"^https://me\.example/\?a=1&b=2$";
+        for page in [
+            "<a href='https://me.example/?a=1&b=2'>me</a>",
+            "<A CLASS=x HREF=https://me.example/?a=1&amp;b=2>me",
+            "<map><area href=\" https://me.example/?a=1&#38;b=2\n\"></map>",
+            "<p><a href='#'>top</a><div><a href=//me.example/?a=1&b=2>",
+            "<base href='https://me.example/'><base href='https://you.example/'><a href='?a=1&b=2'>",
+            "<script>'<a>'</script><!-- --><a href='https://me.example/?a=1&b=2'>",
+            "<a rel=nofollow href='https://me.example/?a=1&b=2'><a href='https://me.example/?a=1&b=2'>",
+        ] {
+            assert_eq!(search(pattern, page), Some(Found::Followed), "{page}");
+        }
+        for page in [
+            "https://me.example/?a=1&b=2",
+            "<!-- <a href='https://me.example/?a=1&b=2'> -->",
+            "<script>document.write(\"<a href='https://me.example/?a=1&b=2'>\")</script>",
+            "<style><a href='https://me.example/?a=1&b=2'></style>",
+            "<textarea><a href='https://me.example/?a=1&b=2'></textarea>",
+            "<img href='https://me.example/?a=1&b=2'>",
+            "<a title='https://me.example/?a=1&b=2' href=/>",
+            "<a data-href='https://me.example/?a=1&b=2'>",
+            "<a href='https://me.example/?a=1&b=2'",
+        ] {
+            assert_eq!(search(pattern, page), None, "{page}");
+        }
+    }
+
+    #[test]
+    fn nofollow_is_told_apart() {
+        for rel in ["nofollow", "'noopener NoFollow'", "\"ugc&#x20;nofollow\""] {
+            let page = format!("<a rel={rel} href=http://me.example/>");
+            assert_eq!(search("me.example", &page), Some(Found::Nofollow), "{page}");
+        }
+        for rel in ["nofollower", "'noopener no-follow'"] {
+            let page = format!("<a rel={rel} href=http://me.example/>");
+            assert_eq!(search("me.example", &page), Some(Found::Followed), "{page}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_asks_for_too_much_memory_is_given_up() {
+        let mut endless_tag = anchors("me.example");
+        endless_tag.push("<a href=\"");
+        let mut deep = anchors("me.example");
+        for page in [&mut endless_tag, &mut deep] {
+            while !page.is_over() {
+                page.push(&"<b><i>".repeat(1_000));
+            }
+            assert_eq!(page.found(), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        /// Nothing in a page stops the parser, and it finds the same however the page is cut.
+        #[test]
+        fn pieces_are_searched_like_the_whole(pieces in prop::collection::vec(piece(), 0..30)) {
+            let mut in_pieces = anchors("me.example");
+            pieces.iter().for_each(|piece| in_pieces.push(piece));
+            let mut whole = anchors("me.example");
+            whole.push(&pieces.concat());
+            prop_assert_eq!(in_pieces.found(), whole.found());
+            prop_assert_eq!(in_pieces.is_over(), whole.is_over());
+        }
+    }
+
+    /// What makes links, and what hides them.
+    fn piece() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "<a href='http://me.example/'>",
+            "<a ",
+            "href=",
+            "http://me.example/",
+            "rel=nofollow",
+            "</a>",
+            "<base href=//me.example>",
+            "<area",
+            "<",
+            ">",
+            "/>",
+            "/",
+            "'",
+            "\"",
+            " ",
+            "=",
+            "&amp;",
+            "&#",
+            "<!--",
+            "-->",
+            "--!>",
+            "<script>",
+            "</script>",
+            "<title>",
+            "</title>",
+            "<svg>",
+            "<math>",
+            "<select>",
+            "<template>",
+            "<![CDATA[",
+            "]]>",
+            "<plaintext>",
+            "é",
+            "\0",
+            "x",
+        ]);
+        prop_oneof![9 => part.prop_map(str::to_owned), 1 => any::<String>()]
+    }
+}

@@ -1,0 +1,134 @@
+//! Looks for `<meta charset>` in the first bytes of a page, before anything is decoded.
+//!
+//! The HTML Standard, §13.2.3.2 "Prescan a byte stream to determine its encoding" and "Get an attribute".
+//! Whatever ends in the middle of a tag declares nothing.
+
+use encoding_rs::Encoding;
+
+use super::charset;
+
+/// The charset that a `<meta>` declares, if these bytes hold a whole one with a label that is known.
+pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
+    let mut rest = Bytes(page);
+    while !rest.0.is_empty() {
+        if rest.0.starts_with(b"<!--") {
+            // The dashes of `<!-->` are both its beginning and its end.
+            rest.skip(2);
+            rest.skip_behind(b"-->")?;
+        } else if rest.at_tag(b"<meta") {
+            rest.skip(5);
+            if let Some(found) = rest.charset_of_meta()? {
+                return Some(found);
+            }
+        } else if rest.at_any_tag() {
+            rest.skip_while(|byte| !byte.is_ascii_whitespace() && byte != b'>');
+            while rest.attribute()?.is_some() {}
+        } else if [&b"<!"[..], b"</", b"<?"].iter().any(|start| rest.0.starts_with(start)) {
+            rest.skip_behind(b">")?;
+        } else {
+            rest.skip(1);
+        }
+    }
+    None
+}
+
+/// What is left of the page. Where a method gives `None`, the page ended in the middle of something.
+struct Bytes<'a>(&'a [u8]);
+
+/// The name in lower case, and the value.
+type Attribute = (Vec<u8>, Vec<u8>);
+
+impl Bytes<'_> {
+    fn skip(&mut self, bytes: usize) {
+        self.0 = self.0.get(bytes..).unwrap_or_default();
+    }
+
+    fn skip_while(&mut self, what: impl Fn(u8) -> bool) {
+        let bytes = self.0.iter().take_while(|byte| what(**byte)).count();
+        self.skip(bytes);
+    }
+
+    fn skip_behind(&mut self, end: &[u8]) -> Option<()> {
+        let at = self.0.windows(end.len()).position(|window| window == end)?;
+        self.skip(at + end.len());
+        Some(())
+    }
+
+    fn at_tag(&self, start: &[u8]) -> bool {
+        self.0.get(..start.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(start))
+            && self.0.get(start.len()).is_some_and(|byte| byte.is_ascii_whitespace() || *byte == b'/')
+    }
+
+    fn at_any_tag(&self) -> bool {
+        match self.0 {
+            [b'<', b'/', letter, ..] | [b'<', letter, ..] => letter.is_ascii_alphabetic(),
+            _ => false,
+        }
+    }
+
+    /// What the attributes of this `<meta>` amount to.
+    fn charset_of_meta(&mut self) -> Option<Option<&'static Encoding>> {
+        let (mut charset, mut in_content, mut is_content_type) = (None, None, false);
+        let mut seen = Vec::new();
+        while let Some((name, value)) = self.attribute()? {
+            if seen.contains(&name) {
+                continue;
+            }
+            match &name[..] {
+                b"http-equiv" => is_content_type = value.eq_ignore_ascii_case(b"content-type"),
+                b"content" => in_content = charset::parameter(&value),
+                b"charset" => charset = Some(Encoding::for_label(&value)),
+                _ => {}
+            }
+            seen.push(name);
+        }
+        Some(charset.unwrap_or_else(|| in_content.filter(|_| is_content_type)))
+    }
+
+    /// The tag's next attribute; `Some(None)` where the tag ends.
+    fn attribute(&mut self) -> Option<Option<Attribute>> {
+        self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b'/');
+        if *self.0.first()? == b'>' {
+            self.skip(1);
+            return Some(None);
+        }
+        let name = self.name()?;
+        self.skip_while(|byte| byte.is_ascii_whitespace());
+        let value = if *self.0.first()? == b'=' {
+            self.skip(1);
+            self.value()?
+        } else {
+            Vec::new()
+        };
+        Some(Some((name, value)))
+    }
+
+    fn name(&mut self) -> Option<Vec<u8>> {
+        // A `=` at the beginning belongs to the name.
+        let first = *self.0.first()?;
+        self.skip(1);
+        let rest = self.until(|byte| matches!(byte, b'=' | b'/' | b'>') || byte.is_ascii_whitespace())?;
+        Some([&[first], rest].concat().to_ascii_lowercase())
+    }
+
+    fn value(&mut self) -> Option<Vec<u8>> {
+        self.skip_while(|byte| byte.is_ascii_whitespace());
+        match *self.0.first()? {
+            quote @ (b'"' | b'\'') => {
+                self.skip(1);
+                let value = self.until(|byte| byte == quote)?.to_vec();
+                self.skip(1);
+                Some(value)
+            }
+            _ => Some(self.until(|byte| byte == b'>' || byte.is_ascii_whitespace())?.to_vec()),
+        }
+    }
+
+    /// Everything before such a byte.
+    fn until(&mut self, end: impl Fn(u8) -> bool) -> Option<&[u8]> {
+        let length = self.0.iter().position(|byte| end(*byte))?;
+        let (before, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Some(before)
+    }
+}

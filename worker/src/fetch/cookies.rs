@@ -1,0 +1,187 @@
+//! Cookies for the length of one chain of redirects, so that walls which set one and look for it pass.
+//!
+//! The one decision worth knowing: a cookie goes back only to the very host that set it, whatever its
+//! `Domain` says. That is stricter than RFC 6265, and needs no list of public suffixes to be safe.
+
+use std::time::SystemTime;
+
+use cookie::Cookie;
+use linkbeat_shared::LinkUrl;
+use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
+/// Cookies kept; RFC 6265 §6.1 asks for 50 per domain.
+const MAX_COOKIES: usize = 50;
+/// Bytes of one `Set-Cookie` read; RFC 6265 §6.1 asks for 4,096 at least.
+const MAX_BYTES: usize = 4_096;
+
+/// The cookies of one chain.
+#[derive(Debug, Default)]
+pub(super) struct Jar {
+    kept: Vec<Kept>,
+    changes: usize,
+}
+
+struct Kept {
+    host: String,
+    path: String,
+    secure: bool,
+    name: String,
+    value: String,
+}
+
+impl Jar {
+    /// How often what it holds has changed: the same URL with other cookies is another page.
+    pub(super) fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// Takes what an answer of `from` hands out. What cannot be read, or is too much, is not kept.
+    pub(super) fn take(&mut self, from: &LinkUrl, headers: &HeaderMap) {
+        for header in headers.get_all(SET_COOKIE) {
+            let text = std::str::from_utf8(header.as_bytes()).ok().filter(|text| text.len() <= MAX_BYTES);
+            if let Some(cookie) = text.and_then(|text| Cookie::parse(text).ok()) {
+                self.set(from, &cookie);
+            }
+        }
+    }
+
+    /// The header `Cookie` for a request to this URL, if there is anything to say.
+    pub(super) fn header(&self, to: &LinkUrl) -> Option<HeaderValue> {
+        let pairs: Vec<_> = self
+            .kept
+            .iter()
+            .filter(|kept| kept.belongs_to(to))
+            .map(|kept| format!("{}={}", kept.name, kept.value))
+            .collect();
+        if pairs.is_empty() { None } else { HeaderValue::from_str(&pairs.join("; ")).ok() }
+    }
+
+    fn set(&mut self, from: &LinkUrl, cookie: &Cookie<'_>) {
+        let secure = cookie.secure().unwrap_or(false);
+        if cookie.name().is_empty() || (secure && !from.is_https()) {
+            return;
+        }
+        let path = cookie.path().filter(|path| path.starts_with('/')).unwrap_or(default_path(from));
+        let place = self
+            .kept
+            .iter()
+            .position(|kept| kept.host == from.host() && kept.path == path && kept.name == cookie.name());
+        if is_over(cookie) {
+            if let Some(place) = place {
+                self.kept.remove(place);
+                self.changes += 1;
+            }
+            return;
+        }
+        let kept = Kept {
+            host: from.host().to_owned(),
+            path: path.to_owned(),
+            secure,
+            name: cookie.name().to_owned(),
+            value: cookie.value().to_owned(),
+        };
+        match place {
+            Some(place) if self.kept[place].value == kept.value => return,
+            Some(place) => self.kept[place] = kept,
+            None if self.kept.len() < MAX_COOKIES => self.kept.push(kept),
+            None => return,
+        }
+        self.changes += 1;
+    }
+}
+
+impl Kept {
+    fn belongs_to(&self, url: &LinkUrl) -> bool {
+        self.host == url.host() && (!self.secure || url.is_https()) && within(url.as_url().path(), &self.path)
+    }
+}
+
+/// Values may be secrets, even though nobody logged in.
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}{}", self.name, self.host, self.path)
+    }
+}
+
+/// RFC 6265 §5.1.4: up to the last slash of the URL's path.
+fn default_path(url: &LinkUrl) -> &str {
+    match url.as_url().path().rsplit_once('/') {
+        Some((directory, _)) if !directory.is_empty() => directory,
+        _ => "/",
+    }
+}
+
+/// RFC 6265 §5.1.4: the same, or below it.
+fn within(path: &str, of: &str) -> bool {
+    path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || of.ends_with('/') || rest.starts_with('/'))
+}
+
+/// An age of nothing or a date gone by takes the cookie back; `Max-Age` goes first (RFC 6265 §5.3).
+fn is_over(cookie: &Cookie<'_>) -> bool {
+    match (cookie.max_age(), cookie.expires_datetime()) {
+        (Some(age), _) => !age.is_positive(),
+        (None, Some(date)) => SystemTime::from(date) <= SystemTime::now(),
+        (None, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> LinkUrl {
+        LinkUrl::parse(text).unwrap()
+    }
+
+    /// What is sent to `to` after `from` set these cookies.
+    fn sent(from: &str, cookies: &[&str], to: &str) -> Option<String> {
+        let mut jar = Jar::default();
+        for cookie in cookies {
+            let value = HeaderValue::from_bytes(cookie.as_bytes()).unwrap();
+            jar.take(&url(from), &HeaderMap::from_iter([(SET_COOKIE, value)]));
+        }
+        jar.header(&url(to)).map(|header| header.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_cookie_goes_back_where_it_came_from_and_nowhere_else() {
+        let a = "http://a.example/";
+        for (from, cookie, to, expected) in [
+            (a, "k=v; Max-Age=60; HttpOnly", a, Some("k=v")),
+            (a, "k=v", "http://a.example:8080/deep/er?x", Some("k=v")),
+            (a, "k=v; Domain=example", "http://b.example/", None),
+            (a, "k=v; Domain=.a.example", "http://www.a.example/", None),
+            ("http://a.example/in/side", "k=v", "http://a.example/in/x", Some("k=v")),
+            ("http://a.example/in/side", "k=v", "http://a.example/inner", None),
+            ("http://a.example/in/side", "k=v; Path=/", a, Some("k=v")),
+            ("https://a.example/", "k=v; Secure", a, None),
+            ("https://a.example/", "k=v; Secure", "https://a.example/", Some("k=v")),
+            (a, "k=v; Secure", "https://a.example/", None),
+            (a, "k=v; Max-Age=0", a, None),
+            (a, "k=v; Expires=Thu, 01 Jan 1970 00:00:00 GMT", a, None),
+            (a, "no pair", a, None),
+            (a, "=v", a, None),
+        ] {
+            assert_eq!(sent(from, &[cookie], to).as_deref(), expected, "{cookie} from {from} to {to}");
+        }
+        assert_eq!(sent(a, &["k=1", "l=2", "k=3"], a).as_deref(), Some("k=3; l=2"));
+        assert_eq!(sent(a, &["k=1", "k=; Max-Age=-1"], a), None);
+    }
+
+    #[test]
+    fn only_a_change_counts_and_the_jar_is_bounded() {
+        let a = url("http://a.example/");
+        let mut jar = Jar::default();
+        let mut take = |cookie: &str| {
+            jar.take(&a, &HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_str(cookie).unwrap())]));
+            jar.changes()
+        };
+        assert_eq!((take("k=1"), take("k=1"), take("k=2"), take("gone=; Max-Age=0")), (1, 1, 2, 2));
+        assert_eq!(take(&format!("long={}", "x".repeat(MAX_BYTES))), 2);
+        for number in 0..200 {
+            take(&format!("n{number}=1"));
+        }
+        assert_eq!(jar.kept.len(), MAX_COOKIES);
+        assert!(!format!("{jar:?}").contains("=1"));
+    }
+}

@@ -1,0 +1,78 @@
+//! How fast checks begin, so that our own overload is never read as a site's timeout.
+//!
+//! A check that waits for its site costs next to nothing, so thousands may be under way at once. What
+//! costs is its beginning: look-up, connection, handshake. So only some checks at once may be in their
+//! beginning, and a check that begins lets those under way go first. Its deadline runs from then on.
+
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+/// Checks at once in their beginning.
+const AT_ONCE: usize = 1_024;
+/// A check that is not done after this long waits for the network. With [`AT_ONCE`] it means that about
+/// 4,000 checks of slow sites, and any number of quick ones, can begin in a second.
+const BEGINNING: Duration = Duration::from_millis(250);
+
+/// Lets checks begin.
+#[derive(Debug)]
+pub(crate) struct Starts {
+    places: Semaphore,
+}
+
+/// The right to begin.
+#[derive(Debug)]
+pub(crate) struct Start<'a>(Option<SemaphorePermit<'a>>);
+
+impl Starts {
+    pub(crate) fn new() -> Self {
+        Self { places: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Waits for a place, and until what is ready to go on has gone on.
+    pub(crate) async fn next(&self) -> Start<'_> {
+        // Nobody closes the semaphore.
+        let place = self.places.acquire().await.ok();
+        yield_now().await;
+        Start(place)
+    }
+}
+
+impl Start<'_> {
+    /// Carries out what was begun; its place is free again when it is done, or after [`BEGINNING`].
+    pub(crate) async fn of<F: Future + Unpin>(mut self, mut work: F) -> F::Output {
+        match timeout(BEGINNING, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.0 = None;
+                work.await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_long_gives_its_place_to_others_and_goes_on() {
+        let starts = Starts::new();
+        let mut waiting = Vec::new();
+        for _ in 0..AT_ONCE {
+            waiting.push(starts.next().await);
+        }
+        assert!(timeout(BEGINNING, starts.next()).await.is_err(), "all places are taken");
+        let start = waiting.pop().expect("a place");
+        let mut going_on = pin!(start.of(pending::<()>()));
+        assert!(timeout(BEGINNING * 2, going_on.as_mut()).await.is_err(), "it goes on after its beginning");
+        assert_eq!(starts.places.available_permits(), 1);
+        assert_eq!(starts.next().await.of(ready(7)).await, 7);
+        assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
+    }
+}

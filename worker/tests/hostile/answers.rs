@@ -1,0 +1,106 @@
+//! What comes over the wire instead of a good answer: odd but harmless, broken, lost.
+
+use std::time::Duration;
+
+use linkbeat_shared::{ConnectKind, LinkUrl, Reason};
+use tokio::io::AsyncWriteExt;
+
+use super::row::Row;
+use super::street::{answering, playing};
+use crate::site::{Site, nobody, page};
+
+fn connect(kind: ConnectKind) -> Reason {
+    Reason::Connect { kind }
+}
+
+pub(super) async fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (case, odd) in [
+        ("HTTP/1.0, to the end of the connection", "HTTP/1.0 200 OK\r\n\r\nuntil the end"),
+        ("HTTP/1.1, to the end of the connection", "HTTP/1.1 200 OK\r\n\r\nuntil the end"),
+        ("no reason phrase", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"),
+        ("spaces and folded lines in headers", "HTTP/1.1 200 OK\r\nA b : x\r\nC\r\n d\r\nE: \r\n f\r\n\r\n"),
+        ("bytes beyond ASCII in a header", "HTTP/1.1 200 好\r\nX: 日本\r\nContent-Length: 0\r\n\r\n"),
+        (
+            "an answer before the answer",
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        ),
+        ("bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
+    ] {
+        rows.push(Row::new(case, answering(odd).await));
+    }
+    let too_large = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let too_many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: x\r\n".repeat(10_000));
+    for (case, garbage) in [
+        ("garbage", "\u{1}\u{2}\u{3}garbage\r\n\r\n"),
+        ("another protocol", "SSH-2.0-OpenSSH_9.2\r\n"),
+        ("a status that is none", "HTTP/1.1 2x0 OK\r\n\r\n"),
+        ("too large headers", &too_large),
+        ("too many headers", &too_many),
+    ] {
+        rows.push(Row::new(case, answering(garbage).await).down(Reason::Protocol));
+    }
+    rows.push(Row::new("endless headers", endless_headers().await).down(Reason::Protocol));
+    rows.extend(lost().await);
+    rows
+}
+
+async fn endless_headers() -> Site {
+    playing(|mut visit, _| async move {
+        visit.request().await;
+        visit.send("HTTP/1.1 200 OK\r\n").await;
+        let line = format!("X: {}\r\n", "x".repeat(1_000));
+        while visit.stream.write_all(line.as_bytes()).await.is_ok() {}
+    })
+    .await
+}
+
+async fn lost() -> Vec<Row> {
+    let dead = LinkUrl::parse(&format!("http://{}/", nobody().await)).unwrap();
+    let breaking = async |start: &str, reset: bool| {
+        let start = format!("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{start}");
+        playing(move |mut visit, _| {
+            let start = start.clone();
+            async move {
+                visit.request().await;
+                visit.send(start).await;
+                // The start must have arrived before a reset makes the other side forget it.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                if reset {
+                    visit.reset();
+                }
+            }
+        })
+        .await
+    };
+    vec![
+        Row::at("nobody listens", &dead).down(connect(ConnectKind::Refused)),
+        Row::new("reset before headers", resetting(9).await).down(connect(ConnectKind::Reset)),
+        Row::new("closed before headers", closing().await).down(connect(ConnectKind::Closed)),
+        Row::new("reset at first, then answered", resetting(1).await),
+        Row::new("reset twice, answered at the second retry", resetting(2).await).retrying(2),
+        Row::new("reset once, no retry", resetting(1).await).retrying(0).down(connect(ConnectKind::Reset)),
+        Row::new("reset in the page, no backlink asked for", breaking("", true).await),
+        Row::new("reset in the page behind the backlink", breaking("me.example", true).await)
+            .asking("me.example"),
+        Row::new("reset in the page before the backlink", breaking("nothing", true).await)
+            .asking("me.example")
+            .down(Reason::Body),
+        Row::new("closed in the page before the backlink", breaking("nothing", false).await)
+            .asking("me.example")
+            .down(Reason::Body),
+    ]
+}
+
+/// Resets so many connections, then answers.
+async fn resetting(times: usize) -> Site {
+    playing(move |mut visit, number| async move {
+        visit.request().await;
+        if number <= times { visit.reset() } else { visit.send(page("hello")).await }
+    })
+    .await
+}
+
+async fn closing() -> Site {
+    playing(|mut visit, _| async move { drop(visit.request().await) }).await
+}
