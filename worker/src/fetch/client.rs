@@ -15,8 +15,9 @@ use super::resolver::Resolver;
 use super::tls;
 use crate::{SetupError, WorkerSettings};
 
-/// Links of one host come together, so a kept connection serves soon or never.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Links of one host come together, so a kept connection serves soon or never; until then its buffers
+/// are what most of a large run's memory is.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Connections kept per host.
 pub(super) const IDLE_PER_HOST: usize = 2;
 
