@@ -9,7 +9,7 @@ use linkbeat_shared::wire::{self, JobMessage, ResultsMessage};
 use linkbeat_shared::{CheckResult, CheckSpec, Details, Job, JobId, JobLink, Link, RunId, WhiteList};
 use linkbeat_store::{JobKind, PlannedJob, Planner};
 
-/// Most links of a job that covers several hosts. Workers reckon with it: see their prefetch.
+/// Most links of a job that covers several hosts.
 pub const JOB_LINKS_MAX: u64 = 16;
 /// Most links of a job that covers a single host; its worker checks only a few of them at once.
 pub const HOST_JOB_LINKS_MAX: usize = 64;

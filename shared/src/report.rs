@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, Details, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
+use crate::{Change, Details, Link, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,4 +105,23 @@ pub struct LinkReport {
     pub change: Option<Change>,
     /// What else the check saw.
     pub details: Details,
+}
+
+impl From<&Link> for LinkReport {
+    /// A stored link as its latest check left it. What a run did is told by its report alone: no change.
+    fn from(link: &Link) -> Self {
+        let state = link.state.clone();
+        Self {
+            id: link.id,
+            name: link.name.clone(),
+            url: link.url.clone(),
+            shown: state.shown,
+            verdict: state.verdict,
+            reason: state.reason,
+            status: state.status,
+            elapsed_ms: state.elapsed_ms,
+            change: None,
+            details: state.details,
+        }
+    }
 }

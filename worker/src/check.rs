@@ -144,10 +144,12 @@ impl Engine {
 
 /// Where a backlink is asked for, its page is what is fetched and judged.
 fn target<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
-    let backlink = spec.backlink.as_ref().filter(|_| link.backlink);
-    let page = link.page_url.as_ref().filter(|_| backlink.is_some());
-    let url = page.unwrap_or(&link.url);
-    Target { url, backlink, backlink_in: spec.backlink_in, accept: &spec.accept }
+    Target {
+        url: link.page(spec),
+        backlink: link.backlink(spec),
+        backlink_in: spec.backlink_in,
+        accept: &spec.accept,
+    }
 }
 
 fn result(
