@@ -20,7 +20,12 @@ use clap::Parser;
 
 use crate::commands::Cli;
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("crash points are for tests: they are never built into a release");
+
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _crash_points = fail::FailScenario::setup();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

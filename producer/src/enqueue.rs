@@ -14,6 +14,8 @@ const IN_FLIGHT: usize = 64;
 /// Publishes the jobs of a run that was just filed, and tells that it began. Of a run that existed before,
 /// only what was never published.
 pub async fn enqueue(broker: &SharedBroker, store: &SharedStore, filed: &Filed) -> Result<(), ProducerError> {
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!("producer.committed", |_| std::process::abort());
     if !filed.existed {
         announce_start(broker, filed).await?;
     }
@@ -51,5 +53,7 @@ async fn publish(broker: &SharedBroker, job: StoredJob) -> Result<(), ProducerEr
         JobKind::WhiteListed => Queue::Results,
     };
     broker.publish(&Target::Queue(queue), Message::new(job.id.0, job.body)).await?;
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!("producer.published", |_| std::process::abort());
     Ok(())
 }

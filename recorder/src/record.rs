@@ -33,6 +33,8 @@ impl Recording {
         }
         match self.commit(&results, shutdown).await {
             Ok(Some(recorded)) => {
+                #[cfg(feature = "failpoints")]
+                fail::fail_point!("recorder.committed", |_| std::process::abort());
                 self.settle(deliveries, recorded).await;
                 true
             }

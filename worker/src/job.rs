@@ -73,6 +73,8 @@ impl JobRunner {
                 return JobEnd::GivenBack;
             }
         }
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("worker.confirmed", |_| std::process::abort());
         match checked.fault {
             // Once may be bad luck; the second time it would go round for ever.
             Some(OwnFault::Bug) if delivery.redelivered => self.park(delivery, "a check panicked").await,
@@ -147,6 +149,8 @@ impl Checked {
 }
 
 async fn check(engine: Arc<Engine>, link: JobLink, spec: Arc<CheckSpec>) -> Outcome {
+    #[cfg(feature = "failpoints")]
+    fail::fail_point!("worker.check", link.url.expose().contains("/panic/"), |_| panic!("a poison link"));
     engine.check(&link, &spec).await
 }
 

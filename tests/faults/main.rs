@@ -1,0 +1,12 @@
+//! Faults: whatever is killed, cut, frozen, filled, repeated or fed with rubbish, nothing is lost and
+//! nothing is done twice.
+//!
+//! Each test plays one kind of fault on real processes and real servers, and then holds the database and
+//! the dead queue against the ledger of what was asked for ([`support::invariant`]). The long form,
+//! `scripts/faults`, plays them at random for half an hour. docs/faults.md tells more.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+mod worker_killed;

@@ -1,0 +1,190 @@
+//! What the tests do to the queues by themselves: requests, poison, repeats, disappearance.
+
+use std::iter::repeat_n;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::{Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use uuid::Uuid;
+
+use super::eventually;
+
+/// All queues of a namespace.
+const QUEUES: [&str; 12] = [
+    "jobs",
+    "suspects",
+    "isolated",
+    "results",
+    "requests",
+    "dead",
+    "delay.1s",
+    "delay.10s",
+    "delay.1m",
+    "delay.10m",
+    "delay.1h",
+    "broadcast",
+];
+/// All its exchanges: most queues have one of their own.
+const EXCHANGES: [&str; 7] = ["events", "jobs", "suspects", "isolated", "results", "requests", "dead"];
+/// How long one conversation with the broker may take.
+const CONVERSATION: Duration = Duration::from_secs(20);
+
+pub(crate) async fn connect(url: &str) -> lapin::Result<Connection> {
+    Connection::connect(url, ConnectionProperties::default()).await
+}
+
+/// One message as it lies in a queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) body: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+}
+
+impl Raw {
+    pub(crate) fn new(body: impl Into<Vec<u8>>) -> Self {
+        let id = Uuid::now_v7().to_string();
+        let properties = BasicProperties::default().with_message_id(id.into()).with_delivery_mode(2);
+        Self { body: body.into(), properties }
+    }
+
+    /// A text header, such as those that say why a message was parked.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let headers = self.properties.headers().as_ref()?;
+        let value = headers.inner().get(name)?.as_long_string()?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+/// A namespace's queues on one broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Queues {
+    pub(crate) url: String,
+    pub(crate) namespace: String,
+}
+
+impl Queues {
+    pub(crate) fn name(&self, queue: &str) -> String {
+        format!("{}.{queue}", self.namespace)
+    }
+
+    /// Puts messages into a queue and returns when all are confirmed, however often that takes.
+    pub(crate) async fn put(&self, queue: &str, messages: &[Raw]) {
+        let name = self.name(queue);
+        self.talk("the messages to be confirmed", async |channel| publish(&channel, &name, messages).await)
+            .await;
+    }
+
+    /// Puts each message that is ready, up to `limit` of them, `times` times into its queue instead, in random
+    /// order. Returns how many there were.
+    pub(crate) async fn repeat(&self, queue: &str, limit: usize, times: usize, random: &mut StdRng) -> usize {
+        let name = self.name(queue);
+        self.talk("the messages to be repeated", async |channel| {
+            let (originals, last) = get(&channel, &name, limit).await?;
+            let mut copies: Vec<Raw> =
+                originals.iter().flat_map(|raw| repeat_n(raw.clone(), times)).collect();
+            copies.shuffle(random);
+            // The copies are safe before the originals go.
+            publish(&channel, &name, &copies).await?;
+            if let Some(last) = last {
+                last.ack(BasicAckOptions { multiple: true }).await.ok()?;
+                depth(&channel, &name).await?;
+            }
+            Some(originals.len())
+        })
+        .await
+    }
+
+    /// Looks at all messages of a queue; they stay there.
+    pub(crate) async fn look(&self, queue: &str) -> Vec<Raw> {
+        let name = self.name(queue);
+        let look = async |channel: Channel| Some(get(&channel, &name, usize::MAX).await?.0);
+        self.talk("a look into the queue", look).await
+    }
+
+    /// How many messages are ready.
+    pub(crate) async fn depth(&self, queue: &str) -> u32 {
+        let name = self.name(queue);
+        self.talk("the depth of a queue", async |channel| depth(&channel, &name).await).await
+    }
+
+    pub(crate) async fn purge(&self, queue: &str) {
+        let name = self.name(queue);
+        self.talk("the queue to be purged", async |channel| {
+            channel.queue_purge(name.as_str().into(), <_>::default()).await.ok().map(drop)
+        })
+        .await;
+    }
+
+    pub(crate) async fn delete(&self, queue: &str) {
+        let name = self.name(queue);
+        self.talk("the queue to be deleted", async |channel| {
+            channel.queue_delete(name.as_str().into(), <_>::default()).await.ok().map(drop)
+        })
+        .await;
+    }
+
+    /// Removes every queue and exchange of the namespace.
+    pub(crate) async fn remove_all(&self) {
+        for name in QUEUES {
+            self.delete(name).await;
+        }
+        for name in EXCHANGES {
+            let name = self.name(name);
+            self.talk("the exchange to be deleted", async |channel| {
+                channel.exchange_delete(name.as_str().into(), <_>::default()).await.ok()
+            })
+            .await;
+        }
+    }
+
+    /// On a connection of its own, until it succeeds.
+    async fn talk<T>(&self, what: &str, mut about: impl AsyncFnMut(Channel) -> Option<T>) -> T {
+        eventually(what, async || {
+            let conversation = async {
+                let connection = connect(&self.url).await.ok()?;
+                let said = about(connection.create_channel().await.ok()?).await;
+                let _ = connection.close(200, "".into()).await;
+                said
+            };
+            tokio::time::timeout(CONVERSATION, conversation).await.ok()?
+        })
+        .await
+    }
+}
+
+async fn depth(channel: &Channel, name: &str) -> Option<u32> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare(name.into(), passive, <_>::default()).await.ok()?;
+    Some(queue.message_count())
+}
+
+/// Takes up to `limit` messages, unacknowledged: with the channel they go back.
+async fn get(channel: &Channel, name: &str, limit: usize) -> Option<(Vec<Raw>, Option<Acker>)> {
+    let (mut messages, mut last) = (Vec::new(), None);
+    while messages.len() < limit {
+        let got = channel.basic_get(name.into(), BasicGetOptions { no_ack: false }).await.ok()?;
+        let Some(delivery) = got.map(|got| got.delivery) else { break };
+        messages.push(Raw { body: delivery.data, properties: delivery.properties });
+        last = Some(delivery.acker);
+    }
+    Some((messages, last))
+}
+
+async fn publish(channel: &Channel, name: &str, messages: &[Raw]) -> Option<()> {
+    channel.confirm_select(<_>::default()).await.ok()?;
+    let mandatory = BasicPublishOptions { mandatory: true, ..<_>::default() };
+    for some in messages.chunks(500) {
+        let sending = some.iter().map(async |raw| {
+            let properties = raw.properties.clone();
+            channel.basic_publish("".into(), name.into(), mandatory, &raw.body, properties).await?.await
+        });
+        let confirmed = try_join_all(sending).await.ok()?;
+        if !confirmed.iter().all(|it| matches!(it, Confirmation::Ack(None))) {
+            return None;
+        }
+    }
+    Some(())
+}
