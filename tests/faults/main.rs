@@ -9,4 +9,19 @@
 
 mod support;
 
+mod broker_killed;
+mod checker;
+mod clock;
+mod disk_full;
+mod fuzz;
+mod poison;
+mod postgres_killed;
+mod producer_killed;
+mod queues_vanished;
+mod recorder_killed;
+mod release;
+mod repeats;
+mod rolling_restart;
+mod scarcity;
+mod wires;
 mod worker_killed;

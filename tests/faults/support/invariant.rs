@@ -108,6 +108,11 @@ impl Findings {
         findings
     }
 
+    /// How many cases of one kind of fault there are.
+    pub(crate) fn count(&self, what: &str) -> i64 {
+        self.faults.iter().find(|(name, ..)| *name == what).map_or(0, |(_, count, _)| *count)
+    }
+
     /// Fails the test unless the invariant holds.
     #[track_caller]
     pub(crate) fn assert_sound(&self) {

@@ -1,7 +1,7 @@
 //! One test's world: servers, wires, processes, sites, and the ledger of what was asked for.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -17,10 +17,19 @@ use super::rabbit::Rabbit;
 use super::site::{Link, Site};
 
 /// Which servers a test has to itself. The others are those that `scripts/test` provides.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Own {
     pub(crate) rabbit: bool,
     pub(crate) postgres: bool,
+    /// Seconds between heartbeats; a silent broker is given up after two.
+    pub(crate) heartbeat: u32,
+}
+
+impl Own {
+    /// None; and silence is noticed soon.
+    pub(crate) const NOTHING: Self = Self { rabbit: false, postgres: false, heartbeat: 2 };
+    pub(crate) const RABBIT: Self = Self { rabbit: true, ..Self::NOTHING };
+    pub(crate) const POSTGRES: Self = Self { postgres: true, ..Self::NOTHING };
 }
 
 pub(crate) struct World {
@@ -39,7 +48,7 @@ pub(crate) struct World {
 impl World {
     /// On the servers that all tests share, with a namespace and a database of its own.
     pub(crate) async fn open() -> Self {
-        Self::with(Own::default()).await
+        Self::with(Own::NOTHING).await
     }
 
     /// With servers of its own, which it may kill.
@@ -59,8 +68,9 @@ impl World {
         let database = Database::create(&admin, &name).await;
         // A lone slash is the empty virtual host to lapin; to everybody else it is the default one.
         let queues = Queues { url: broker_url.trim_end_matches('/').to_owned(), namespace: name.clone() };
+        let broker_url = format!("{}/?heartbeat={}", queues.url, own.heartbeat);
         Self {
-            fleet: Fleet::new(folder.path(), &name, &queues.url, &database.url).await,
+            fleet: Fleet::new(folder.path(), &name, &broker_url, &database.url).await,
             site: Site::open(),
             ledger: Ledger::default(),
             queues,
@@ -74,6 +84,14 @@ impl World {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.as_ref().expect("kept until the end").path()
+    }
+
+    /// Lets a command of an operator work on this world's servers.
+    pub(crate) fn configure(&self, command: &mut std::process::Command) {
+        command
+            .env("LINKBEAT_BROKER_URL", &self.queues.url)
+            .env("LINKBEAT_NAMESPACE", &self.queues.namespace);
+        command.env("LINKBEAT_DATABASE_URL", &self.database.url);
     }
 
     /// Starts one process in the usual way; returns its place in the fleet.
@@ -137,6 +155,21 @@ impl World {
     pub(crate) async fn findings(&self) -> Findings {
         let dead = self.queues.look("dead").await;
         Findings::look(&self.database, &self.ledger, &dead).await
+    }
+
+    /// Waits for a sign of recovery from the return of a server on; says how long it took, and fails where that
+    /// is longer than promised.
+    pub(crate) async fn recovery(
+        &self,
+        from: &str,
+        promised: Duration,
+        mut sign: impl AsyncFnMut(&Self) -> bool,
+    ) {
+        let back = Instant::now();
+        eventually(&format!("recovery from {from}"), async || sign(self).await.then_some(())).await;
+        let took = back.elapsed();
+        println!("consuming again {took:.1?} after {from} was back");
+        assert!(took <= promised, "consuming again only {took:.1?} after {from} was back");
     }
 
     /// Waits until so many results are stored.
