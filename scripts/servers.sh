@@ -3,6 +3,7 @@
 # start_servers   starts what LINKBEAT_TEST_BROKER_URL / LINKBEAT_TEST_DATABASE_URL do not name, exports
 #                 both, and stops it when the script ends
 # python_with_pika  prints a Python that can import pika
+# need_fault_tools  installs the servers that tests/faults starts by itself, and libfaketime
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'scripts/test: %s\n' "$*" >&2; exit 1; }
@@ -143,6 +144,12 @@ wait_for_port() {
     sleep 0.2
   done
   return 1
+}
+
+need_fault_tools() {
+  need rabbitmq-server RabbitMQ rabbitmq-server
+  [ -n "$(postgres_programs)" ] || install_package PostgreSQL postgresql
+  need faketime libfaketime faketime
 }
 
 python_with_pika() {

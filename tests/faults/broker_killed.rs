@@ -37,7 +37,7 @@ async fn frozen() {
     let mut world = under_load().await;
     let rabbit = world.rabbit.as_ref().unwrap();
     rabbit.freeze();
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
     rabbit.thaw();
     world.submit(world.site.mix(500..900, 300)).await;
     world.sound().await;
@@ -49,9 +49,9 @@ async fn short_of_memory() {
     let mut world = under_load().await;
     let rabbit = world.rabbit.as_ref().unwrap();
     rabbit.memory_alarm(true);
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let stored = world.database.stored().await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(world.database.stored().await, stored, "no result comes through while publishers are blocked");
     assert!(stored < 1_000, "the alarm came before the end");
     world.rabbit.as_ref().unwrap().memory_alarm(false);

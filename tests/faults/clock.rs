@@ -4,22 +4,17 @@ use crate::support::fleet::{CommandLine, Role};
 use crate::support::ledger::Request;
 use crate::support::world::World;
 
-/// The clock on the wall is off; the one that measures is not.
-fn an_hour(off: &str) -> CommandLine {
-    CommandLine::default().through(&["faketime", "-f", off]).variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_off_on_one_worker() {
     let mut world = World::open().await;
     world.start(Role::Producer).await;
     world.start(Role::Recorder).await;
-    let ahead = world.start_as(Role::Worker, an_hour("+1h")).await;
+    let ahead = world.start_as(Role::Worker, CommandLine::default().clock_off("+1h")).await;
     world.submit(world.site.mix(0..200, 20)).await;
     world.sound().await;
     // The same links, found otherwise by a worker of an hour before.
     world.fleet.process(ahead).kill();
-    world.start_as(Role::Worker, an_hour("-1h")).await;
+    world.start_as(Role::Worker, CommandLine::default().clock_off("-1h")).await;
     let links = world.site.mix(0..200, 20);
     world.submit_request(Request { accept: vec![200, 404, 500], ..Request::of(links) }).await;
     world.sound().await;

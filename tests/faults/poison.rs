@@ -83,7 +83,7 @@ async fn a_job_that_kills_its_workers_is_parked_and_its_neighbours_are_done() {
     eventually("the deadly job to be parked", async || {
         for worker in workers {
             if world.fleet.process(worker).ended().is_some() {
-                world.restart(worker).await;
+                world.revive(worker);
             }
         }
         (world.queues.depth("dead").await > 0).then_some(())

@@ -13,7 +13,7 @@ async fn killed_and_away_for_a_while() {
     }
     world.submit(world.site.mix(0..1_500, 1_000)).await;
     world.stored(50).await;
-    for away in [0, 4] {
+    for away in [0, 3] {
         let postgres = world.postgres.as_mut().unwrap();
         postgres.kill();
         tokio::time::sleep(Duration::from_secs(away)).await;

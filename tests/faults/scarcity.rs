@@ -13,7 +13,6 @@ async fn few_descriptors_are_never_a_verdict() {
     let worker = world.start_as(Role::Worker, few).await;
     world.submit(world.site.mix(0..600, 300)).await;
     world.sound().await;
-    assert_eq!(world.site.asked(), 600, "each link was checked once");
     let usage = world.fleet.process(worker).usage().unwrap();
     assert!(usage.descriptors <= 256, "{usage:?}");
 }

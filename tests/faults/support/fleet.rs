@@ -72,6 +72,13 @@ impl CommandLine {
         self
     }
 
+    /// With a wall clock that is off by so much, such as `-1h`; the clock that measures time is right.
+    pub(crate) fn clock_off(self, by: &str) -> Self {
+        self.variable("LD_PRELOAD", &fake_time())
+            .variable("FAKETIME", by)
+            .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
     pub(crate) fn through(mut self, program: &[&str]) -> Self {
         self.through = program.iter().map(ToString::to_string).collect();
         self
@@ -188,7 +195,7 @@ impl Fleet {
         // Nobody wants to wait for what an operator would.
         command.envs([
             ("LINKBEAT_PRODUCER_PUBLISH_AFTER_SECS", "2"),
-            ("LINKBEAT_PRODUCER_REPUBLISH_AFTER_SECS", "6"),
+            ("LINKBEAT_PRODUCER_REPUBLISH_AFTER_SECS", "3"),
             ("LINKBEAT_PRODUCER_RECONCILE_EVERY_SECS", "1"),
         ]);
         command.envs(line.variables.iter().cloned());
@@ -201,6 +208,15 @@ const BINARY: &str = env!("CARGO_BIN_EXE_linkbeat");
 /// The binary, in this folder, in an environment where no setting of the machine's owner reaches it.
 pub(crate) fn linkbeat(folder: &Path) -> Command {
     clean(Command::new(BINARY), folder)
+}
+
+/// libfaketime for programs with threads (Debian: faketime).
+fn fake_time() -> String {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
+    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
+    let library =
+        libraries.find(|library| library.exists()).expect("libfaketime is installed (Debian: faketime)");
+    library.to_str().unwrap().to_owned()
 }
 
 fn clean(mut command: Command, folder: &Path) -> Command {

@@ -1,6 +1,5 @@
 //! A PostgreSQL of a test's own, which keeps its promises to disk, to be killed.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -44,10 +43,6 @@ impl Postgres {
         let postgres = Self { home, port, server };
         postgres.until_ready().await;
         postgres
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -11,6 +11,8 @@ use super::eventually;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// Ends it should the test itself be killed: it waits for the end of its input, which we hold open.
+    guard: Child,
     log: PathBuf,
 }
 
@@ -28,7 +30,8 @@ impl Process {
         let file = File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        Self { child, log: log.to_owned() }
+        let guard = guard(child.id());
+        Self { child, guard, log: log.to_owned() }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -90,7 +93,15 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
     }
+}
+
+fn guard(leader: u32) -> Child {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", "read -r _; kill -KILL -- \"-$0\"", &leader.to_string()]).process_group(0);
+    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Sends a signal to a process group; one that is gone is left alone.

@@ -1,6 +1,5 @@
 //! A RabbitMQ of a test's own, to be killed, frozen and starved.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,10 +35,6 @@ impl Rabbit {
         let rabbit = Self { home, port, environment, server, _names: names };
         rabbit.until_ready().await;
         rabbit
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -108,12 +108,17 @@ impl World {
 
     /// Starts one that has ended once more, without its crash points, and waits until it is ready.
     pub(crate) async fn restart(&mut self, place: usize) {
-        self.fleet.restart_plain(place);
-        self.introduce(place);
+        self.revive(place);
         self.fleet.ready(place).await;
     }
 
-    pub(crate) fn introduce(&self, place: usize) {
+    /// As [`World::restart`], without waiting.
+    pub(crate) fn revive(&mut self, place: usize) {
+        self.fleet.restart_plain(place);
+        self.introduce(place);
+    }
+
+    fn introduce(&self, place: usize) {
         let member = &self.fleet.members[place];
         self.site.knows(&member.name, member.process.id());
     }
