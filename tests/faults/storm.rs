@@ -282,9 +282,9 @@ impl Storm {
         self.calm().await;
         let young = QUEUES_ARE_SAFE.saturating_sub(self.queue_made.elapsed());
         self.wait(young).await;
-        let away = Duration::from_secs(self.random.random_range(0..5));
+        let away = if self.random.random_ratio(1, 5) { 30 } else { self.random.random_range(0..5) };
         self.world.rabbit.as_mut().expect("our own").kill();
-        self.wait(away).await;
+        self.wait(Duration::from_secs(away)).await;
         self.world.rabbit.as_mut().expect("our own").restart().await;
         self.recovered("the broker was killed").await;
     }
@@ -311,25 +311,38 @@ impl Storm {
         self.world.postgres.as_mut().expect("our own").kill();
         self.wait(Duration::from_secs(away)).await;
         self.world.postgres.as_mut().expect("our own").restart().await;
-        let stored = self.world.database.stored().await;
+        self.recovered("PostgreSQL was killed").await;
+    }
+
+    /// Waits until results are stored again and everybody is ready again: nobody may be left behind.
+    async fn recovered(&mut self, from: &'static str) {
         let back = Instant::now();
+        let stored = self.world.database.stored().await;
         while self.world.database.stored().await <= stored && back.elapsed() < REST {
             sleep(Duration::from_millis(50)).await;
         }
-        self.note("PostgreSQL was killed", back.elapsed());
-    }
-
-    /// Waits until checks go on.
-    async fn recovered(&mut self, from: &'static str) {
-        let (asked, back) = (self.world.site.asked(), Instant::now());
-        while self.world.site.asked() == asked && back.elapsed() < REST {
-            sleep(Duration::from_millis(50)).await;
-        }
+        let going_on = back.elapsed();
+        self.until_all_are_ready().await;
+        self.say(&format!("    results stored again after {:.1} s", going_on.as_secs_f64()));
         self.note(from, back.elapsed());
     }
 
+    async fn until_all_are_ready(&mut self) {
+        let began = Instant::now();
+        let mut place = 0;
+        while place < self.world.fleet.members.len() {
+            assert!(began.elapsed() < REST, "{} is never ready", self.world.fleet.members[place].name);
+            self.look_after().await;
+            if self.world.fleet.members[place].is_ready().await {
+                place += 1;
+            } else {
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     fn note(&mut self, from: &'static str, took: Duration) {
-        self.say(&format!("    going on {:.1} s after {from}", took.as_secs_f64()));
+        self.say(&format!("    all ready {:.1} s after {from}", took.as_secs_f64()));
         self.recoveries.entry(from).or_default().push(took);
     }
 
@@ -338,9 +351,7 @@ impl Storm {
         while !self.disturbed.is_empty() || !self.stopping.is_empty() {
             self.wait(Duration::from_millis(100)).await;
         }
-        for place in 0..self.world.fleet.members.len() {
-            self.world.fleet.ready(place).await;
-        }
+        self.until_all_are_ready().await;
     }
 
     /// Lets time pass, and does what is due meanwhile.
@@ -447,7 +458,10 @@ impl Storm {
         for (from, times) in &self.recoveries {
             let longest = times.iter().max().copied().unwrap_or_default().as_secs_f64();
             let mean = times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64;
-            println!("  going on after {from}: mean {mean:.1} s, longest {longest:.1} s, of {}", times.len());
+            println!(
+                "  consuming again after {from}: mean {mean:.1} s, longest {longest:.1} s, of {}",
+                times.len()
+            );
         }
     }
 

@@ -53,6 +53,20 @@ pub(crate) struct Member {
     command: CommandLine,
 }
 
+impl Member {
+    /// What `/ready` says.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let look = async {
+            let mut stream = TcpStream::connect(&self.health).await.ok()?;
+            stream.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await.ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.ok()?;
+            answer.split(' ').nth(1).map(|status| status == "200")
+        };
+        tokio::time::timeout(Duration::from_secs(2), look).await == Ok(Some(true))
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CommandLine {
     /// A program and its arguments that start linkbeat in their turn, such as `prlimit --nofile=256`.
@@ -161,10 +175,9 @@ impl Fleet {
     /// Waits until `/ready` says so.
     pub(crate) async fn ready(&mut self, place: usize) {
         let member = &mut self.members[place];
-        let (name, health) = (member.name.clone(), member.health.clone());
-        eventually(&format!("{name} to be ready"), async || {
-            assert_eq!(member.process.ended(), None, "{name}: {}", member.process.log());
-            is_ready(&health).await.then_some(())
+        eventually(&format!("{} to be ready", member.name.clone()), async || {
+            assert_eq!(member.process.ended(), None, "{}: {}", member.name, member.process.log());
+            member.is_ready().await.then_some(())
         })
         .await;
     }
@@ -244,15 +257,4 @@ fn address(url: &str) -> SocketAddr {
 /// The URL by which a server is reached through a proxy.
 fn over(url: &str, proxy: &Proxy) -> String {
     url.replacen(&address(url).to_string(), &format!("127.0.0.1:{}", proxy.port), 1)
-}
-
-async fn is_ready(health: &str) -> bool {
-    let look = async {
-        let mut stream = TcpStream::connect(health).await.ok()?;
-        stream.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        answer.split(' ').nth(1).map(|status| status == "200")
-    };
-    tokio::time::timeout(Duration::from_secs(2), look).await == Ok(Some(true))
 }
