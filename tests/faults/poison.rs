@@ -57,7 +57,7 @@ async fn a_check_that_panics_is_parked_and_its_neighbours_are_done() {
     let mut world = World::open().await;
     world.start(Role::Producer).await;
     world.start(Role::Recorder).await;
-    let bug = CommandLine::default().variable("FAILPOINTS", "worker.check=return");
+    let bug = CommandLine::default().variable("FAILPOINTS", "worker.check=return;worker.impatient=return");
     let worker = world.start_as(Role::Worker, bug).await;
     let mut links = world.site.mix(0..300, 50);
     links.push(world.site.special(301, "panic"));

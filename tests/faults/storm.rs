@@ -56,7 +56,7 @@ const BAG: [(Fault, usize); 17] = [
     (Fault::QueuePurged, 3),
     (Fault::QueueDeleted, 3),
     (Fault::Poison, 5),
-    (Fault::DeadlyJob, 0),
+    (Fault::DeadlyJob, 2),
     (Fault::BrokerKilled, 8),
     (Fault::BrokerFrozen, 1),
     (Fault::BrokerShortOfMemory, 1),

@@ -11,7 +11,7 @@ use crate::connectivity::Connectivity;
 use crate::fetch::{Answer, Attempt, Failure, Fetcher, Resolver, Safety, Target};
 use crate::limits::{Limits, Turn};
 use crate::pace::Pace;
-use crate::starts::Starts;
+use crate::starts::{Start, Starts};
 use crate::{Outcome, OwnFault, SetupError, WorkerSettings, descriptors, judge, retry};
 
 /// Checks links. One per process: its limits are what is polite towards hosts and what the machine bears.
@@ -23,6 +23,13 @@ pub struct Engine {
     connectivity: Arc<Connectivity>,
     concurrency: usize,
     max_timeout: Timeout,
+}
+
+/// A check whose turn has come.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    turn: Turn,
+    start: Start,
 }
 
 impl Engine {
@@ -82,12 +89,22 @@ impl Engine {
     /// special-purpose registries (unsafe addresses), RFC 6265 (cookies), RFC 5280 (certificates), the
     /// WHATWG URL and Encoding standards (URLs and charsets).
     pub async fn check(&self, link: &JobLink, spec: &CheckSpec) -> Outcome {
+        let begun = self.begin(link, spec).await;
+        self.carry_out(begun, link, spec).await
+    }
+
+    /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little.
+    pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
+        let turn = self.limits.turn(link.page(spec).host()).await;
+        Begun { turn, start: self.starts.next().await }
+    }
+
+    /// Does what [`Engine::begin`] has waited for.
+    pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
+        let Begun { mut turn, start } = begun;
         let target = target(link, spec);
-        let mut turn = self.limits.turn(target.url.host()).await;
-        let start = self.starts.next().await;
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
-        // In a box: most checks of a large run wait for their turn, and are small while they do.
         let tries = Box::pin(self.tries(&target, spec, &mut turn, deadline));
         let Attempt { finding, details } = start.of(tries).await;
         let elapsed = began.elapsed();
@@ -132,7 +149,8 @@ impl Engine {
             Err(Failure::Site(reason)) => Ok(Err(reason)),
             Err(Failure::Own(fault)) => Err(fault),
             Err(Failure::Doubtful(reason)) => {
-                if self.connectivity.proven_since(began, deadline).await {
+                // In a box: few checks come here, and all would be larger for it.
+                if Box::pin(self.connectivity.proven_since(began, deadline)).await {
                     Ok(Err(reason))
                 } else {
                     Err(OwnFault::Offline)

@@ -1,21 +1,31 @@
 //! One job: read, checked, published, settled.
+//!
+//! Whatever goes back by choice is published again, and then acknowledged. So a job that the broker delivers
+//! again was lost with its worker or its session. It may be what killed the worker, so it is set apart:
+//! first a few of its kind at a time, then one at a time, and in the end it is parked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, park};
-use linkbeat_shared::wire::{self, JobMessage, ResultsMessage, Unreadable};
-use linkbeat_shared::{CheckResult, CheckSpec, Job, JobLink, Timeout};
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::sleep;
+use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to, park};
+use linkbeat_shared::wire::{self, JobMessage, ParkingMessage, ResultsMessage, Unreadable};
+use linkbeat_shared::{CheckResult, Job, JobId, JobLink, Timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{Engine, Outcome, OwnFault};
+use crate::cancelled::Cancelled;
+use crate::checks::{Checked, check_all};
+use crate::load::Load;
+use crate::patterns::Patterns;
+use crate::{Engine, OwnFault};
 
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
 pub const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+
+/// Own faults after which a job is given up, and how long it waits after each but the last.
+pub const MAX_ATTEMPTS: u32 = 3;
+const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Headers that travel from a job to its results (W3C Trace Context).
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
@@ -25,6 +35,9 @@ const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 pub(crate) struct JobRunner {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: SharedBroker,
+    pub(crate) cancelled: Arc<Cancelled>,
+    pub(crate) load: Arc<Load>,
+    pub(crate) patterns: Patterns,
     pub(crate) drain_timeout: Option<Timeout>,
 }
 
@@ -33,129 +46,173 @@ pub(crate) struct JobRunner {
 pub(crate) enum JobEnd {
     /// Its results are confirmed, and it is acknowledged.
     Done,
+    /// Its run was cancelled.
+    Cancelled,
     /// It lies in the dead-letter queue.
     Parked,
+    /// It is on its way to be looked at apart, or later.
+    SentOn,
     /// It was given back: the worker stops, or the session was lost.
     GivenBack,
     /// It was given back because of this.
     Fault(OwnFault),
 }
 
-/// What became of a job's checks.
-#[derive(Debug, Default)]
-struct Checked {
-    results: Vec<CheckResult>,
-    fault: Option<OwnFault>,
-    cut_short: bool,
-}
-
 impl JobRunner {
-    /// Works on one delivery until it is settled. `stop`: finish what is running, within the drain timeout.
-    pub(crate) async fn run(self: Arc<Self>, delivery: Delivery, stop: CancellationToken) -> JobEnd {
-        match read(&delivery.message) {
-            Ok(job) => {
-                let span = tracing::info_span!("job", job.id = %job.id, run.id = %job.run_id);
-                // A lost session brings the job back by itself, so work on it stops.
-                let session = delivery.session().clone();
-                let work = self.work(job, delivery, &stop).instrument(span);
-                session.run_until_cancelled(work).await.unwrap_or(JobEnd::GivenBack)
-            }
-            Err(error) => self.park(delivery, &error.to_string()).await,
-        }
+    /// Works on one delivery of the queue `from` until it is settled. `stop`: finish what is running, within
+    /// the drain timeout.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        from: Queue,
+        delivery: Delivery,
+        stop: CancellationToken,
+    ) -> JobEnd {
+        // Where publishing fails the delivery is dropped, and so given back.
+        self.handle(from, delivery, &stop).await.unwrap_or(JobEnd::GivenBack)
     }
 
-    async fn work(&self, job: Job, delivery: Delivery, stop: &CancellationToken) -> JobEnd {
-        let (job_id, run_id) = (job.id, job.run_id);
-        let checked = self.check(job, stop).await;
-        if !checked.results.is_empty() {
-            let results = ResultsMessage::new(run_id, job_id, checked.results);
-            if self.publish(&results, &delivery.message).await.is_err() {
-                return JobEnd::GivenBack;
-            }
+    async fn handle(
+        &self,
+        from: Queue,
+        delivery: Delivery,
+        stop: &CancellationToken,
+    ) -> Result<JobEnd, PublishError> {
+        if delivery.redelivered {
+            return self.set_apart(from, delivery).await;
         }
-        #[cfg(feature = "failpoints")]
-        fail::fail_point!("worker.confirmed", |_| std::process::abort());
-        match checked.fault {
-            // Once may be bad luck; the second time it would go round for ever.
-            Some(OwnFault::Bug) if delivery.redelivered => self.park(delivery, "a check panicked").await,
-            Some(fault) => given_back(delivery, JobEnd::Fault(fault)).await,
-            None if checked.cut_short => given_back(delivery, JobEnd::GivenBack).await,
-            None => match delivery.ack().await {
-                Ok(()) => JobEnd::Done,
-                Err(_) => JobEnd::GivenBack,
-            },
+        let Some(delivery) = due(&*self.broker, delivery).await? else { return Ok(JobEnd::SentOn) };
+        let job = match self.read(&delivery.message) {
+            Ok(job) => Arc::new(job),
+            Err(error) => return self.park(from, delivery, &error.to_string()).await,
+        };
+        if self.cancelled.contains(job.run_id) {
+            return Ok(acknowledged(delivery, JobEnd::Cancelled).await);
         }
+        let span = tracing::info_span!("job", job.id = %job.id, run.id = %job.run_id);
+        // A lost session brings the job back by itself, so work on it stops.
+        let session = delivery.session().clone();
+        let work = Box::pin(self.work(from, job, delivery, stop)).instrument(span);
+        session.run_until_cancelled(work).await.unwrap_or(Ok(JobEnd::GivenBack))
     }
 
-    /// Checks all links at once; each in a task of its own, so that a panic ends only that check.
-    async fn check(&self, job: Job, stop: &CancellationToken) -> Checked {
+    async fn work(
+        &self,
+        from: Queue,
+        job: Arc<Job>,
+        delivery: Delivery,
+        stop: &CancellationToken,
+    ) -> Result<JobEnd, PublishError> {
         let drain = self
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
-        let spec = Arc::new(job.check);
-        let mut checks = JoinSet::new();
-        for link in job.links {
-            checks.spawn(check(Arc::clone(&self.engine), link, Arc::clone(&spec)).in_current_span());
+        let in_hand = self.load.take(job.links.len());
+        let mut checked = check_all(&self.engine, &job, &self.cancelled, in_hand, (stop, drain)).await;
+        let rest = checked.rest(&job);
+        self.publish(&job, std::mem::take(&mut checked.results), &delivery.message).await?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("worker.confirmed", |_| std::process::abort());
+        if rest.is_empty() {
+            return Ok(acknowledged(delivery, JobEnd::Done).await);
         }
-        let over = async {
-            stop.cancelled().await;
-            sleep(drain).await;
-        };
-        tokio::pin!(over);
-        let mut checked = Checked::default();
-        loop {
-            tokio::select! {
-                biased;
-                ended = checks.join_next() => match ended {
-                    Some(ended) => checked.note(ended),
-                    None => return checked,
-                },
-                () = &mut over => {
-                    checked.cut_short = true;
-                    return checked;
-                }
-            }
-        }
+        self.give_back(from, &job, rest, delivery, &checked).await
     }
 
-    async fn publish(&self, results: &ResultsMessage, job: &Message) -> Result<(), PublishError> {
-        let mut message = Message::of(message_id(results), results);
-        message.headers =
-            job.headers.iter().filter(|(name, _)| TRACE_HEADERS.contains(&name.as_str())).cloned().collect();
+    /// The links that lack a result go back as what is left of the job; or, when that failed too often by a
+    /// fault of ours, to the dead-letter queue.
+    async fn give_back(
+        &self,
+        from: Queue,
+        job: &Job,
+        rest: Vec<JobLink>,
+        mut delivery: Delivery,
+        checked: &Checked,
+    ) -> Result<JobEnd, PublishError> {
+        let rest = Job { links: rest, check: job.check.clone(), ..*job };
+        delivery.message.body = wire::encode(&JobMessage::from(&rest)).into();
+        let (attempt, target, end) = match checked.fault {
+            Some(OwnFault::Bug) => {
+                let attempt = delivery.message.attempt() + 1;
+                let Some(pause) = retry_after(attempt) else {
+                    delivery.message = delivery.message.with_attempt(attempt);
+                    return self.park(from, delivery, "a check panicked, again and again").await;
+                };
+                (attempt, Target::Delayed(pause), JobEnd::SentOn)
+            }
+            Some(fault) => (delivery.message.attempt(), Target::Queue(from), JobEnd::Fault(fault)),
+            None => (delivery.message.attempt(), Target::Queue(from), JobEnd::GivenBack),
+        };
+        let message = delivery.message.clone().with_attempt(attempt);
+        move_to(&*self.broker, delivery, &target, message).await?;
+        Ok(end)
+    }
+
+    /// Its holder died or lost its session with it in hand.
+    async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
+        let attempt = delivery.message.attempt();
+        let (target, attempt) = match from {
+            Queue::Suspects => (Queue::Isolated, attempt),
+            // There it was the only one in hand.
+            Queue::Isolated => (Queue::Isolated, attempt + 1),
+            _ => (Queue::Suspects, attempt),
+        };
+        let message = delivery.message.clone().with_attempt(attempt);
+        tracing::warn!(message.id = %message.id, from = from.as_str(), to = target.as_str(), attempt,
+            "a job was lost with its worker or its connection; it is set apart");
+        if attempt >= MAX_ATTEMPTS {
+            delivery.message = message;
+            let cause =
+                format!("{attempt} times its worker died, or lost its connection, with it alone in hand");
+            return self.park(from, delivery, &cause).await;
+        }
+        move_to(&*self.broker, delivery, &Target::Queue(target), message).await?;
+        Ok(JobEnd::SentOn)
+    }
+
+    fn read(&self, message: &Message) -> Result<Job, Unreadable> {
+        let mut message: JobMessage = wire::decode(&message.body)?;
+        let backlink = message.backlink.take().map(|text| self.patterns.get(&text)).transpose();
+        let backlink = backlink.map_err(|error| Unreadable::Invalid(error.to_string()))?;
+        let mut job = Job::try_from(message)?;
+        job.check.backlink = backlink;
+        Ok(job)
+    }
+
+    async fn publish(
+        &self,
+        job: &Job,
+        results: Vec<CheckResult>,
+        cause: &Message,
+    ) -> Result<(), PublishError> {
+        if results.is_empty() {
+            return Ok(());
+        }
+        let results = ResultsMessage::new(job.run_id, job.id, results);
+        let mut message = Message::of(message_id(&results), &results);
+        let travels = |name: &str| TRACE_HEADERS.contains(&name);
+        message.headers = cause.headers.iter().filter(|(name, _)| travels(name)).cloned().collect();
         self.broker.publish(&Target::Queue(Queue::Results), message).await
     }
 
-    async fn park(&self, delivery: Delivery, cause: &str) -> JobEnd {
-        tracing::error!(message.id = %delivery.message.id, cause, "a message from the jobs queue is parked");
-        match park(&*self.broker, delivery, Queue::Jobs, cause).await {
-            Ok(()) => JobEnd::Parked,
-            Err(_) => JobEnd::GivenBack,
-        }
+    /// The recorder is told first: a run must not wait for a job that nobody works on.
+    async fn park(&self, from: Queue, delivery: Delivery, cause: &str) -> Result<JobEnd, PublishError> {
+        // A job's message has its id, so also one that cannot be read can be told.
+        let job = JobId(delivery.message.id);
+        tracing::error!(job.id = %job, from = from.as_str(), cause, "a job is parked");
+        let notice = ParkingMessage::parked(job, cause);
+        let message = Message::of(notice.notice_id, &notice);
+        self.broker.publish(&Target::Queue(Queue::Results), message).await?;
+        park(&*self.broker, delivery, from, cause).await?;
+        Ok(JobEnd::Parked)
     }
 }
 
-impl Checked {
-    fn note(&mut self, ended: Result<Outcome, JoinError>) {
-        match ended {
-            Ok(Outcome::Judged(result)) => self.results.push(result),
-            Ok(Outcome::OwnFault(fault)) => self.fault = Some(fault),
-            Err(error) => {
-                tracing::error!(%error, "a check panicked");
-                // Other faults say that the job may well succeed later; they go before.
-                self.fault.get_or_insert(OwnFault::Bug);
-            }
-        }
-    }
-}
-
-async fn check(engine: Arc<Engine>, link: JobLink, spec: Arc<CheckSpec>) -> Outcome {
+/// How long a job waits after so many failed attempts; `None`: it is given up.
+fn retry_after(attempt: u32) -> Option<Duration> {
+    let failed = usize::try_from(attempt).ok()?.checked_sub(1)?;
+    let pause = RETRY_AFTER.get(failed).copied().filter(|_| attempt < MAX_ATTEMPTS);
     #[cfg(feature = "failpoints")]
-    fail::fail_point!("worker.check", link.url.expose().contains("/panic/"), |_| panic!("a poison link"));
-    engine.check(&link, &spec).await
-}
-
-fn read(message: &Message) -> Result<Job, Unreadable> {
-    Job::try_from(wire::decode::<JobMessage>(&message.body)?)
+    fail::fail_point!("worker.impatient", pause.is_some(), |_| Some(Duration::from_secs(1)));
+    pause
 }
 
 /// The same for the same part of the same job, whoever checks it and however often.
@@ -166,26 +223,9 @@ fn message_id(results: &ResultsMessage) -> Uuid {
     Uuid::new_v5(&results.job_id, &name)
 }
 
-async fn given_back(delivery: Delivery, end: JobEnd) -> JobEnd {
-    // A lost session gives it back as well.
-    let _ = delivery.requeue().await;
-    end
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_is_our_own_fault_unless_another_one_explains_more() {
-        let ended = |outcome: Option<OwnFault>| {
-            tokio::spawn(async move { Outcome::OwnFault(outcome.expect("a panic on purpose")) })
-        };
-        let mut checked = Checked::default();
-        checked.note(ended(None).await);
-        assert_eq!(checked.fault, Some(OwnFault::Bug));
-        checked.note(ended(Some(OwnFault::Offline)).await);
-        checked.note(ended(None).await);
-        assert_eq!(checked.fault, Some(OwnFault::Offline));
+async fn acknowledged(delivery: Delivery, end: JobEnd) -> JobEnd {
+    match delivery.ack().await {
+        Ok(()) => end,
+        Err(_) => JobEnd::GivenBack,
     }
 }

@@ -6,14 +6,19 @@
 //! [`OwnFault`] sends the job back, turns [`Health`] red, and pauses the worker.
 
 mod blocked;
+mod cancelled;
 mod check;
+mod checks;
 mod connectivity;
 mod descriptors;
 mod fetch;
+mod intake;
 mod job;
 mod judge;
 mod limits;
+mod load;
 mod pace;
+mod patterns;
 mod pause;
 mod retry;
 mod runner;
@@ -27,7 +32,7 @@ use chrono::{DateTime, Utc};
 use linkbeat_shared::CheckResult;
 
 pub use check::Engine;
-pub use job::DRAIN_MARGIN;
+pub use job::{DRAIN_MARGIN, MAX_ATTEMPTS};
 pub use runner::Worker;
 pub use settings::{
     BadHeader, BadProxyUrl, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST,

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_broker::{BrokerClosed, Queue, SharedBroker, Subscription};
+use linkbeat_broker::{BrokerClosed, MOST_LANES, SharedBroker};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::intake::Intake;
 use crate::job::{DRAIN_MARGIN, JobEnd, JobRunner};
+use crate::load::Load;
+use crate::patterns::Patterns;
 use crate::pause::Pauses;
 use crate::{Engine, Health, SetupError, WorkerSettings};
 
-/// Links of a job that are taken to be under way when jobs are taken ahead. Most jobs hold more, but a job
-/// stays until its slowest link is done, and meanwhile its slots are free for others.
-const JOB_LINKS: usize = 4;
 /// Jobs taken even where one would fill the worker, so that the next is at hand.
 const MIN_PREFETCH: usize = 2;
 
@@ -40,11 +40,20 @@ impl Worker {
     /// A worker with an engine of its own.
     pub fn new(settings: &WorkerSettings, broker: SharedBroker) -> Result<Self, SetupError> {
         let engine = Arc::new(Engine::new(settings)?);
-        let prefetch = engine.concurrency().div_ceil(JOB_LINKS).max(MIN_PREFETCH);
+        // Resized by the load, up to a job for each slot.
+        let prefetch = engine.concurrency().div_ceil(MOST_LANES.into()).max(MIN_PREFETCH);
+        let load = Load::new(engine.concurrency());
         let drain =
             settings.drain_timeout.map_or(settings.max_timeout.duration() + DRAIN_MARGIN, |it| it.duration());
         Ok(Self {
-            jobs: Arc::new(JobRunner { engine, broker, drain_timeout: settings.drain_timeout }),
+            jobs: Arc::new(JobRunner {
+                engine,
+                broker,
+                cancelled: Arc::default(),
+                load,
+                patterns: Patterns::default(),
+                drain_timeout: settings.drain_timeout,
+            }),
             prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
             // Jobs cut themselves short; what remains is publishing, which waits while the broker is away.
             drain_limit: drain + DRAIN_MARGIN,
@@ -62,11 +71,14 @@ impl Worker {
     /// before the shutdown.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), BrokerClosed> {
         let mut pauses = Pauses::new();
+        // Both wait while the broker is away.
+        let listening = self.jobs.cancelled.listen(&self.jobs.broker);
+        let Some(listening) = shutdown.run_until_cancelled(listening).await else { return Ok(()) };
+        let _listening = listening?;
         loop {
-            // Subscribing waits while the broker is away.
-            let subscribing = self.jobs.broker.subscribe(Queue::Jobs, self.prefetch);
-            let Some(deliveries) = shutdown.run_until_cancelled(subscribing).await else { return Ok(()) };
-            match self.work(deliveries?, &shutdown, &mut pauses).await {
+            let opening = Intake::open(&self.jobs.broker, self.prefetch);
+            let Some(intake) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+            match self.work(intake?, &shutdown, &mut pauses).await {
                 Ended::Shutdown => return Ok(()),
                 Ended::BrokerClosed => return Err(BrokerClosed),
                 Ended::Fault => {
@@ -80,12 +92,7 @@ impl Worker {
 
     /// One stretch of work; over with a shutdown or an own fault. Jobs not begun go back to the broker, so
     /// that other workers can have them.
-    async fn work(
-        &self,
-        mut deliveries: Box<dyn Subscription>,
-        shutdown: &CancellationToken,
-        pauses: &mut Pauses,
-    ) -> Ended {
+    async fn work(&self, mut intake: Intake, shutdown: &CancellationToken, pauses: &mut Pauses) -> Ended {
         let stop = shutdown.child_token();
         let mut running = JoinSet::new();
         let ended = loop {
@@ -97,15 +104,18 @@ impl Worker {
                         break Ended::Fault;
                     }
                 }
-                delivery = deliveries.next() => match delivery {
-                    Some(delivery) => drop(running.spawn(Arc::clone(&self.jobs).run(delivery, stop.clone()))),
+                next = intake.next() => match next {
+                    Some((from, delivery)) => {
+                        running.spawn(Arc::clone(&self.jobs).run(from, delivery, stop.clone()));
+                    }
                     None => break Ended::BrokerClosed,
                 },
             }
+            intake.resize(self.jobs.load.wanted());
         };
         stop.cancel();
         let drain = async {
-            deliveries.stop().await;
+            intake.stop().await;
             while running.join_next().await.is_some() {}
         };
         if timeout(self.drain_limit, drain).await.is_err() {
@@ -131,7 +141,7 @@ impl Worker {
                 self.set_health(Health::Paused { fault, since });
                 true
             }
-            Ok(JobEnd::Parked | JobEnd::GivenBack) => false,
+            Ok(JobEnd::Cancelled | JobEnd::Parked | JobEnd::SentOn | JobEnd::GivenBack) => false,
             Err(error) => {
                 tracing::error!(%error, "a job panicked; it goes back");
                 false

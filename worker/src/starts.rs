@@ -4,9 +4,10 @@
 //! costs is its beginning: look-up, connection, handshake. So only some checks at once may be in their
 //! beginning, and a check that begins lets those under way go first. Its deadline runs from then on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -19,28 +20,28 @@ const BEGINNING: Duration = Duration::from_millis(250);
 /// Lets checks begin.
 #[derive(Debug)]
 pub(crate) struct Starts {
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 /// The right to begin.
 #[derive(Debug)]
-pub(crate) struct Start<'a>(Option<SemaphorePermit<'a>>);
+pub(crate) struct Start(Option<OwnedSemaphorePermit>);
 
 impl Starts {
     pub(crate) fn new() -> Self {
-        Self { places: Semaphore::new(AT_ONCE) }
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Waits for a place, and until what is ready to go on has gone on.
-    pub(crate) async fn next(&self) -> Start<'_> {
+    pub(crate) async fn next(&self) -> Start {
         // Nobody closes the semaphore.
-        let place = self.places.acquire().await.ok();
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         yield_now().await;
         Start(place)
     }
 }
 
-impl Start<'_> {
+impl Start {
     /// Carries out what was begun; its place is free again when it is done, or after [`BEGINNING`].
     pub(crate) async fn of<F: Future + Unpin>(mut self, mut work: F) -> F::Output {
         match timeout(BEGINNING, &mut work).await {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_broker::{
-    Broker, BrokerClosed, Delivery, MemoryBroker, Message, PublishError, Queue, Subscription, Target,
+    Broadcasts, Broker, BrokerClosed, Delivery, MemoryBroker, Message, PublishError, Queue, Subscription,
+    Target,
 };
-use linkbeat_shared::wire::{JobMessage, ResultsMessage, decode};
+use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
 use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Verdict};
-use linkbeat_worker::{Health, OwnFault, Worker, WorkerSettings};
+use linkbeat_worker::{Health, MAX_ATTEMPTS, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -51,6 +52,14 @@ impl Broker for Watched {
         self.inner.waiting(queue).await
     }
 
+    async fn delayed(&self) -> Result<u64, BrokerClosed> {
+        self.inner.delayed().await
+    }
+
+    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
+        self.inner.broadcasts().await
+    }
+
     fn ready(&self) -> bool {
         self.inner.ready()
     }
@@ -70,8 +79,12 @@ struct Running {
 
 impl Running {
     fn with(settings: &WorkerSettings) -> Self {
+        Self::on(MemoryBroker::new(100), settings)
+    }
+
+    fn on(inner: Arc<MemoryBroker>, settings: &WorkerSettings) -> Self {
         let broker = Arc::new(Watched {
-            inner: MemoryBroker::new(100),
+            inner,
             published: watch::Sender::default(),
             refuses_results: AtomicBool::new(false),
             refused: watch::Sender::default(),
@@ -89,8 +102,14 @@ impl Running {
 
     /// Waits until something was published to a queue, and gives the first of it.
     async fn published(&self, queue: Queue) -> Message {
+        self.published_that(queue, |message| Some(message.clone())).await
+    }
+
+    /// Waits until something that `is` accepts was published to a queue, and gives what it makes of it.
+    async fn published_that<T>(&self, queue: Queue, is: impl Fn(&Message) -> Option<T>) -> T {
         let wanted = |published: &Vec<(Target, Message)>| {
-            published.iter().find(|(target, _)| *target == Target::Queue(queue)).map(|(_, it)| it.clone())
+            let to_queue = published.iter().filter(|(target, _)| *target == Target::Queue(queue));
+            to_queue.map(|(_, message)| message).find_map(&is)
         };
         let mut published = self.broker.published.subscribe();
         let seen = timeout(PATIENCE, published.wait_for(|it| wanted(it).is_some())).await;
@@ -98,7 +117,7 @@ impl Running {
     }
 
     async fn results(&self) -> ResultsMessage {
-        decode(&self.published(Queue::Results).await.body).unwrap()
+        self.published_that(Queue::Results, |message| decode(&message.body).ok()).await
     }
 
     async fn health(&mut self, wanted: impl FnMut(&Health) -> bool) {
@@ -170,9 +189,13 @@ async fn an_unreadable_job_is_parked_and_the_next_one_is_done() {
     let site = Site::answers(page("hello")).await;
     let running = Running::with(&settings());
     let newer = br#"{"schema":"linkbeat.job/9"}"#;
-    running.send(Message::new(Uuid::now_v7(), newer.to_vec())).await;
+    let id = Uuid::now_v7();
+    running.send(Message::new(id, newer.to_vec())).await;
     running.send(job(CheckSpec::default(), vec![link(&site.url("/"))]).1).await;
     assert_eq!(&running.published(Queue::Dead).await.body[..], newer);
+    let told: ParkingMessage =
+        running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
+    assert_eq!((told.job_id, told.parked), (id, true), "the recorder knows which job");
     assert_eq!(running.results().await.results.len(), 1);
     assert!(running.stop().await.is_none());
 }
@@ -199,13 +222,17 @@ async fn what_the_drain_timeout_cuts_off_goes_back_and_what_was_finished_is_kept
     let drain_timeout = Some(within(300).timeout);
     let running = Running::with(&WorkerSettings { drain_timeout, ..settings() });
     let finished = link(&lively.url("/"));
-    let (job, message) = job(within(60_000), vec![finished.clone(), link(&silent.url("/"))]);
+    let unfinished = link(&silent.url("/"));
+    let (job, message) = job(within(60_000), vec![finished.clone(), unfinished.clone()]);
     running.send(message).await;
     visited(&lively, 1).await;
     visited(&silent, 1).await;
     let broker = Arc::clone(&running.broker);
     let left = running.stop().await.expect("the job goes back");
     assert_eq!(left.message.id, job.id.0);
+    assert!(!left.redelivered, "by choice: nobody was lost with it");
+    let rest: JobMessage = decode(&left.message.body).unwrap();
+    assert_eq!(rest.links.iter().map(|it| it.id).collect::<Vec<_>>(), [unfinished.id.0]);
     let published = broker.published.borrow();
     let results: ResultsMessage = decode(&published[0].1.body).unwrap();
     assert_eq!(results.results.iter().map(|it| it.link_id).collect::<Vec<_>>(), [finished.id.0]);
@@ -222,7 +249,8 @@ async fn offline_the_job_goes_back_and_health_says_so() {
     let broker = Arc::clone(&running.broker);
     let left = running.stop().await.expect("the job goes back");
     assert_eq!(left.message.id, job.id.0);
-    assert!(broker.published.borrow().is_empty(), "nothing is judged");
+    let results = Target::Queue(Queue::Results);
+    assert!(broker.published.borrow().iter().all(|(target, _)| *target != results), "nothing is judged");
 }
 
 #[tokio::test]
@@ -265,4 +293,79 @@ async fn a_lost_session_ends_the_work_on_its_jobs() {
         }
     };
     timeout(PATIENCE, gone).await.expect("the check is ended");
+}
+
+#[tokio::test]
+async fn links_of_a_cancelled_run_are_not_begun() {
+    let (slow, other) = (silent().await, Site::answers(page("hello")).await);
+    let running = Running::with(&WorkerSettings { per_host: 1, ..settings() });
+    // The second link waits for the first one's turn to end.
+    let (job, message) = job(within(1_000), vec![link(&slow.url("/a")), link(&slow.url("/b"))]);
+    running.send(message.clone()).await;
+    visited(&slow, 1).await;
+    let cancel = Message::of(Uuid::now_v7(), &CancelMessage::new(job.run_id));
+    running.broker.inner.publish(&Target::Broadcast, cancel).await.unwrap();
+    assert_eq!(running.results().await.results.len(), 1, "what was begun is judged");
+    // A whole job of that run, and one of another run behind it.
+    running.send(message).await;
+    let (next, message) = self::job(CheckSpec::default(), vec![link(&other.url("/"))]);
+    running.send(message).await;
+    let of_next = |message: &Message| {
+        decode::<ResultsMessage>(&message.body).ok().filter(|results| results.run_id == next.run_id.0)
+    };
+    running.published_that(Queue::Results, of_next).await;
+    assert!(running.stop().await.is_none(), "acknowledged");
+    assert_eq!(slow.visits(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_comes_later_honours_a_cancelled_run() {
+    let site = Site::answers(page("hello")).await;
+    let broker = MemoryBroker::new(100);
+    let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
+    let cancel = Message::of(Uuid::now_v7(), &CancelMessage::new(job.run_id));
+    broker.publish(&Target::Broadcast, cancel).await.unwrap();
+    broker.publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
+    let running = Running::on(broker, &settings());
+    let (_, last) = self::job(CheckSpec::default(), vec![link(&site.url("/last"))]);
+    running.send(last).await;
+    running.results().await;
+    assert!(running.stop().await.is_none(), "acknowledged");
+    assert_eq!(site.visits(), 1, "the last job's alone");
+}
+
+#[tokio::test]
+async fn a_job_that_was_lost_is_set_apart_and_done_there() {
+    let site = Site::answers(page("hello")).await;
+    for (lost_from, expected) in [(Queue::Jobs, Queue::Suspects), (Queue::Suspects, Queue::Isolated)] {
+        let broker = MemoryBroker::new(100);
+        let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
+        lose(&broker, lost_from, message).await;
+        let running = Running::on(broker, &settings());
+        assert_eq!(running.published(expected).await.id, job.id.0);
+        assert_eq!(running.results().await.job_id, job.id.0);
+        assert!(running.stop().await.is_none(), "acknowledged");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_lost_alone_too_often_is_parked() {
+    let broker = MemoryBroker::new(100);
+    let (job, message) = job(CheckSpec::default(), Vec::new());
+    lose(&broker, Queue::Isolated, message.with_attempt(MAX_ATTEMPTS - 1)).await;
+    let running = Running::on(broker, &settings());
+    let parked = running.published(Queue::Dead).await;
+    assert_eq!((parked.id, parked.attempt()), (job.id.0, MAX_ATTEMPTS));
+    let told: ParkingMessage =
+        running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
+    assert_eq!((told.job_id, told.parked), (job.id.0, true));
+    running.stop().await;
+}
+
+/// Takes a message from its queue and dies.
+async fn lose(broker: &MemoryBroker, queue: Queue, message: Message) {
+    broker.publish(&Target::Queue(queue), message).await.unwrap();
+    let mut subscription = broker.subscribe(queue, 1).await.unwrap();
+    drop(timeout(PATIENCE, subscription.next()).await.expect("a message").expect("open"));
+    subscription.stop().await;
 }

@@ -152,6 +152,7 @@ impl Listing {
             ],
             rows: runs.iter().map(|run| run_row(run, lang)).collect(),
         }
+        .with(Column::number(words.missing), runs.iter().map(missing))
     }
 }
 
@@ -200,11 +201,16 @@ fn certificate_until(link: &Link) -> String {
     certificate.map(|certificate| certificate.expires_at.format("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
+/// How many links lack a result because their job is parked, where there are any.
+fn missing(run: &Run) -> String {
+    if run.missing == 0 { String::new() } else { run.missing.to_string() }
+}
+
 fn run_row(run: &Run, lang: Lang) -> Vec<Cell> {
     let kind = match run.state {
         RunState::Finished => Kind::Good,
         RunState::Running => Kind::Doubtful,
-        RunState::Cancelled => Kind::Bad,
+        RunState::Incomplete | RunState::Cancelled => Kind::Bad,
     };
     let took = run.finished_at.map(|end| (end - run.created_at).as_seconds_f64());
     vec![

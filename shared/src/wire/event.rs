@@ -4,12 +4,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{LinkItem, Message, ReportData, ReportMessage, schema_of};
-use crate::{Lang, LinkReport, Report, RunId};
+use crate::{Lang, LinkReport, Report, RunId, RunState};
 
 /// Routing key of the event that a run was filed.
 pub const RUN_STARTED: &str = "run.started";
 /// Routing key of the event that a run came to its end.
 pub const RUN_FINISHED: &str = "run.finished";
+/// Routing key of the event that a run ended while links of it are in parked jobs.
+pub const RUN_INCOMPLETE: &str = "run.incomplete";
+/// Routing key of the event that somebody stopped a run.
+pub const RUN_CANCELLED: &str = "run.cancelled";
 /// Routing key of the event that a shown link was hidden.
 pub const LINK_HIDDEN: &str = "link.hidden";
 /// Routing key of the event that a hidden link was shown.
@@ -21,7 +25,7 @@ pub const LINK_SHOWN: &str = "link.shown";
 pub struct EventMessage {
     /// `linkbeat.event/1`
     pub schema: String,
-    /// `run.started`, `run.finished`, `link.hidden` or `link.shown`.
+    /// `run.started`, `run.finished`, `run.incomplete`, `run.cancelled`, `link.hidden` or `link.shown`.
     pub event: String,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -30,7 +34,7 @@ pub struct EventMessage {
     /// The link, for `link.*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkItem>,
-    /// The report without its links, for `run.finished`.
+    /// The report without its links, for the end of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportData>,
 }
@@ -53,14 +57,20 @@ impl EventMessage {
         }
     }
 
-    /// A run came to its end.
-    pub fn run_finished(report: &Report) -> Self {
+    /// A run came to its end, of whatever kind; `None` while it goes on.
+    pub fn run_ended(report: &Report) -> Option<Self> {
+        let event = match report.state {
+            RunState::Running => return None,
+            RunState::Finished => RUN_FINISHED,
+            RunState::Incomplete => RUN_INCOMPLETE,
+            RunState::Cancelled => RUN_CANCELLED,
+        };
         let mut data = ReportMessage::of(report, Lang::En).data;
         if let Some(data) = &mut data {
             data.links.clear();
         }
         let at = report.finished_at.unwrap_or(report.created_at);
-        Self { report: data, event: RUN_FINISHED.into(), ..Self::run_started(report.run_id, at) }
+        Some(Self { report: data, event: event.into(), ..Self::run_started(report.run_id, at) })
     }
 
     /// A link was hidden or shown; `event` is [`LINK_HIDDEN`] or [`LINK_SHOWN`].

@@ -5,7 +5,9 @@
 
 mod connect;
 mod jobs;
+mod leases;
 mod links;
+mod parkings;
 mod pool;
 mod reports;
 mod results;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use uuid::Uuid;
 
 pub(crate) use connect::Server;
 pub(crate) use tls::TlsMode;
@@ -26,8 +29,8 @@ use crate::error::{Fault, StoreError};
 use crate::migrations::{Migrated, OpenMode};
 use crate::values::Id;
 use crate::{
-    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
-    RunLinks, Store, StoredJob,
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
+    ReportLinks, Result, Rule, RunLinks, Store, StoredJob, Unannounced,
 };
 use pool::{Pool, Work};
 
@@ -121,6 +124,14 @@ impl Store for PostgresStore {
         self.transaction(Work::Write, async |connection| jobs::mark_published(connection, jobs).await).await
     }
 
+    async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
+        self.transaction(Work::Write, async |connection| parkings::note(connection, notices).await).await
+    }
+
+    async fn reopen_parked(&self, run: RunId) -> Result<u64> {
+        self.transaction(Work::Write, async |connection| parkings::reopen(connection, run).await).await
+    }
+
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
         let mut attempts = 1;
         loop {
@@ -134,16 +145,17 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.transaction(Work::Write, async |connection| runs::close_finished(connection, limit).await).await
+    async fn close_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Write, async |connection| runs::close(connection, limit).await).await
     }
 
-    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.transaction(Work::Read, async |connection| runs::unannounced(connection, limit).await).await
+    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
+        let claim = async |connection: &mut AsyncPgConnection| runs::claim(connection, limit, hold).await;
+        self.transaction(Work::Write, claim).await
     }
 
-    async fn mark_announced(&self, run: RunId) -> Result<()> {
-        self.transaction(Work::Write, async |connection| runs::mark_announced(connection, run).await).await
+    async fn mark_announced(&self, told: &Unannounced) -> Result<()> {
+        self.transaction(Work::Write, async |connection| runs::mark_announced(connection, told).await).await
     }
 
     async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
@@ -160,6 +172,12 @@ impl Store for PostgresStore {
             None => Ok(None),
         })
         .await
+    }
+
+    async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
+        let take =
+            async |connection: &mut AsyncPgConnection| leases::take(connection, name, holder, length).await;
+        self.transaction(Work::Write, take).await
     }
 
     async fn close(&self) {

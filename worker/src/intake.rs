@@ -1,0 +1,45 @@
+//! Where jobs come from: the jobs queue, and beside it those that were set apart.
+
+use linkbeat_broker::{BrokerClosed, Delivery, Queue, SharedBroker, Subscription};
+
+/// Jobs at once that came back from a lost worker or session: one of them may be what killed it.
+const SUSPECTS: u16 = 32;
+/// Jobs at once that came back from there.
+const ISOLATED: u16 = 1;
+
+/// The three queues that a worker reads.
+pub(crate) struct Intake {
+    jobs: Box<dyn Subscription>,
+    suspects: Box<dyn Subscription>,
+    isolated: Box<dyn Subscription>,
+}
+
+impl Intake {
+    /// Begins to take jobs, `prefetch` and more at once; waits while the broker is away.
+    pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
+        Ok(Self {
+            jobs: broker.subscribe(Queue::Jobs, prefetch).await?,
+            suspects: broker.subscribe(Queue::Suspects, SUSPECTS).await?,
+            isolated: broker.subscribe(Queue::Isolated, ISOLATED).await?,
+        })
+    }
+
+    /// The next job, and its queue. `None`: the broker was closed. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<(Queue, Delivery)> {
+        tokio::select! {
+            delivery = self.jobs.next() => Some((Queue::Jobs, delivery?)),
+            delivery = self.suspects.next() => Some((Queue::Suspects, delivery?)),
+            delivery = self.isolated.next() => Some((Queue::Isolated, delivery?)),
+        }
+    }
+
+    /// From now on about so many jobs at once.
+    pub(crate) fn resize(&mut self, jobs: usize) {
+        self.jobs.resize(u16::try_from(jobs).unwrap_or(u16::MAX));
+    }
+
+    /// Takes no further jobs; those that were not begun go back.
+    pub(crate) async fn stop(&mut self) {
+        tokio::join!(self.jobs.stop(), self.suspects.stop(), self.isolated.stop());
+    }
+}
