@@ -20,7 +20,8 @@ pub use dead::{DeadLetter, dead_letters, park};
 pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
 pub use rabbit::{
-    BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, ConnectError, Namespace, RabbitBroker,
+    BadBrokerUrl, BadNamespace, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
+    BrokerSettings, BrokerUrl, ConnectError, Namespace, NodeInspection, RabbitBroker, inspect_broker,
 };
 
 /// Carries messages between roles.

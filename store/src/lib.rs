@@ -8,6 +8,7 @@ mod database_url;
 mod error;
 mod filing;
 mod importing;
+mod inspect;
 mod migrations;
 mod open;
 mod postgres;
@@ -29,6 +30,7 @@ use linkbeat_shared::{
 
 pub use database_url::DatabaseUrl;
 pub use error::StoreError;
+pub use inspect::{DatabaseInspection, Schema, ServerInspection, TableRights, inspect};
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 

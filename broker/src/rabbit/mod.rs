@@ -5,6 +5,7 @@
 
 mod consumer;
 mod error;
+mod inspect;
 mod parcel;
 mod publisher;
 mod reopen;
@@ -20,6 +21,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use error::ConnectError;
+pub use inspect::{
+    BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, NodeInspection, inspect_broker,
+};
 pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, Namespace};
 
 use crate::{Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};

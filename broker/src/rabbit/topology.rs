@@ -36,7 +36,7 @@ pub(super) async fn declare(channel: &Channel, settings: &BrokerSettings) -> Res
         .map_err(|error| ConnectError::declaring(&settings.url, &name, &error))
 }
 
-fn arguments(queue: Queue, namespace: &Namespace) -> FieldTable {
+pub(super) fn arguments(queue: Queue, namespace: &Namespace) -> FieldTable {
     let mut arguments = FieldTable::default();
     let mut set = |key: &str, value: &str| {
         arguments.insert(key.into(), AMQPValue::LongString(LongString::from(value)));

@@ -11,7 +11,7 @@ use linkbeat_worker::{Health, Worker};
 use tokio_util::sync::CancellationToken;
 
 use super::servers;
-use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerArgs};
+use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::exit::{Failure, Status};
 use crate::health::{self, Ready};
 use crate::settings::Settings;
@@ -38,7 +38,7 @@ pub(crate) struct RecorderArgs {
   linkbeat worker --broker-url amqp://localhost --concurrency 2000")]
 pub(crate) struct WorkerRoleArgs {
     #[command(flatten)]
-    worker: WorkerArgs,
+    worker: WorkerDaemonArgs,
     #[command(flatten)]
     daemon: DaemonArgs,
 }
@@ -90,7 +90,7 @@ async fn with_database(
 
 /// `linkbeat worker`
 pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<Status, Failure> {
-    let flags = Flags { worker: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
+    let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
     let settings = global.settings(flags, "info")?;
     let broker = servers::reconnecting(&settings, "worker")?;
     let worker =

@@ -40,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Column {
-    fn fixed(heading: &'static str) -> Self {
+    pub(super) fn fixed(heading: &'static str) -> Self {
         Self { heading, least: None, number: false }
     }
 
@@ -54,11 +54,11 @@ impl Column {
 }
 
 impl Cell {
-    fn of(kind: Kind, text: &str) -> Self {
+    pub(super) fn of(kind: Kind, text: &str) -> Self {
         Self { text: plain(text), kind }
     }
 
-    fn text(text: &str) -> Self {
+    pub(super) fn text(text: &str) -> Self {
         Self::of(Kind::Text, text)
     }
 

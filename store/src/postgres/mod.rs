@@ -4,6 +4,7 @@
 //! circle. A call that is dropped in the middle closes its connection, and with it its transaction.
 
 mod connect;
+mod inspect;
 mod jobs;
 mod links;
 mod pool;
@@ -19,6 +20,7 @@ use diesel_async::AsyncPgConnection;
 use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 
 pub(crate) use connect::Server;
+pub(crate) use inspect::inspect;
 pub(crate) use tls::TlsMode;
 
 use crate::database_url::DatabaseUrl;

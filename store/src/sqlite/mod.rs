@@ -4,6 +4,7 @@
 //! transaction behind, never a half one, and no runtime thread waits for the disk.
 
 mod connect;
+mod inspect;
 mod jobs;
 mod links;
 mod reports;
@@ -25,6 +26,7 @@ use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
     Store, StoredJob,
 };
+pub(crate) use inspect::inspect;
 use thread::DatabaseThread;
 
 /// A SQLite database.
