@@ -1,6 +1,7 @@
 //! Flags that several commands share. They are read into the shape of [`crate::settings::Settings`], so that
 //! they merge with file and environment; what was not given is left out.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ipnet::IpNet;
 use linkbeat_shared::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, Retries, Timeout,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, RecheckAfter,
+    Retries, Timeout,
 };
 use linkbeat_worker::{Header, ProxyUrl};
 use serde::Serialize;
@@ -17,7 +19,7 @@ use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
-use crate::settings::{Origin, Settings, origins, parse_timeout};
+use crate::settings::{Origin, Settings, origins, parse_recheck_after, parse_timeout};
 
 #[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Global options")]
@@ -88,6 +90,11 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "WHAT", value_parser = parse_on_blocked)]
     #[serde(skip_serializing_if = "Option::is_none")]
     on_blocked: Option<OnBlocked>,
+    /// Look at a link about to be hidden again after so long, 1s to 24h, and hide it only if it fails again
+    /// [default: hide it at once]
+    #[arg(long, value_name = "TIME", value_parser = parse_recheck_after)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    recheck_after: Option<RecheckAfter>,
 }
 
 /// What only the operator of a worker may say; never a request.
@@ -273,9 +280,9 @@ fn parse_on_blocked(text: &str) -> Result<OnBlocked, String> {
 }
 
 #[expect(clippy::ref_option, reason = "the signature is serde's")]
-fn as_text<S: serde::Serializer>(timeout: &Option<Timeout>, to: S) -> Result<S::Ok, S::Error> {
-    match timeout {
-        Some(timeout) => to.collect_str(timeout),
+fn as_text<T: Display, S: serde::Serializer>(length: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    match length {
+        Some(length) => to.collect_str(length),
         None => to.serialize_none(),
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, NewLink, ReplyTo, RequestId};
+use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId};
 
 /// What somebody asked for.
 #[derive(Debug, Clone)]
@@ -55,11 +55,20 @@ pub struct ShowRules {
     pub show_after: NonZeroU32,
     /// What `blocked` does to a shown link.
     pub on_blocked: OnBlocked,
+    /// A link about to be hidden is looked at again after so long, and hidden only if it fails again; `None`:
+    /// it is hidden at once.
+    #[serde(rename = "recheck_after_ms")]
+    pub recheck_after: Option<RecheckAfter>,
 }
 
 impl Default for ShowRules {
     fn default() -> Self {
-        Self { hide_after: NonZeroU32::MIN, show_after: NonZeroU32::MIN, on_blocked: OnBlocked::Hide }
+        Self {
+            hide_after: NonZeroU32::MIN,
+            show_after: NonZeroU32::MIN,
+            on_blocked: OnBlocked::Hide,
+            recheck_after: None,
+        }
     }
 }
 

@@ -3,18 +3,22 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{CheckSpec, RequestId, RunId, ShowRules};
 
 /// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Some of its links have no stored result yet.
+    /// Some of its links have no stored result yet, and some of those are not in parked jobs.
     Running,
     /// Every link has its result.
     Finished,
+    /// Every link has its result or is in a job that was parked when the run ended. Where parked jobs are put back
+    /// and their results come, the run becomes finished.
+    Incomplete,
     /// Somebody stopped it.
     Cancelled,
 }
@@ -25,6 +29,7 @@ impl RunState {
         match self {
             Self::Running => "running",
             Self::Finished => "finished",
+            Self::Incomplete => "incomplete",
             Self::Cancelled => "cancelled",
         }
     }
@@ -33,7 +38,7 @@ impl RunState {
 impl FromStr for RunState {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Running, Self::Finished, Self::Cancelled]
+        [Self::Running, Self::Finished, Self::Incomplete, Self::Cancelled]
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("`{text}` is no state of a run"))

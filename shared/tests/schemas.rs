@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
-    EventMessage, JobMessage, Message, ReportMessage, RequestMessage, ResultsMessage, schema_of,
+    CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
+    ResultsMessage, schema_of,
 };
 
 fn check<M: Message>() {
@@ -31,4 +32,6 @@ fn the_documented_schemas_are_current() {
     check::<ResultsMessage>();
     check::<ReportMessage>();
     check::<EventMessage>();
+    check::<ParkingMessage>();
+    check::<CancelMessage>();
 }

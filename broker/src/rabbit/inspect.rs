@@ -28,13 +28,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::error::{ACCESS_REFUSED, PRECONDITION_FAILED, cause_of, reply_code};
+use super::error::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, cause_of, reply_code};
 use super::session::Session;
-use super::{BrokerSettings, BrokerUrl, ConnectError, Namespace, topology};
-use crate::Queue;
-
-/// AMQP 0-9-1 reply code.
-const NOT_FOUND: u16 = 404;
+use super::topology::{Place, Topology};
+use super::{BrokerSettings, BrokerUrl, ConnectError};
 
 /// Names the session to operators.
 const PURPOSE: &str = "doctor";
@@ -108,18 +105,14 @@ pub enum BrokerItemState {
 }
 
 /// What a session declares.
-enum Declared {
-    Queue { name: String, arguments: FieldTable },
-    Exchange { name: String, kind: ExchangeKind },
+enum Declared<'a> {
+    Queue(&'a Place),
+    Exchange(&'a str, ExchangeKind),
 }
 
-fn declared(namespace: &Namespace) -> Vec<Declared> {
-    let queues = Queue::ALL.into_iter().map(|queue| Declared::Queue {
-        name: namespace.queue(queue),
-        arguments: topology::arguments(queue, namespace),
-    });
-    let events = Declared::Exchange { name: namespace.events(), kind: ExchangeKind::Topic };
-    queues.chain([events]).collect()
+fn declared(topology: &Topology) -> Vec<Declared<'_>> {
+    let exchanges = topology.exchanges().map(|(name, kind)| Declared::Exchange(name, kind));
+    topology.places.iter().map(Declared::Queue).chain(exchanges).collect()
 }
 
 /// Looks at every node, and over one of them at the queues, the exchanges and this user's permissions. Each
@@ -135,7 +128,8 @@ pub async fn inspect_broker(settings: &BrokerSettings) -> BrokerInspection {
         nodes.push(NodeInspection { url: url.clone(), version, session: opened });
     }
     if let Some(session) = session {
-        let declared = declared(&settings.namespace);
+        let topology = Topology::new(&settings.namespace);
+        let declared = declared(&topology);
         items = join_all(declared.iter().map(|item| look(&session, item, settings.connect_timeout))).await;
         items.push(default_exchange(&session, settings.connect_timeout).await);
         session.close().await;
@@ -147,10 +141,10 @@ fn urls(settings: &BrokerSettings) -> &[BrokerUrl] {
     std::slice::from_ref(&settings.url)
 }
 
-async fn look(session: &Session, declared: &Declared, limit: Duration) -> BrokerItem {
+async fn look(session: &Session, declared: &Declared<'_>, limit: Duration) -> BrokerItem {
     let (name, kind) = match declared {
-        Declared::Queue { name, .. } => (name, BrokerItemKind::Queue),
-        Declared::Exchange { name, .. } => (name, BrokerItemKind::Exchange),
+        Declared::Queue(place) => (place.name.as_str(), BrokerItemKind::Queue),
+        Declared::Exchange(name, _) => (*name, BrokerItemKind::Exchange),
     };
     let looking = async {
         let present = declare(session, declared, true).await?;
@@ -191,18 +185,19 @@ impl BrokerItem {
 }
 
 /// Messages and consumers. A refusal closes the channel, so each step has one of its own.
-async fn declare(session: &Session, declared: &Declared, passive: bool) -> lapin::Result<(u32, u32)> {
+async fn declare(session: &Session, declared: &Declared<'_>, passive: bool) -> lapin::Result<(u32, u32)> {
     let channel = session.channel().await?;
     let counts = match declared {
-        Declared::Queue { name, arguments } => {
+        Declared::Queue(place) => {
             let options = QueueDeclareOptions { passive, durable: true, ..Default::default() };
-            let queue = channel.queue_declare(name.as_str().into(), options, arguments.clone()).await?;
+            let queue =
+                channel.queue_declare(place.name.as_str().into(), options, place.arguments.clone()).await?;
             (queue.message_count(), queue.consumer_count())
         }
-        Declared::Exchange { name, kind } => {
+        Declared::Exchange(name, kind) => {
             let options = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
             let arguments = FieldTable::default();
-            channel.exchange_declare(name.as_str().into(), kind.clone(), options, arguments).await?;
+            channel.exchange_declare((*name).into(), kind.clone(), options, arguments).await?;
             (0, 0)
         }
     };

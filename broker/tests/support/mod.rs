@@ -59,10 +59,18 @@ impl Space {
         connection.create_channel().await.unwrap()
     }
 
+    /// The queues beside the work queues; each has an exchange of its name, like those.
+    pub(crate) fn other_names(&self) -> [String; 6] {
+        ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h", "broadcast"]
+            .map(|name| format!("{}.{name}", self.namespace))
+    }
+
     async fn clean_up(&self) {
         let channel = self.raw().await;
-        for queue in Queue::ALL {
-            channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default()).await.unwrap();
+        let names = Queue::ALL.map(|queue| self.name(queue)).into_iter().chain(self.other_names());
+        for name in names {
+            channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+            channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await.unwrap();
         }
         let events = format!("{}.events", self.namespace);
         channel.exchange_delete(events.into(), ExchangeDeleteOptions::default()).await.unwrap();

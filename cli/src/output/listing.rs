@@ -204,7 +204,7 @@ fn run_row(run: &Run, lang: Lang) -> Vec<Cell> {
     let kind = match run.state {
         RunState::Finished => Kind::Good,
         RunState::Running => Kind::Doubtful,
-        RunState::Cancelled => Kind::Bad,
+        RunState::Incomplete | RunState::Cancelled => Kind::Bad,
     };
     let took = run.finished_at.map(|end| (end - run.created_at).as_seconds_f64());
     vec![

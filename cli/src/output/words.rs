@@ -114,6 +114,7 @@ pub(super) fn state(lang: Lang, state: RunState) -> &'static str {
         (Lang::En, state) => state.as_str(),
         (Lang::Zh, RunState::Running) => "进行中",
         (Lang::Zh, RunState::Finished) => "已结束",
+        (Lang::Zh, RunState::Incomplete) => "未完成",
         (Lang::Zh, RunState::Cancelled) => "已取消",
     }
 }

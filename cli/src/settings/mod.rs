@@ -15,8 +15,8 @@ use std::num::NonZeroU32;
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, Retries, ShowRules, Timeout,
-    WhiteList,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, RecheckAfter, Retries,
+    ShowRules, Timeout, WhiteList,
 };
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
 
-pub(crate) use durations::parse_timeout;
+pub(crate) use durations::{parse_recheck_after, parse_timeout};
 pub(crate) use load::load;
 pub(crate) use origins::{Origin, origins};
 
@@ -107,6 +107,8 @@ pub(crate) struct CheckSettings {
     pub(crate) hide_after: NonZeroU32,
     pub(crate) show_after: NonZeroU32,
     pub(crate) on_blocked: OnBlocked,
+    #[serde(with = "durations::recheck_after")]
+    pub(crate) recheck_after: Option<RecheckAfter>,
 }
 
 impl Default for CheckSettings {
@@ -122,6 +124,7 @@ impl Default for CheckSettings {
             hide_after: rules.hide_after,
             show_after: rules.show_after,
             on_blocked: rules.on_blocked,
+            recheck_after: rules.recheck_after,
         }
     }
 }
@@ -138,7 +141,12 @@ impl CheckSettings {
     }
 
     pub(crate) fn rules(&self) -> ShowRules {
-        ShowRules { hide_after: self.hide_after, show_after: self.show_after, on_blocked: self.on_blocked }
+        ShowRules {
+            hide_after: self.hide_after,
+            show_after: self.show_after,
+            on_blocked: self.on_blocked,
+            recheck_after: self.recheck_after,
+        }
     }
 
     pub(crate) fn white_list(&self) -> WhiteList {

@@ -10,6 +10,10 @@ use crate::{Lang, LinkReport, Report, RunId};
 pub const RUN_STARTED: &str = "run.started";
 /// Routing key of the event that a run came to its end.
 pub const RUN_FINISHED: &str = "run.finished";
+/// Routing key of the event that a run ended while links of it are in parked jobs.
+pub const RUN_INCOMPLETE: &str = "run.incomplete";
+/// Routing key of the event that somebody stopped a run.
+pub const RUN_CANCELLED: &str = "run.cancelled";
 /// Routing key of the event that a shown link was hidden.
 pub const LINK_HIDDEN: &str = "link.hidden";
 /// Routing key of the event that a hidden link was shown.

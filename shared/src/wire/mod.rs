@@ -5,21 +5,29 @@
 //! newer version is [`Unreadable::Newer`] and must be parked, not dropped. The JSON Schemas in
 //! `docs/messages/` are made from these types.
 
+mod cancel;
 mod event;
 mod job;
+mod parking;
 mod report;
 mod request;
 mod results;
+mod to_recorder;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use event::{EventMessage, LINK_HIDDEN, LINK_SHOWN, RUN_FINISHED, RUN_STARTED};
+pub use cancel::CancelMessage;
+pub use event::{
+    EventMessage, LINK_HIDDEN, LINK_SHOWN, RUN_CANCELLED, RUN_FINISHED, RUN_INCOMPLETE, RUN_STARTED,
+};
 pub use job::{JobLinkMessage, JobMessage};
+pub use parking::ParkingMessage;
 pub use report::{LinkItem, ReportData, ReportMessage};
 pub use request::{RequestLinkMessage, RequestMessage};
 pub use results::{ResultMessage, ResultsMessage};
+pub use to_recorder::ToRecorder;
 
 /// A message type that can be told by its `schema` field.
 pub trait Message: Serialize + DeserializeOwned + JsonSchema {
@@ -76,17 +84,29 @@ pub fn encode<M: Message>(message: &M) -> Vec<u8> {
 
 /// Reads a message; its size and schema are looked at first.
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Unreadable> {
+    decode_as(bytes, schema_in(bytes, M::MAX_BYTES)?)
+}
+
+/// The schema that a message of at most `limit` bytes carries.
+fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
     #[derive(Deserialize)]
     struct Probe {
         schema: String,
     }
-    if bytes.len() > M::MAX_BYTES {
-        return Err(Unreadable::TooLarge { bytes: bytes.len(), limit: M::MAX_BYTES });
-    }
-    let probe: Probe =
-        serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(error.to_string()))?;
-    check_schema::<M>(probe.schema)?;
+    check_size(bytes, limit)?;
+    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(error.to_string()));
+    probe.map(|probe: Probe| probe.schema)
+}
+
+/// Reads a message that carries this schema.
+fn decode_as<M: Message>(bytes: &[u8], schema: String) -> Result<M, Unreadable> {
+    check_size(bytes, M::MAX_BYTES)?;
+    check_schema::<M>(schema)?;
     serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(error.to_string()))
+}
+
+fn check_size(bytes: &[u8], limit: usize) -> Result<(), Unreadable> {
+    if bytes.len() > limit { Err(Unreadable::TooLarge { bytes: bytes.len(), limit }) } else { Ok(()) }
 }
 
 fn check_schema<M: Message>(found: String) -> Result<(), Unreadable> {

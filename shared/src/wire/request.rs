@@ -8,7 +8,7 @@ use super::job::invalid;
 use super::{Message, Unreadable};
 use crate::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, LinkName, LinkSelection, LinkUrl, NewLink,
-    OnBlocked, ReplyTo, Request, RequestId, Retries, ShowRules, Timeout, WhiteList,
+    OnBlocked, RecheckAfter, ReplyTo, Request, RequestId, Retries, ShowRules, Timeout, WhiteList,
 };
 
 /// `linkbeat.request/1`, on the queue `linkbeat.requests`: asks for a run. What is absent takes its default.
@@ -48,6 +48,10 @@ pub struct RequestMessage {
     /// What `blocked` does to a shown link; `hide` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_blocked: Option<OnBlocked>,
+    /// A link about to be hidden is looked at again after so many milliseconds, 1000 to 86400000, and hidden
+    /// only if it fails again; absent: it is hidden at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck_after_ms: Option<u64>,
 }
 
 /// One link of a request.
@@ -89,6 +93,11 @@ impl RequestMessage {
             hide_after: at_least_one("hide_after", self.hide_after)?,
             show_after: at_least_one("show_after", self.show_after)?,
             on_blocked: self.on_blocked.unwrap_or_default(),
+            recheck_after: self
+                .recheck_after_ms
+                .map(RecheckAfter::from_millis)
+                .transpose()
+                .map_err(invalid)?,
         };
         let links = match self.links {
             None => LinkSelection::Stored,
@@ -158,5 +167,6 @@ mod tests {
         assert!(with(r#""backlink":"(?=a)""#).contains("look-around"));
         assert!(with(r#""timeout_ms":0"#).contains("1 ms"));
         assert!(with(r#""hide_after":0"#).contains("hide_after"));
+        assert!(with(r#""recheck_after_ms":999"#).contains("looked at again"));
     }
 }

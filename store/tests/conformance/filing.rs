@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkbeat_shared::{CheckSpec, NewLink, OnBlocked, ReplyTo, RequestId, RunState, ShowRules};
+use linkbeat_shared::{CheckSpec, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunState, ShowRules};
 use linkbeat_store::{LinkChanges, NewRun, OpenJobs, RunLinks};
 
 use crate::database::TestDatabase;
@@ -33,6 +33,7 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             hide_after: 3.try_into().unwrap(),
             show_after: 2.try_into().unwrap(),
             on_blocked: OnBlocked::Keep,
+            recheck_after: Some(RecheckAfter::from_millis(600_000).unwrap()),
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
         ..new_run(RunLinks::Stored)

@@ -63,7 +63,34 @@ fn items(items: &[BrokerItem], namespace: &str) -> Vec<Finding> {
         let text = format!("none of the namespace `{namespace}` yet; the first role to start makes them");
         return vec![Finding::ok("queues", text)];
     }
-    ours().map(|item| of_item(item, namespace)).collect()
+    let (plain, told): (Vec<_>, Vec<_>) = ours().partition(|item| is_plain(item, namespace));
+    let mut findings: Vec<Finding> = told.into_iter().map(|item| of_item(item, namespace)).collect();
+    findings.push(in_short(&plain));
+    findings
+}
+
+/// Exchanges, and queues that are only passed through, are told together as long as they are in order.
+fn is_plain(item: &BrokerItem, namespace: &str) -> bool {
+    let passing =
+        short(item, namespace).is_some_and(|name| name == "broadcast" || name.starts_with("delay."));
+    let in_order = matches!(item.state, BrokerItemState::Present { .. });
+    in_order && (passing || item.kind == BrokerItemKind::Exchange)
+}
+
+fn in_short(items: &[&BrokerItem]) -> Finding {
+    let exchanges = items.iter().filter(|item| item.kind == BrokerItemKind::Exchange).count();
+    let delayed: u32 = items
+        .iter()
+        .filter(|item| item.name.contains(".delay."))
+        .map(|item| match item.state {
+            BrokerItemState::Present { messages, .. } => messages,
+            _ => 0,
+        })
+        .sum();
+    let others = items.len() - exchanges;
+    let text =
+        format!("{exchanges} exchanges and {others} queues for delays and broadcasts; {delayed} delayed");
+    Finding::ok("exchanges", text)
 }
 
 fn of_item(item: &BrokerItem, namespace: &str) -> Finding {
@@ -117,7 +144,7 @@ fn of_queue(name: &str, short: &str, messages: u32, consumers: u32) -> Finding {
         "dead" if messages > 0 => {
             Finding::warning("queues", text, "see what was parked: `linkbeat dead list`")
         }
-        "jobs" if messages > 0 && consumers == 0 => {
+        "jobs" | "suspects" | "isolated" if messages > 0 && consumers == 0 => {
             Finding::warning("queues", text, "start workers: `linkbeat worker`")
         }
         "results" if messages > 0 && consumers == 0 => {
@@ -132,13 +159,7 @@ fn of_queue(name: &str, short: &str, messages: u32, consumers: u32) -> Finding {
 
 fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
     let needs = needs::of_broker(role);
-    let item = |name: &str, kind| {
-        items.iter().find(|item| item.kind == kind && short(item, namespace) == Some(name))
-    };
-    let granted = |need: &Need| match need {
-        Need::Read(name) => item(name, BrokerItemKind::Queue).and_then(|item| item.read),
-        Need::Write(name) => item(name, BrokerItemKind::Exchange).and_then(|item| item.write),
-    };
+    let granted = |need: &Need| granted(need, items, namespace);
     let role = role.as_str();
     let refused: Vec<_> = needs.iter().filter(|need| granted(need) == Some(false)).map(said).collect();
     if !refused.is_empty() {
@@ -160,6 +181,24 @@ fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
         0 => Finding::ok("permissions", format!("this user may do what a {role} does")),
         _ => Finding::ok("permissions", format!("as a {role}: not known before its queues are there")),
     }
+}
+
+/// `None`: not known, as something of it is not there.
+fn granted(need: &Need, items: &[BrokerItem], namespace: &str) -> Option<bool> {
+    let (Need::Read(name) | Need::Write(name)) = need;
+    let named = |item: &&BrokerItem| {
+        let rest = short(item, namespace).and_then(|short| short.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || (!name.is_empty() && rest.starts_with('.')))
+    };
+    let of = |kind| items.iter().filter(move |item| item.kind == kind).filter(named);
+    let answers: Vec<Option<bool>> = match need {
+        Need::Read(_) => of(BrokerItemKind::Queue).map(|item| item.read).collect(),
+        Need::Write(_) => of(BrokerItemKind::Exchange).map(|item| item.write).collect(),
+    };
+    if answers.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(true)
 }
 
 fn said(need: &Need) -> String {

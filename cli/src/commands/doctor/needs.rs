@@ -7,16 +7,41 @@ use super::Role;
 pub(super) enum Need {
     /// To take messages from this queue.
     Read(&'static str),
-    /// To publish to this exchange; `""` is the default one.
+    /// To publish to this exchange and all below it; `""` is the default one.
     Write(&'static str),
 }
 
 /// By names without the namespace. To configure is not needed where somebody else declares.
 pub(super) fn of_broker(role: Role) -> &'static [Need] {
     match role {
-        Role::Producer => &[Need::Read("requests"), Need::Write(""), Need::Write("events")],
-        Role::Worker => &[Need::Read("jobs"), Need::Write("")],
-        Role::Recorder => &[Need::Read("results"), Need::Write(""), Need::Write("events")],
+        Role::Producer => &[
+            Need::Read("requests"),
+            Need::Write("jobs"),
+            Need::Write("delay"),
+            Need::Write("results"),
+            Need::Write("events"),
+            Need::Write("dead"),
+            Need::Write(""),
+        ],
+        Role::Worker => &[
+            Need::Read("jobs"),
+            Need::Read("suspects"),
+            Need::Read("isolated"),
+            Need::Read("broadcast"),
+            Need::Write("results"),
+            Need::Write("jobs"),
+            Need::Write("suspects"),
+            Need::Write("isolated"),
+            Need::Write("delay"),
+            Need::Write("dead"),
+        ],
+        Role::Recorder => &[
+            Need::Read("results"),
+            Need::Write("events"),
+            Need::Write("broadcast"),
+            Need::Write("dead"),
+            Need::Write(""),
+        ],
     }
 }
 
