@@ -11,6 +11,7 @@ mod memory;
 mod message;
 mod moving;
 mod rabbit;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use rabbit::{
     BadBrokerUrl, BadNamespace, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
     BrokerSettings, BrokerUrl, ConnectError, Namespace, NodeInspection, RabbitBroker, inspect_broker,
 };
+pub use watched::WatchedBroker;
 
 /// Carries messages between roles.
 #[async_trait]

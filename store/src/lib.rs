@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink, ReplyTo,
-    Report, RequestId, Run, RunId, ShowRules,
+    Activity, CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
+    ReplyTo, Report, RequestId, Run, RunId, ShowRules,
 };
 
 pub use database_url::DatabaseUrl;
@@ -119,6 +119,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>>;
 
     // ---- upkeep ------------------------------------------------------------------------------------
+
+    /// Counts the calls above; what the database answered has succeeded, whatever it said.
+    fn activity(&self) -> &Activity;
 
     /// Ends all connections.
     async fn close(&self);

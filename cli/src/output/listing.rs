@@ -44,11 +44,11 @@ impl Column {
         Self { heading, least: None, number: false }
     }
 
-    fn narrowing(heading: &'static str, least: usize) -> Self {
+    pub(super) fn narrowing(heading: &'static str, least: usize) -> Self {
         Self { heading, least: Some(least), number: false }
     }
 
-    fn number(heading: &'static str) -> Self {
+    pub(super) fn number(heading: &'static str) -> Self {
         Self { heading, least: None, number: true }
     }
 }

@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 
 pub(crate) use connect::Server;
 pub(crate) use inspect::inspect;
 pub(crate) use tls::TlsMode;
 
 use crate::database_url::DatabaseUrl;
-use crate::error::{Fault, StoreError};
+use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::values::Id;
 use crate::{
@@ -43,6 +43,7 @@ const RECORD_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct PostgresStore {
     url: DatabaseUrl,
     pool: Pool,
+    activity: Activity,
 }
 
 impl PostgresStore {
@@ -50,7 +51,7 @@ impl PostgresStore {
     pub(crate) async fn open(url: &DatabaseUrl, server: &Server, mode: OpenMode) -> Result<(Self, Migrated)> {
         let migrated = connect::migrate(server, mode).await.map_err(|fault| fault.at(url))?;
         let pool = Pool::new(server.clone()).map_err(|fault| fault.at(url))?;
-        Ok((Self { url: url.clone(), pool }, migrated))
+        Ok((Self { url: url.clone(), pool, activity: Activity::default() }, migrated))
     }
 
     async fn transaction<T>(
@@ -58,7 +59,8 @@ impl PostgresStore {
         kind: Work,
         work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Fault>,
     ) -> Result<T> {
-        self.pool.transaction(kind, work).await.map_err(|fault| fault.at(&self.url))
+        let under_way = self.activity.begin();
+        counted(under_way, self.pool.transaction(kind, work).await.map_err(|fault| fault.at(&self.url)))
     }
 }
 
@@ -162,6 +164,10 @@ impl Store for PostgresStore {
             None => Ok(None),
         })
         .await
+    }
+
+    fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     async fn close(&self) {

@@ -17,10 +17,10 @@ use std::path::Path;
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use diesel::connection::Connection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 
 use crate::database_url::DatabaseUrl;
-use crate::error::Fault;
+use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
@@ -34,6 +34,7 @@ use thread::DatabaseThread;
 pub(crate) struct SqliteStore {
     url: DatabaseUrl,
     thread: DatabaseThread,
+    activity: Activity,
 }
 
 impl SqliteStore {
@@ -42,7 +43,7 @@ impl SqliteStore {
         let file = file.to_owned();
         let opened = DatabaseThread::start(move || connect::open(&file, mode)).await;
         let (thread, migrated) = opened.map_err(|fault| fault.at(url))?;
-        Ok((Self { url: url.clone(), thread }, migrated))
+        Ok((Self { url: url.clone(), thread, activity: Activity::default() }, migrated))
     }
 
     /// Has `work` done in a transaction that only reads.
@@ -50,7 +51,9 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
-        self.thread.call(|connection| connection.transaction(work)).await.map_err(|fault| fault.at(&self.url))
+        let under_way = self.activity.begin();
+        let call = self.thread.call(|connection| connection.transaction(work));
+        counted(under_way, call.await.map_err(|fault| fault.at(&self.url)))
     }
 
     /// Has `work` done in a transaction that is the only one to write, from its first moment on.
@@ -58,8 +61,9 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
+        let under_way = self.activity.begin();
         let call = self.thread.call(|connection| connection.immediate_transaction(work));
-        call.await.map_err(|fault| fault.at(&self.url))
+        counted(under_way, call.await.map_err(|fault| fault.at(&self.url)))
     }
 }
 
@@ -145,6 +149,10 @@ impl Store for SqliteStore {
             None => Ok(None),
         })
         .await
+    }
+
+    fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     async fn close(&self) {
