@@ -11,6 +11,7 @@ mod memory;
 mod message;
 mod moving;
 mod rabbit;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,8 +25,10 @@ pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
 pub use moving::move_to;
 pub use rabbit::{
-    BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, ConnectError, Namespace, RabbitBroker,
+    BadBrokerUrl, BadNamespace, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
+    BrokerSettings, BrokerUrl, ConnectError, Namespace, NodeInspection, RabbitBroker, inspect_broker,
 };
+pub use watched::WatchedBroker;
 
 /// Carries messages between roles.
 #[async_trait]

@@ -19,7 +19,7 @@ use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
-use crate::settings::{Settings, parse_recheck_after, parse_timeout};
+use crate::settings::{Origin, Settings, origins, parse_recheck_after, parse_timeout};
 
 #[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Global options")]
@@ -139,6 +139,21 @@ pub(crate) struct WorkerArgs {
     proxy: Option<ProxyUrl>,
 }
 
+/// The same for the daemon. `check` is not given `--drain-timeout`: it ends within seconds, and its run can be
+/// resumed.
+#[derive(Debug, Default, Args, Serialize)]
+#[command(next_help_heading = "What the worker may do")]
+pub(crate) struct WorkerDaemonArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    worker: WorkerArgs,
+    /// How long running checks may go on after SIGTERM; what is not done then goes back to the queue
+    /// [default: the check's timeout + 5 s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    drain_timeout: Option<Timeout>,
+}
+
 /// The links to work on.
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
@@ -207,33 +222,42 @@ pub(crate) struct DaemonArgs {
 }
 
 /// The flags of one command, in the shape of [`Settings`].
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Flags<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<&'a RequestArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) worker: Option<&'a WorkerArgs>,
+    #[serde(rename = "worker", skip_serializing_if = "Option::is_none")]
+    pub(crate) worker_daemon: Option<&'a WorkerDaemonArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<&'a OutputArgs>,
     #[serde(flatten)]
     pub(crate) daemon: Option<&'a DaemonArgs>,
 }
 
+/// All flags, in the shape of [`Settings`].
+#[derive(Serialize)]
+struct All<'a> {
+    #[serde(flatten)]
+    global: &'a GlobalArgs,
+    #[serde(flatten)]
+    command: Flags<'a>,
+}
+
 impl GlobalArgs {
     /// All settings for a command with these flags. Logging starts with them, at `level` by default.
     pub(crate) fn settings(&self, flags: Flags<'_>, level: &str) -> Result<Settings, Failure> {
-        #[derive(Serialize)]
-        struct All<'a> {
-            #[serde(flatten)]
-            global: &'a GlobalArgs,
-            #[serde(flatten)]
-            command: Flags<'a>,
-        }
         let all = All { global: self, command: flags };
         let settings = crate::settings::load(self.config.as_deref(), &all)?;
         let filter = if settings.log.is_empty() { level } else { &settings.log };
         crate::logging::init(filter, settings.log_format)?;
         Ok(settings)
+    }
+
+    /// Each of these settings with its value, and where that comes from.
+    pub(crate) fn origins(&self, flags: Flags<'_>) -> Result<Vec<Origin>, Failure> {
+        origins(self.config.as_deref(), &All { global: self, command: flags })
     }
 
     /// Settings of a command without flags of its own.

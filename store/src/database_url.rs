@@ -33,6 +33,14 @@ pub(crate) enum Place {
 const MEMORY: &str = ":memory:";
 
 impl DatabaseUrl {
+    /// The file of a SQLite database that is kept in one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Sqlite(file) if file.as_os_str() != MEMORY => Some(file),
+            Place::Sqlite(_) | Place::Postgres(_) => None,
+        }
+    }
+
     /// Whether it is a SQLite database, which needs no server.
     pub fn is_sqlite(&self) -> bool {
         matches!(self.place, Place::Sqlite(_))

@@ -1,6 +1,7 @@
 //! What can go wrong with a database, and whether trying again may help.
 
 use diesel::result::{DatabaseErrorKind, Error};
+use linkbeat_shared::UnderWay;
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,14 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
+}
+
+/// Counts a call as succeeded unless the database could not be used.
+pub(crate) fn counted<T>(under_way: UnderWay, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    if !matches!(done, Err(StoreError::Unavailable { .. })) {
+        under_way.succeed();
+    }
+    done
 }
 
 /// What goes wrong inside; where it did is added at the crate's edge.

@@ -8,6 +8,7 @@ mod database_url;
 mod error;
 mod filing;
 mod importing;
+mod inspect;
 mod migrations;
 mod open;
 mod parking;
@@ -25,13 +26,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
+    Activity, CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
     RecheckAfter, ReplyTo, Report, RequestId, Run, RunId, ShowRules,
 };
 use uuid::Uuid;
 
 pub use database_url::DatabaseUrl;
 pub use error::StoreError;
+pub use inspect::{DatabaseInspection, Schema, ServerInspection, TableRights, inspect};
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 
@@ -154,6 +156,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Whether `holder` has the lease of this name from now on for `length`, by the database's clock. Nobody
     /// else gets it until then; whoever has it may take it again, or, with a length of zero, give it up.
     async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool>;
+
+    /// Counts the calls above; what the database answered has succeeded, whatever it said.
+    fn activity(&self) -> &Activity;
 
     /// Ends all connections.
     async fn close(&self);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
+use linkbeat_shared::{Activity, CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
 use tokio::time::{Instant, sleep};
 
 use crate::connectivity::Connectivity;
@@ -22,6 +22,7 @@ pub struct Engine {
     starts: Starts,
     connectivity: Arc<Connectivity>,
     concurrency: usize,
+    checks: Activity,
     max_timeout: Timeout,
 }
 
@@ -56,6 +57,7 @@ impl Engine {
             starts: Starts::new(),
             connectivity,
             concurrency,
+            checks: Activity::default(),
             max_timeout: settings.max_timeout,
         })
     }
@@ -63,6 +65,11 @@ impl Engine {
     /// Links checked at once: as set, or what the limit of open files allows.
     pub fn concurrency(&self) -> usize {
         self.concurrency
+    }
+
+    /// Counts the checks: one is under way from its call to its outcome.
+    pub fn checks(&self) -> &Activity {
+        &self.checks
     }
 
     /// The deadline a check gets: what is asked, up to the operator's limit.
@@ -102,6 +109,7 @@ impl Engine {
     /// Does what [`Engine::begin`] has waited for.
     pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
         let Begun { mut turn, start } = begun;
+        let under_way = self.checks.begin();
         let target = target(link, spec);
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
@@ -109,7 +117,9 @@ impl Engine {
         let Attempt { finding, details } = start.of(tries).await;
         let elapsed = began.elapsed();
         drop(turn);
-        match self.proven(finding, began, deadline).await {
+        let proven = self.proven(finding, began, deadline).await;
+        under_way.succeed();
+        match proven {
             Ok(finding) => Outcome::Judged(result(link, &target, finding, details, elapsed)),
             Err(fault) => Outcome::OwnFault(fault),
         }

@@ -32,6 +32,7 @@ use chrono::{DateTime, Utc};
 use linkbeat_shared::CheckResult;
 
 pub use check::Engine;
+pub use fetch::{NameServer, name_servers};
 pub use job::{DRAIN_MARGIN, MAX_ATTEMPTS};
 pub use runner::Worker;
 pub use settings::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{BrokerClosed, MOST_LANES, SharedBroker};
+use linkbeat_shared::Activity;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -64,6 +65,11 @@ impl Worker {
     /// How it is doing, now and with every change.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
+    }
+
+    /// Counts its checks.
+    pub fn checks(&self) -> &Activity {
+        self.jobs.engine.checks()
     }
 
     /// Takes jobs until `shutdown`, then finishes what is running within the drain timeout: finished

@@ -8,8 +8,8 @@ use lapin::ErrorKind;
 use super::BrokerUrl;
 
 /// AMQP 0-9-1 reply codes (<https://www.rabbitmq.com/amqp-0-9-1-reference>).
-const ACCESS_REFUSED: u16 = 403;
-const NOT_FOUND: u16 = 404;
+pub(super) const ACCESS_REFUSED: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 

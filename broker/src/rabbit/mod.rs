@@ -6,6 +6,7 @@
 mod broadcasts;
 mod consumer;
 mod error;
+mod inspect;
 mod lanes;
 mod parcel;
 mod publisher;
@@ -22,6 +23,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use error::ConnectError;
+pub use inspect::{
+    BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, NodeInspection, inspect_broker,
+};
 pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, Namespace};
 
 use crate::delay::RUNGS;

@@ -47,18 +47,19 @@ pub(super) async fn declare(session: &Session, settings: &BrokerSettings) -> Res
 struct Passive(bool);
 
 /// A queue, and with it the exchange of its name.
-struct Place {
-    name: String,
-    arguments: FieldTable,
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) arguments: FieldTable,
 }
 
-struct Topology {
-    places: Vec<Place>,
+/// All that is declared.
+pub(super) struct Topology {
+    pub(super) places: Vec<Place>,
     events: String,
 }
 
 impl Topology {
-    fn new(namespace: &Namespace) -> Self {
+    pub(super) fn new(namespace: &Namespace) -> Self {
         let queues = Queue::ALL.into_iter().map(|queue| work_queue(queue, namespace));
         let rungs = RUNGS.into_iter().map(|rung| rung_queue(rung, namespace));
         let places = queues.chain(rungs).chain([broadcast_stream(namespace)]).collect();
@@ -90,7 +91,7 @@ impl Topology {
         self.places.iter().map(|place| place.name.as_str())
     }
 
-    fn exchanges(&self) -> impl Iterator<Item = (&str, ExchangeKind)> {
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = (&str, ExchangeKind)> {
         let own = self.names().map(|name| (name, ExchangeKind::Fanout));
         own.chain([(self.events.as_str(), ExchangeKind::Topic)])
     }

@@ -42,7 +42,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
         check: Some(&args.request),
         worker: Some(&args.worker),
         output: Some(&args.output),
-        daemon: None,
+        ..Flags::default()
     };
     let settings = global.settings(flags, "error")?;
     let links = args.input.read()?;

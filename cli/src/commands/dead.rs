@@ -1,26 +1,40 @@
 //! Messages that nobody could handle: looked at, put back, forgotten.
+//!
+//! Whoever looks holds what is seen, so a look that goes on past the first page keeps what it passes by until
+//! its end. It is bounded, and says of how many it knows only the number.
+
+mod filter;
+mod look;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use linkbeat_broker::{DeadLetter, Queue, SharedBroker, dead_letters};
+use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
+use linkbeat_shared::JobId;
+use linkbeat_shared::wire::{self, JobMessage, ParkingMessage};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::servers;
+use self::filter::{Filter, run_of};
+use self::look::Look;
+use super::{servers, write};
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
-use crate::output::plain;
 
-/// Messages taken from the dead queue at once.
-const PAGE: u16 = 1_000;
 /// Characters of a body that are printed.
 const BODY_SHOWN: usize = 100_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
     /// List parked messages, oldest first
+    #[command(after_help = "\
+Examples:
+  linkbeat dead list --older-than 1h
+  linkbeat dead list --queue jobs --cause panicked --format json")]
     List {
         #[command(flatten)]
         filter: Filter,
+        /// How many are listed at most
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
         /// How the list is written
         #[arg(long, value_enum, default_value_t = ListFormat::Table)]
         format: ListFormat,
@@ -30,11 +44,17 @@ pub(crate) enum DeadCommand {
         /// The message's id
         id: Uuid,
     },
-    /// Put parked messages back into the queues they came from
-    #[command(after_help = "Example:\n  linkbeat dead requeue --all --queue jobs")]
+    /// Put parked messages back into the queues they came from, with no attempts counted
+    #[command(after_help = "\
+Examples:
+  linkbeat dead requeue --all --queue jobs
+  linkbeat dead requeue --all --run 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11")]
     Requeue(Chosen),
     /// Forget parked messages for good
-    #[command(after_help = "Example:\n  linkbeat dead drop 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11")]
+    #[command(after_help = "\
+Examples:
+  linkbeat dead drop 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
+  linkbeat dead drop --all --older-than 30d")]
     Drop(Chosen),
 }
 
@@ -43,18 +63,8 @@ pub(crate) enum DeadCommand {
 pub(crate) enum ListFormat {
     /// For people
     Table,
-    /// An array of objects
+    /// For programs
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Filter {
-    /// Only those that came from this queue: jobs, results or requests
-    #[arg(long, value_parser = parse_queue)]
-    queue: Option<Queue>,
-    /// Only those whose cause contains this text
-    #[arg(long, value_name = "TEXT")]
-    cause: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -70,23 +80,15 @@ pub(crate) struct Chosen {
     filter: Filter,
 }
 
-impl Filter {
-    fn takes(&self, letter: &DeadLetter) -> bool {
-        self.queue.is_none_or(|queue| letter.queue() == Some(queue))
-            && self.cause.as_ref().is_none_or(|part| letter.cause().contains(part.as_str()))
-    }
-}
-
 impl Chosen {
     fn takes(&self, letter: &DeadLetter) -> bool {
         (self.all || self.ids.contains(&letter.id())) && self.filter.takes(letter)
     }
-}
 
-fn parse_queue(text: &str) -> Result<Queue, String> {
-    let parked_from = [Queue::Jobs, Queue::Results, Queue::Requests];
-    let found = parked_from.into_iter().find(|queue| queue.as_str() == text);
-    found.ok_or_else(|| format!("`{text}` is none of jobs, results and requests"))
+    /// Whether more than so many may be meant.
+    fn wants_more_than(&self, settled: u64) -> bool {
+        self.all || settled < self.ids.len() as u64
+    }
 }
 
 /// `linkbeat dead`
@@ -101,78 +103,106 @@ pub(crate) async fn run(global: &GlobalArgs, command: DeadCommand) -> Result<Sta
 
 async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Failure> {
     match command {
-        DeadCommand::List { filter, format } => {
-            let mut letters = dead_letters(&**broker, PAGE).await?;
-            letters.retain(|letter| filter.takes(letter));
-            list(&letters, format);
-            Ok(())
-        }
-        DeadCommand::Show { id } => {
-            let letters = dead_letters(&**broker, PAGE).await?;
-            show(letters.iter().find(|letter| letter.id() == id).ok_or_else(|| not_parked(&id))?);
-            Ok(())
-        }
+        DeadCommand::List { filter, limit, format } => list(broker, &filter, limit, format).await,
+        DeadCommand::Show { id } => show(broker, id).await,
         DeadCommand::Requeue(chosen) => {
-            let count = settle(broker, &chosen, async |letter| {
-                let Some(queue) = letter.queue() else { return Ok(false) };
-                letter.requeue(&**broker, queue).await?;
-                Ok(true)
-            });
-            anstream::eprintln!("{} put back", count.await?);
+            let settled = settle(broker, &chosen, async |letter| requeue(broker, letter).await).await?;
+            anstream::eprintln!("{settled} put back");
             Ok(())
         }
         DeadCommand::Drop(chosen) => {
-            let count = settle(broker, &chosen, async |letter| Ok(letter.forget().await.is_ok()));
-            anstream::eprintln!("{} dropped", count.await?);
+            let drop = async |letter: DeadLetter| Ok(letter.forget().await.is_ok());
+            let settled = settle(broker, &chosen, drop).await?;
+            anstream::eprintln!("{settled} dropped");
             Ok(())
         }
     }
 }
 
-/// Settles the chosen ones among the oldest messages; with `--all` page after page.
+async fn list(broker: &SharedBroker, filter: &Filter, limit: u32, format: ListFormat) -> Result<(), Failure> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut look = Look::begin(broker).await?;
+    let mut letters = Vec::new();
+    while letters.len() <= limit
+        && let Some(page) = look.page().await?
+    {
+        let (taken, others): (Vec<_>, Vec<_>) = page.into_iter().partition(|letter| filter.takes(letter));
+        letters.extend(taken);
+        look.hold(others);
+    }
+    let matching = letters.len();
+    let mut shown = letters;
+    shown.truncate(limit);
+    let items: Vec<_> = shown.iter().map(item).collect();
+    write::dead_letters(&items, format)?;
+    anstream::eprintln!("{}", look.told(items.len(), matching, filter.is_empty()));
+    Ok(())
+}
+
+async fn show(broker: &SharedBroker, id: Uuid) -> Result<(), Failure> {
+    let mut look = Look::begin(broker).await?;
+    while let Some(page) = look.page().await? {
+        if let Some(letter) = page.iter().find(|letter| letter.id() == id) {
+            return write::dead_letter(&with_body(letter));
+        }
+        look.hold(page);
+    }
+    Err(not_parked(&id, &look))
+}
+
+/// Settles the chosen ones, page after page, until none is left that could be meant.
 async fn settle(
     broker: &SharedBroker,
     chosen: &Chosen,
     each: impl AsyncFn(DeadLetter) -> Result<bool, Failure>,
 ) -> Result<u64, Failure> {
     let mut settled = 0;
-    loop {
-        let (taken, mut others) = (settled, Vec::new());
-        let letters = dead_letters(&**broker, PAGE).await?;
-        let full = letters.len() == usize::from(PAGE);
-        for letter in letters {
+    let mut look = Look::begin(broker).await?;
+    while chosen.wants_more_than(settled)
+        && let Some(page) = look.page().await?
+    {
+        for letter in page {
             if !chosen.takes(&letter) {
-                others.push(letter);
+                look.hold(vec![letter]);
             } else if each(letter).await? {
                 settled += 1;
             }
         }
-        if !(chosen.all && full && settled > taken) {
-            break;
-        }
+    }
+    if chosen.wants_more_than(settled)
+        && let Some(unseen) = look.unseen()
+    {
+        anstream::eprintln!("{unseen}");
     }
     match chosen.ids.first() {
-        Some(id) if settled == 0 => Err(not_parked(id)),
+        Some(id) if settled == 0 => Err(not_parked(id, &look)),
         _ => Ok(settled),
     }
 }
 
-fn not_parked(id: &Uuid) -> Failure {
-    Failure::usage(format!("no parked message has the id {id}; see `linkbeat dead list`"))
+/// Tells the recorder first that the job is no longer parked: so its run waits for it again.
+async fn requeue(broker: &SharedBroker, letter: DeadLetter) -> Result<bool, Failure> {
+    let Some(queue) = letter.queue() else { return Ok(false) };
+    if let Some(notice) = notice(&letter) {
+        let message = Message::of(notice.notice_id, &notice);
+        broker.publish(&Target::Queue(Queue::Results), message).await?;
+    }
+    letter.requeue(&**broker, queue).await?;
+    Ok(true)
 }
 
-fn list(letters: &[DeadLetter], format: ListFormat) {
-    if format == ListFormat::Json {
-        let items: Vec<_> = letters.iter().map(item).collect();
-        anstream::println!("{:#}", serde_json::Value::Array(items));
-        return;
-    }
-    for letter in letters {
-        let at = letter.parked_at().map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
-        let queue = letter.queue().map_or("?", Queue::as_str);
-        anstream::println!("{}  {queue:8}  {at}  {}", letter.id(), plain(letter.cause()));
-    }
-    anstream::eprintln!("{} parked", letters.len());
+/// Of a job that can be read. Of the same letter it is the same notice, however often it is put back.
+fn notice(letter: &DeadLetter) -> Option<ParkingMessage> {
+    let from_jobs = matches!(letter.queue()?, Queue::Jobs | Queue::Suspects | Queue::Isolated);
+    let job = wire::decode::<JobMessage>(letter.body()).ok().filter(|_| from_jobs)?;
+    let parked_at = letter.parked_at().map(|at| at.to_rfc3339()).unwrap_or_default();
+    let notice_id = Uuid::new_v5(&letter.id(), format!("requeued {parked_at}").as_bytes());
+    Some(ParkingMessage { notice_id, ..ParkingMessage::requeued(JobId(job.job_id)) })
+}
+
+fn not_parked(id: &Uuid, look: &Look<'_>) -> Failure {
+    let unseen = look.unseen().map(|text| format!(" ({text})")).unwrap_or_default();
+    Failure::usage(format!("no parked message has the id {id}{unseen}; see `linkbeat dead list`"))
 }
 
 fn item(letter: &DeadLetter) -> serde_json::Value {
@@ -181,14 +211,16 @@ fn item(letter: &DeadLetter) -> serde_json::Value {
         "queue": letter.queue().map(Queue::as_str),
         "cause": letter.cause(),
         "parked_at": letter.parked_at(),
+        "attempts": letter.attempts(),
+        "run_id": run_of(letter),
         "bytes": letter.body().len(),
     })
 }
 
-fn show(letter: &DeadLetter) {
+fn with_body(letter: &DeadLetter) -> serde_json::Value {
     let mut item = item(letter);
     let body = String::from_utf8_lossy(letter.body());
     item["body"] = serde_json::from_str(&body)
         .unwrap_or_else(|_| json!(body.chars().take(BODY_SHOWN).collect::<String>()));
-    anstream::println!("{item:#}");
+    item
 }

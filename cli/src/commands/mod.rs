@@ -3,6 +3,7 @@
 mod check;
 mod dead;
 mod demo;
+pub(crate) mod doctor;
 mod links;
 mod migrate;
 mod roles;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Recorder(roles::RecorderArgs),
     /// Create or update the database's tables
     Migrate,
+    /// See whether settings, broker, database and this machine are as they should be, and what to do if not
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -88,6 +91,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,
         Command::Migrate => migrate::run(&global).await,
+        Command::Doctor(args) => doctor::run(&global, args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkbeat", &mut std::io::stdout());
             Ok(Status::Passed)

@@ -1,19 +1,21 @@
 //! The roles as daemons: each runs until a signal, and waits out faults of its servers.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
-use linkbeat_broker::SharedBroker;
+use linkbeat_broker::{Broker, SharedBroker, WatchedBroker};
 use linkbeat_producer::Producer;
 use linkbeat_recorder::Recorder;
+use linkbeat_shared::Timeout;
 use linkbeat_store::SharedStore;
-use linkbeat_worker::{Health, Worker};
+use linkbeat_worker::{Worker, WorkerSettings};
 use tokio_util::sync::CancellationToken;
 
 use super::servers;
-use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerArgs};
+use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::exit::{Failure, Status};
-use crate::health::{self, Ready};
+use crate::health::{self, Checking, Vitals};
 use crate::settings::Settings;
 use crate::shutdown;
 
@@ -38,11 +40,13 @@ pub(crate) struct RecorderArgs {
   linkbeat worker --broker-url amqp://localhost --concurrency 2000")]
 pub(crate) struct WorkerRoleArgs {
     #[command(flatten)]
-    worker: WorkerArgs,
+    worker: WorkerDaemonArgs,
     #[command(flatten)]
     daemon: DaemonArgs,
 }
 
+/// How long a role may hold messages, wait for no server, and do nothing, before `/live` fails.
+const STALL: Duration = Duration::from_secs(120);
 /// How long a producer or recorder may take to stop.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -73,10 +77,13 @@ async fn with_database(
     run: impl AsyncFnOnce(Settings, SharedBroker, SharedStore, CancellationToken),
 ) -> Result<Status, Failure> {
     let settings = global.settings(Flags { daemon: Some(args), ..Flags::default() }, "info")?;
-    let broker = servers::reconnecting(&settings, role)?;
+    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, role)?));
     let shutdown = shutdown::on_signal(notice);
+    let database = Arc::new(OnceLock::new());
+    let vitals = Vitals::new(role, broker.clone(), Some(database.clone()), None, STALL);
+    let _health = health::serve(settings.health_addr, vitals)?;
     let Some(store) = servers::patient_store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
-    let _health = health::serve(settings.health_addr, connected(&broker)).await?;
+    let store = database.get_or_init(|| store).clone();
     tracing::info!(role, "started");
     shutdown::within(STOP, shutdown.clone(), async {
         run(settings, broker.clone(), store.clone(), shutdown).await;
@@ -90,18 +97,15 @@ async fn with_database(
 
 /// `linkbeat worker`
 pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<Status, Failure> {
-    let flags = Flags { worker: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
+    let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
     let settings = global.settings(flags, "info")?;
-    let broker = servers::reconnecting(&settings, "worker")?;
+    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
     let worker =
         Worker::new(&settings.worker, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
     let shutdown = shutdown::on_signal("draining: checks under way are finished, the other jobs go back");
-    let (connected, condition) = (connected(&broker), worker.health());
-    let ready = move || match &*condition.borrow() {
-        Health::Paused { fault, .. } => Err(fault.as_str()),
-        Health::Starting | Health::Working => connected(),
-    };
-    let _health = health::serve(settings.health_addr, ready).await?;
+    let checking = Checking { checks: worker.checks().clone(), health: worker.health() };
+    let vitals = Vitals::new("worker", broker.clone(), None, Some(checking), worker_stall(&settings.worker));
+    let _health = health::serve(settings.health_addr, vitals)?;
     tracing::info!(role = "worker", "started");
     // It ends before its broker is closed.
     let _ = worker.run(shutdown).await;
@@ -110,8 +114,8 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     Ok(Status::Passed)
 }
 
-/// Ready while every session that the role wants is open.
-fn connected(broker: &SharedBroker) -> impl Fn() -> Ready + Send + Sync + use<> {
-    let broker = broker.clone();
-    move || if broker.ready() { Ok(()) } else { Err("no session with the broker") }
+/// Some check ends within its deadline, once its host's turn has come.
+fn worker_stall(settings: &WorkerSettings) -> Duration {
+    let turn = settings.min_interval.map(Timeout::duration).unwrap_or_default();
+    settings.max_timeout.duration() + turn + STALL
 }

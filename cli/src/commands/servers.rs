@@ -51,7 +51,8 @@ pub(crate) fn reconnecting(settings: &Settings, role: &str) -> Result<SharedBrok
     Ok(RabbitBroker::new(broker_settings(settings, role)?))
 }
 
-fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerSettings, Failure> {
+/// What the broker crate is to know.
+pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerSettings, Failure> {
     if settings.broker_url.starts_with("memory:") {
         return Err(Failure::usage(format!(
             "`linkbeat {role}` is for a fleet, which needs RabbitMQ; set --broker-url amqp://USER:PASSWORD@HOST:5672/ \

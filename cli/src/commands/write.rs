@@ -5,7 +5,10 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use linkbeat_shared::{Link, Report, Run};
+use serde_json::Value;
 
+use super::dead::ListFormat;
+use super::doctor::{Finding, Origins};
 use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
 use crate::output::{self, Format, Prose, Style};
@@ -25,6 +28,33 @@ pub(crate) fn links(settings: &Settings, args: &OutputArgs, links: &[Link]) -> R
 /// Writes stored runs.
 pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Result<(), Failure> {
     written(settings, args, |format, out| format.runs(runs, out))
+}
+
+/// Writes parked messages to standard output.
+pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Failure> {
+    let style = Style::detect(std::io::stdout().is_terminal());
+    to_stdout(|out| match format {
+        ListFormat::Table => output::dead::table(items, style, out),
+        ListFormat::Json => output::dead::json(&Value::from(items), out),
+    })
+}
+
+/// Writes one of them, with its body.
+pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
+    to_stdout(|out| output::dead::json(item, out))
+}
+
+/// Writes what the doctor found to standard output.
+pub(crate) fn findings(
+    findings: &[Finding],
+    settings: Origins<'_>,
+    format: ListFormat,
+) -> Result<(), Failure> {
+    let style = Style::detect(std::io::stdout().is_terminal());
+    to_stdout(|out| match format {
+        ListFormat::Table => output::findings::table(findings, settings, style, out),
+        ListFormat::Json => output::findings::json(findings, settings, out),
+    })
 }
 
 fn written(

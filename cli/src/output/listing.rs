@@ -40,25 +40,25 @@ pub(super) enum Kind {
 }
 
 impl Column {
-    fn fixed(heading: &'static str) -> Self {
+    pub(super) fn fixed(heading: &'static str) -> Self {
         Self { heading, least: None, number: false }
     }
 
-    fn narrowing(heading: &'static str, least: usize) -> Self {
+    pub(super) fn narrowing(heading: &'static str, least: usize) -> Self {
         Self { heading, least: Some(least), number: false }
     }
 
-    fn number(heading: &'static str) -> Self {
+    pub(super) fn number(heading: &'static str) -> Self {
         Self { heading, least: None, number: true }
     }
 }
 
 impl Cell {
-    fn of(kind: Kind, text: &str) -> Self {
+    pub(super) fn of(kind: Kind, text: &str) -> Self {
         Self { text: plain(text), kind }
     }
 
-    fn text(text: &str) -> Self {
+    pub(super) fn text(text: &str) -> Self {
         Self::of(Kind::Text, text)
     }
 

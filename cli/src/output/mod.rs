@@ -4,6 +4,8 @@
 //! happen in it: escape sequences in a terminal, formulas in a spreadsheet, markup in Markdown and XML.
 
 mod csv;
+pub(crate) mod dead;
+pub(crate) mod findings;
 mod grid;
 mod json;
 mod jsonl;

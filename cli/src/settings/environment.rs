@@ -4,7 +4,9 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
 /// The prefix of every variable.
-const PREFIX: &str = "LINKBEAT_";
+pub(super) const PREFIX: &str = "LINKBEAT_";
+/// How errors call a variable.
+pub(super) const NAME: &str = "environment variable";
 
 /// Reads the variables of all settings that `defaults` has.
 pub(super) struct Environment {
@@ -54,8 +56,7 @@ fn typed(text: &str, default: &Value) -> Value {
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
-        Metadata::named("environment variable")
-            .interpolater(|_, keys| format!("{PREFIX}{}", keys.join("_").to_uppercase()))
+        Metadata::named(NAME).interpolater(|_, keys| format!("{PREFIX}{}", keys.join("_").to_uppercase()))
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {

@@ -15,6 +15,11 @@ const DEFAULT_FILE: &str = "linkbeat.toml";
 /// Merges defaults, file, environment and flags. `flags` has the shape of [`Settings`], with what was not
 /// given left out.
 pub(crate) fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Settings, Failure> {
+    merged(file, flags)?.extract().map_err(|error| bad(&error))
+}
+
+/// The same before its values are read.
+pub(super) fn merged(file: Option<&Path>, flags: &impl Serialize) -> Result<Figment, Failure> {
     let defaults = Figment::from(Serialized::defaults(Settings::default()));
     let shape: Dict = defaults.extract().map_err(|error| bad(&error))?;
     let mut figment = defaults;
@@ -25,15 +30,11 @@ pub(crate) fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Settin
         }
         figment = figment.merge(Toml::file_exact(file));
     }
-    figment
-        .merge(Environment::new(shape))
-        .merge(Serialized::defaults(flags))
-        .extract()
-        .map_err(|error| bad(&error))
+    Ok(figment.merge(Environment::new(shape)).merge(Serialized::defaults(flags)))
 }
 
 /// Figment says which setting, and from which file or variable.
-fn bad(error: &figment::Error) -> Failure {
+pub(super) fn bad(error: &figment::Error) -> Failure {
     let all: Vec<_> = error.clone().into_iter().map(|error| error.to_string()).collect();
     Failure::usage(format!("bad setting: {}", all.join("; ")))
 }

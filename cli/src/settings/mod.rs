@@ -6,6 +6,7 @@
 mod durations;
 mod environment;
 mod load;
+mod origins;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use crate::output::FormatName;
 
 pub(crate) use durations::{parse_recheck_after, parse_timeout};
 pub(crate) use load::load;
+pub(crate) use origins::{Origin, origins};
 
 /// Everything that can be set, a section per concern.
 #[derive(Debug, Clone, Serialize, Deserialize)]

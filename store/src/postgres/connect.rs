@@ -102,7 +102,11 @@ async fn apply(mut connection: AsyncPgConnection, mode: OpenMode) -> Result<Migr
     Ok(Migrated { applied })
 }
 
-async fn pending(connection: &mut AsyncPgConnection, mode: OpenMode) -> Result<Vec<String>, Fault> {
+/// The migrations that the database lacks.
+pub(super) async fn pending(
+    connection: &mut AsyncPgConnection,
+    mode: OpenMode,
+) -> Result<Vec<String>, Fault> {
     let noted = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
     let applied = if diesel::select(sql::<Bool>(noted)).get_result(connection).await? {
         __diesel_schema_migrations.select(version).load(connection).await?

@@ -4,6 +4,7 @@
 //! circle. A call that is dropped in the middle closes its connection, and with it its transaction.
 
 mod connect;
+mod inspect;
 mod jobs;
 mod leases;
 mod links;
@@ -18,14 +19,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 use uuid::Uuid;
 
 pub(crate) use connect::Server;
+pub(crate) use inspect::inspect;
 pub(crate) use tls::TlsMode;
 
 use crate::database_url::DatabaseUrl;
-use crate::error::{Fault, StoreError};
+use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::values::Id;
 use crate::{
@@ -44,6 +46,7 @@ const RECORD_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct PostgresStore {
     url: DatabaseUrl,
     pool: Pool,
+    activity: Activity,
 }
 
 impl PostgresStore {
@@ -51,7 +54,7 @@ impl PostgresStore {
     pub(crate) async fn open(url: &DatabaseUrl, server: &Server, mode: OpenMode) -> Result<(Self, Migrated)> {
         let migrated = connect::migrate(server, mode).await.map_err(|fault| fault.at(url))?;
         let pool = Pool::new(server.clone()).map_err(|fault| fault.at(url))?;
-        Ok((Self { url: url.clone(), pool }, migrated))
+        Ok((Self { url: url.clone(), pool, activity: Activity::default() }, migrated))
     }
 
     async fn transaction<T>(
@@ -59,7 +62,8 @@ impl PostgresStore {
         kind: Work,
         work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Fault>,
     ) -> Result<T> {
-        self.pool.transaction(kind, work).await.map_err(|fault| fault.at(&self.url))
+        let under_way = self.activity.begin();
+        counted(under_way, self.pool.transaction(kind, work).await.map_err(|fault| fault.at(&self.url)))
     }
 }
 
@@ -178,6 +182,10 @@ impl Store for PostgresStore {
         let take =
             async |connection: &mut AsyncPgConnection| leases::take(connection, name, holder, length).await;
         self.transaction(Work::Write, take).await
+    }
+
+    fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     async fn close(&self) {

@@ -66,7 +66,8 @@ fn turn_wal_on(connection: &mut SqliteConnection) -> QueryResult<()> {
     }
 }
 
-fn pending(connection: &mut SqliteConnection, mode: OpenMode) -> Result<Vec<String>, Fault> {
+/// The migrations that the database lacks.
+pub(super) fn pending(connection: &mut SqliteConnection, mode: OpenMode) -> Result<Vec<String>, Fault> {
     let noted = "EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '__diesel_schema_migrations')";
     let applied = if diesel::select(sql::<Bool>(noted)).get_result(connection)? {
         __diesel_schema_migrations.select(version).load(connection)?

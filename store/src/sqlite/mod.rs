@@ -4,6 +4,7 @@
 //! transaction behind, never a half one, and no runtime thread waits for the disk.
 
 mod connect;
+mod inspect;
 mod jobs;
 mod leases;
 mod links;
@@ -19,16 +20,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use diesel::connection::Connection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 use uuid::Uuid;
 
 use crate::database_url::DatabaseUrl;
-use crate::error::Fault;
+use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
     ReportLinks, Result, Rule, Store, StoredJob, Unannounced,
 };
+pub(crate) use inspect::inspect;
 use thread::DatabaseThread;
 
 /// A SQLite database.
@@ -36,6 +38,7 @@ use thread::DatabaseThread;
 pub(crate) struct SqliteStore {
     url: DatabaseUrl,
     thread: DatabaseThread,
+    activity: Activity,
 }
 
 impl SqliteStore {
@@ -44,7 +47,7 @@ impl SqliteStore {
         let file = file.to_owned();
         let opened = DatabaseThread::start(move || connect::open(&file, mode)).await;
         let (thread, migrated) = opened.map_err(|fault| fault.at(url))?;
-        Ok((Self { url: url.clone(), thread }, migrated))
+        Ok((Self { url: url.clone(), thread, activity: Activity::default() }, migrated))
     }
 
     /// Has `work` done in a transaction that only reads.
@@ -52,7 +55,9 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
-        self.thread.call(|connection| connection.transaction(work)).await.map_err(|fault| fault.at(&self.url))
+        let under_way = self.activity.begin();
+        let call = self.thread.call(|connection| connection.transaction(work));
+        counted(under_way, call.await.map_err(|fault| fault.at(&self.url)))
     }
 
     /// Has `work` done in a transaction that is the only one to write, from its first moment on.
@@ -60,8 +65,9 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
+        let under_way = self.activity.begin();
         let call = self.thread.call(|connection| connection.immediate_transaction(work));
-        call.await.map_err(|fault| fault.at(&self.url))
+        counted(under_way, call.await.map_err(|fault| fault.at(&self.url)))
     }
 }
 
@@ -162,6 +168,10 @@ impl Store for SqliteStore {
     async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
         let name = name.to_owned();
         self.write(move |connection| leases::take(connection, &name, holder, length)).await
+    }
+
+    fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     async fn close(&self) {

@@ -8,6 +8,7 @@ mod certificate;
 mod client;
 mod cookies;
 mod failure;
+mod name_servers;
 mod progress;
 mod redirect;
 mod resolver;
@@ -33,6 +34,7 @@ use crate::{OwnFault, SetupError, WorkerSettings, retry};
 
 pub(crate) use self::body::Page;
 pub(crate) use self::failure::Failure;
+pub use self::name_servers::{NameServer, name_servers};
 pub(crate) use self::resolver::Resolver;
 pub(crate) use self::safety::Safety;
 

@@ -50,8 +50,7 @@ impl Resolver {
     pub(crate) fn new(servers: &[SocketAddr], safety: Arc<Safety>) -> Result<Self, NetError> {
         let (config, mut options) =
             if servers.is_empty() { system_config() } else { (asking(servers), ResolverOpts::default()) };
-        options.timeout = options.timeout.min(QUERY_TIMEOUT);
-        options.attempts = QUERY_RETRIES;
+        limit(&mut options);
         options.cache_size = CACHE_ENTRIES;
         options.max_active_requests = QUERIES_PER_CONNECTION;
         // We look there ourselves: hickory would still ask DNS for the address family it does not find.
@@ -212,7 +211,21 @@ fn system_config() -> (ResolverConfig, ResolverOpts) {
     })
 }
 
-fn asking(servers: &[SocketAddr]) -> ResolverConfig {
+/// The servers that the system names.
+pub(super) fn system_servers() -> Vec<SocketAddr> {
+    let port =
+        |server: &NameServerConfig| server.connections.first().map_or(53, |connection| connection.port);
+    let (config, _) = system_config();
+    config.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server))).collect()
+}
+
+/// How long and how often a server is asked.
+pub(super) fn limit(options: &mut ResolverOpts) {
+    options.timeout = options.timeout.min(QUERY_TIMEOUT);
+    options.attempts = QUERY_RETRIES;
+}
+
+pub(super) fn asking(servers: &[SocketAddr]) -> ResolverConfig {
     let servers = servers.iter().map(|server| {
         let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
             connection.port = server.port();

@@ -1,0 +1,65 @@
+//! Which parked messages are meant.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use clap::Args;
+use linkbeat_broker::{DeadLetter, Queue};
+use linkbeat_shared::RunId;
+use serde::Deserialize;
+use uuid::Uuid;
+
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    /// Only those that came from this queue: jobs (whichever of their queues), suspects, isolated, results or
+    /// requests
+    #[arg(long, value_parser = parse_queue)]
+    queue: Option<Queue>,
+    /// Only those whose cause contains this text
+    #[arg(long, value_name = "TEXT")]
+    cause: Option<String>,
+    /// Only those parked longer ago than this, such as 1h or 30d
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    older_than: Option<Duration>,
+    /// Only jobs and results of this run
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+}
+
+impl Filter {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_none() && self.cause.is_none() && self.older_than.is_none() && self.run.is_none()
+    }
+
+    pub(super) fn takes(&self, letter: &DeadLetter) -> bool {
+        self.queue.is_none_or(|queue| letter.queue().is_some_and(|from| comes_from(from, queue)))
+            && self.cause.as_ref().is_none_or(|part| letter.cause().contains(part.as_str()))
+            && self.older_than.is_none_or(|age| is_older(letter, age))
+            && self.run.is_none_or(|run| run_of(letter) == Some(run.0))
+    }
+}
+
+/// A job is a job, in whichever of its queues it was.
+fn comes_from(from: Queue, wanted: Queue) -> bool {
+    from == wanted || (wanted == Queue::Jobs && matches!(from, Queue::Suspects | Queue::Isolated))
+}
+
+/// By this machine's clock against the one of whoever parked it. One that does not say when is not older.
+fn is_older(letter: &DeadLetter, age: Duration) -> bool {
+    let parked = letter.parked_at().and_then(|at| (Utc::now() - at).to_std().ok());
+    parked.is_some_and(|parked| parked > age)
+}
+
+/// The run that its body names, if it can be read.
+pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct OfRun {
+        run_id: Uuid,
+    }
+    serde_json::from_slice::<OfRun>(letter.body()).ok().map(|body| body.run_id)
+}
+
+fn parse_queue(text: &str) -> Result<Queue, String> {
+    let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::Dead && queue.as_str() == text);
+    found.ok_or_else(|| format!("`{text}` is none of jobs, suspects, isolated, results and requests"))
+}

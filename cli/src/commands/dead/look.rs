@@ -1,0 +1,62 @@
+//! A look through the dead queue, page by page.
+
+use linkbeat_broker::{DeadLetter, Queue, SharedBroker, dead_letters};
+
+use crate::exit::Failure;
+
+/// Messages taken at once.
+const PAGE: u16 = 1_000;
+/// Messages held at most; each page is a connection of its own, and a body may be large.
+const MOST_HELD: usize = 10_000;
+
+/// Holds what was seen and not settled until it is dropped: RabbitMQ would give it out again and again.
+pub(super) struct Look<'a> {
+    broker: &'a SharedBroker,
+    /// Those that wait, at the beginning.
+    all: u64,
+    seen: u64,
+    held: Vec<DeadLetter>,
+    at_end: bool,
+}
+
+impl<'a> Look<'a> {
+    pub(super) async fn begin(broker: &'a SharedBroker) -> Result<Self, Failure> {
+        let all = broker.waiting(Queue::Dead).await?;
+        Ok(Self { broker, all, seen: 0, held: Vec::new(), at_end: false })
+    }
+
+    /// The next ones, oldest first; `None` at the end of the queue, or where so many are held that no more are
+    /// taken.
+    pub(super) async fn page(&mut self) -> Result<Option<Vec<DeadLetter>>, Failure> {
+        if self.at_end || self.held.len() >= MOST_HELD {
+            return Ok(None);
+        }
+        let page = dead_letters(&**self.broker, PAGE).await?;
+        self.seen += page.len() as u64;
+        self.at_end = page.len() < usize::from(PAGE);
+        Ok((!page.is_empty()).then_some(page))
+    }
+
+    /// Keeps them, so that the next page holds others.
+    pub(super) fn hold(&mut self, letters: Vec<DeadLetter>) {
+        self.held.extend(letters);
+    }
+
+    /// What was not looked at, if anything.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let all = self.all.max(self.seen);
+        let looked = format!("only the oldest {} of {all} were looked at", self.seen);
+        (!self.at_end && self.seen < all).then_some(looked)
+    }
+
+    /// How much of it all a list shows.
+    pub(super) fn told(&self, shown: usize, matching: usize, unfiltered: bool) -> String {
+        let all = self.all.max(self.seen);
+        match (self.unseen(), unfiltered) {
+            _ if unfiltered && shown as u64 == all => format!("{all} parked"),
+            (_, true) => format!("showing {shown} of {all} parked"),
+            (None, false) => format!("showing {shown} of {matching} that match; {all} parked"),
+            (Some(unseen), false) => format!("showing {shown} of {matching} or more that match; {unseen}"),
+        }
+    }
+}

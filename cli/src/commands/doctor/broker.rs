@@ -1,0 +1,218 @@
+//! RabbitMQ: its nodes, linkbeat's queues and exchanges there, and what this user may do with them.
+
+use std::time::Duration;
+
+use linkbeat_broker::{
+    BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, ConnectError, NodeInspection,
+    inspect_broker,
+};
+
+use super::needs::{self, Need};
+use super::{Finding, Role, Roles};
+use crate::commands::servers;
+use crate::exit::Failure;
+use crate::settings::Settings;
+
+/// For each step of the look.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
+    if settings.broker_url.starts_with("memory:") && roles.0.is_none() {
+        let text = "memory://: `linkbeat check` needs no broker; a fleet would need RabbitMQ";
+        return vec![Finding::ok("broker", text)];
+    }
+    let role = roles.0.map_or("doctor", Role::as_str);
+    let mut broker = match servers::broker_settings(settings, role) {
+        Ok(broker) => broker,
+        Err(Failure::Usage(text) | Failure::Infrastructure(text)) => {
+            return vec![Finding::misconfigured("broker", &text)];
+        }
+    };
+    broker.connect_timeout = broker.connect_timeout.min(PATIENCE);
+    findings(&inspect_broker(&broker).await, &settings.namespace, roles)
+}
+
+fn findings(seen: &BrokerInspection, namespace: &str, roles: Roles) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = seen.nodes.iter().map(node).collect();
+    if seen.items.is_empty() {
+        return findings;
+    }
+    findings.extend(items(&seen.items, namespace));
+    findings.extend(roles.each().map(|role| permissions(&seen.items, namespace, role)));
+    findings
+}
+
+fn node(node: &NodeInspection) -> Finding {
+    match &node.session {
+        Ok(()) => {
+            let version = node.version.as_ref().map_or(String::new(), |version| format!(" {version}"));
+            let tls = if node.url.to_string().starts_with("amqps:") { "over TLS" } else { "without TLS" };
+            Finding::ok("broker", format!("{} answers, {tls}: RabbitMQ{version}", node.url))
+        }
+        Err(error @ ConnectError::Ended { .. }) => {
+            Finding::problem("broker", error.to_string(), "look into RabbitMQ's log for the reason")
+        }
+        Err(error) => Finding::error("broker", error),
+    }
+}
+
+/// Queues and exchanges; those of a broker that linkbeat has never used are not told one by one.
+fn items(items: &[BrokerItem], namespace: &str) -> Vec<Finding> {
+    let ours = || items.iter().filter(|item| short(item, namespace).is_some_and(|name| !name.is_empty()));
+    if ours().all(|item| item.state == BrokerItemState::Missing) {
+        let text = format!("none of the namespace `{namespace}` yet; the first role to start makes them");
+        return vec![Finding::ok("queues", text)];
+    }
+    let (plain, told): (Vec<_>, Vec<_>) = ours().partition(|item| is_plain(item, namespace));
+    let mut findings: Vec<Finding> = told.into_iter().map(|item| of_item(item, namespace)).collect();
+    findings.push(in_short(&plain));
+    findings
+}
+
+/// Exchanges, and queues that are only passed through, are told together as long as they are in order.
+fn is_plain(item: &BrokerItem, namespace: &str) -> bool {
+    let passing =
+        short(item, namespace).is_some_and(|name| name == "broadcast" || name.starts_with("delay."));
+    let in_order = matches!(item.state, BrokerItemState::Present { .. });
+    in_order && (passing || item.kind == BrokerItemKind::Exchange)
+}
+
+fn in_short(items: &[&BrokerItem]) -> Finding {
+    let exchanges = items.iter().filter(|item| item.kind == BrokerItemKind::Exchange).count();
+    let delayed: u32 = items
+        .iter()
+        .filter(|item| item.name.contains(".delay."))
+        .map(|item| match item.state {
+            BrokerItemState::Present { messages, .. } => messages,
+            _ => 0,
+        })
+        .sum();
+    let others = items.len() - exchanges;
+    let text =
+        format!("{exchanges} exchanges and {others} queues for delays and broadcasts; {delayed} delayed");
+    Finding::ok("exchanges", text)
+}
+
+fn of_item(item: &BrokerItem, namespace: &str) -> Finding {
+    let (check, what) = match item.kind {
+        BrokerItemKind::Queue => ("queues", "queue"),
+        BrokerItemKind::Exchange => ("exchanges", "exchange"),
+    };
+    let name = &item.name;
+    match &item.state {
+        BrokerItemState::Missing => Finding::warning(
+            check,
+            format!("the {what} {name} is missing"),
+            "start a role whose user may configure it: each role makes what is missing",
+        ),
+        BrokerItemState::Different(cause) => Finding::problem(
+            check,
+            format!("the {what} {name} is there, but not as linkbeat makes it: {cause}"),
+            migration(item),
+        ),
+        BrokerItemState::Unclear(cause) => Finding::problem(
+            check,
+            format!("the {what} {name} could not be looked at: {cause}"),
+            "try again; if it stays, look into RabbitMQ's log",
+        ),
+        BrokerItemState::Present { messages, consumers } if item.kind == BrokerItemKind::Queue => {
+            of_queue(name, short(item, namespace).unwrap_or_default(), *messages, *consumers)
+        }
+        BrokerItemState::Present { .. } => Finding::ok(check, format!("{name} is there")),
+    }
+}
+
+fn migration(item: &BrokerItem) -> String {
+    match item.kind {
+        BrokerItemKind::Queue => format!(
+            "stop the roles, save what it holds (let it run empty, or move it with a shovel), `rabbitmqctl \
+             delete_queue {}`, then start a role, which makes it anew",
+            item.name
+        ),
+        BrokerItemKind::Exchange => {
+            format!(
+                "stop the roles, delete the exchange {}, then start a role, which makes it anew",
+                item.name
+            )
+        }
+    }
+}
+
+fn of_queue(name: &str, short: &str, messages: u32, consumers: u32) -> Finding {
+    let text = format!("{name}: {messages} waiting, {consumers} consumers");
+    match short {
+        "dead" if messages > 0 => {
+            Finding::warning("queues", text, "see what was parked: `linkbeat dead list`")
+        }
+        "jobs" | "suspects" | "isolated" if messages > 0 && consumers == 0 => {
+            Finding::warning("queues", text, "start workers: `linkbeat worker`")
+        }
+        "results" if messages > 0 && consumers == 0 => {
+            Finding::warning("queues", text, "start a recorder: `linkbeat recorder`")
+        }
+        "requests" if messages > 0 && consumers == 0 => {
+            Finding::warning("queues", text, "start a producer: `linkbeat producer`")
+        }
+        _ => Finding::ok("queues", text),
+    }
+}
+
+fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
+    let needs = needs::of_broker(role);
+    let granted = |need: &Need| granted(need, items, namespace);
+    let role = role.as_str();
+    let refused: Vec<_> = needs.iter().filter(|need| granted(need) == Some(false)).map(said).collect();
+    if !refused.is_empty() {
+        let text = format!("this user is no {role}: it may not {}", refused.join(", "));
+        return Finding::problem("permissions", text, "grant it with `rabbitmqctl set_permissions`");
+    }
+    let unknown = needs.iter().filter(|need| granted(need).is_none()).count();
+    let missing = items.iter().any(|item| item.state == BrokerItemState::Missing);
+    let forbidden = items.iter().any(|item| item.configure == Some(false));
+    if missing && forbidden {
+        let text = format!("something is missing that a {role} needs, and this user may not make it");
+        return Finding::problem(
+            "permissions",
+            text,
+            "let a user make it that may configure, as an administrator's `linkbeat doctor` shows",
+        );
+    }
+    match unknown {
+        0 => Finding::ok("permissions", format!("this user may do what a {role} does")),
+        _ => Finding::ok("permissions", format!("as a {role}: not known before its queues are there")),
+    }
+}
+
+/// `None`: not known, as something of it is not there.
+fn granted(need: &Need, items: &[BrokerItem], namespace: &str) -> Option<bool> {
+    let (Need::Read(name) | Need::Write(name)) = need;
+    let named = |item: &&BrokerItem| {
+        let rest = short(item, namespace).and_then(|short| short.strip_prefix(name));
+        rest.is_some_and(|rest| rest.is_empty() || (!name.is_empty() && rest.starts_with('.')))
+    };
+    let of = |kind| items.iter().filter(move |item| item.kind == kind).filter(named);
+    let answers: Vec<Option<bool>> = match need {
+        Need::Read(_) => of(BrokerItemKind::Queue).map(|item| item.read).collect(),
+        Need::Write(_) => of(BrokerItemKind::Exchange).map(|item| item.write).collect(),
+    };
+    if answers.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(true)
+}
+
+fn said(need: &Need) -> String {
+    match need {
+        Need::Read(name) => format!("read the queue `{name}`"),
+        Need::Write("") => "write to the default exchange".to_owned(),
+        Need::Write(name) => format!("write to the exchange `{name}`"),
+    }
+}
+
+/// The name without the namespace; empty for the default exchange.
+fn short<'a>(item: &'a BrokerItem, namespace: &str) -> Option<&'a str> {
+    if item.name == "amq.default" {
+        return Some("");
+    }
+    item.name.strip_prefix(namespace)?.strip_prefix('.')
+}

@@ -1,0 +1,125 @@
+//! `linkbeat doctor`: is everything there that linkbeat needs, and if not, what to do?
+//!
+//! It only looks: nothing is made or changed. All that is independent is looked at at once, and everything
+//! has a deadline of a few seconds.
+
+mod broker;
+mod database;
+mod finding;
+mod machine;
+mod needs;
+
+use clap::{Args, ValueEnum};
+
+use self::finding::Fault;
+pub(crate) use self::finding::{Finding, State};
+use super::dead::ListFormat;
+use super::write;
+use crate::args::{Flags, GlobalArgs, WorkerArgs};
+use crate::exit::{Failure, Status};
+use crate::settings::{Origin, Settings};
+
+/// Looks at settings, broker, database and this machine, and says what is wrong and what to do about it.
+/// Nothing is made or changed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  linkbeat doctor                        is everything there?
+  linkbeat doctor --role worker          only what a worker needs, which is no database
+  linkbeat doctor --settings             every setting, and where its value comes from
+
+Exit status: 0 no problem (there may be warnings); 2 a setting is wrong; 3 a server or this machine is.")]
+pub(crate) struct DoctorArgs {
+    /// Look only at what this role needs
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// List all settings, those that have their default as well
+    #[arg(long)]
+    settings: bool,
+    /// How the findings are written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    format: ListFormat,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+/// Whom the checks are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Turns requests into jobs
+    Producer,
+    /// Checks links
+    Worker,
+    /// Stores results
+    Recorder,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Producer, Self::Worker, Self::Recorder];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Worker => "worker",
+            Self::Recorder => "recorder",
+        }
+    }
+}
+
+/// Whom a look is for: one role, or all of them.
+#[derive(Debug, Clone, Copy)]
+struct Roles(Option<Role>);
+
+impl Roles {
+    fn each(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| self.0.is_none_or(|only| only == *role))
+    }
+
+    fn include(self, role: Role) -> bool {
+        self.each().any(|each| each == role)
+    }
+
+    fn need_database(self) -> bool {
+        self.0 != Some(Role::Worker)
+    }
+}
+
+/// `linkbeat doctor`
+pub(crate) async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Status, Failure> {
+    let flags = Flags { worker: Some(&args.worker), ..Flags::default() };
+    let (findings, mut origins) = match (global.settings(flags, "error"), global.origins(flags)) {
+        (Ok(settings), Ok(origins)) => (look(&settings, Roles(args.role)).await, origins),
+        // Without settings there is nothing to look at.
+        (Err(failure), _) | (_, Err(failure)) => (vec![Finding::bad_setting(&failure)], Vec::new()),
+    };
+    if args.format == ListFormat::Table && !args.settings {
+        origins.retain(|origin| !origin.is_default());
+    }
+    write::findings(&findings, &origins, args.format)?;
+    end(&findings)
+}
+
+async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
+    let database =
+        async { if roles.need_database() { database::look(settings, roles).await } else { Vec::new() } };
+    let machine =
+        async { if roles.include(Role::Worker) { machine::look(settings).await } else { Vec::new() } };
+    let (broker, database, machine) = tokio::join!(broker::look(settings, roles), database, machine);
+    [broker, database, machine].concat()
+}
+
+fn end(findings: &[Finding]) -> Result<Status, Failure> {
+    let problems = |fault| findings.iter().filter(|finding| finding.state == State::Problem(fault)).count();
+    match (problems(Fault::Configuration), problems(Fault::Infrastructure)) {
+        (0, 0) => Ok(Status::Passed),
+        (0, problems) => Err(Failure::infrastructure(format!("{} found", counted(problems)))),
+        (wrong, others) => Err(Failure::usage(format!("{} found", counted(wrong + others)))),
+    }
+}
+
+fn counted(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+/// The settings, as [`crate::output`] writes them.
+pub(crate) type Origins<'a> = &'a [Origin];

@@ -1,0 +1,68 @@
+//! What each role must be allowed to do. `docs/database-roles.md` grants the same in PostgreSQL.
+
+use super::Role;
+
+/// A permission of RabbitMQ's that a role needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// To take messages from this queue.
+    Read(&'static str),
+    /// To publish to this exchange and all below it; `""` is the default one.
+    Write(&'static str),
+}
+
+/// By names without the namespace. To configure is not needed where somebody else declares.
+pub(super) fn of_broker(role: Role) -> &'static [Need] {
+    match role {
+        Role::Producer => &[
+            Need::Read("requests"),
+            Need::Write("jobs"),
+            Need::Write("delay"),
+            Need::Write("results"),
+            Need::Write("events"),
+            Need::Write("dead"),
+            Need::Write(""),
+        ],
+        Role::Worker => &[
+            Need::Read("jobs"),
+            Need::Read("suspects"),
+            Need::Read("isolated"),
+            Need::Read("broadcast"),
+            Need::Write("results"),
+            Need::Write("jobs"),
+            Need::Write("suspects"),
+            Need::Write("isolated"),
+            Need::Write("delay"),
+            Need::Write("dead"),
+        ],
+        Role::Recorder => &[
+            Need::Read("results"),
+            Need::Write("events"),
+            Need::Write("broadcast"),
+            Need::Write("dead"),
+            Need::Write(""),
+        ],
+    }
+}
+
+/// Tables, and the rights on them.
+pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'static str])] {
+    const NOTED: (&str, &[&str]) = ("__diesel_schema_migrations", &["SELECT"]);
+    match role {
+        Role::Producer => &[
+            NOTED,
+            ("links", &["SELECT", "INSERT", "UPDATE"]),
+            ("runs", &["SELECT", "INSERT", "UPDATE"]),
+            ("jobs", &["SELECT", "INSERT", "UPDATE"]),
+        ],
+        Role::Recorder => &[
+            NOTED,
+            ("links", &["SELECT", "UPDATE"]),
+            ("removed_links", &["SELECT"]),
+            ("runs", &["SELECT", "UPDATE"]),
+            ("jobs", &["SELECT", "UPDATE"]),
+            ("checks", &["SELECT", "INSERT"]),
+        ],
+        Role::Worker => &[],
+    }
+}

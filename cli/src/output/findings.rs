@@ -1,0 +1,77 @@
+//! What `linkbeat doctor` found: a line each, then what to do, then the settings.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::listing::{Cell, Column, Kind, Listing};
+use super::{Style, grid, plain};
+use crate::commands::doctor::{Finding, Origins, State};
+
+/// For people. Lines are not shortened: in what was found every word may matter.
+pub(crate) fn table(
+    findings: &[Finding],
+    settings: Origins<'_>,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = Style { width: None, ..style };
+    if !settings.is_empty() {
+        grid::write(&of_settings(settings), style, out)?;
+        writeln!(out)?;
+    }
+    grid::write(&of_findings(findings), style, out)?;
+    let remedies = || findings.iter().filter_map(|finding| Some((finding, finding.remedy.as_ref()?)));
+    if remedies().next().is_some() {
+        writeln!(out, "\nWhat to do:")?;
+    }
+    for (finding, remedy) in remedies() {
+        writeln!(out, "  {}: {}", finding.check, plain(remedy))?;
+    }
+    Ok(())
+}
+
+/// One object for programs.
+pub(crate) fn json(findings: &[Finding], settings: Origins<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let count = |word: &str| findings.iter().filter(|finding| finding.state.as_str() == word).count();
+    let items: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "check": finding.check,
+                "state": finding.state.as_str(),
+                "finding": finding.text,
+                "remedy": finding.remedy,
+            })
+        })
+        .collect();
+    let (problems, warnings) = (count("problem"), count("warning"));
+    let all = json!({ "problems": problems, "warnings": warnings, "findings": items, "settings": settings });
+    serde_json::to_writer_pretty(&mut *out, &all)?;
+    writeln!(out)
+}
+
+fn of_findings(findings: &[Finding]) -> Listing {
+    let row = |finding: &Finding| {
+        let kind = match finding.state {
+            State::Ok => Kind::Good,
+            State::Warning => Kind::Doubtful,
+            State::Problem(_) => Kind::Bad,
+        };
+        vec![Cell::of(kind, finding.state.as_str()), Cell::text(finding.check), Cell::text(&finding.text)]
+    };
+    Listing {
+        columns: ["", "CHECK", "FOUND"].map(Column::fixed).into(),
+        rows: findings.iter().map(row).collect(),
+    }
+}
+
+fn of_settings(settings: Origins<'_>) -> Listing {
+    let row = |setting: &crate::settings::Origin| {
+        [&setting.name, &setting.value, &setting.from].map(|text| Cell::text(text)).into()
+    };
+    Listing {
+        columns: ["SETTING", "VALUE", "FROM"].map(Column::fixed).into(),
+        rows: settings.iter().map(row).collect(),
+    }
+}

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use tokio::time::timeout;
+
+use super::connect::{Server, pending, silent};
+use crate::OpenMode;
+use crate::error::Fault;
+use crate::inspect::{DatabaseInspection, ServerInspection, TableRights, schema};
+
+/// How long all questions together may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+const ABOUT: &str = "SELECT current_setting('server_version') AS version, current_user::text AS user_name,
+    (SELECT s.version FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND s.ssl) AS tls,
+    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only";
+
+const RIGHTS: &str = "SELECT c.relname::text AS name, has_table_privilege(c.oid, 'SELECT') AS may_select,
+    has_table_privilege(c.oid, 'INSERT') AS may_insert, has_table_privilege(c.oid, 'UPDATE') AS may_update,
+    has_table_privilege(c.oid, 'DELETE') AS may_delete
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v') AND pg_table_is_visible(c.oid)
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+
+#[derive(QueryableByName)]
+struct About {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    user_name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    tls: Option<String>,
+    #[diesel(sql_type = Bool)]
+    read_only: bool,
+}
+
+#[derive(QueryableByName)]
+struct Clock {
+    #[diesel(sql_type = Timestamptz)]
+    now: DateTime<Utc>,
+}
+
+#[derive(QueryableByName)]
+struct Rights {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    may_select: bool,
+    #[diesel(sql_type = Bool)]
+    may_insert: bool,
+    #[diesel(sql_type = Bool)]
+    may_update: bool,
+    #[diesel(sql_type = Bool)]
+    may_delete: bool,
+}
+
+/// Connects, and asks about version, encryption, clock, rights and migrations.
+pub(crate) async fn inspect(server: &Server) -> Result<DatabaseInspection, Fault> {
+    let mut connection = server.connect().await?;
+    timeout(LIMIT, ask(&mut connection)).await.map_err(|_| silent())?
+}
+
+async fn ask(connection: &mut AsyncPgConnection) -> Result<DatabaseInspection, Fault> {
+    let about: About = diesel::sql_query(ABOUT).get_result(connection).await?;
+    let asked = Utc::now();
+    let clock: Clock = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(connection).await?;
+    let round_trip = Utc::now() - asked;
+    let rights: Vec<Rights> = diesel::sql_query(RIGHTS).load(connection).await?;
+    let server = ServerInspection {
+        user: about.user_name,
+        tls: about.tls,
+        read_only: about.read_only,
+        clock_ahead: clock.now - (asked + round_trip / 2),
+        round_trip,
+        rights: rights.into_iter().map(TableRights::from).collect(),
+    };
+    Ok(DatabaseInspection {
+        version: format!("PostgreSQL {}", about.version),
+        schema: schema(pending(connection, OpenMode::Migrate).await),
+        server: Some(server),
+    })
+}
+
+impl From<Rights> for TableRights {
+    fn from(rights: Rights) -> Self {
+        let each = [
+            (rights.may_select, "SELECT"),
+            (rights.may_insert, "INSERT"),
+            (rights.may_update, "UPDATE"),
+            (rights.may_delete, "DELETE"),
+        ];
+        let granted = each.into_iter().filter(|(may, _)| *may).map(|(_, name)| name).collect();
+        Self { table: rights.name, granted }
+    }
+}
