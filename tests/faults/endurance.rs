@@ -23,8 +23,7 @@ const WARM_UP: f64 = 0.2;
 async fn memory_is_flat_over_a_million_links() {
     let links: usize = std::env::var("LINKBEAT_FAULTS_LINKS").map_or(1_000_000, |text| text.parse().unwrap());
     let mut world = World::with(Own { rabbit: true, postgres: true, heartbeat: 10 }).await;
-    let patient = CommandLine::default().variable("LINKBEAT_PRODUCER_REPUBLISH_AFTER_SECS", "900");
-    world.start_as(Role::Producer, patient).await;
+    world.start_as(Role::Producer, CommandLine::patient()).await;
     world.start(Role::Recorder).await;
     let worker = world.start(Role::Worker).await;
     let universe = world.site.mix(0..UNIVERSE, 200);

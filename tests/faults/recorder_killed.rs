@@ -25,7 +25,7 @@ async fn between_commit_and_ack() {
     use crate::support::fleet::CommandLine;
     let mut world = World::open().await;
     world.start(Role::Producer).await;
-    let crash = CommandLine::default().variable("FAILPOINTS", "recorder.committed=2*off->return");
+    let crash = CommandLine::default().variable("FAILPOINTS", "recorder.committed=return");
     let recorder = world.start_as(Role::Recorder, crash).await;
     world.start(Role::Worker).await;
     world.submit(world.site.mix(0..300, 300)).await;

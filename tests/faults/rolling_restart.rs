@@ -8,8 +8,7 @@ use crate::support::world::World;
 async fn of_a_fleet_of_workers() {
     let mut world = World::open().await;
     // Jobs that workers hold would look lost to a reconciler as impatient as those of the other tests.
-    let patient = CommandLine::default().variable("LINKBEAT_PRODUCER_REPUBLISH_AFTER_SECS", "900");
-    world.start_as(Role::Producer, patient).await;
+    world.start_as(Role::Producer, CommandLine::patient()).await;
     world.start(Role::Recorder).await;
     let mut workers = Vec::new();
     for _ in 0..3 {

@@ -123,7 +123,9 @@ async fn next_turn(engine: &Engine, job: &Job, mut line: Line) -> (Begun, usize,
 
 async fn carry_out(engine: Arc<Engine>, job: Arc<Job>, link: usize, begun: Begun) -> Outcome {
     #[cfg(feature = "failpoints")]
-    fail::fail_point!("worker.check", job.links[link].url.expose().contains("/panic/"), |_| panic!("on purpose"));
+    fail::fail_point!("worker.check", job.links[link].url.expose().contains("/panic/"), |_| panic!(
+        "on purpose"
+    ));
     engine.carry_out(begun, &job.links[link], &job.check).await
 }
 

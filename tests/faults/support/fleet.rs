@@ -76,6 +76,11 @@ pub(crate) struct CommandLine {
 }
 
 impl CommandLine {
+    /// A producer that takes no job for lost as long as a test lasts.
+    pub(crate) fn patient() -> Self {
+        Self::default().variable("LINKBEAT_PRODUCER_REPUBLISH_AFTER_SECS", "900")
+    }
+
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self

@@ -26,7 +26,7 @@ pub(crate) struct Findings {
 }
 
 /// What must not be: a name, and a query whose rows are its cases.
-const FORBIDDEN: [(&str, &str); 10] = [
+const FORBIDDEN: [(&str, &str); 11] = [
     (
         "lost",
         "SELECT run_id::text, expected.url FROM expected LEFT JOIN checks USING (run_id, link_id)
@@ -52,7 +52,13 @@ const FORBIDDEN: [(&str, &str); 10] = [
     (
         "runs that ended in the wrong way",
         "SELECT id::text, concat_ws(' ', state, done, 'of', links) FROM runs
-         WHERE state <> 'running' AND state <> CASE WHEN done = links THEN 'finished' ELSE 'incomplete' END",
+         WHERE state <> 'running' AND state <> CASE WHEN done = links THEN 'finished' ELSE 'incomplete' END
+            OR state = 'incomplete' AND parked <> links - done",
+    ),
+    (
+        "parked jobs that are not in the dead queue",
+        "SELECT id::text, state FROM jobs WHERE state = 'parked'
+            AND NOT EXISTS (SELECT FROM parked WHERE parked.run_id = jobs.run_id AND parked.link_id = ANY (jobs.links))",
     ),
     ("runs that nobody was told of", "SELECT id::text, state FROM runs WHERE announced_at IS NULL"),
     (

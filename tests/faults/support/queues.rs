@@ -12,23 +12,11 @@ use uuid::Uuid;
 
 use super::eventually;
 
-/// All queues of a namespace.
-const QUEUES: [&str; 12] = [
-    "jobs",
-    "suspects",
-    "isolated",
-    "results",
-    "requests",
-    "dead",
-    "delay.1s",
-    "delay.10s",
-    "delay.1m",
-    "delay.10m",
-    "delay.1h",
-    "broadcast",
-];
-/// All its exchanges: most queues have one of their own.
-const EXCHANGES: [&str; 7] = ["events", "jobs", "suspects", "isolated", "results", "requests", "dead"];
+/// All queues of a namespace, but the rungs of its delays.
+const QUEUES: [&str; 7] = ["jobs", "suspects", "isolated", "results", "requests", "dead", "broadcast"];
+const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
+/// Its exchanges besides those that queues have of their own.
+const EXCHANGES: [&str; 1] = ["events"];
 /// How long one conversation with the broker may take.
 const CONVERSATION: Duration = Duration::from_secs(20);
 
@@ -131,7 +119,13 @@ impl Queues {
         for name in QUEUES {
             self.delete(name).await;
         }
-        for name in EXCHANGES {
+        // Deleting a rung in the moment in which it is made ends all dead-lettering of a RabbitMQ 3.10 until it is
+        // started again: those who declared it were killed just now.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for name in RUNGS {
+            self.delete(name).await;
+        }
+        for name in QUEUES.iter().chain(&RUNGS).chain(&EXCHANGES) {
             let name = self.name(name);
             self.talk("the exchange to be deleted", async |channel| {
                 channel.exchange_delete(name.as_str().into(), <_>::default()).await.ok()
