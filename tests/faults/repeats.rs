@@ -24,10 +24,11 @@ async fn three_of_each_shuffled() {
     // The reconciler would be right to see a loss while the copies are on their way.
     world.fleet.process(producer).kill();
     world.queues.repeat("requests", 10, 3, &mut random).await;
+    // At least: an ack that comes just before its connection ends may be lost.
     assert_eq!(world.queues.repeat("jobs", 1_000, 3, &mut random).await, 200);
     world.start(Role::Worker).await;
-    eventually("all results", async || (world.queues.depth("results").await == 600).then_some(())).await;
-    assert_eq!(world.queues.repeat("results", 1_000, 3, &mut random).await, 600);
+    eventually("all results", async || (world.queues.depth("results").await >= 600).then_some(())).await;
+    assert!(world.queues.repeat("results", 1_000, 3, &mut random).await >= 600);
     world.start(Role::Recorder).await;
     world.restart(producer).await;
     world.sound().await;
