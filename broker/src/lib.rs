@@ -20,7 +20,8 @@ pub use dead::{DeadLetter, dead_letters, park};
 pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
 pub use rabbit::{
-    BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, ConnectError, Namespace, RabbitBroker,
+    BadBrokerTls, BadBrokerUrl, BadNamespace, BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError,
+    Namespace, RabbitBroker,
 };
 
 /// Carries messages between roles.

@@ -244,9 +244,9 @@ async fn consume(
     queue: Queue,
     prefetch: u16,
 ) -> Result<(Channel, Consumer), ConnectError> {
-    let failed = |error| ConnectError::speaking(&settings.url, &error);
+    let failed = |error| ConnectError::speaking(session.url(), &error);
     let channel = session.channel().await.map_err(failed)?;
-    topology::declare(&channel, settings).await?;
+    topology::declare(&channel, session.url(), settings).await?;
     channel.basic_qos(prefetch, BasicQosOptions { global: false }).await.map_err(failed)?;
     let name = settings.namespace.queue(queue);
     let options = BasicConsumeOptions::default();

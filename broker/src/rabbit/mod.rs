@@ -10,6 +10,7 @@ mod publisher;
 mod reopen;
 mod session;
 mod settings;
+mod tls;
 mod topology;
 
 use std::fmt;
@@ -20,7 +21,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use error::ConnectError;
-pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, Namespace};
+pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, BrokerUrls, Namespace};
+pub use tls::{BadBrokerTls, BrokerTls};
 
 use crate::{Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};
 use parcel::Parcel;

@@ -170,8 +170,8 @@ impl PublishSession {
         let inner = Session::open(settings, PURPOSE).await?;
         let declaring = async {
             let channel = inner.channel().await;
-            let channel = channel.map_err(|error| ConnectError::speaking(&settings.url, &error))?;
-            topology::declare(&channel, settings).await
+            let channel = channel.map_err(|error| ConnectError::speaking(inner.url(), &error))?;
+            topology::declare(&channel, inner.url(), settings).await
         };
         inner.prepare(settings, declaring).await?;
         Ok(Self { inner, idle: Mutex::default() })

@@ -8,11 +8,15 @@ use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, ExchangeKind};
 
-use super::{BrokerSettings, ConnectError, Namespace};
+use super::{BrokerSettings, BrokerUrl, ConnectError, Namespace};
 use crate::Queue;
 
 /// Declares everything.
-pub(super) async fn declare(channel: &Channel, settings: &BrokerSettings) -> Result<(), ConnectError> {
+pub(super) async fn declare(
+    channel: &Channel,
+    url: &BrokerUrl,
+    settings: &BrokerSettings,
+) -> Result<(), ConnectError> {
     for queue in Queue::ALL {
         let name = settings.namespace.queue(queue);
         channel
@@ -22,7 +26,7 @@ pub(super) async fn declare(channel: &Channel, settings: &BrokerSettings) -> Res
                 arguments(queue, &settings.namespace),
             )
             .await
-            .map_err(|error| ConnectError::declaring(&settings.url, &name, &error))?;
+            .map_err(|error| ConnectError::declaring(url, &name, &error))?;
     }
     let name = settings.namespace.events();
     channel
@@ -33,7 +37,7 @@ pub(super) async fn declare(channel: &Channel, settings: &BrokerSettings) -> Res
             FieldTable::default(),
         )
         .await
-        .map_err(|error| ConnectError::declaring(&settings.url, &name, &error))
+        .map_err(|error| ConnectError::declaring(url, &name, &error))
 }
 
 fn arguments(queue: Queue, namespace: &Namespace) -> FieldTable {

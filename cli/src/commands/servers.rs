@@ -60,5 +60,8 @@ fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerSettings, Fa
     }
     let namespace: Namespace =
         settings.namespace.parse().map_err(|error: BadNamespace| Failure::usage(error.to_string()))?;
-    Ok(BrokerSettings::new(settings.broker_url.parse()?, namespace, format!("linkbeat {role}")))
+    let mut broker = BrokerSettings::new(settings.broker_url.parse()?, namespace, format!("linkbeat {role}"));
+    broker.tls = settings.broker_tls();
+    broker.check_tls().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(broker)
 }

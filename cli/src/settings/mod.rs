@@ -10,7 +10,9 @@ mod load;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
+use linkbeat_broker::BrokerTls;
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
@@ -32,8 +34,14 @@ pub(crate) use load::load;
 pub(crate) struct Settings {
     /// `sqlite://FILE` or `postgres://…`.
     pub(crate) database_url: String,
-    /// `memory://`, `amqp://…` or `amqps://…`.
+    /// `memory://`, or `amqp://…` or `amqps://…`, several nodes of a cluster separated by commas.
     pub(crate) broker_url: String,
+    /// PEM file of authorities trusted besides the system's for `amqps://`.
+    pub(crate) broker_ca: Option<PathBuf>,
+    /// PEM file of the client certificate for `amqps://`.
+    pub(crate) broker_certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub(crate) broker_key: Option<PathBuf>,
     /// Prefixes every exchange and queue.
     pub(crate) namespace: String,
     /// A level such as `info`, or a filter such as `linkbeat_worker=debug,warn`; empty: by command.
@@ -59,6 +67,9 @@ impl Default for Settings {
         Self {
             database_url: "sqlite://linkbeat.db".into(),
             broker_url: "memory://".into(),
+            broker_ca: None,
+            broker_certificate: None,
+            broker_key: None,
             namespace: "linkbeat".into(),
             log: String::new(),
             health_addr: None,
@@ -68,6 +79,16 @@ impl Default for Settings {
             worker: WorkerSettings::default(),
             producer: ProducerSettings::default(),
             recorder: RecorderSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn broker_tls(&self) -> BrokerTls {
+        BrokerTls {
+            ca: self.broker_ca.clone(),
+            certificate: self.broker_certificate.clone(),
+            key: self.broker_key.clone(),
         }
     }
 }
