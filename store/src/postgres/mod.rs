@@ -19,7 +19,7 @@ use diesel_async::AsyncPgConnection;
 use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
 
 pub(crate) use connect::Server;
-pub(crate) use tls::TlsMode;
+pub(crate) use tls::{Tls, TlsMode};
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError};
