@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{Broker, BrokerClosed, Delivery, Message, PublishError, Queue, SessionLost, Target};
+use crate::{Broker, BrokerClosed, Delivery, PublishError, Queue, SessionLost, Target, move_to};
 
 /// Header: why it was parked.
 pub(crate) const CAUSE: &str = "linkbeat-cause";
@@ -34,19 +34,10 @@ pub async fn park(
     cause: &str,
 ) -> Result<(), PublishError> {
     let mut message = delivery.message.clone();
-    // First in line: brokers may limit how many headers travel.
-    let ours = [
-        (CAUSE, shortened(cause).to_owned()),
-        (QUEUE, queue.as_str().to_owned()),
-        (PARKED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)),
-    ];
-    message.headers.retain(|(name, _)| ours.iter().all(|(own, _)| name != own));
-    message.headers.splice(0..0, ours.map(|(name, value)| (name.to_owned(), value)));
-    broker.publish(&Target::Queue(Queue::Dead), message).await?;
-    if delivery.ack().await.is_err() {
-        tracing::debug!(queue = queue.as_str(), "a parked message will come again");
-    }
-    Ok(())
+    message.set_header(PARKED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
+    message.set_header(QUEUE, queue.as_str().to_owned());
+    message.set_header(CAUSE, shortened(cause).to_owned());
+    move_to(broker, delivery, &Target::Queue(Queue::Dead), message).await
 }
 
 /// A message from [`Queue::Dead`]. Dropping it gives it back.
@@ -81,18 +72,26 @@ impl DeadLetter {
 
     /// Why it was parked; empty where it does not say.
     pub fn cause(&self) -> &str {
-        self.header(CAUSE).unwrap_or_default()
+        self.delivery.message.header(CAUSE).unwrap_or_default()
     }
 
     /// The queue it came from; `None` where it does not say.
     pub fn queue(&self) -> Option<Queue> {
-        let name = self.header(QUEUE)?;
+        let name = self.delivery.message.header(QUEUE)?;
         Queue::ALL.into_iter().find(|queue| queue.as_str() == name)
     }
 
     /// When it was parked.
     pub fn parked_at(&self) -> Option<DateTime<Utc>> {
-        DateTime::parse_from_rfc3339(self.header(PARKED_AT)?).ok().map(|at| at.to_utc())
+        let text = self.delivery.message.header(PARKED_AT)?;
+        DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+    }
+
+    /// How often its handling had failed by our own fault; see [`Message::attempt`].
+    ///
+    /// [`Message::attempt`]: crate::Message::attempt
+    pub fn attempts(&self) -> u32 {
+        self.delivery.message.attempt()
     }
 
     /// Its body, as it was parked.
@@ -100,27 +99,19 @@ impl DeadLetter {
         &self.delivery.message.body
     }
 
-    /// Puts it back into `queue` as it was before it was parked; it leaves the dead queue only after that is
-    /// confirmed.
+    /// Puts it back into `queue` as it was before it was parked, with no attempts counted; it leaves the dead
+    /// queue only after that is confirmed.
     pub async fn requeue(self, broker: &dyn Broker, queue: Queue) -> Result<(), PublishError> {
-        let ours = [CAUSE, QUEUE, PARKED_AT];
-        let mut message: Message = self.delivery.message.clone();
-        message.headers.retain(|(name, _)| !ours.contains(&name.as_str()));
-        broker.publish(&Target::Queue(queue), message).await?;
-        if self.delivery.ack().await.is_err() {
-            tracing::warn!("a requeued message is still in the dead queue too; a repeat is harmless");
+        let mut message = self.delivery.message.clone().with_attempt(0);
+        for ours in [CAUSE, QUEUE, PARKED_AT] {
+            message.remove_header(ours);
         }
-        Ok(())
+        move_to(broker, self.delivery, &Target::Queue(queue), message).await
     }
 
     /// Forgets it for good. [`SessionLost`]: it is still there.
     pub async fn forget(self) -> Result<(), SessionLost> {
         self.delivery.ack().await
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let headers = &self.delivery.message.headers;
-        headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 

@@ -6,8 +6,10 @@
 //! is lost, the broker delivers the message again, and [`Delivery::session`] tells whoever works on it.
 
 mod dead;
+mod delay;
 mod memory;
 mod message;
+mod moving;
 mod rabbit;
 
 use std::fmt;
@@ -17,8 +19,10 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 pub use dead::{DeadLetter, dead_letters, park};
+pub use delay::due;
 pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
+pub use moving::move_to;
 pub use rabbit::{
     BadBrokerTls, BadBrokerUrl, BadNamespace, BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError,
     Namespace, RabbitBroker,
@@ -39,6 +43,12 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// How many messages of a queue wait to be delivered, at this moment. Waits while the broker is away.
     async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed>;
 
+    /// How many messages to [`Target::Delayed`] have not come to their queue yet.
+    async fn delayed(&self) -> Result<u64, BrokerClosed>;
+
+    /// Begins to listen for what is published to [`Target::Broadcast`].
+    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed>;
+
     /// Whether every session that is wanted is open right now: for health checks.
     fn ready(&self) -> bool;
 
@@ -53,15 +63,47 @@ pub trait Subscription: Send {
     /// [`Broker::close`]. Cancel safe.
     async fn next(&mut self) -> Option<Delivery>;
 
+    /// From now on about `prefetch` messages are unsettled at once: a whole multiple of the prefetch this
+    /// was begun with, from once to [`MOST_LANES`] times. Messages taken before are kept, so with fewer it
+    /// takes effect as they are settled. Lost sessions change nothing about it.
+    fn resize(&mut self, prefetch: u16);
+
     /// Takes no further messages from the broker. Those already taken but not handed out go back.
     async fn stop(&mut self);
+}
+
+/// How many times its first prefetch a [`Subscription`] can take at most.
+pub const MOST_LANES: u16 = 32;
+
+/// How many times `step` comes nearest above `prefetch`, within the limits of [`Subscription::resize`].
+pub(crate) fn lanes(prefetch: u16, step: u16) -> u16 {
+    prefetch.div_ceil(step).clamp(1, MOST_LANES)
+}
+
+/// What everybody is told, for ever: lost connections are made again underneath.
+#[async_trait]
+pub trait Broadcasts: Send {
+    /// First everything that is kept (RabbitMQ: of the last day, or somewhat more), oldest first, then
+    /// [`Broadcast::CaughtUp`] once, then what comes. After a lost connection all may come again. `None`
+    /// after [`Broker::close`]. Cancel safe.
+    async fn next(&mut self) -> Option<Broadcast>;
+}
+
+/// One of [`Broadcasts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broadcast {
+    /// What somebody published.
+    Message(Message),
+    /// Everything of before was told; what follows is news.
+    CaughtUp,
 }
 
 /// One message to be settled: acknowledged or given back. Dropping it gives it back.
 pub struct Delivery {
     /// What came.
     pub message: Message,
-    /// The broker has delivered it before: somebody may have worked on it.
+    /// The broker has delivered it before: somebody may have worked on it, or it was on its way to a reader
+    /// that stopped or was made smaller.
     pub redelivered: bool,
     session: CancellationToken,
     settle: Box<dyn Settle>,

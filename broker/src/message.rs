@@ -1,6 +1,7 @@
 //! What travels, and where to.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use linkbeat_shared::ReplyTo;
@@ -12,6 +13,11 @@ use uuid::Uuid;
 pub enum Queue {
     /// Producer to workers: `linkbeat.jobs`.
     Jobs,
+    /// Jobs that came back because their worker or its session was lost: `linkbeat.suspects`. Taken a few
+    /// at a time, so that a job which ends its worker charges few others.
+    Suspects,
+    /// Jobs that were lost from there again: `linkbeat.isolated`. Taken one at a time.
+    Isolated,
     /// Workers to recorder: `linkbeat.results`.
     Results,
     /// Other apps to producer: `linkbeat.requests`.
@@ -22,12 +28,15 @@ pub enum Queue {
 
 impl Queue {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Jobs, Self::Results, Self::Requests, Self::Dead];
+    pub const ALL: [Self; 6] =
+        [Self::Jobs, Self::Suspects, Self::Isolated, Self::Results, Self::Requests, Self::Dead];
 
     /// The name without the namespace.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
+            Self::Suspects => "suspects",
+            Self::Isolated => "isolated",
             Self::Results => "results",
             Self::Requests => "requests",
             Self::Dead => "dead",
@@ -40,11 +49,19 @@ impl Queue {
 pub enum Target {
     /// One of the work queues.
     Queue(Queue),
+    /// [`Queue::Jobs`], after at least so long; meanwhile nobody holds it. Whoever takes it from there asks
+    /// [`due`](crate::due) whether the whole time is over.
+    Delayed(Duration),
     /// The topic exchange `linkbeat.events`, under this routing key. That nobody listens is normal.
     Event(String),
     /// The queue named in a request's `reply_to`, on the default exchange.
     Reply(ReplyTo),
+    /// Everybody who listens by [`Broker::broadcasts`](crate::Broker::broadcasts), also those who begin later.
+    Broadcast,
 }
+
+/// Header: how often its handling failed by our own fault.
+const ATTEMPT: &str = "linkbeat-attempt";
 
 /// One message. Bodies are JSON in UTF-8, persistent. `Debug` leaves the body out: the URLs in it may
 /// carry passwords.
@@ -77,6 +94,36 @@ impl Message {
     #[must_use]
     pub fn in_answer_to(self, reply_to: &ReplyTo) -> Self {
         Self { correlation_id: reply_to.correlation_id.clone(), ..self }
+    }
+
+    /// How often its handling failed by our own fault; 0 where it does not say.
+    pub fn attempt(&self) -> u32 {
+        self.header(ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// The same message after so many failed attempts.
+    #[must_use]
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.remove_header(ATTEMPT);
+        if attempt > 0 {
+            self.set_header(ATTEMPT, attempt.to_string());
+        }
+        self
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a header of ours, first in line: brokers may limit how many headers travel.
+    pub(crate) fn set_header(&mut self, name: &str, value: String) {
+        self.remove_header(name);
+        self.headers.insert(0, (name.to_owned(), value));
+    }
+
+    pub(crate) fn remove_header(&mut self, name: &str) {
+        self.headers.retain(|(found, _)| found != name);
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_broker::{
-    Broker, BrokerClosed, Delivery, MemoryBroker, Message, PublishError, Queue, Subscription, Target,
+    Broadcasts, Broker, BrokerClosed, Delivery, MemoryBroker, Message, PublishError, Queue, Subscription,
+    Target,
 };
 use linkbeat_shared::wire::{JobMessage, ResultsMessage, decode};
 use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Verdict};
@@ -49,6 +50,14 @@ impl Broker for Watched {
 
     async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
         self.inner.waiting(queue).await
+    }
+
+    async fn delayed(&self) -> Result<u64, BrokerClosed> {
+        self.inner.delayed().await
+    }
+
+    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
+        self.inner.broadcasts().await
     }
 
     fn ready(&self) -> bool {

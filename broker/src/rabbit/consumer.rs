@@ -3,18 +3,15 @@
 //! Publishers may be blocked by RabbitMQ's alarms; acknowledgements on another connection are not. A
 //! message is settled on the channel it came by and nowhere else, so every delivery holds its session.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::{FutureExt, StreamExt};
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    QueueDeclareOptions,
-};
-use lapin::types::FieldTable;
-use lapin::{Acker, Channel, Consumer};
+use futures::FutureExt;
+use lapin::Acker;
+use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,19 +19,21 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::error::cause_of;
+use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
 use super::reopen::{Missing, Reopen};
 use super::session::Session;
 use super::{BrokerSettings, ConnectError, topology};
-use crate::{Delivery, Queue, SessionLost, Settle, Subscription};
-
-const REQUEUE: BasicNackOptions = BasicNackOptions { multiple: false, requeue: true };
+use crate::{Delivery, Queue, SessionLost, Settle, Subscription, lanes};
 
 type Current = Option<Arc<ConsumeSession>>;
 
 /// The reader's side.
 pub(super) struct RabbitSubscription {
     current: watch::Receiver<Current>,
+    prefetch: u16,
+    /// How many lanes are wanted.
+    size: watch::Sender<u16>,
     stop: CancellationToken,
     /// Cancelled by the keeper when nothing more will be taken and the rest was given back.
     stopped: CancellationToken,
@@ -44,6 +43,7 @@ pub(super) struct RabbitSubscription {
 pub(super) struct Keeper {
     queue: Queue,
     prefetch: u16,
+    size: watch::Receiver<u16>,
     current: watch::Sender<Current>,
     reopen: Reopen,
     closed: CancellationToken,
@@ -60,19 +60,21 @@ pub(super) fn subscription(
     closed: &CancellationToken,
 ) -> (RabbitSubscription, Keeper) {
     let (sender, receiver) = watch::channel(None);
+    let (resize, size) = watch::channel(1);
     let (stop, stopped) = (closed.child_token(), CancellationToken::new());
     let reopen = Reopen::new(settings.clone(), format!("consume {}", queue.as_str()), missing, stop.clone());
     let closed = closed.clone();
     let keeper = Keeper {
         queue,
         prefetch,
+        size,
         current: sender,
         reopen,
         closed,
         stop: stop.clone(),
         stopped: stopped.clone(),
     };
-    (RabbitSubscription { current: receiver, stop, stopped }, keeper)
+    (RabbitSubscription { current: receiver, prefetch, size: resize, stop, stopped }, keeper)
 }
 
 #[async_trait]
@@ -88,6 +90,10 @@ impl Subscription for RabbitSubscription {
                 return Some(delivery);
             }
         }
+    }
+
+    fn resize(&mut self, prefetch: u16) {
+        self.size.send_replace(lanes(prefetch, self.prefetch));
     }
 
     async fn stop(&mut self) {
@@ -108,24 +114,44 @@ impl Keeper {
         let _stopped = self.stopped.clone().drop_guard();
         let (settings, purpose) = (self.reopen.settings.clone(), self.reopen.purpose.clone());
         loop {
-            let open = || ConsumeSession::open(&settings, &purpose, self.queue, self.prefetch);
+            let size = self.size.clone();
+            let open =
+                || ConsumeSession::open(&settings, &purpose, self.queue, self.prefetch, *size.borrow());
             let Some(session) = self.reopen.until_open(open).await.map(Arc::new) else { return };
             self.current.send_replace(Some(session.clone()));
-            tokio::select! {
-                () = session.inner.end().token().cancelled() => {}
-                () = session.stalled(settings.heartbeat) => {}
-                () = self.stop.cancelled() => return self.wind_up(&session).await,
-            }
+            let is_lost = self.attend(&session, &settings).await;
             self.current.send_replace(None);
+            if !is_lost {
+                return self.wind_up(&session).await;
+            }
             session.inner.cut();
             self.reopen.after(session.inner.end()).await;
+        }
+    }
+
+    /// Sees to a session until it is lost, or wanted no longer: then `false`.
+    async fn attend(&mut self, session: &ConsumeSession, settings: &BrokerSettings) -> bool {
+        let mut stalled = pin!(session.stalled(settings.heartbeat));
+        loop {
+            tokio::select! {
+                () = session.inner.end().token().cancelled() => return true,
+                () = &mut stalled => return true,
+                () = self.stop.cancelled() => return false,
+                () = session.lanes.one_gone() => {}
+                Ok(()) = self.size.changed() => {}
+            }
+            // Not given up for `stop`: a consumer begun half way would hold messages that nobody sees.
+            let size = *self.size.borrow();
+            let fitting = session.within(settings.confirm_timeout, session.lanes.fit(size));
+            self.closed.run_until_cancelled(fitting).await;
         }
     }
 
     async fn wind_up(&self, session: &Arc<ConsumeSession>) {
         self.current.send_replace(None);
         if !self.closed.is_cancelled() {
-            session.give_back_rest(self.reopen.settings.confirm_timeout).await;
+            let limit = self.reopen.settings.confirm_timeout;
+            session.within(limit, session.lanes.give_back_rest()).await;
             self.stopped.cancel();
             session.unsettled.close();
             tokio::select! {
@@ -141,8 +167,7 @@ impl Keeper {
 /// A connection on which one queue is consumed.
 struct ConsumeSession {
     inner: Session,
-    channel: Channel,
-    consumer: Consumer,
+    lanes: Lanes,
     /// One token for each delivery handed out and not settled.
     unsettled: TaskTracker,
     /// How many were handed out.
@@ -157,35 +182,45 @@ impl ConsumeSession {
         purpose: &str,
         queue: Queue,
         prefetch: u16,
+        size: u16,
     ) -> Result<Self, ConnectError> {
         let inner = Session::open(settings, purpose).await?;
-        let (channel, consumer) = inner.prepare(settings, consume(&inner, settings, queue, prefetch)).await?;
+        let steps = async {
+            topology::declare(&inner, settings).await?;
+            let name = settings.namespace.queue(queue);
+            let consuming = async { Lanes::open(inner.channel().await?, name, prefetch, size).await };
+            consuming.await.map_err(|error| ConnectError::speaking(inner.url(), &error))
+        };
+        let lanes = inner.prepare(settings, steps).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
-        Ok(Self { inner, channel, consumer, unsettled, arrivals: AtomicU64::new(0), waiting })
+        Ok(Self { inner, lanes, unsettled, arrivals: AtomicU64::new(0), waiting })
     }
 
     /// The next message; `None` once the session has ended.
     async fn arrival(self: &Arc<Self>) -> Option<Delivery> {
         let end = self.inner.end();
         let _waiting = self.waiting.token();
-        let mut consumer = self.consumer.clone();
-        match end.token().run_until_cancelled(consumer.next()).await? {
-            Some(Ok(delivery)) => return Some(self.hand_out(delivery)),
+        match end.token().run_until_cancelled(self.lanes.next()).await? {
+            Some(Ok((delivery, in_lane))) => return Some(self.hand_out(delivery, in_lane)),
             Some(Err(error)) => end.now(cause_of(&error)),
-            None => end.queue_gone(self.consumer.queue()),
+            None => end.queue_gone(self.lanes.queue()),
         }
         None
     }
 
-    fn hand_out(self: &Arc<Self>, mut delivery: lapin::message::Delivery) -> Delivery {
+    fn hand_out(
+        self: &Arc<Self>,
+        mut delivery: lapin::message::Delivery,
+        in_lane: TaskTrackerToken,
+    ) -> Delivery {
         self.arrivals.fetch_add(1, Ordering::Relaxed);
         let message = parcel::message(&mut delivery);
-        let settle =
-            RabbitSettle { acker: delivery.acker, session: self.clone(), _unsettled: self.unsettled.token() };
+        let _unsettled = [self.unsettled.token(), in_lane];
+        let settle = RabbitSettle { acker: delivery.acker, session: self.clone(), _unsettled };
         Delivery::new(message, delivery.redelivered, self.inner.end().token(), Box::new(settle))
     }
 
-    /// Ends the session once RabbitMQ has forgotten the consumer: messages are ready and the reader waits
+    /// Ends the session once RabbitMQ has forgotten its consumers: messages are ready and the reader waits
     /// with empty hands, yet for two periods in a row nothing came. 3.10 was seen to do that to readers of
     /// a quorum queue that was deleted and made again at once.
     async fn stalled(&self, period: Duration) {
@@ -196,32 +231,17 @@ impl ConsumeSession {
             let in_vain = !self.waiting.is_empty()
                 && self.unsettled.is_empty()
                 && self.arrivals.load(Ordering::Relaxed) == before;
-            strikes = if in_vain && self.is_message_ready().await { strikes + 1 } else { 0 };
+            strikes = if in_vain && self.lanes.is_message_ready().await { strikes + 1 } else { 0 };
         }
         self.inner.end().now("messages are ready, but RabbitMQ delivers none");
     }
 
-    async fn is_message_ready(&self) -> bool {
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let looked = self.channel.queue_declare(self.consumer.queue(), passive, FieldTable::default()).await;
-        looked.is_ok_and(|queue| queue.message_count() > 0)
-    }
-
-    /// Ends the consumer and gives back what it took and nobody has seen.
-    async fn give_back_rest(&self, limit: Duration) {
-        let giving_back = async {
-            let tag = self.consumer.tag();
-            self.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
-            let mut consumer = self.consumer.clone();
-            while let Some(delivery) = consumer.next().await {
-                delivery?.acker.nack(REQUEUE).await?;
-            }
-            Ok::<_, lapin::Error>(())
-        };
-        match timeout(limit, giving_back).await {
+    /// Takes steps that RabbitMQ must answer within a time; otherwise the session ends.
+    async fn within(&self, limit: Duration, steps: impl Future<Output = lapin::Result<()>>) {
+        match timeout(limit, steps).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.inner.end().now(cause_of(&error)),
-            Err(_) => self.inner.end().now("RabbitMQ did not answer the end of the consumer"),
+            Err(_) => self.inner.end().now("RabbitMQ did not answer about a consumer"),
         }
     }
 
@@ -238,27 +258,11 @@ impl ConsumeSession {
     }
 }
 
-async fn consume(
-    session: &Session,
-    settings: &BrokerSettings,
-    queue: Queue,
-    prefetch: u16,
-) -> Result<(Channel, Consumer), ConnectError> {
-    let failed = |error| ConnectError::speaking(session.url(), &error);
-    let channel = session.channel().await.map_err(failed)?;
-    topology::declare(&channel, session.url(), settings).await?;
-    channel.basic_qos(prefetch, BasicQosOptions { global: false }).await.map_err(failed)?;
-    let name = settings.namespace.queue(queue);
-    let options = BasicConsumeOptions::default();
-    let consumer = channel.basic_consume(name.into(), "".into(), options, FieldTable::default()).await;
-    Ok((channel, consumer.map_err(failed)?))
-}
-
 /// Settles one delivery on the channel it came by.
 struct RabbitSettle {
     acker: Acker,
     session: Arc<ConsumeSession>,
-    _unsettled: TaskTrackerToken,
+    _unsettled: [TaskTrackerToken; 2],
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ use super::{BadBrokerTls, BrokerUrl};
 
 /// AMQP 0-9-1 reply codes (<https://www.rabbitmq.com/amqp-0-9-1-reference>).
 const ACCESS_REFUSED: u16 = 403;
+const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 
@@ -75,6 +76,16 @@ pub enum ConnectError {
     /// Not one node of a cluster can be used.
     #[error("none of the broker's nodes can be used: {}", each(.0))]
     NoNode(Vec<ConnectError>),
+    /// A queue or exchange is missing, and this user may not declare it.
+    #[error(
+        "`{name}` does not exist at the broker at {address}, and this user may not declare it; let a user with permission to configure declare linkbeat's queues first"
+    )]
+    NotDeclared {
+        /// `host:port`.
+        address: String,
+        /// The queue or exchange.
+        name: String,
+    },
     /// The connection ended before it could be used.
     #[error("the broker at {address} ended the session: {cause}")]
     Ended {
@@ -117,10 +128,12 @@ impl ConnectError {
 
     /// What an error on declaring `name` amounts to.
     pub(super) fn declaring(url: &BrokerUrl, name: &str, error: &lapin::Error) -> Self {
-        if reply_code(error) == Some(PRECONDITION_FAILED) {
-            Self::Conflict { address: url.address(), name: name.to_owned(), cause: cause_of(error) }
-        } else {
-            Self::speaking(url, error)
+        let (address, name) = (url.address(), name.to_owned());
+        match reply_code(error) {
+            Some(PRECONDITION_FAILED) => Self::Conflict { address, name, cause: cause_of(error) },
+            // Only to a passive declare.
+            Some(NOT_FOUND) => Self::NotDeclared { address, name },
+            _ => Self::speaking(url, error),
         }
     }
 }

@@ -3,8 +3,10 @@
 //! Everything worth knowing is logged here. lapin's own log lines (target `lapin`) repeat it, and hold
 //! the bodies of returned messages, so whoever sets up logging should turn them off.
 
+mod broadcasts;
 mod consumer;
 mod error;
+mod lanes;
 mod parcel;
 mod publisher;
 mod reopen;
@@ -24,7 +26,8 @@ pub use error::ConnectError;
 pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, BrokerUrls, Namespace};
 pub use tls::{BadBrokerTls, BrokerTls};
 
-use crate::{Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};
+use crate::delay::RUNGS;
+use crate::{Broadcasts, Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};
 use parcel::Parcel;
 use publisher::{PublishSession, Publisher};
 use reopen::Missing;
@@ -90,6 +93,27 @@ impl Broker for RabbitBroker {
         let name = self.settings.namespace.queue(queue);
         let waiting = self.closed.run_until_cancelled(self.publisher.waiting(&name)).await;
         waiting.unwrap_or(Err(BrokerClosed))
+    }
+
+    async fn delayed(&self) -> Result<u64, BrokerClosed> {
+        let counting = async {
+            let mut delayed = 0;
+            for rung in RUNGS {
+                let name = topology::rung_name(&self.settings.namespace, rung);
+                delayed += self.publisher.waiting(&name).await?;
+            }
+            Ok(delayed)
+        };
+        self.closed.run_until_cancelled(counting).await.unwrap_or(Err(BrokerClosed))
+    }
+
+    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
+        if self.closed.is_cancelled() {
+            return Err(BrokerClosed);
+        }
+        let (broadcasts, keeper) = broadcasts::broadcasts(&self.settings, &self.missing, &self.closed);
+        self.keepers.spawn(keeper.run());
+        Ok(Box::new(broadcasts))
     }
 
     fn ready(&self) -> bool {

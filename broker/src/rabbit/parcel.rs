@@ -10,6 +10,8 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use uuid::Uuid;
 
 use super::Namespace;
+use super::topology::{broadcast_name, rung_name};
+use crate::delay::{LEFT, next_rung};
 use crate::{Message, PublishError, Target};
 
 /// Most headers that travel, and the longest value, in bytes: far below one frame (128 KiB).
@@ -38,10 +40,18 @@ impl Parcel {
     pub(super) fn new(
         namespace: &Namespace,
         target: &Target,
-        message: Message,
+        mut message: Message,
     ) -> Result<Self, PublishError> {
+        // Each place of ours has an exchange of its name; the key only tells which, in logs.
+        let own = |name: String| (name.clone(), name, PERSISTENT);
         let (exchange, key, delivery_mode) = match target {
-            Target::Queue(queue) => (String::new(), namespace.queue(*queue), PERSISTENT),
+            Target::Queue(queue) => own(namespace.queue(*queue)),
+            Target::Delayed(delay) => {
+                let (rung, left) = next_rung(*delay);
+                message.set_header(LEFT, left.to_string());
+                own(rung_name(namespace, rung))
+            }
+            Target::Broadcast => own(broadcast_name(namespace)),
             Target::Event(key) => (namespace.events(), key.clone(), PERSISTENT),
             // Whoever asked is waiting now; an answer need not survive a restart of the server.
             Target::Reply(reply) => (String::new(), reply.queue.clone(), TRANSIENT),
@@ -57,11 +67,11 @@ impl Parcel {
             exchange: short(exchange)?,
             routing_key: short(key)?,
             mandatory: match target {
-                Target::Queue(_) => true,
+                Target::Queue(_) | Target::Delayed(_) | Target::Broadcast => true,
                 Target::Event(_) => false,
                 Target::Reply(reply) => !reply.queue.starts_with(DIRECT_REPLY_TO),
             },
-            ours: matches!(target, Target::Queue(_)),
+            ours: matches!(target, Target::Queue(_) | Target::Delayed(_) | Target::Broadcast),
             properties: properties(message.id, message.reply_to, correlation_id, &message.headers)
                 .with_delivery_mode(delivery_mode),
             body: message.body,

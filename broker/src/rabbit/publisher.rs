@@ -168,12 +168,7 @@ impl PublishSession {
     /// Connects and declares the topology.
     pub(super) async fn open(settings: &BrokerSettings) -> Result<Self, ConnectError> {
         let inner = Session::open(settings, PURPOSE).await?;
-        let declaring = async {
-            let channel = inner.channel().await;
-            let channel = channel.map_err(|error| ConnectError::speaking(inner.url(), &error))?;
-            topology::declare(&channel, inner.url(), settings).await
-        };
-        inner.prepare(settings, declaring).await?;
+        inner.prepare(settings, topology::declare(&inner, settings)).await?;
         Ok(Self { inner, idle: Mutex::default() })
     }
 

@@ -10,7 +10,8 @@ use futures::FutureExt;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::{Connection, ConnectionProperties};
 use linkbeat_broker::{
-    BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker, Subscription, Target,
+    Broadcast, Broadcasts, BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker,
+    Subscription, Target,
 };
 use url::Url;
 use uuid::Uuid;
@@ -59,10 +60,18 @@ impl Space {
         connection.create_channel().await.unwrap()
     }
 
+    /// The queues beside the work queues; each has an exchange of its name, like those.
+    pub(crate) fn other_names(&self) -> [String; 6] {
+        ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h", "broadcast"]
+            .map(|name| format!("{}.{name}", self.namespace))
+    }
+
     async fn clean_up(&self) {
         let channel = self.raw().await;
-        for queue in Queue::ALL {
-            channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default()).await.unwrap();
+        let names = Queue::ALL.map(|queue| self.name(queue)).into_iter().chain(self.other_names());
+        for name in names {
+            channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+            channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await.unwrap();
         }
         let events = format!("{}.events", self.namespace);
         channel.exchange_delete(events.into(), ExchangeDeleteOptions::default()).await.unwrap();
@@ -107,6 +116,24 @@ pub(crate) async fn take_body(subscription: &mut Box<dyn Subscription>) -> Strin
 
 pub(crate) fn body(delivery: &Delivery) -> String {
     String::from_utf8(delivery.message.body.to_vec()).unwrap()
+}
+
+/// Takes messages without settling them, until nothing comes.
+pub(crate) async fn hold_all(subscription: &mut Box<dyn Subscription>) -> Vec<Delivery> {
+    let mut held = Vec::new();
+    while let Ok(next) = tokio::time::timeout(Duration::from_millis(300), subscription.next()).await {
+        held.push(next.expect("the subscription goes on"));
+    }
+    held
+}
+
+/// The next thing that everybody is told; the body, or nothing when all of before was told.
+pub(crate) async fn hear(broadcasts: &mut Box<dyn Broadcasts>) -> Option<String> {
+    let next = tokio::time::timeout(SOON, broadcasts.next()).await;
+    match next.expect("a broadcast in time").expect("the broadcasts go on") {
+        Broadcast::Message(message) => Some(String::from_utf8(message.body.to_vec()).unwrap()),
+        Broadcast::CaughtUp => None,
+    }
 }
 
 /// Whether nothing arrives for a while.
