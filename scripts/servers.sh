@@ -94,10 +94,14 @@ as_postgres() {
   if [ "$(id -u)" = 0 ]; then runuser -u "$PG_USER" -- "$@"; else "$@"; fi
 }
 
-start_postgres() {
+need_postgres() {
   PG_BIN=$(postgres_programs)
   [ -n "$PG_BIN" ] || { install_package PostgreSQL postgresql; PG_BIN=$(postgres_programs); }
   [ -n "$PG_BIN" ] || die "PostgreSQL's programs (initdb, pg_ctl) were not found"
+}
+
+start_postgres() {
+  need_postgres
   PG_USER=$(id -un postgres 2>/dev/null || echo nobody)
   PG_HOME="$SERVERS/postgres"
   mkdir "$PG_HOME"
