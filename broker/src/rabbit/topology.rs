@@ -30,16 +30,21 @@ pub(super) fn broadcast_name(namespace: &Namespace) -> String {
     format!("{namespace}.broadcast")
 }
 
-/// Declares everything; where RabbitMQ refuses that to this user, makes sure that everything is there.
-pub(super) async fn declare(session: &Session, settings: &BrokerSettings) -> Result<(), ConnectError> {
+/// Opens a session and declares everything on it. Where RabbitMQ refuses that to this user, another session
+/// (the first ends with its refused channel) makes sure that everything is there.
+pub(super) async fn open(settings: &BrokerSettings, purpose: &str) -> Result<Session, ConnectError> {
     let all = Topology::new(&settings.namespace);
-    match all.declare(session, Passive(false)).await {
+    let session = Session::open(settings, purpose).await?;
+    match session.prepare(settings, all.declare(&session, Passive(false))).await {
+        Ok(()) => return Ok(session),
         Err(ConnectError::Refused { cause, .. }) => {
             tracing::debug!(cause, "this user may not declare; looking whether all is there");
-            all.declare(session, Passive(true)).await
         }
-        declared => declared,
+        Err(error) => return Err(error),
     }
+    let session = Session::open(settings, purpose).await?;
+    session.prepare(settings, all.declare(&session, Passive(true))).await?;
+    Ok(session)
 }
 
 /// Only look whether it is there.
@@ -65,8 +70,8 @@ impl Topology {
         Self { places, events: namespace.events() }
     }
 
-    /// On a channel of its own, which a refusal closes. All of a kind are sent without waiting for each
-    /// other: on a slow network it takes a few round trips, not dozens.
+    /// All of a kind are sent without waiting for each other: on a slow network it takes a few round trips,
+    /// not dozens.
     async fn declare(&self, session: &Session, passive: Passive) -> Result<(), ConnectError> {
         let speaking = |error| ConnectError::speaking(session.url(), &error);
         let channel = session.channel().await.map_err(speaking)?;
