@@ -11,7 +11,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use super::tls::TlsMode;
+use super::tls::Tls;
 use crate::error::Fault;
 use crate::migrations::{self, Migrated, OpenMode};
 use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations, version};
@@ -34,10 +34,10 @@ const MIGRATION_LOCK: i64 = 0x6c69_6e6b_6265_6174;
 /// A server, and how to speak to it.
 #[derive(Clone)]
 pub(crate) struct Server {
-    /// What the URL says, but for `sslmode`.
+    /// What the URL says, but for encryption.
     pub(crate) config: Config,
-    /// What `sslmode` says.
-    pub(crate) tls: TlsMode,
+    /// What it says of encryption.
+    pub(crate) tls: Tls,
 }
 
 impl Server {
