@@ -1,12 +1,14 @@
 //! Runs with parked jobs: they end incomplete, say what they lack, and are finished once the jobs are put back.
 
-use linkbeat_shared::JobId;
 use linkbeat_shared::wire::{ParkingMessage, encode};
-use linkbeat_store::{OpenJobs, StoredJob};
+use linkbeat_shared::{
+    CheckSpec, JobId, LinkSelection, LinkUrl, NewLink, Request, RequestId, RunState, ShowRules, WhiteList,
+};
+use linkbeat_store::{OpenJobs, ParkingNotice, StoredJob};
 use serde_json::{Value, json};
 
 use crate::support::fleet::Fleet;
-use crate::support::form::{arg, block_on};
+use crate::support::form::{Form, arg, block_on};
 use crate::support::process::{Ended, linkbeat, run};
 use crate::support::site::{Answer, Street};
 use crate::support::{Folder, eventually};
@@ -96,6 +98,39 @@ fn whoever_waits_for_a_run_whose_results_the_database_rejects_is_told_what_to_do
         command(&fleet, &folder, &["dead", "requeue", "--all"]).expect(0);
     });
     assert_eq!(events.last().unwrap()["report"]["down"], 1);
+}
+
+#[test]
+fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
+    let (street, form) = (Street::open(), Form::embedded());
+    let urls = ["a", "b"].map(|name| street.set(name, Answer::Page(200, String::new())));
+    let link = |url: &String| NewLink::from_url(LinkUrl::parse(url).unwrap());
+    let request = Request {
+        id: RequestId::new(),
+        links: LinkSelection::Given(urls.iter().map(link).collect()),
+        white_list: WhiteList::default(),
+        check: CheckSpec::default(),
+        rules: ShowRules::default(),
+        reply_to: None,
+    };
+    form.run(&["links", "list"]).expect(0);
+    // As a process left it in which both jobs failed by a fault of its own.
+    form.store(async |store| {
+        let run = linkbeat_producer::file(&store, request).await.unwrap().run.id;
+        for job in store.open_jobs(OpenJobs::OfRun(run), None, 10).await.unwrap() {
+            let ParkingMessage { notice_id: id, cause, parked, .. } =
+                ParkingMessage::parked(job.id, "a panic");
+            let notice = ParkingNotice { id, job_id: job.id, parked, cause };
+            store.note_parkings(&[notice]).await.unwrap();
+        }
+        assert_eq!(store.close_runs(10).await.unwrap()[0].state, RunState::Incomplete);
+        store.close().await;
+    });
+    let listed = form.run(&["runs", "list"]).expect(0);
+    assert!(listed.stdout.contains("incomplete") && listed.stdout.contains("missing"), "{listed:#?}");
+    let report = form.report(&["--resume"]);
+    assert_eq!((&report["data"]["up"], &report["data"]["missing"]), (&json!(2), &json!(0)));
+    assert_eq!(report["data"]["state"], "finished");
 }
 
 #[test]
