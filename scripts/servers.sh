@@ -171,6 +171,8 @@ start_cluster() {
     await_rabbit "$node"
     urls+=("amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/$node/port")/")
   done
+  rabbitmqctl_for one "$SERVERS/rabbitmqctl"
+  "$SERVERS/rabbitmqctl" -q await_online_nodes "${#CLUSTER[@]}" --timeout 60 || die "the nodes found no cluster"
   export LINKBEAT_TEST_CLUSTER_URLS LINKBEAT_TEST_CLUSTER_PIDS
   LINKBEAT_TEST_CLUSTER_URLS=$(IFS=,; echo "${urls[*]}")
   LINKBEAT_TEST_CLUSTER_PIDS=$(IFS=,; echo "${pids[*]}")
@@ -292,13 +294,18 @@ cluster_rabbit() {
   done
 }
 
-# A folder for the PATH whose `rabbitmqctl` speaks to the node of start_rabbitmq.
+# rabbitmqctl_for NAME FILE: makes a `rabbitmqctl` that speaks to that node.
+rabbitmqctl_for() {
+  printf '#!/bin/sh\nHOME=%q ERL_EPMD_PORT=%q RABBITMQ_CONF_ENV_FILE=/dev/null exec %q -n %q "$@"\n' \
+    "$SERVERS/$1" "$EPMD_PORT" "$(rabbit_program rabbitmqctl)" "$(rabbit_name "$1")" >"$2"
+  chmod +x "$2"
+}
+
+# A folder for the PATH with a `rabbitmqctl` for the node of start_rabbitmq.
 provide_rabbitmqctl() {
   export LINKBEAT_TEST_RABBITMQCTL="$SERVERS/bin"
-  mkdir "$SERVERS/bin"
-  printf '#!/bin/sh\nHOME=%q ERL_EPMD_PORT=%q RABBITMQ_CONF_ENV_FILE=/dev/null exec %q -n %q "$@"\n' \
-    "$SERVERS/one" "$EPMD_PORT" "$(rabbit_program rabbitmqctl)" "$(rabbit_name one)" >"$SERVERS/bin/rabbitmqctl"
-  chmod +x "$SERVERS/bin/rabbitmqctl"
+  mkdir "$LINKBEAT_TEST_RABBITMQCTL"
+  rabbitmqctl_for one "$LINKBEAT_TEST_RABBITMQCTL/rabbitmqctl"
 }
 
 # wait_for_port PORT SECONDS PID: gives up at once when the process is gone.

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
-    /// Create or update the database's tables
+    /// Create or update the database's tables and, where a broker is named, its queues
     Migrate,
     /// Print a completion script for a shell
     Completions {
