@@ -2,6 +2,7 @@
 //!
 //! The files are read for each connection anew, so that renewed certificates are used without a restart.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,8 +76,8 @@ impl BrokerTls {
             (Some(certificate), Some(key)) => {
                 let chain = certificates("client certificate", certificate)?;
                 let private =
-                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("client key", key, error))?;
-                builder.with_client_auth_cert(chain, private).map_err(|error| bad("client key", key, error))
+                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("client key", key, &error))?;
+                builder.with_client_auth_cert(chain, private).map_err(|error| bad("client key", key, &error))
             }
             _ => Err(BadBrokerTls::Half),
         }
@@ -88,7 +89,7 @@ impl BrokerTls {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = &self.ca {
             for certificate in certificates("CA file", path)? {
-                roots.add(certificate).map_err(|error| bad("CA file", path, error))?;
+                roots.add(certificate).map_err(|error| bad("CA file", path, &error))?;
             }
         }
         if roots.is_empty() { Err(BadBrokerTls::NoAuthorities) } else { Ok(roots) }
@@ -97,14 +98,14 @@ impl BrokerTls {
 
 fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, BadBrokerTls> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| bad(what, path, error))?;
+    let certificates = read.map_err(|error| bad(what, path, &error))?;
     if certificates.is_empty() {
-        Err(bad(what, path, "it holds no certificate in PEM"))
+        Err(bad(what, path, &"it holds no certificate in PEM"))
     } else {
         Ok(certificates)
     }
 }
 
-fn bad(what: &'static str, path: &Path, problem: impl ToString) -> BadBrokerTls {
+fn bad(what: &'static str, path: &Path, problem: &dyn Display) -> BadBrokerTls {
     BadBrokerTls::File { what, path: path.to_owned(), problem: problem.to_string() }
 }
