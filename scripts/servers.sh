@@ -1,7 +1,8 @@
 # Private RabbitMQ and PostgreSQL for tests and benchmarks; sourced, not run.
 #
-# start_servers     starts what LINKBEAT_TEST_BROKER_URL, LINKBEAT_TEST_BROKER_4_URL (RabbitMQ 4) and
-#                   LINKBEAT_TEST_DATABASE_URL do not name, exports them, and stops it when the script ends
+# start_servers     starts what LINKBEAT_TEST_BROKER_URL and LINKBEAT_TEST_DATABASE_URL do not name, exports
+#                   both, and stops it when the script ends
+# start_rabbitmq_4  the same for LINKBEAT_TEST_BROKER_4_URL, after start_servers
 # serve FUNCTION... servers for one test, until standard input ends
 # python_with_pika  prints a Python that can import pika
 
@@ -39,13 +40,13 @@ start_servers() {
   open_servers
   [ -n "${LINKBEAT_TEST_DATABASE_URL:-}" ] || start_postgres
   [ -n "${LINKBEAT_TEST_BROKER_URL:-}" ] || start_rabbitmq
-  [ -n "${LINKBEAT_TEST_BROKER_4_URL:-}${LINKBEAT_TEST_WITHOUT_4:-}" ] || start_rabbitmq_4
 }
 
 # serve FUNCTION...: for a test that needs servers of its own. Calls the functions, prints the variables they
 # export, then `ready`, and keeps the servers until standard input ends, as it does also when the test is killed.
 serve() {
-  unset "${!LINKBEAT_TEST_@}"
+  # shellcheck disable=SC2086  # none may be set
+  unset ${!LINKBEAT_TEST_@}
   open_servers
   for start in "$@"; do $start >&2; done
   env | grep '^LINKBEAT_TEST_'
