@@ -50,6 +50,9 @@ pub enum BadBrokerTls {
         "the system has no certificates to verify the broker by; install ca-certificates, set SSL_CERT_FILE, or set the broker's CA file"
     )]
     NoAuthorities,
+    /// Nothing that a setting could change.
+    #[error("encryption cannot be set up: {0}")]
+    SetUp(String),
 }
 
 impl BrokerTls {
@@ -61,15 +64,13 @@ impl BrokerTls {
     pub(super) async fn read(&self) -> Result<RustlsConnector, BadBrokerTls> {
         let files = self.clone();
         let read = tokio::task::spawn_blocking(move || files.config()).await;
-        // The task neither panics nor is aborted but with the runtime.
-        read.unwrap_or(Err(BadBrokerTls::NoAuthorities)).map(Into::into)
+        read.unwrap_or_else(|error| Err(BadBrokerTls::SetUp(error.to_string()))).map(Into::into)
     }
 
     pub(super) fn config(&self) -> Result<ClientConfig, BadBrokerTls> {
-        // rustls cannot fail here: the provider serves both protocol versions.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|_| BadBrokerTls::NoAuthorities)?
+            .map_err(|error| BadBrokerTls::SetUp(error.to_string()))?
             .with_root_certificates(self.authorities()?);
         match (&self.certificate, &self.key) {
             (None, None) => Ok(builder.with_no_client_auth()),
