@@ -1,7 +1,8 @@
 # Private RabbitMQ and PostgreSQL for tests and benchmarks; sourced, not run.
 #
-# start_servers     starts what LINKBEAT_TEST_BROKER_URL, LINKBEAT_TEST_BROKER_4_URL (RabbitMQ 4) and
-#                   LINKBEAT_TEST_DATABASE_URL do not name, exports them, and stops it when the script ends
+# start_servers     starts what LINKBEAT_TEST_BROKER_URL and LINKBEAT_TEST_DATABASE_URL do not name, exports
+#                   both, and stops it when the script ends
+# start_rabbitmq_4  the same for LINKBEAT_TEST_BROKER_4_URL, after start_servers
 # serve FUNCTION... servers for one test, until standard input ends
 # python_with_pika  prints a Python that can import pika
 
@@ -39,13 +40,15 @@ start_servers() {
   open_servers
   [ -n "${LINKBEAT_TEST_DATABASE_URL:-}" ] || start_postgres
   [ -n "${LINKBEAT_TEST_BROKER_URL:-}" ] || start_rabbitmq
-  [ -n "${LINKBEAT_TEST_BROKER_4_URL:-}${LINKBEAT_TEST_WITHOUT_4:-}" ] || start_rabbitmq_4
 }
 
 # serve FUNCTION...: for a test that needs servers of its own. Calls the functions, prints the variables they
 # export, then `ready`, and keeps the servers until standard input ends, as it does also when the test is killed.
+# With LINKBEAT_TEST_RABBITMQ=4 their RabbitMQ is the one of start_rabbitmq_4.
 serve() {
-  unset "${!LINKBEAT_TEST_@}"
+  [ "${LINKBEAT_TEST_RABBITMQ:-}" != 4 ] || need_rabbitmq_4
+  # shellcheck disable=SC2086  # none may be set
+  unset ${!LINKBEAT_TEST_@}
   open_servers
   for start in "$@"; do $start >&2; done
   env | grep '^LINKBEAT_TEST_'
@@ -147,7 +150,7 @@ postgres_programs() {
   done
 }
 
-# The RabbitMQ of this system.
+# The RabbitMQ of this system, or the one in the folder RABBIT_ROOT.
 start_rabbitmq() {
   need rabbitmq-server RabbitMQ rabbitmq-server
   rabbit_node one
@@ -171,20 +174,26 @@ start_cluster() {
     await_rabbit "$node"
     urls+=("amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/$node/port")/")
   done
+  rabbitmqctl_for one "$SERVERS/rabbitmqctl"
+  "$SERVERS/rabbitmqctl" -q await_online_nodes "${#CLUSTER[@]}" --timeout 60 || die "the nodes found no cluster"
   export LINKBEAT_TEST_CLUSTER_URLS LINKBEAT_TEST_CLUSTER_PIDS
   LINKBEAT_TEST_CLUSTER_URLS=$(IFS=,; echo "${urls[*]}")
   LINKBEAT_TEST_CLUSTER_PIDS=$(IFS=,; echo "${pids[*]}")
 }
 
-# RabbitMQ 4 from Debian 13, in a folder that is kept for the next time.
 start_rabbitmq_4() {
-  RABBIT_4="$PWD/target/rabbitmq-4"
-  [ "$(id -u)" = 0 ] ||
-    die "RabbitMQ 4 runs in a chroot here, which takes root; name one in LINKBEAT_TEST_BROKER_4_URL, or set LINKBEAT_TEST_WITHOUT_4=1 to leave it out"
-  [ -d "$RABBIT_4" ] || install_rabbitmq_4
-  rabbit_node four "$RABBIT_4"
+  need_rabbitmq_4
+  rabbit_node four
   await_rabbit four
   export LINKBEAT_TEST_BROKER_4_URL="amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/four/port")/"
+}
+
+# RabbitMQ 4 from Debian 13, in a folder that is kept for the next time.
+need_rabbitmq_4() {
+  RABBIT_ROOT="$PWD/target/rabbitmq-4"
+  [ "$(id -u)" = 0 ] ||
+    die "RabbitMQ 4 runs in a chroot here, which takes root; name one in LINKBEAT_TEST_BROKER_4_URL, or set LINKBEAT_TEST_WITHOUT_4=1 to leave it out"
+  [ -d "$RABBIT_ROOT" ] || install_rabbitmq_4
 }
 
 install_rabbitmq_4() {
@@ -195,18 +204,17 @@ install_rabbitmq_4() {
   [ -n "$mirror" ] || { apt-get update -qq >/dev/null; mirror=$(debian_mirror); }
   [ -n "$mirror" ] || die "this machine's apt knows no mirror of Debian to take RabbitMQ 4 from; name a server in LINKBEAT_TEST_BROKER_4_URL, or set LINKBEAT_TEST_WITHOUT_4=1"
   say "installing RabbitMQ 4 into target/rabbitmq-4"
-  rm -rf "$RABBIT_4.part"
-  debootstrap --variant=minbase --include=rabbitmq-server trixie "$RABBIT_4.part" "$mirror" >"$RABBIT_4.log" 2>&1 ||
-    { tail -n 20 "$RABBIT_4.log" >&2; die "debootstrap failed"; }
-  cp /etc/hosts "$RABBIT_4.part/etc/hosts"
-  rm -rf "$RABBIT_4.part"/var/cache/apt/archives/*.deb "$RABBIT_4.log"
-  mv "$RABBIT_4.part" "$RABBIT_4"
+  rm -rf "$RABBIT_ROOT.part"
+  debootstrap --variant=minbase --include=rabbitmq-server trixie "$RABBIT_ROOT.part" "$mirror" >"$RABBIT_ROOT.log" 2>&1 ||
+    { tail -n 20 "$RABBIT_ROOT.log" >&2; die "debootstrap failed"; }
+  cp /etc/hosts "$RABBIT_ROOT.part/etc/hosts"
+  rm -rf "$RABBIT_ROOT.part"/var/cache/apt/archives/*.deb "$RABBIT_ROOT.log"
+  mv "$RABBIT_ROOT.part" "$RABBIT_ROOT"
 }
 
-# rabbit_node NAME [ROOT]: begins to start a node with ports and a folder of its own, from the programs in ROOT if
-# given. All nodes share an epmd and a cookie.
+# rabbit_node NAME: begins to start a node with ports and a folder of its own. All share an epmd and a cookie.
 rabbit_node() {
-  local home="$SERVERS/$1" root="${2:-}" inside port
+  local home="$SERVERS/$1" root="${RABBIT_ROOT:-}" inside port
   inside=$home
   [ -z "$root" ] || inside=/srv
   mkdir "$home"
@@ -229,7 +237,12 @@ rabbit_node() {
 }
 
 await_rabbit() {
-  wait_for_port "$(cat "$SERVERS/$1/port")" 90 "$(cat "$SERVERS/$1/pid")" || { tail -n 40 "$SERVERS/$1/out" >&2; die "RabbitMQ did not start"; }
+  local file
+  for file in "$SERVERS/$1"/{port,tls_port}; do
+    [ -f "$file" ] || continue
+    wait_for_port "$(cat "$file")" 90 "$(cat "$SERVERS/$1/pid")" ||
+      { tail -n 40 "$SERVERS/$1/out" >&2; die "RabbitMQ did not start"; }
+  done
 }
 
 start_epmd() {
@@ -292,13 +305,23 @@ cluster_rabbit() {
   done
 }
 
-# A folder for the PATH whose `rabbitmqctl` speaks to the node of start_rabbitmq.
+# rabbitmqctl_for NAME FILE: makes a `rabbitmqctl` that speaks to that node.
+rabbitmqctl_for() {
+  local enter=() home="$SERVERS/$1" program
+  program=$(rabbit_program rabbitmqctl)
+  if [ -n "${RABBIT_ROOT:-}" ]; then
+    enter=(nsenter -t "$(cat "$home/pid")" -m chroot "$RABBIT_ROOT") home=/srv program=/usr/lib/rabbitmq/bin/rabbitmqctl
+  fi
+  local command=("${enter[@]}" env HOME="$home" ERL_EPMD_PORT="$EPMD_PORT" RABBITMQ_CONF_ENV_FILE=/dev/null "$program" -n "$(rabbit_name "$1")")
+  printf '#!/bin/sh\nexec%s "$@"\n' "$(printf ' %q' "${command[@]}")" >"$2"
+  chmod +x "$2"
+}
+
+# A folder for the PATH with a `rabbitmqctl` for the node of start_rabbitmq.
 provide_rabbitmqctl() {
   export LINKBEAT_TEST_RABBITMQCTL="$SERVERS/bin"
-  mkdir "$SERVERS/bin"
-  printf '#!/bin/sh\nHOME=%q ERL_EPMD_PORT=%q RABBITMQ_CONF_ENV_FILE=/dev/null exec %q -n %q "$@"\n' \
-    "$SERVERS/one" "$EPMD_PORT" "$(rabbit_program rabbitmqctl)" "$(rabbit_name one)" >"$SERVERS/bin/rabbitmqctl"
-  chmod +x "$SERVERS/bin/rabbitmqctl"
+  mkdir "$LINKBEAT_TEST_RABBITMQCTL"
+  rabbitmqctl_for one "$LINKBEAT_TEST_RABBITMQCTL/rabbitmqctl"
 }
 
 # wait_for_port PORT SECONDS PID: gives up at once when the process is gone.

@@ -106,6 +106,13 @@ impl ConnectError {
             }
             ErrorKind::IOError(error) => match tls_error(error) {
                 Some(error) => Self::Untrusted { address, cause: trust(error) },
+                // The verdict on our certificate is lost when the end of the connection overtakes it.
+                None if url.is_encrypted() && is_cut(error) => Self::Untrusted {
+                    address,
+                    cause: format!(
+                        "it cut the connection, as it does without a client certificate it accepts ({error})"
+                    ),
+                },
                 None => Self::Unreachable { address, cause: error.to_string() },
             },
             _ => Self::speaking(url, error),
@@ -140,6 +147,11 @@ impl ConnectError {
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// What a failed TLS handshake means. In TLS 1.3 the broker's verdict on our certificate only arrives after

@@ -2,6 +2,7 @@
 //!
 //! The files are read for each connection anew, so that renewed certificates are used without a restart.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,9 @@ pub enum BadBrokerTls {
         "the system has no certificates to verify the broker by; install ca-certificates, set SSL_CERT_FILE, or set the broker's CA file"
     )]
     NoAuthorities,
+    /// Nothing that a setting could change.
+    #[error("encryption cannot be set up: {0}")]
+    SetUp(String),
 }
 
 impl BrokerTls {
@@ -60,23 +64,21 @@ impl BrokerTls {
     pub(super) async fn read(&self) -> Result<RustlsConnector, BadBrokerTls> {
         let files = self.clone();
         let read = tokio::task::spawn_blocking(move || files.config()).await;
-        // The task neither panics nor is aborted but with the runtime.
-        read.unwrap_or(Err(BadBrokerTls::NoAuthorities)).map(Into::into)
+        read.unwrap_or_else(|error| Err(BadBrokerTls::SetUp(error.to_string()))).map(Into::into)
     }
 
     pub(super) fn config(&self) -> Result<ClientConfig, BadBrokerTls> {
-        // rustls cannot fail here: the provider serves both protocol versions.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|_| BadBrokerTls::NoAuthorities)?
+            .map_err(|error| BadBrokerTls::SetUp(error.to_string()))?
             .with_root_certificates(self.authorities()?);
         match (&self.certificate, &self.key) {
             (None, None) => Ok(builder.with_no_client_auth()),
             (Some(certificate), Some(key)) => {
                 let chain = certificates("client certificate", certificate)?;
                 let private =
-                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("client key", key, error))?;
-                builder.with_client_auth_cert(chain, private).map_err(|error| bad("client key", key, error))
+                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("client key", key, &error))?;
+                builder.with_client_auth_cert(chain, private).map_err(|error| bad("client key", key, &error))
             }
             _ => Err(BadBrokerTls::Half),
         }
@@ -88,7 +90,7 @@ impl BrokerTls {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = &self.ca {
             for certificate in certificates("CA file", path)? {
-                roots.add(certificate).map_err(|error| bad("CA file", path, error))?;
+                roots.add(certificate).map_err(|error| bad("CA file", path, &error))?;
             }
         }
         if roots.is_empty() { Err(BadBrokerTls::NoAuthorities) } else { Ok(roots) }
@@ -97,14 +99,14 @@ impl BrokerTls {
 
 fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, BadBrokerTls> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| bad(what, path, error))?;
+    let certificates = read.map_err(|error| bad(what, path, &error))?;
     if certificates.is_empty() {
-        Err(bad(what, path, "it holds no certificate in PEM"))
+        Err(bad(what, path, &"it holds no certificate in PEM"))
     } else {
         Ok(certificates)
     }
 }
 
-fn bad(what: &'static str, path: &Path, problem: impl ToString) -> BadBrokerTls {
+fn bad(what: &'static str, path: &Path, problem: &dyn Display) -> BadBrokerTls {
     BadBrokerTls::File { what, path: path.to_owned(), problem: problem.to_string() }
 }

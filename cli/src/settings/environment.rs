@@ -83,6 +83,7 @@ mod tests {
         let settings = read(|name| {
             let text = match name {
                 "LINKBEAT_DATABASE_URL" => "sqlite://other.db",
+                "LINKBEAT_BROKER_CA" => "/etc/linkbeat/ca.pem",
                 "LINKBEAT_CHECK_TIMEOUT" => "3s",
                 "LINKBEAT_CHECK_ACCEPT" => "200",
                 "LINKBEAT_CHECK_RECHECK_AFTER" => "10m",
@@ -96,6 +97,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(settings.database_url, "sqlite://other.db");
+        assert_eq!(settings.broker_tls().ca.unwrap().to_str(), Some("/etc/linkbeat/ca.pem"));
         assert_eq!(settings.check.timeout.as_millis(), 3_000);
         assert_eq!(settings.check.accept.to_string(), "200");
         assert_eq!(settings.check.recheck_after.unwrap().as_millis(), 600_000);

@@ -129,5 +129,9 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {error}");
         cause = error.source();
     }
+    // rustls says "certificate", and so does a server that misses ours.
+    if text.to_lowercase().contains("certificate") {
+        text.push_str(" (sslrootcert, sslcert and sslkey in the URL say whom to trust and who we are)");
+    }
     text
 }

@@ -3,6 +3,7 @@
 //!
 //! The files are read for each connection anew, so that renewed certificates are used without a restart.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,8 +67,9 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = certificates("sslcert", certificate)?;
-                let private = PrivateKeyDer::from_pem_file(key).map_err(|error| bad("sslkey", key, error))?;
-                builder.with_client_auth_cert(chain, private).map_err(|error| bad("sslkey", key, error))?
+                let private =
+                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("sslkey", key, &error))?;
+                builder.with_client_auth_cert(chain, private).map_err(|error| bad("sslkey", key, &error))?
             }
         };
         Ok(MakeRustlsConnect::new(config))
@@ -91,7 +93,7 @@ impl Tls {
 fn authorities(path: &Path) -> Result<RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("sslrootcert", path)? {
-        roots.add(certificate).map_err(|error| bad("sslrootcert", path, error))?;
+        roots.add(certificate).map_err(|error| bad("sslrootcert", path, &error))?;
     }
     Ok(roots)
 }
@@ -111,16 +113,16 @@ fn system_authorities() -> Result<RootCertStore, Fault> {
 
 fn certificates(parameter: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| bad(parameter, path, error))?;
+    let certificates = read.map_err(|error| bad(parameter, path, &error))?;
     if certificates.is_empty() {
-        Err(bad(parameter, path, "no certificate in PEM"))
+        Err(bad(parameter, path, &"no certificate in PEM"))
     } else {
         Ok(certificates)
     }
 }
 
-fn bad(parameter: &str, path: &Path, problem: impl ToString) -> Fault {
-    Fault::BadTls(format!("{parameter}={}: {}", path.display(), problem.to_string()))
+fn bad(parameter: &str, path: &Path, problem: &dyn Display) -> Fault {
+    Fault::BadTls(format!("{parameter}={}: {}", path.display(), problem))
 }
 
 /// Takes a certificate that an authority vouches for, whatever the server's name.
