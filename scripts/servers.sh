@@ -1,9 +1,10 @@
 # Private RabbitMQ and PostgreSQL for tests and benchmarks; sourced, not run.
 #
-# start_servers   starts what LINKBEAT_TEST_BROKER_URL / LINKBEAT_TEST_DATABASE_URL do not name, exports
-#                 both, and stops it when the script ends
+# start_servers     starts what LINKBEAT_TEST_BROKER_URL and LINKBEAT_TEST_DATABASE_URL do not name, exports
+#                   both, and stops it when the script ends
+# start_rabbitmq_4  the same for LINKBEAT_TEST_BROKER_4_URL, after start_servers
+# serve FUNCTION... servers for one test, until standard input ends
 # python_with_pika  prints a Python that can import pika
-# need_fault_tools  installs the servers that tests/faults starts by itself, and libfaketime
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'scripts/test: %s\n' "$*" >&2; exit 1; }
@@ -34,27 +35,61 @@ bootstrap_python() {
   command -v python3 || { install_package Python python3 >&2; command -v python3; }
 }
 
+# Starts whatever no variable names, and stops it when the script ends.
 start_servers() {
-  if [ -n "${LINKBEAT_TEST_BROKER_URL:-}" ] && [ -n "${LINKBEAT_TEST_DATABASE_URL:-}" ]; then
-    return
-  fi
-  mkdir -p target
-  SERVERS=$(mktemp -d "$PWD/target/servers.XXXXXX")
-  trap stop_servers EXIT
-  trap 'exit 130' INT TERM
+  open_servers
   [ -n "${LINKBEAT_TEST_DATABASE_URL:-}" ] || start_postgres
   [ -n "${LINKBEAT_TEST_BROKER_URL:-}" ] || start_rabbitmq
 }
 
+# serve FUNCTION...: for a test that needs servers of its own. Calls the functions, prints the variables they
+# export, then `ready`, and keeps the servers until standard input ends, as it does also when the test is killed.
+# With LINKBEAT_TEST_RABBITMQ=4 their RabbitMQ is the one of start_rabbitmq_4.
+serve() {
+  [ "${LINKBEAT_TEST_RABBITMQ:-}" != 4 ] || need_rabbitmq_4
+  # shellcheck disable=SC2086  # none may be set
+  unset ${!LINKBEAT_TEST_@}
+  open_servers
+  for start in "$@"; do $start >&2; done
+  env | grep '^LINKBEAT_TEST_'
+  echo ready
+  cat >/dev/null
+}
+
+open_servers() {
+  mkdir -p target
+  SERVERS=$(mktemp -d "$PWD/target/servers.XXXXXX")
+  SERVER_PIDS=()
+  trap stop_servers EXIT
+  trap 'exit 130' INT TERM
+}
+
 stop_servers() {
   trap - EXIT
-  if [ -n "${RABBIT_PID:-}" ]; then
-    kill "$RABBIT_PID" 2>/dev/null || true
-    wait "$RABBIT_PID" 2>/dev/null || true
-  fi
-  [ -z "${EPMD_PID:-}" ] || kill "$EPMD_PID" 2>/dev/null || true
+  # What they hold is thrown away, so there is nothing to wait for.
+  [ "${#SERVER_PIDS[@]}" = 0 ] || kill -KILL "${SERVER_PIDS[@]}" 2>/dev/null || true
+  wait 2>/dev/null || true
   [ -z "${PG_HOME:-}" ] || as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -m immediate stop >/dev/null 2>&1 || true
   rm -rf "$SERVERS" "${PG_HOME:-$SERVERS}"
+}
+
+# From here on servers also speak TLS. LINKBEAT_TEST_CERTIFICATES is a folder with an authority (ca.pem), what it
+# signed for the server `localhost` and for a client (server.pem, server.key, client.pem, client.key), and another
+# authority (stranger.pem, stranger.key).
+make_certificates() {
+  need openssl OpenSSL openssl
+  LINKBEAT_TEST_CERTIFICATES="$SERVERS/certificates"
+  export LINKBEAT_TEST_CERTIFICATES
+  mkdir "$LINKBEAT_TEST_CERTIFICATES"
+  (
+    cd "$LINKBEAT_TEST_CERTIFICATES"
+    make() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout "$1.key" -out "$1.pem" "${@:2}" 2>/dev/null; }
+    signed() { make "$1" -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE "${@:2}"; }
+    make ca -subj "/CN=linkbeat test authority"
+    make stranger -subj "/CN=unknown authority"
+    signed server -subj /CN=localhost -addext subjectAltName=DNS:localhost
+    signed client -subj /CN=linkbeat -addext extendedKeyUsage=clientAuth
+  ) || die "openssl could not make certificates"
 }
 
 # PostgreSQL refuses to run as root.
@@ -62,10 +97,14 @@ as_postgres() {
   if [ "$(id -u)" = 0 ]; then runuser -u "$PG_USER" -- "$@"; else "$@"; fi
 }
 
-start_postgres() {
+need_postgres() {
   PG_BIN=$(postgres_programs)
   [ -n "$PG_BIN" ] || { install_package PostgreSQL postgresql; PG_BIN=$(postgres_programs); }
   [ -n "$PG_BIN" ] || die "PostgreSQL's programs (initdb, pg_ctl) were not found"
+}
+
+start_postgres() {
+  need_postgres
   PG_USER=$(id -un postgres 2>/dev/null || echo nobody)
   PG_HOME="$SERVERS/postgres"
   mkdir "$PG_HOME"
@@ -75,7 +114,7 @@ start_postgres() {
     if ! runuser -u "$PG_USER" -- test -x "$PG_HOME"; then PG_HOME=$(mktemp -d /tmp/linkbeat-postgres.XXXXXX); fi
     chown "$PG_USER" "$PG_HOME"
   fi
-  local port password
+  local port password tls=()
   port=$(free_port)
   password=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
   say "starting PostgreSQL on port $port"
@@ -84,11 +123,24 @@ start_postgres() {
   (cd "$PG_HOME" && as_postgres "$PG_BIN/initdb" -D "$PG_HOME/data" -U linkbeat -E UTF8 --no-locale -A scram-sha-256 \
     --pwfile="$PG_HOME.password" --no-sync >"$PG_HOME.initdb.log") || { cat "$PG_HOME.initdb.log" >&2; die "initdb failed"; }
   rm -f "$PG_HOME.password" "$PG_HOME.initdb.log"
+  [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] || encrypt_postgres
   # These data live for minutes: no disk flushes. The servers of tests/faults keep theirs.
   (cd "$PG_HOME" && as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -l "$PG_HOME/log" -w -t 60 \
-    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_HOME -c fsync=off -c max_connections=300" \
+    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_HOME -c fsync=off -c max_connections=300 ${tls[*]}" \
     start >/dev/null) || { cat "$PG_HOME/log" >&2; die "PostgreSQL did not start"; }
+  [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] ||
+    echo 'CREATE DATABASE guarded' | PGPASSWORD=$password "$PG_BIN/psql" -q -h 127.0.0.1 -p "$port" -U linkbeat postgres
   export LINKBEAT_TEST_DATABASE_URL="postgres://linkbeat:$password@127.0.0.1:$port/postgres"
+}
+
+# Nobody is let in unencrypted, and into the database `guarded` only with a client certificate.
+encrypt_postgres() {
+  cp "$LINKBEAT_TEST_CERTIFICATES"/{ca.pem,server.pem,server.key} "$PG_HOME/"
+  [ "$(id -u)" != 0 ] || chown "$PG_USER" "$PG_HOME"/{ca.pem,server.pem,server.key}
+  chmod 600 "$PG_HOME/server.key"
+  printf '%s\n' "hostssl guarded all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca" \
+    "hostssl all all 127.0.0.1/32 scram-sha-256" >"$PG_HOME/data/pg_hba.conf"
+  tls=(-c ssl=on -c "ssl_ca_file=$PG_HOME/ca.pem" -c "ssl_cert_file=$PG_HOME/server.pem" -c "ssl_key_file=$PG_HOME/server.key")
 }
 
 postgres_programs() {
@@ -98,58 +150,189 @@ postgres_programs() {
   done
 }
 
+# The RabbitMQ of this system, or the one in the folder RABBIT_ROOT.
 start_rabbitmq() {
   need rabbitmq-server RabbitMQ rabbitmq-server
-  RABBIT_HOME="$SERVERS/rabbitmq"
-  mkdir "$RABBIT_HOME"
-  local port dist_port epmd_port
-  port=$(free_port) dist_port=$(free_port) epmd_port=$(free_port)
+  rabbit_node one
+  await_rabbit one
+  export LINKBEAT_TEST_BROKER_URL="amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/one/port")/"
+  [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] ||
+    export LINKBEAT_TEST_BROKER_TLS_URL="amqps://guest:guest@localhost:$(cat "$SERVERS/one/tls_port")/"
+}
+
+# Three nodes of one cluster. LINKBEAT_TEST_CLUSTER_URLS and LINKBEAT_TEST_CLUSTER_PIDS name them in one order,
+# separated by commas.
+start_cluster() {
+  need rabbitmq-server RabbitMQ rabbitmq-server
+  CLUSTER=(one two three)
+  local node urls=() pids=()
+  for node in "${CLUSTER[@]}"; do
+    rabbit_node "$node"
+    pids+=("${SERVER_PIDS[-1]}")
+  done
+  for node in "${CLUSTER[@]}"; do
+    await_rabbit "$node"
+    urls+=("amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/$node/port")/")
+  done
+  rabbitmqctl_for one "$SERVERS/rabbitmqctl"
+  "$SERVERS/rabbitmqctl" -q await_online_nodes "${#CLUSTER[@]}" --timeout 60 || die "the nodes found no cluster"
+  export LINKBEAT_TEST_CLUSTER_URLS LINKBEAT_TEST_CLUSTER_PIDS
+  LINKBEAT_TEST_CLUSTER_URLS=$(IFS=,; echo "${urls[*]}")
+  LINKBEAT_TEST_CLUSTER_PIDS=$(IFS=,; echo "${pids[*]}")
+}
+
+start_rabbitmq_4() {
+  need_rabbitmq_4
+  rabbit_node four
+  await_rabbit four
+  export LINKBEAT_TEST_BROKER_4_URL="amqp://guest:guest@127.0.0.1:$(cat "$SERVERS/four/port")/"
+}
+
+# RabbitMQ 4 from Debian 13, in a folder that is kept for the next time.
+need_rabbitmq_4() {
+  RABBIT_ROOT="$PWD/target/rabbitmq-4"
+  [ "$(id -u)" = 0 ] ||
+    die "RabbitMQ 4 runs in a chroot here, which takes root; name one in LINKBEAT_TEST_BROKER_4_URL, or set LINKBEAT_TEST_WITHOUT_4=1 to leave it out"
+  [ -d "$RABBIT_ROOT" ] || install_rabbitmq_4
+}
+
+install_rabbitmq_4() {
+  need debootstrap debootstrap debootstrap
+  local mirror
+  debian_mirror() { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1; }
+  mirror=$(debian_mirror)
+  [ -n "$mirror" ] || { apt-get update -qq >/dev/null; mirror=$(debian_mirror); }
+  [ -n "$mirror" ] || die "this machine's apt knows no mirror of Debian to take RabbitMQ 4 from; name a server in LINKBEAT_TEST_BROKER_4_URL, or set LINKBEAT_TEST_WITHOUT_4=1"
+  say "installing RabbitMQ 4 into target/rabbitmq-4"
+  rm -rf "$RABBIT_ROOT.part"
+  debootstrap --variant=minbase --include=rabbitmq-server trixie "$RABBIT_ROOT.part" "$mirror" >"$RABBIT_ROOT.log" 2>&1 ||
+    { tail -n 20 "$RABBIT_ROOT.log" >&2; die "debootstrap failed"; }
+  cp /etc/hosts "$RABBIT_ROOT.part/etc/hosts"
+  rm -rf "$RABBIT_ROOT.part"/var/cache/apt/archives/*.deb "$RABBIT_ROOT.log"
+  mv "$RABBIT_ROOT.part" "$RABBIT_ROOT"
+}
+
+# rabbit_node NAME: begins to start a node with ports and a folder of its own. All share an epmd and a cookie.
+rabbit_node() {
+  local home="$SERVERS/$1" root="${RABBIT_ROOT:-}" inside port
+  inside=$home
+  [ -z "$root" ] || inside=/srv
+  mkdir "$home"
+  [ -n "${EPMD_PORT:-}" ] || start_epmd
+  port=$(free_port)
   say "starting RabbitMQ on port $port"
-  rabbit_environment "$port" "$dist_port" "$epmd_port"
-  epmd -port "$epmd_port" -address 127.0.0.1 >/dev/null 2>&1 &
-  EPMD_PID=$!
+  rabbit_settings "$1" "$home" "$inside" "$port"
+  # RUNNING_UNDER_SYSTEMD makes its script give way to the server itself, so that the pid is the server's.
   # Debian's wrapper would change to the rabbitmq user: the server's own script runs it as we are.
-  env "${RABBIT_ENV[@]}" "$(rabbit_script)" >"$RABBIT_HOME/out" 2>&1 &
-  RABBIT_PID=$!
-  wait_for_port "$port" 60 || { tail -n 40 "$RABBIT_HOME/out" >&2; die "RabbitMQ did not start"; }
-  export LINKBEAT_TEST_BROKER_URL="amqp://guest:guest@127.0.0.1:$port/"
+  if [ -z "$root" ]; then
+    env "${RABBIT_ENV[@]}" "$(rabbit_program rabbitmq-server)" >"$home/out" 2>&1 </dev/null &
+  else
+    # The mounts end with the server.
+    unshare --mount -- sh -ec 'mount --bind /proc "$1/proc"; mount --rbind /dev "$1/dev"; mount --bind "$2" "$1/srv"
+      root=$1; shift 2; exec chroot "$root" env "$@" /usr/lib/rabbitmq/bin/rabbitmq-server' \
+      sh "$root" "$home" "${RABBIT_ENV[@]}" >"$home/out" 2>&1 </dev/null &
+  fi
+  SERVER_PIDS+=("$!")
+  echo "$!" >"$home/pid"
 }
 
-rabbit_script() {
-  ls /usr/lib/rabbitmq/bin/rabbitmq-server 2>/dev/null || command -v rabbitmq-server
+await_rabbit() {
+  local file
+  for file in "$SERVERS/$1"/{port,tls_port}; do
+    [ -f "$file" ] || continue
+    wait_for_port "$(cat "$file")" 90 "$(cat "$SERVERS/$1/pid")" ||
+      { tail -n 40 "$SERVERS/$1/out" >&2; die "RabbitMQ did not start"; }
+  done
 }
 
-rabbit_environment() {
-  cat >"$RABBIT_HOME/rabbitmq.conf" <<CONF
-listeners.tcp.1 = 127.0.0.1:$1
+start_epmd() {
+  EPMD_PORT=$(free_port)
+  epmd -port "$EPMD_PORT" -address 127.0.0.1 >/dev/null 2>&1 &
+  SERVER_PIDS+=("$!")
+}
+
+rabbit_program() {
+  ls "/usr/lib/rabbitmq/bin/$1" 2>/dev/null || command -v "$1"
+}
+
+# rabbit_settings NAME HOME HOME_AS_IT_SEES_IT PORT
+rabbit_settings() {
+  local name=$1 home=$2 inside=$3
+  echo "$4" >"$home/port"
+  cat >"$home/rabbitmq.conf" <<CONF
+listeners.tcp.1 = 127.0.0.1:$4
 loopback_users = none
 log.console = true
 log.console.level = warning
 disk_free_limit.absolute = 100MB
 CONF
-  : >"$RABBIT_HOME/enabled_plugins"
+  [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] || encrypt_rabbit "$home" "$inside" >>"$home/rabbitmq.conf"
+  [ -z "${CLUSTER:-}" ] || cluster_rabbit >>"$home/rabbitmq.conf"
+  : >"$home/enabled_plugins"
+  echo "linkbeat-tests" >"$home/.erlang.cookie"
+  chmod 400 "$home/.erlang.cookie"
   RABBIT_ENV=(
-    HOME="$RABBIT_HOME" RABBITMQ_CONFIG_FILE="$RABBIT_HOME/rabbitmq" RABBITMQ_CONF_ENV_FILE=/dev/null
-    RABBITMQ_NODENAME="linkbeat-test-$$@localhost" RABBITMQ_DIST_PORT="$2" ERL_EPMD_PORT="$3"
-    ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_MNESIA_BASE="$RABBIT_HOME/mnesia" RABBITMQ_LOG_BASE="$RABBIT_HOME/log"
-    RABBITMQ_ENABLED_PLUGINS_FILE="$RABBIT_HOME/enabled_plugins" RABBITMQ_SERVER_START_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+    HOME="$inside" ERL_CRASH_DUMP="$inside/erl_crash.dump" RABBITMQ_CONFIG_FILE="$inside/rabbitmq" RABBITMQ_CONF_ENV_FILE=/dev/null
+    RABBITMQ_NODENAME="$(rabbit_name "$name")" RABBITMQ_DIST_PORT="$(free_port)" ERL_EPMD_PORT="$EPMD_PORT"
+    ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_MNESIA_BASE="$inside/mnesia" RABBITMQ_LOG_BASE="$inside/log"
+    RABBITMQ_ENABLED_PLUGINS_FILE="$inside/enabled_plugins" RUNNING_UNDER_SYSTEMD=1
+    RABBITMQ_SERVER_START_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
   )
 }
 
-# wait_for_port PORT SECONDS
+rabbit_name() { echo "linkbeat-test-$$-$1@localhost"; }
+
+# encrypt_rabbit HOME HOME_AS_IT_SEES_IT: takes only clients whose certificate our authority signed.
+encrypt_rabbit() {
+  cp "$LINKBEAT_TEST_CERTIFICATES"/{ca.pem,server.pem,server.key} "$1/"
+  free_port >"$1/tls_port"
+  cat <<CONF
+listeners.ssl.1 = 127.0.0.1:$(cat "$1/tls_port")
+ssl_options.cacertfile = $2/ca.pem
+ssl_options.certfile = $2/server.pem
+ssl_options.keyfile = $2/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+CONF
+}
+
+cluster_rabbit() {
+  local node number=1
+  echo "cluster_formation.peer_discovery_backend = classic_config"
+  for node in "${CLUSTER[@]}"; do
+    echo "cluster_formation.classic_config.nodes.$number = $(rabbit_name "$node")"
+    number=$((number + 1))
+  done
+}
+
+# rabbitmqctl_for NAME FILE: makes a `rabbitmqctl` that speaks to that node.
+rabbitmqctl_for() {
+  local enter=() home="$SERVERS/$1" program
+  program=$(rabbit_program rabbitmqctl)
+  if [ -n "${RABBIT_ROOT:-}" ]; then
+    enter=(nsenter -t "$(cat "$home/pid")" -m chroot "$RABBIT_ROOT") home=/srv program=/usr/lib/rabbitmq/bin/rabbitmqctl
+  fi
+  local command=("${enter[@]}" env HOME="$home" ERL_EPMD_PORT="$EPMD_PORT" RABBITMQ_CONF_ENV_FILE=/dev/null "$program" -n "$(rabbit_name "$1")")
+  printf '#!/bin/sh\nexec%s "$@"\n' "$(printf ' %q' "${command[@]}")" >"$2"
+  chmod +x "$2"
+}
+
+# A folder for the PATH with a `rabbitmqctl` for the node of start_rabbitmq.
+provide_rabbitmqctl() {
+  export LINKBEAT_TEST_RABBITMQCTL="$SERVERS/bin"
+  mkdir "$LINKBEAT_TEST_RABBITMQCTL"
+  rabbitmqctl_for one "$LINKBEAT_TEST_RABBITMQCTL/rabbitmqctl"
+}
+
+# wait_for_port PORT SECONDS PID: gives up at once when the process is gone.
 wait_for_port() {
   local _
   for _ in $(seq $(($2 * 5))); do
+    kill -0 "$3" 2>/dev/null || return 1
     if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
     sleep 0.2
   done
   return 1
-}
-
-need_fault_tools() {
-  need rabbitmq-server RabbitMQ rabbitmq-server
-  [ -n "$(postgres_programs)" ] || install_package PostgreSQL postgresql
-  need faketime libfaketime faketime
 }
 
 python_with_pika() {

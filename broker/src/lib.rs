@@ -25,8 +25,9 @@ pub use memory::MemoryBroker;
 pub use message::{Message, Queue, Target};
 pub use moving::move_to;
 pub use rabbit::{
-    BadBrokerUrl, BadNamespace, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
-    BrokerSettings, BrokerUrl, ConnectError, Namespace, NodeInspection, RabbitBroker, inspect_broker,
+    BadBrokerTls, BadBrokerUrl, BadNamespace, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
+    BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError, Namespace, NodeInspection, RabbitBroker,
+    inspect_broker,
 };
 pub use watched::WatchedBroker;
 

@@ -11,8 +11,13 @@ const TRIES: usize = 5;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_server_is_given_up_in_time_and_leaves_no_thread_behind() {
+    given_up_in_time("amqp").await;
+    given_up_in_time("amqps").await;
+}
+
+async fn given_up_in_time(scheme: &str) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("amqp://me:hunter2@{}", listener.local_addr().unwrap());
+    let url = format!("{scheme}://me:hunter2@{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
         let mut held = Vec::new();
         while held.len() < TRIES {

@@ -32,10 +32,22 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) database_url: Option<String>,
-    /// Broker: amqp://… or amqps://…; not used by `check` [env: LINKBEAT_BROKER_URL]
+    /// Broker: amqp://… or amqps://…, a cluster's nodes separated by commas; not used by `check` [env: LINKBEAT_BROKER_URL]
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_url: Option<String>,
+    /// PEM file of authorities trusted besides the system's, for amqps:// [env: LINKBEAT_BROKER_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker_ca: Option<PathBuf>,
+    /// PEM file of the client certificate shown to the broker [env: LINKBEAT_BROKER_CERTIFICATE]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker_certificate: Option<PathBuf>,
+    /// PEM file of that certificate's private key [env: LINKBEAT_BROKER_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker_key: Option<PathBuf>,
     /// Prefix of every exchange and queue [env: LINKBEAT_NAMESPACE] [default: linkbeat]
     #[arg(long, global = true, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]

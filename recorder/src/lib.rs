@@ -12,8 +12,10 @@ mod settings;
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_store::SharedStore;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub use rules::rule;
@@ -55,16 +57,17 @@ impl Recorder {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let batch = tokio::select! {
+            let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {
                     self.announcer.sweep().await;
                     continue;
                 }
-                batch = self.next_batch(&mut *results) => batch,
+                first = results.next() => first,
             };
-            let Some(batch) = batch else { return };
+            let Some(first) = first else { return };
+            let batch = self.batch(first, &mut *results).await;
             if self.recording.store(batch, &shutdown).await {
                 self.announcer.close_runs().await;
             }
@@ -72,16 +75,22 @@ impl Recorder {
         results.stop().await;
     }
 
-    /// All that is there, up to the limit; waits only when there is nothing. Cancel safe: once it holds a
-    /// message it does not wait.
-    async fn next_batch(&self, results: &mut dyn Subscription) -> Option<Vec<Delivery>> {
-        let mut batch = vec![results.next().await?];
-        while batch.len() < usize::from(self.settings.batch_messages) {
-            match futures::FutureExt::now_or_never(results.next()) {
-                Some(Some(delivery)) => batch.push(delivery),
-                Some(None) | None => break,
-            }
+    /// With the first all that is there, up to the limit. Where there is more than one, and so more to come, it
+    /// waits a little for the rest.
+    async fn batch(&self, first: Delivery, results: &mut dyn Subscription) -> Vec<Delivery> {
+        let full = usize::from(self.settings.batch_messages);
+        let mut batch = vec![first];
+        while batch.len() < full
+            && let Some(Some(delivery)) = results.next().now_or_never()
+        {
+            batch.push(delivery);
         }
-        Some(batch)
+        let until = Instant::now() + Duration::from_millis(self.settings.batch_wait_ms);
+        while (2..full).contains(&batch.len())
+            && let Ok(Some(delivery)) = timeout_at(until, results.next()).await
+        {
+            batch.push(delivery);
+        }
+        batch
     }
 }

@@ -96,7 +96,16 @@ impl Recording {
         results: &[JobResults],
         shutdown: &CancellationToken,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
-        patiently(shutdown, || self.store.record(results, rule)).await
+        loop {
+            match self.store.record(results, rule).await {
+                Ok(recorded) => return Ok(Some(recorded)),
+                Err(error) => {
+                    if !waited_out(error, shutdown).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
     }
 
     /// Takes note of jobs that were parked or put back. `false`: shut down meanwhile.
@@ -106,8 +115,7 @@ impl Recording {
         shutdown: &CancellationToken,
     ) -> bool {
         let (deliveries, notices): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let noted = patiently(shutdown, || self.store.note_parkings(&notices)).await;
-        let unknown = match noted {
+        let unknown = match self.commit_notices(&notices, shutdown).await {
             Ok(Some(unknown)) => unknown,
             Ok(None) => return false,
             Err(error) => {
@@ -118,13 +126,32 @@ impl Recording {
             }
         };
         for (delivery, notice) in deliveries.into_iter().zip(notices) {
-            // Of a job that nobody filed, such as rubbish in the queue, no run waits for the end; what is to be
-            // seen of it lies in the dead queue already.
-            let known = !unknown.contains(&notice.job_id);
-            tracing::warn!(job.id = %notice.job_id, parked = notice.parked, known, cause = notice.cause, "noted");
-            let _ = delivery.ack().await;
+            if unknown.contains(&notice.job_id) {
+                self.park(delivery, "the job that is said to be parked is not stored").await;
+            } else {
+                tracing::warn!(job.id = %notice.job_id, parked = notice.parked, cause = notice.cause, "noted");
+                let _ = delivery.ack().await;
+            }
         }
         true
+    }
+
+    /// One transaction; it gives the jobs that are not stored. `None`: shut down meanwhile.
+    async fn commit_notices(
+        &self,
+        notices: &[ParkingNotice],
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Vec<JobId>>, StoreError> {
+        loop {
+            match self.store.note_parkings(notices).await {
+                Ok(unknown) => return Ok(Some(unknown)),
+                Err(error) => {
+                    if !waited_out(error, shutdown).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
     }
 
     /// Tells the changes, then acknowledges. A repeat tells them again under the same ids, so that a crash
@@ -194,22 +221,14 @@ fn notice(message: ParkingMessage) -> ParkingNotice {
     ParkingNotice { id: notice_id, job_id: JobId(job_id), parked, cause }
 }
 
-/// Waits for a database that is away. `None`: shut down meanwhile.
-async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
-    shutdown: &CancellationToken,
-    work: impl Fn() -> F,
-) -> Result<Option<T>, StoreError> {
-    loop {
-        match work().await {
-            Ok(done) => return Ok(Some(done)),
-            Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "results could not be stored; trying again");
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(None),
-            () = tokio::time::sleep(TICK) => {}
-        }
+/// Waits a little for a database that is away; `false`: shut down meanwhile. Other errors stay what they are.
+async fn waited_out(error: StoreError, shutdown: &CancellationToken) -> Result<bool, StoreError> {
+    if !error.is_transient() {
+        return Err(error);
+    }
+    tracing::warn!(%error, "results could not be stored; trying again");
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(false),
+        () = tokio::time::sleep(TICK) => Ok(true),
     }
 }

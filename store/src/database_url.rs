@@ -4,17 +4,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::error::StoreError;
-use crate::postgres::{Server, TlsMode};
+use crate::postgres::{Server, Tls, TlsMode};
 
 /// A database's URL: `sqlite://PATH`, `sqlite:PATH`, `sqlite::memory:`, or
 /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` (`postgresql://` is the same).
 ///
-/// `sslmode` is `disable`, `prefer` (the default: encrypted where the server offers it), `require`
-/// (encrypted, the server not verified) or `verify-full` (encrypted and verified against the system's
-/// certificates, or those of the variable `SSL_CERT_FILE`), as in libpq.
+/// Encryption is as in libpq. `sslmode` is `disable`, `prefer` (the default: encrypted where the server offers
+/// it), `require` (encrypted, the server not verified), `verify-ca` (its certificate verified) or `verify-full`
+/// (certificate and name verified). `sslrootcert` is a PEM file of the authorities to verify by, in every mode
+/// but `disable`; without it `verify-full` takes the system's, or those of the variable `SSL_CERT_FILE`.
+/// `sslcert` and `sslkey` are PEM files of the client certificate and its key.
 ///
 /// `Display` and `Debug` leave the password and all parameters out.
 #[derive(Clone)]
@@ -85,16 +87,13 @@ fn sqlite(path: &str) -> Result<DatabaseUrl, StoreError> {
 
 fn postgres(text: &str) -> Result<DatabaseUrl, StoreError> {
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        url.query().unwrap_or_default().split('&').partition(|parameter| parameter.starts_with("sslmode="));
-    let tls = match ours.last().and_then(|parameter| parameter.split_once('=')) {
-        None => TlsMode::Prefer,
-        Some((_, word)) => {
-            tls_mode(word).ok_or_else(|| bad("sslmode is disable, prefer, require or verify-full"))?
-        }
-    };
-    let query = theirs.join("&");
-    url.set_query((!query.is_empty()).then_some(&query));
+    let ours = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
+    let query = url.query().unwrap_or_default().split('&');
+    let theirs: Vec<_> =
+        query.filter(|pair| !ours.contains(&pair.split('=').next().unwrap_or_default())).collect();
+    let theirs = theirs.join("&");
+    let tls = tls(&url)?;
+    url.set_query((!theirs.is_empty()).then_some(&theirs));
     let config = url
         .as_str()
         .parse::<tokio_postgres::Config>()
@@ -106,11 +105,38 @@ fn postgres(text: &str) -> Result<DatabaseUrl, StoreError> {
     Ok(DatabaseUrl { place: Place::Postgres(Box::new(Server { config, tls })), shown: url.into() })
 }
 
+fn tls(url: &Url) -> Result<Tls, StoreError> {
+    // A plus is a plus in these URLs, not a space as in forms.
+    let query = url.query().unwrap_or_default().replace('+', "%2B");
+    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    let parameter = |name| pairs.iter().rfind(|(key, _)| key == name).map(|(_, value)| value);
+    let file =
+        |name| parameter(name).filter(|path| !path.is_empty()).map(|path| PathBuf::from(path.as_ref()));
+    let words = "sslmode is disable, prefer, require, verify-ca or verify-full";
+    let mode = match parameter("sslmode") {
+        None => TlsMode::default(),
+        Some(word) => tls_mode(word).ok_or_else(|| bad(words))?,
+    };
+    let authorities = file("sslrootcert");
+    if mode == TlsMode::VerifyCa && authorities.is_none() {
+        return Err(bad(
+            "sslmode=verify-ca needs sslrootcert, or anybody with a public certificate would do",
+        ));
+    }
+    let identity = match (file("sslcert"), file("sslkey")) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        _ => return Err(bad("sslcert needs sslkey, and sslkey needs sslcert")),
+    };
+    Ok(Tls { mode, authorities, identity })
+}
+
 fn tls_mode(word: &str) -> Option<TlsMode> {
     match word {
         "disable" => Some(TlsMode::Disable),
         "prefer" => Some(TlsMode::Prefer),
         "require" => Some(TlsMode::Require),
+        "verify-ca" => Some(TlsMode::VerifyCa),
         "verify-full" => Some(TlsMode::VerifyFull),
         _ => None,
     }
@@ -152,12 +178,26 @@ mod tests {
             "sqlite://a.db?password=secret",
             "postgres://me:secret@host:port/db",
             "postgres://me:secret@host/db?sslmode=sometimes",
+            "postgres://me:secret@host/db?sslmode=verify-ca",
+            "postgres://me:secret@host/db?sslcert=me.pem",
             "postgres://me:secret@host/db?no_such_parameter=secret",
         ] {
             let error = text.parse::<DatabaseUrl>().unwrap_err();
             assert!(matches!(error, StoreError::BadUrl(_)), "{text}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn files_for_encryption_are_taken_out_of_the_url() {
+        let files = "sslrootcert=/etc/my%20ca.pem&sslcert=me+.pem&sslkey=me.key";
+        let text = format!("postgres://host/db?sslmode=verify-full&{files}&connect_timeout=3");
+        let url: DatabaseUrl = text.parse().unwrap();
+        let Place::Postgres(server) = url.place else { panic!("not PostgreSQL") };
+        let (authorities, identity) =
+            (Some("/etc/my ca.pem".into()), Some(("me+.pem".into(), "me.key".into())));
+        assert_eq!(server.tls, Tls { mode: TlsMode::VerifyFull, authorities, identity });
+        assert_eq!(server.config.get_connect_timeout().unwrap().as_secs(), 3);
     }
 
     #[test]

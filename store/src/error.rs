@@ -91,6 +91,8 @@ pub(crate) enum Fault {
     Database(#[from] Error),
     #[error("{0}")]
     Unavailable(String),
+    #[error("{0}")]
+    BadTls(String),
     #[error("others were changing the same rows")]
     Conflict,
     #[error("{0}")]
@@ -109,6 +111,7 @@ impl Fault {
         let database = database.to_string();
         match self {
             Self::Database(error) => classify(error, database),
+            Self::BadTls(problem) => StoreError::BadUrl(problem),
             Self::Unavailable(problem) => StoreError::Unavailable { database, problem },
             Self::Conflict => StoreError::Conflict { database },
             Self::Corrupt(what) => StoreError::Corrupt { database, what },

@@ -109,6 +109,22 @@ fn servers_that_cannot_be_reached_are_named_without_their_passwords() {
 }
 
 #[test]
+fn what_cannot_be_encrypted_as_asked_is_an_error_of_configuration() {
+    let folder = Folder::new();
+    let cases: [(&[&str], &str); 5] = [
+        (&["worker", "--broker-url", "amqps://mq", "--broker-ca", "/no/such.pem"], "/no/such.pem"),
+        (&["worker", "--broker-url", "amqps://mq", "--broker-key", "/no/such.key"], "certificate"),
+        (&["worker", "--broker-url", "amqp://mq", "--broker-ca", "/no/such.pem"], "amqps://"),
+        (&["worker", "--broker-url", "amqp://mq1,amqps://mq2"], "one cluster"),
+        (&["migrate", "--database-url", "postgres://db/x?sslrootcert=/no/such.pem"], "/no/such.pem"),
+    ];
+    for (args, part) in cases {
+        let ended = run(&mut linkbeat(folder.path(), args)).expect(2);
+        assert!(ended.stderr.contains(part), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_database_that_was_not_migrated_says_which_command_does_it() {
     let (servers, folder) = (Servers::new(), Folder::new());
     let mut list = linkbeat(folder.path(), ["links", "list"]);

@@ -8,6 +8,7 @@
 mod support;
 
 mod bad_input;
+mod cancel;
 mod compose;
 mod dead;
 mod demo;
@@ -18,6 +19,9 @@ mod offline;
 mod operator;
 mod outbox;
 mod outputs;
+mod parked;
+mod rechecks;
+mod reconcilers;
 mod requests;
 mod rules;
 mod same_outcome;

@@ -97,11 +97,10 @@ struct StreamSession {
 
 impl StreamSession {
     async fn open(settings: &BrokerSettings) -> Result<Self, ConnectError> {
-        let inner = Session::open(settings, PURPOSE).await?;
+        let inner = topology::open(settings, PURPOSE).await?;
         let steps = async {
-            topology::declare(&inner, settings).await?;
             let name = topology::broadcast_name(&settings.namespace);
-            let failed = |error| ConnectError::speaking(&settings.url, &error);
+            let failed = |error| ConnectError::speaking(inner.url(), &error);
             let channel = inner.channel().await.map_err(failed)?;
             read(&channel, &name).await.map_err(failed)
         };

@@ -184,12 +184,11 @@ impl ConsumeSession {
         prefetch: u16,
         size: u16,
     ) -> Result<Self, ConnectError> {
-        let inner = Session::open(settings, purpose).await?;
+        let inner = topology::open(settings, purpose).await?;
         let steps = async {
-            topology::declare(&inner, settings).await?;
             let name = settings.namespace.queue(queue);
             let consuming = async { Lanes::open(inner.channel().await?, name, prefetch, size).await };
-            consuming.await.map_err(|error| ConnectError::speaking(&settings.url, &error))
+            consuming.await.map_err(|error| ConnectError::speaking(inner.url(), &error))
         };
         let lanes = inner.prepare(settings, steps).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());

@@ -4,8 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use lapin::ErrorKind;
+use rustls::{AlertDescription, CertificateError, Error};
 
-use super::BrokerUrl;
+use super::{BadBrokerTls, BrokerUrl};
 
 /// AMQP 0-9-1 reply codes (<https://www.rabbitmq.com/amqp-0-9-1-reference>).
 pub(super) const ACCESS_REFUSED: u16 = 403;
@@ -26,6 +27,19 @@ pub enum ConnectError {
         /// What the operating system or the TLS handshake says.
         cause: String,
     },
+    /// It is there, but one side does not trust the other.
+    #[error(
+        "no encrypted session with the broker at {address}: {cause}; check the broker's CA file, certificate and key"
+    )]
+    Untrusted {
+        /// `host:port`.
+        address: String,
+        /// What is wrong with whose certificate.
+        cause: String,
+    },
+    /// The files for encryption cannot be used.
+    #[error(transparent)]
+    Tls(#[from] BadBrokerTls),
     /// Something may be there, but it does not answer in time.
     #[error(
         "the broker at {address} did not answer within {} s; check that RabbitMQ listens there and that no firewall is in between",
@@ -59,6 +73,9 @@ pub enum ConnectError {
         /// RabbitMQ's words.
         cause: String,
     },
+    /// Not one node of a cluster can be used.
+    #[error("none of the broker's nodes can be used: {}", each(.0))]
+    NoNode(Vec<ConnectError>),
     /// A queue or exchange is missing, and this user may not declare it.
     #[error(
         "`{name}` does not exist at the broker at {address}, and this user may not declare it; let a user with permission to configure declare linkbeat's queues first"
@@ -87,9 +104,24 @@ impl ConnectError {
             ErrorKind::IOError(error) if error.kind() == io::ErrorKind::TimedOut => {
                 Self::TimedOut { address, waited }
             }
-            ErrorKind::IOError(error) => Self::Unreachable { address, cause: error.to_string() },
+            ErrorKind::IOError(error) => match tls_error(error) {
+                Some(error) => Self::Untrusted { address, cause: trust(error) },
+                // The verdict on our certificate is lost when the end of the connection overtakes it.
+                None if url.is_encrypted() && is_cut(error) => Self::Untrusted {
+                    address,
+                    cause: format!(
+                        "it cut the connection, as it does without a client certificate it accepts ({error})"
+                    ),
+                },
+                None => Self::Unreachable { address, cause: error.to_string() },
+            },
             _ => Self::speaking(url, error),
         }
+    }
+
+    /// What the failures of all nodes amount to.
+    pub(super) fn of_nodes(mut failures: Vec<Self>) -> Self {
+        if failures.len() == 1 { failures.remove(0) } else { Self::NoNode(failures) }
     }
 
     /// What an error on an open connection amounts to.
@@ -111,6 +143,36 @@ impl ConnectError {
             _ => Self::speaking(url, error),
         }
     }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+/// What a failed TLS handshake means. In TLS 1.3 the broker's verdict on our certificate only arrives after
+/// the handshake, as an error on the first read.
+fn trust(error: &rustls::Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "no authority that we trust vouches for its certificate".to_owned()
+        }
+        Error::InvalidCertificate(error) => format!("its certificate is not valid ({error})"),
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "it asks for a client certificate".to_owned()
+        }
+        Error::AlertReceived(alert) => format!("it refused ours ({alert:?})"),
+        Error::InvalidMessage(_) => "it does not speak TLS there, which is usual on port 5671".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn each(failures: &[ConnectError]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The reply code, when the server sent one.

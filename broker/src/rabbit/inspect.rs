@@ -118,12 +118,12 @@ fn declared(topology: &Topology) -> Vec<Declared<'_>> {
 /// Looks at every node, and over one of them at the queues, the exchanges and this user's permissions. Each
 /// step has the time to connect as its deadline.
 pub async fn inspect_broker(settings: &BrokerSettings) -> BrokerInspection {
-    let looks = urls(settings).iter().map(|url| async {
-        let settings = BrokerSettings { url: url.clone(), ..settings.clone() };
+    let looks = settings.urls.iter().map(|url| async {
+        let settings = BrokerSettings { urls: url.clone().into(), ..settings.clone() };
         tokio::join!(version(url, settings.connect_timeout), Session::open(&settings, PURPOSE))
     });
     let (mut nodes, mut items, mut session) = (Vec::new(), Vec::new(), None);
-    for (url, (version, opened)) in urls(settings).iter().zip(join_all(looks).await) {
+    for (url, (version, opened)) in settings.urls.iter().zip(join_all(looks).await) {
         let opened = opened.map(|opened| session = session.take().or(Some(opened)));
         nodes.push(NodeInspection { url: url.clone(), version, session: opened });
     }
@@ -135,10 +135,6 @@ pub async fn inspect_broker(settings: &BrokerSettings) -> BrokerInspection {
         session.close().await;
     }
     BrokerInspection { nodes, items }
-}
-
-fn urls(settings: &BrokerSettings) -> &[BrokerUrl] {
-    std::slice::from_ref(&settings.url)
 }
 
 async fn look(session: &Session, declared: &Declared<'_>, limit: Duration) -> BrokerItem {

@@ -13,6 +13,7 @@ mod publisher;
 mod reopen;
 mod session;
 mod settings;
+mod tls;
 mod topology;
 
 use std::fmt;
@@ -26,7 +27,8 @@ pub use error::ConnectError;
 pub use inspect::{
     BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, NodeInspection, inspect_broker,
 };
-pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, Namespace};
+pub use settings::{BadBrokerUrl, BadNamespace, BrokerSettings, BrokerUrl, BrokerUrls, Namespace};
+pub use tls::{BadBrokerTls, BrokerTls};
 
 use crate::delay::RUNGS;
 use crate::{Broadcasts, Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};

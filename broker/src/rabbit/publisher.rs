@@ -167,8 +167,7 @@ pub(super) struct PublishSession {
 impl PublishSession {
     /// Connects and declares the topology.
     pub(super) async fn open(settings: &BrokerSettings) -> Result<Self, ConnectError> {
-        let inner = Session::open(settings, PURPOSE).await?;
-        inner.prepare(settings, topology::declare(&inner, settings)).await?;
+        let inner = topology::open(settings, PURPOSE).await?;
         Ok(Self { inner, idle: Mutex::default() })
     }
 

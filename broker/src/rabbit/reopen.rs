@@ -138,7 +138,7 @@ impl Reopen {
         self.wanted.set_open(true);
         self.opened = Some(Instant::now());
         self.failure = None;
-        tracing::info!(broker.url = %self.settings.url, broker.session = self.purpose, "session with RabbitMQ open");
+        tracing::info!(broker.url = %self.settings.urls, broker.session = self.purpose, "session with RabbitMQ open");
     }
 
     /// Notes the end of a session, and makes way for what must come before the next.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use lapin::tcp::{AsyncTcpStream, TLSConfig};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::tcp::{AsyncTcpStream, RustlsConnector};
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
@@ -20,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::cause_of;
-use super::{BrokerSettings, ConnectError};
+use super::{BrokerSettings, BrokerUrl, ConnectError};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One open connection. Dropping it cuts it.
 pub(super) struct Session {
+    url: BrokerUrl,
     connection: Connection,
     wire: Wire,
     end: End,
@@ -33,21 +34,45 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects once. `purpose` tells this connection from the others of the process, for operators.
+    /// Tries each node once, beginning with any of them, so that sessions spread over the cluster. `purpose`
+    /// tells this connection from the others of the process, for operators.
     pub(super) async fn open(settings: &BrokerSettings, purpose: &str) -> Result<Self, ConnectError> {
+        let first = rand::random_range(0..settings.urls.len());
+        let mut failures = Vec::new();
+        for node in 0..settings.urls.len() {
+            let url = &settings.urls[(first + node) % settings.urls.len()];
+            match Self::open_at(url, settings, purpose).await {
+                Ok(session) => return Ok(session),
+                Err(error) => {
+                    tracing::debug!(broker.url = %url, broker.session = purpose, %error, "no session with this node");
+                    failures.push(error);
+                }
+            }
+        }
+        // In the order of the settings, or every round's failure would read as another one.
+        failures.rotate_right(first);
+        Err(ConnectError::of_nodes(failures))
+    }
+
+    async fn open_at(
+        url: &BrokerUrl,
+        settings: &BrokerSettings,
+        purpose: &str,
+    ) -> Result<Self, ConnectError> {
         let waited = settings.connect_timeout;
         let deadline = Instant::now() + waited;
         let wire = Wire::default();
-        let connecting = connect(settings, purpose, deadline, wire.0.clone());
-        let connection = match timeout_at(deadline, connecting).await {
-            Ok(connected) => {
-                connected.map_err(|error| ConnectError::connecting(&settings.url, waited, &error))?
-            }
-            Err(_) => return Err(ConnectError::TimedOut { address: settings.url.address(), waited }),
+        let connecting = async {
+            let tls = if url.is_encrypted() { Some(settings.tls.read().await?) } else { None };
+            let connected = connect(url, settings, tls, purpose, deadline, wire.0.clone()).await;
+            connected.map_err(|error| ConnectError::connecting(url, waited, &error))
         };
+        let connection = timeout_at(deadline, connecting)
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: url.address(), waited }))?;
         let end = End::default();
         let watch = tokio::spawn(watch(connection.events_listener(), end.clone(), purpose.to_owned()));
-        Ok(Self { connection, wire, end, _watch: AbortOnDropHandle::new(watch) })
+        Ok(Self { url: url.clone(), connection, wire, end, _watch: AbortOnDropHandle::new(watch) })
     }
 
     /// Takes the first steps on a new connection, within the time to connect; closes it when they fail.
@@ -59,11 +84,16 @@ impl Session {
         let waited = settings.connect_timeout;
         let prepared = timeout(waited, steps)
             .await
-            .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: settings.url.address(), waited }));
+            .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: self.url.address(), waited }));
         if prepared.is_err() {
             self.close().await;
         }
         prepared
+    }
+
+    /// The node it is with.
+    pub(super) fn url(&self) -> &BrokerUrl {
+        &self.url
     }
 
     pub(super) async fn channel(&self) -> lapin::Result<Channel> {
@@ -175,14 +205,16 @@ fn hold(wire: &Mutex<WireState>, stream: &TcpStream) -> io::Result<()> {
 }
 
 async fn connect(
+    url: &BrokerUrl,
     settings: &BrokerSettings,
+    tls: Option<RustlsConnector>,
     purpose: &str,
     deadline: Instant,
     wire: Arc<Mutex<WireState>>,
 ) -> lapin::Result<Connection> {
     let name = format!("{} ({purpose})", settings.connection_name);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let mut uri = settings.url.uri();
+    let mut uri = url.uri();
     let seconds = u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX);
     uri.query.heartbeat = Some(seconds.max(1));
     Connection::connector(
@@ -196,9 +228,9 @@ async fn connect(
                 if let AsyncTcpStream::Plain(plain) = &stream {
                     hold(&wire, plain.get_ref())?;
                 }
-                match uri.scheme {
-                    AMQPScheme::AMQP => Ok(stream),
-                    AMQPScheme::AMQPS => stream.into_tls(&host, TLSConfig::default()).await,
+                match &tls {
+                    None => Ok(stream),
+                    Some(connector) => stream.into_rustls(connector, &host).await,
                 }
             };
             // This runs on lapin's thread, where giving up the outer future does not reach.

@@ -1,12 +1,14 @@
 //! What a connection to RabbitMQ needs to know: where, as whom, under which names, and how long to wait.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
 use url::{Host, Url};
 
+use super::tls::{BadBrokerTls, BrokerTls};
 use crate::Queue;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,34 +20,88 @@ const NAMESPACE_MAX: usize = 64;
 /// How one process uses RabbitMQ.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
-    /// The server, and as whom to log in.
-    pub url: BrokerUrl,
+    /// The server or the nodes of its cluster, and as whom to log in.
+    pub urls: BrokerUrls,
+    /// Whom to trust and who we are, where the URLs say `amqps`; default: the system's authorities, nobody.
+    pub tls: BrokerTls,
     /// Prefixes every queue and exchange.
     pub namespace: Namespace,
     /// What operators see in RabbitMQ's list of connections, such as `linkbeat worker`.
     pub connection_name: String,
-    /// For one try to connect, from name resolution to the end of the AMQP handshake; default 10 s.
+    /// For one try to connect to one node, from name resolution to the end of the AMQP handshake; default 10 s.
     pub connect_timeout: Duration,
     /// From handing a message over to its confirmation; then it is sent again. Default 30 s.
     pub confirm_timeout: Duration,
     /// Asked for in the handshake, in whole seconds, at least one; a dead peer or a consumer that RabbitMQ
-    /// has forgotten is noticed after two or three of them. Default: `heartbeat` in the URL's query, else
-    /// 10 s.
+    /// has forgotten is noticed after two or three of them. Default: `heartbeat` in the first URL's query,
+    /// else 10 s.
     pub heartbeat: Duration,
 }
 
 impl BrokerSettings {
     /// Settings with default times.
-    pub fn new(url: BrokerUrl, namespace: Namespace, connection_name: impl Into<String>) -> Self {
-        let asked = url.uri.query.heartbeat.filter(|seconds| *seconds > 0);
+    pub fn new(urls: BrokerUrls, namespace: Namespace, connection_name: impl Into<String>) -> Self {
+        let asked = urls[0].uri.query.heartbeat.filter(|seconds| *seconds > 0);
         Self {
             heartbeat: asked.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.into())),
-            url,
+            urls,
+            tls: BrokerTls::default(),
             namespace,
             connection_name: connection_name.into(),
             connect_timeout: CONNECT_TIMEOUT,
             confirm_timeout: CONFIRM_TIMEOUT,
         }
+    }
+
+    /// Whether the files of [`BrokerTls`] can be used now, to be asked at start: a session that finds them
+    /// unusable later is tried again like any other.
+    pub fn check_tls(&self) -> Result<(), BadBrokerTls> {
+        match self.urls[0].is_encrypted() {
+            true => self.tls.config().map(drop),
+            false if self.tls.is_empty() => Ok(()),
+            false => Err(BadBrokerTls::InTheClear),
+        }
+    }
+}
+
+/// The URLs of one server, or of several nodes of one cluster, separated by commas; at least one. All have
+/// the same scheme and virtual host. A comma within a URL is written `%2C`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerUrls(Vec<BrokerUrl>);
+
+impl Deref for BrokerUrls {
+    type Target = [BrokerUrl];
+
+    fn deref(&self) -> &[BrokerUrl] {
+        &self.0
+    }
+}
+
+impl FromStr for BrokerUrls {
+    type Err = BadBrokerUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadBrokerUrl> {
+        let urls = text.split(',').map(str::parse).collect::<Result<Vec<BrokerUrl>, _>>()?;
+        let alike = |other: &BrokerUrl| {
+            other.is_encrypted() == urls[0].is_encrypted() && other.vhost() == urls[0].vhost()
+        };
+        if !urls.iter().all(alike) {
+            return Err(BadBrokerUrl::NotOneCluster);
+        }
+        Ok(Self(urls))
+    }
+}
+
+impl From<BrokerUrl> for BrokerUrls {
+    fn from(url: BrokerUrl) -> Self {
+        Self(vec![url])
+    }
+}
+
+impl fmt::Display for BrokerUrls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urls: Vec<_> = self.iter().map(ToString::to_string).collect();
+        f.write_str(&urls.join(","))
     }
 }
 
@@ -64,7 +120,9 @@ pub struct BrokerUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadBrokerUrl {
     /// Not `amqp` or `amqps`.
-    #[error("a broker URL begins with amqp:// or amqps://")]
+    #[error(
+        "a broker URL begins with amqp:// or amqps://; several are separated by commas, and a comma within one is written %2C"
+    )]
     Scheme,
     /// Nothing to connect to.
     #[error("the broker URL has no host; write it as amqp://user:password@host:5672/")]
@@ -74,6 +132,11 @@ pub enum BadBrokerUrl {
         "the broker URL is malformed; write it as amqp://user:password@host:5672/ and percent-encode special characters in the password"
     )]
     Malformed,
+    /// Several that cannot be nodes of one cluster.
+    #[error(
+        "several broker URLs are nodes of one cluster: all are amqp:// or all amqps://, with the same virtual host"
+    )]
+    NotOneCluster,
 }
 
 impl BrokerUrl {
@@ -90,6 +153,11 @@ impl BrokerUrl {
     /// The virtual host.
     pub fn vhost(&self) -> &str {
         &self.uri.vhost
+    }
+
+    /// Whether it says `amqps`.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
     }
 
     /// What lapin connects by; it holds the password.
@@ -235,11 +303,46 @@ mod tests {
     }
 
     #[test]
+    fn several_urls_are_nodes_of_one_cluster() {
+        let urls: BrokerUrls = "amqp://a/blog, amqp://me:b%2Cc@b:5673/blog".parse().unwrap();
+        assert_eq!(urls.iter().map(BrokerUrl::address).collect::<Vec<_>>(), ["a:5672", "b:5673"]);
+        assert_eq!(urls[1].uri().authority.userinfo.password, "b,c");
+        for (text, expected) in [
+            ("amqp://a,amqps://b", BadBrokerUrl::NotOneCluster),
+            ("amqp://a/blog,amqp://b/shop", BadBrokerUrl::NotOneCluster),
+            ("amqp://a,", BadBrokerUrl::Scheme),
+            ("amqp://a,b", BadBrokerUrl::Scheme),
+            ("", BadBrokerUrl::Scheme),
+        ] {
+            assert_eq!(text.parse::<BrokerUrls>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_for_encryption_are_looked_at_before_they_are_needed() {
+        const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let settings = |url: &str, ca: Option<&str>, certificate: Option<&str>| {
+            let mut settings = BrokerSettings::new(url.parse().unwrap(), Namespace::default(), "linkbeat");
+            settings.tls.ca = ca.map(Into::into);
+            settings.tls.certificate = certificate.map(Into::into);
+            settings.check_tls()
+        };
+        assert_eq!(settings("amqp://rabbit", None, None), Ok(()));
+        assert_eq!(settings("amqps://rabbit", None, None), Ok(()));
+        assert_eq!(settings("amqp://rabbit", Some("ca.pem"), None), Err(BadBrokerTls::InTheClear));
+        assert_eq!(settings("amqps://rabbit", None, Some("me.pem")), Err(BadBrokerTls::Half));
+        for (file, problem) in [("/no/such/ca.pem", "No such file"), (MANIFEST, "no certificate")] {
+            let error = settings("amqps://rabbit", Some(file), None).unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
     fn a_password_is_never_shown() {
-        let url: BrokerUrl = "amqps://me:secret@rabbit/blog".parse().unwrap();
-        assert_eq!(url.uri().authority.userinfo.password, "secret");
-        assert_eq!(url.to_string(), "amqps://rabbit:5671/blog");
-        let settings = BrokerSettings::new(url, Namespace::default(), "linkbeat");
+        let urls: BrokerUrls = "amqps://me:secret@rabbit/blog,amqps://me:secret@hare/blog".parse().unwrap();
+        assert_eq!(urls[1].uri().authority.userinfo.password, "secret");
+        assert_eq!(urls.to_string(), "amqps://rabbit:5671/blog,amqps://hare:5671/blog");
+        let settings = BrokerSettings::new(urls, Namespace::default(), "linkbeat");
         let shown = format!("{settings:?}");
         assert!(!shown.contains("secret"), "{shown}");
     }

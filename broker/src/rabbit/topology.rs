@@ -30,16 +30,21 @@ pub(super) fn broadcast_name(namespace: &Namespace) -> String {
     format!("{namespace}.broadcast")
 }
 
-/// Declares everything; where RabbitMQ refuses that to this user, makes sure that everything is there.
-pub(super) async fn declare(session: &Session, settings: &BrokerSettings) -> Result<(), ConnectError> {
+/// Opens a session and declares everything on it. Where RabbitMQ refuses that to this user, another session
+/// (the first ends with its refused channel) makes sure that everything is there.
+pub(super) async fn open(settings: &BrokerSettings, purpose: &str) -> Result<Session, ConnectError> {
     let all = Topology::new(&settings.namespace);
-    match all.declare(session, settings, Passive(false)).await {
+    let session = Session::open(settings, purpose).await?;
+    match session.prepare(settings, all.declare(&session, Passive(false))).await {
+        Ok(()) => return Ok(session),
         Err(ConnectError::Refused { cause, .. }) => {
             tracing::debug!(cause, "this user may not declare; looking whether all is there");
-            all.declare(session, settings, Passive(true)).await
         }
-        declared => declared,
+        Err(error) => return Err(error),
     }
+    let session = Session::open(settings, purpose).await?;
+    session.prepare(settings, all.declare(&session, Passive(true))).await?;
+    Ok(session)
 }
 
 /// Only look whether it is there.
@@ -66,23 +71,18 @@ impl Topology {
         Self { places, events: namespace.events() }
     }
 
-    /// On a channel of its own, which a refusal closes. All of a kind are sent without waiting for each
-    /// other: on a slow network it takes a few round trips, not dozens.
-    async fn declare(
-        &self,
-        session: &Session,
-        settings: &BrokerSettings,
-        passive: Passive,
-    ) -> Result<(), ConnectError> {
-        let speaking = |error| ConnectError::speaking(&settings.url, &error);
+    /// All of a kind are sent without waiting for each other: on a slow network it takes a few round trips,
+    /// not dozens.
+    async fn declare(&self, session: &Session, passive: Passive) -> Result<(), ConnectError> {
+        let speaking = |error| ConnectError::speaking(session.url(), &error);
         let channel = session.channel().await.map_err(speaking)?;
         let exchanges = self.exchanges().map(|(name, kind)| exchange(&channel, name, kind, passive));
-        first_error(settings, self.exchanges().map(|(name, _)| name), join_all(exchanges).await)?;
+        first_error(session, self.exchanges().map(|(name, _)| name), join_all(exchanges).await)?;
         let queues = self.places.iter().map(|place| queue(&channel, place, passive));
-        first_error(settings, self.names(), join_all(queues).await)?;
+        first_error(session, self.names(), join_all(queues).await)?;
         if !passive.0 {
             let bindings = self.names().map(|name| bind(&channel, name));
-            first_error(settings, self.names(), join_all(bindings).await)?;
+            first_error(session, self.names(), join_all(bindings).await)?;
         }
         channel.close(200, "OK".into()).await.map_err(speaking)
     }
@@ -99,12 +99,12 @@ impl Topology {
 
 /// RabbitMQ answers in order and closes the channel at the first fault, so the first is the one.
 fn first_error<'a>(
-    settings: &BrokerSettings,
+    session: &Session,
     names: impl Iterator<Item = &'a str>,
     outcomes: Vec<lapin::Result<()>>,
 ) -> Result<(), ConnectError> {
     let failed = names.zip(outcomes).find_map(|(name, outcome)| Some((name, outcome.err()?)));
-    failed.map_or(Ok(()), |(name, error)| Err(ConnectError::declaring(&settings.url, name, &error)))
+    failed.map_or(Ok(()), |(name, error)| Err(ConnectError::declaring(session.url(), name, &error)))
 }
 
 async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, passive: Passive) -> lapin::Result<()> {

@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
-    /// Create or update the database's tables
+    /// Create or update the database's tables and, where a broker is named, its queues
     Migrate,
     /// See whether settings, broker, database and this machine are as they should be, and what to do if not
     Doctor(doctor::DoctorArgs),

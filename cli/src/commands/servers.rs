@@ -61,5 +61,8 @@ pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerS
     }
     let namespace: Namespace =
         settings.namespace.parse().map_err(|error: BadNamespace| Failure::usage(error.to_string()))?;
-    Ok(BrokerSettings::new(settings.broker_url.parse()?, namespace, format!("linkbeat {role}")))
+    let mut broker = BrokerSettings::new(settings.broker_url.parse()?, namespace, format!("linkbeat {role}"));
+    broker.tls = settings.broker_tls();
+    broker.check_tls().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(broker)
 }

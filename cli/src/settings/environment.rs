@@ -83,8 +83,10 @@ mod tests {
         let settings = read(|name| {
             let text = match name {
                 "LINKBEAT_DATABASE_URL" => "sqlite://other.db",
+                "LINKBEAT_BROKER_CA" => "/etc/linkbeat/ca.pem",
                 "LINKBEAT_CHECK_TIMEOUT" => "3s",
                 "LINKBEAT_CHECK_ACCEPT" => "200",
+                "LINKBEAT_CHECK_RECHECK_AFTER" => "10m",
                 "LINKBEAT_CHECK_BACKLINK" => "42",
                 "LINKBEAT_CHECK_WHITE_LIST" => "my own, 7",
                 "LINKBEAT_CHECK_RETRIES" => "4",
@@ -95,8 +97,10 @@ mod tests {
         })
         .unwrap();
         assert_eq!(settings.database_url, "sqlite://other.db");
+        assert_eq!(settings.broker_tls().ca.unwrap().to_str(), Some("/etc/linkbeat/ca.pem"));
         assert_eq!(settings.check.timeout.as_millis(), 3_000);
         assert_eq!(settings.check.accept.to_string(), "200");
+        assert_eq!(settings.check.recheck_after.unwrap().as_millis(), 600_000);
         assert_eq!(settings.check.backlink.unwrap().as_str(), "42");
         assert_eq!(settings.check.white_list.into_iter().collect::<Vec<_>>(), ["7", "my own"]);
         assert_eq!((settings.check.retries.get(), settings.worker.per_host), (4, 3));

@@ -11,7 +11,9 @@ mod origins;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
+use linkbeat_broker::BrokerTls;
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
@@ -34,8 +36,14 @@ pub(crate) use origins::{Origin, origins};
 pub(crate) struct Settings {
     /// `sqlite://FILE` or `postgres://…`.
     pub(crate) database_url: String,
-    /// `memory://`, `amqp://…` or `amqps://…`.
+    /// `memory://`, or `amqp://…` or `amqps://…`, several nodes of a cluster separated by commas.
     pub(crate) broker_url: String,
+    /// PEM file of authorities trusted besides the system's for `amqps://`.
+    pub(crate) broker_ca: Option<PathBuf>,
+    /// PEM file of the client certificate for `amqps://`.
+    pub(crate) broker_certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub(crate) broker_key: Option<PathBuf>,
     /// Prefixes every exchange and queue.
     pub(crate) namespace: String,
     /// A level such as `info`, or a filter such as `linkbeat_worker=debug,warn`; empty: by command.
@@ -61,6 +69,9 @@ impl Default for Settings {
         Self {
             database_url: "sqlite://linkbeat.db".into(),
             broker_url: "memory://".into(),
+            broker_ca: None,
+            broker_certificate: None,
+            broker_key: None,
             namespace: "linkbeat".into(),
             log: String::new(),
             health_addr: None,
@@ -70,6 +81,16 @@ impl Default for Settings {
             worker: WorkerSettings::default(),
             producer: ProducerSettings::default(),
             recorder: RecorderSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn broker_tls(&self) -> BrokerTls {
+        BrokerTls {
+            ca: self.broker_ca.clone(),
+            certificate: self.broker_certificate.clone(),
+            key: self.broker_key.clone(),
         }
     }
 }

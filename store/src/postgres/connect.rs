@@ -11,7 +11,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use super::tls::TlsMode;
+use super::tls::Tls;
 use crate::error::Fault;
 use crate::migrations::{self, Migrated, OpenMode};
 use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations, version};
@@ -34,10 +34,10 @@ const MIGRATION_LOCK: i64 = 0x6c69_6e6b_6265_6174;
 /// A server, and how to speak to it.
 #[derive(Clone)]
 pub(crate) struct Server {
-    /// What the URL says, but for `sslmode`.
+    /// What the URL says, but for encryption.
     pub(crate) config: Config,
-    /// What `sslmode` says.
-    pub(crate) tls: TlsMode,
+    /// What it says of encryption.
+    pub(crate) tls: Tls,
 }
 
 impl Server {
@@ -128,6 +128,10 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
+    }
+    // rustls says "certificate", and so does a server that misses ours.
+    if text.to_lowercase().contains("certificate") {
+        text.push_str(" (sslrootcert, sslcert and sslkey in the URL say whom to trust and who we are)");
     }
     text
 }

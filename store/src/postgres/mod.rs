@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 pub(crate) use connect::Server;
 pub(crate) use inspect::inspect;
-pub(crate) use tls::TlsMode;
+pub(crate) use tls::{Tls, TlsMode};
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError, counted};

@@ -1,66 +1,173 @@
 //! Encryption to the server, in libpq's terms:
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>.
+//!
+//! The files are read for each connection anew, so that renewed certificates are used without a restart.
 
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Fault;
 
+/// What the URL says of encryption.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// `sslmode`.
+    pub(crate) mode: TlsMode,
+    /// `sslrootcert`: the only authorities the server is verified by, instead of the system's.
+    pub(crate) authorities: Option<PathBuf>,
+    /// `sslcert` and `sslkey`: our certificate with its intermediate ones, and its private key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+}
+
 /// What `sslmode` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum TlsMode {
     /// In the clear.
     Disable,
-    /// Encrypted where the server offers it; the server is not verified.
+    /// Encrypted where the server offers it.
+    #[default]
     Prefer,
-    /// Encrypted; the server is not verified.
+    /// Encrypted.
     Require,
-    /// Encrypted, and the server's certificate verified.
+    /// Encrypted, and the server's certificate verified, but not its name.
+    VerifyCa,
+    /// Encrypted, and the server's certificate and name verified.
     VerifyFull,
 }
 
-impl TlsMode {
+impl Tls {
     /// The part that tokio-postgres decides.
-    pub(super) fn ssl_mode(self) -> SslMode {
-        match self {
-            Self::Disable => SslMode::Disable,
-            Self::Prefer => SslMode::Prefer,
-            Self::Require | Self::VerifyFull => SslMode::Require,
+    pub(super) fn ssl_mode(&self) -> SslMode {
+        match self.mode {
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         }
     }
 
-    /// The part that rustls does.
-    pub(super) fn connector(self) -> Result<MakeRustlsConnect, Fault> {
+    /// The part that rustls does; reads the files.
+    pub(super) fn connector(&self) -> Result<MakeRustlsConnect, Fault> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Fault::Unavailable(error.to_string()))?;
-        let config = match self {
-            Self::VerifyFull => builder.with_root_certificates(system_roots()?),
-            Self::Disable | Self::Prefer | Self::Require => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+            .map_err(|error| Fault::BadTls(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(self.verifier(provider)?);
+        let config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = certificates("sslcert", certificate)?;
+                let private =
+                    PrivateKeyDer::from_pem_file(key).map_err(|error| bad("sslkey", key, &error))?;
+                builder.with_client_auth_cert(chain, private).map_err(|error| bad("sslkey", key, &error))?
             }
         };
-        Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+        Ok(MakeRustlsConnect::new(config))
+    }
+
+    /// As in libpq, whoever names authorities has the server verified by them in every mode, and a name is
+    /// verified by `verify-full` only.
+    fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+        let roots = match (&self.authorities, self.mode) {
+            (Some(path), _) => authorities(path)?,
+            (None, TlsMode::VerifyCa | TlsMode::VerifyFull) => system_authorities()?,
+            (None, _) => return Ok(Arc::new(Unverified(provider))),
+        };
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| Fault::BadTls(error.to_string()))?;
+        if self.mode == TlsMode::VerifyFull { Ok(webpki) } else { Ok(Arc::new(AnyName(webpki))) }
     }
 }
 
-fn system_roots() -> Result<RootCertStore, Fault> {
+fn authorities(path: &Path) -> Result<RootCertStore, Fault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("sslrootcert", path)? {
+        roots.add(certificate).map_err(|error| bad("sslrootcert", path, &error))?;
+    }
+    Ok(roots)
+}
+
+fn system_authorities() -> Result<RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(Fault::Unavailable(
-            "the system has no certificates to verify it by; install ca-certificates or set SSL_CERT_FILE"
+        return Err(Fault::BadTls(
+            "the system has no certificates to verify the server by; install ca-certificates, or name a file in \
+             sslrootcert or SSL_CERT_FILE"
                 .to_owned(),
         ));
     }
     Ok(roots)
+}
+
+fn certificates(parameter: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read.map_err(|error| bad(parameter, path, &error))?;
+    if certificates.is_empty() {
+        Err(bad(parameter, path, &"no certificate in PEM"))
+    } else {
+        Ok(certificates)
+    }
+}
+
+fn bad(parameter: &str, path: &Path, problem: &dyn Display) -> Fault {
+    Fault::BadTls(format!("{parameter}={}: {}", path.display(), problem))
+}
+
+/// Takes a certificate that an authority vouches for, whatever the server's name.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The name is looked at last: when that is all that is wrong, the chain is sound.
+        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate, but only from whoever holds its key.

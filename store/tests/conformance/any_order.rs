@@ -23,8 +23,6 @@ const CASES: u64 = 120;
 async fn any_order_and_any_repeats_end_the_same(database: Arc<TestDatabase>) {
     let store = database.open().await;
     for seed in 0..CASES {
-        // Told only when the case fails.
-        println!("seed {seed}");
         Case::new(&store, StdRng::seed_from_u64(seed), seed).await.play().await;
     }
 }
@@ -47,6 +45,7 @@ struct Looked {
 
 struct Case {
     store: SharedStore,
+    seed: u64,
     random: StdRng,
     run: RunId,
     looks_again: bool,
@@ -79,7 +78,7 @@ impl Case {
             }
         }
         let (run, jobs, store) = (filed.run.id, plan.jobs, store.clone());
-        Self { store, random, run, looks_again, jobs, links, cancelled: false }
+        Self { store, seed, random, run, looks_again, jobs, links, cancelled: false }
     }
 
     async fn play(mut self) {
@@ -162,6 +161,7 @@ impl Case {
     }
 
     async fn check(&self) {
+        let seed = self.seed;
         let run = self.store.run(self.run).await.unwrap().unwrap();
         let counts = self.store.counts(self.run).await.unwrap().unwrap();
         let mut shown = HashMap::new();
@@ -174,22 +174,26 @@ impl Case {
         let changed = |to: bool| {
             shown.iter().filter(|(id, now)| **now == to && self.links[id].shown_before != to).count() as u64
         };
-        assert_eq!((counts.to_show, counts.to_not_show), (changed(true), changed(false)));
-        assert_eq!(run.done, counts.checked, "each link is counted once");
+        assert_eq!((counts.to_show, counts.to_not_show), (changed(true), changed(false)), "seed {seed}");
+        assert_eq!(run.done, counts.checked, "seed {seed}: each link is counted once");
         if self.cancelled {
-            assert_eq!((run.state, run.missing), (RunState::Cancelled, 0));
+            assert_eq!((run.state, run.missing), (RunState::Cancelled, 0), "seed {seed}");
             return;
         }
         let withheld = self.links.values().filter(|link| link.withheld).count() as u64;
         let state = if withheld == 0 { RunState::Finished } else { RunState::Incomplete };
-        assert_eq!((run.state, run.missing, run.done), (state, withheld, run.links - withheld));
+        assert_eq!(
+            (run.state, run.missing, run.done),
+            (state, withheld, run.links - withheld),
+            "seed {seed}"
+        );
         for (id, link) in &self.links {
             let expected =
                 if link.withheld { link.shown_before } else { self.last_look(link) == Verdict::Up };
-            assert_eq!(shown[id], expected);
+            assert_eq!(shown[id], expected, "seed {seed}");
         }
         let up = self.links.values().filter(|link| !link.withheld && self.last_look(link) == Verdict::Up);
-        assert_eq!(counts.up, up.count() as u64);
+        assert_eq!(counts.up, up.count() as u64, "seed {seed}");
     }
 
     /// The look that decides on a link.

@@ -115,7 +115,7 @@ async fn notices_may_repeat_and_overtake_each_other(database: Arc<TestDatabase>)
     assert_eq!(state().await, "open");
     store.note_parkings(&[first.clone(), first.clone()]).await.unwrap();
     assert_eq!(state().await, "open", "it was put back, which came first");
-    store.note_parkings(&[second.clone()]).await.unwrap();
+    store.note_parkings(std::slice::from_ref(&second)).await.unwrap();
     assert_eq!(state().await, "parked");
     for _ in 0..2 {
         store.note_parkings(&[back.clone(), second.clone(), first.clone()]).await.unwrap();

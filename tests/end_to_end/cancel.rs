@@ -1,0 +1,102 @@
+//! Cancelled runs: told once to all workers, to whoever listens, and to whoever waits for the answer.
+
+use std::process::Command;
+use std::time::Duration;
+
+use linkbeat_broker::{Broadcast, MemoryBroker, SharedBroker};
+use linkbeat_recorder::{Recorder, RecorderSettings};
+use linkbeat_shared::wire::{CancelMessage, decode};
+use linkbeat_shared::{CheckSpec, LinkSelection, LinkUrl, NewLink, Request, RequestId, ShowRules, WhiteList};
+use linkbeat_store::{OpenMode, SharedStore, open};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::fleet::Fleet;
+use crate::support::form::block_on;
+use crate::support::process::{linkbeat, run};
+use crate::support::site::{Answer, Street};
+use crate::support::{Folder, eventually};
+
+#[test]
+fn a_client_that_waits_is_told_that_its_run_was_cancelled() {
+    let (street, fleet, folder) = (Street::open(), Fleet::start(&[]), Folder::new());
+    let links = json!([{ "url": street.set("never", Answer::Never) }]);
+    folder.write("links.json", links.to_string());
+    let python = std::env::var("LINKBEAT_TEST_PYTHON").expect("LINKBEAT_TEST_PYTHON; run scripts/test");
+    let client = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/request_run.py");
+    let mut ask = Command::new(python);
+    ask.current_dir(folder.path()).args([client, &fleet.servers.broker_url, "links.json"]);
+    ask.args(["--timeout-ms", "30000", "--namespace", &fleet.servers.namespace]);
+    let (mut answer, mut cancelled) = (None, None);
+    let events = fleet.servers.events("run.cancelled", || {
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| run(&mut ask));
+            eventually("the check to begin", || (street.hits("never") > 0).then_some(()));
+            let mut list = linkbeat(folder.path(), ["runs", "list", "--format", "json"]);
+            fleet.configure(&mut list);
+            let id = run(&mut list).expect(0).json()[0]["run_id"].as_str().unwrap().to_owned();
+            let mut cancel = linkbeat(folder.path(), ["runs", "cancel", &id]);
+            fleet.configure(&mut cancel);
+            run(&mut cancel).expect(0);
+            answer = Some(asked.join().unwrap().expect(1).json());
+            cancelled = Some(id);
+        });
+    });
+    let (answer, id) = (answer.unwrap(), cancelled.unwrap());
+    assert_eq!((&answer["code"], &answer["error"]), (&json!(4), &json!("cancelled")));
+    assert_eq!((&answer["data"]["state"], &answer["data"]["run_id"]), (&json!("cancelled"), &json!(id)));
+    assert_eq!(events.last().unwrap()["run_id"], json!(id));
+}
+
+async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
+    let request = Request {
+        id: RequestId::new(),
+        links: LinkSelection::Given(vec![NewLink::from_url(LinkUrl::parse("http://127.0.0.1:1/").unwrap())]),
+        white_list: WhiteList::default(),
+        check: CheckSpec::default(),
+        rules: ShowRules::default(),
+        reply_to: None,
+    };
+    linkbeat_producer::file(store, request).await.unwrap().run.id
+}
+
+#[test]
+fn of_several_recorders_one_tells_the_workers() {
+    let folder = Folder::new();
+    block_on(async {
+        let url = format!("sqlite://{}", folder.path().join("test.db").display()).parse().unwrap();
+        let store = open(&url, OpenMode::Migrate).await.unwrap();
+        let broker: SharedBroker = MemoryBroker::new(100);
+        let shutdown = CancellationToken::new();
+        let recorders: Vec<_> = (0..4)
+            .map(|_| {
+                let recorder = Recorder::new(RecorderSettings::default(), broker.clone(), store.clone());
+                let shutdown = shutdown.clone();
+                tokio::spawn(async move { recorder.run(shutdown).await })
+            })
+            .collect();
+        let mut told = broker.broadcasts().await.unwrap();
+        assert_eq!(told.next().await, Some(Broadcast::CaughtUp));
+        let mut runs = Vec::new();
+        for _ in 0..5 {
+            let run = file(&store).await;
+            store.cancel_run(run).await.unwrap();
+            runs.push(run.0);
+        }
+        let mut heard = Vec::new();
+        while heard.len() < runs.len() {
+            let next = tokio::time::timeout(Duration::from_secs(20), told.next()).await.unwrap();
+            let Some(Broadcast::Message(message)) = next else { panic!("{next:?}") };
+            heard.push(decode::<CancelMessage>(&message.body).unwrap().run_id);
+        }
+        heard.sort_unstable();
+        runs.sort_unstable();
+        assert_eq!(heard, runs, "each once");
+        // Two more looks of each recorder find nothing to tell.
+        assert!(tokio::time::timeout(Duration::from_millis(1_200), told.next()).await.is_err());
+        shutdown.cancel();
+        for recorder in recorders {
+            recorder.await.unwrap();
+        }
+    });
+}
