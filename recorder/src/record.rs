@@ -126,12 +126,11 @@ impl Recording {
             }
         };
         for (delivery, notice) in deliveries.into_iter().zip(notices) {
-            if unknown.contains(&notice.job_id) {
-                self.park(delivery, "the job that is said to be parked is not stored").await;
-            } else {
-                tracing::warn!(job.id = %notice.job_id, parked = notice.parked, cause = notice.cause, "noted");
-                let _ = delivery.ack().await;
-            }
+            // Of a job that nobody filed, such as rubbish in the queue, no run waits for the end; what is to be
+            // seen of it lies in the dead queue already.
+            let known = !unknown.contains(&notice.job_id);
+            tracing::warn!(job.id = %notice.job_id, parked = notice.parked, known, cause = notice.cause, "noted");
+            let _ = delivery.ack().await;
         }
         true
     }
