@@ -1,6 +1,6 @@
 //! Workers that are killed: their jobs come back, and what they had published is stored once.
 
-use crate::support::fleet::{CommandLine, Role};
+use crate::support::fleet::Role;
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,6 +22,7 @@ async fn in_mid_check() {
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread")]
 async fn between_the_confirmed_results_and_the_ack() {
+    use crate::support::fleet::CommandLine;
     let mut world = World::open().await;
     world.start(Role::Producer).await;
     world.start(Role::Recorder).await;

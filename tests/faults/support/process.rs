@@ -1,7 +1,7 @@
 //! A child process that can be killed, frozen and measured, and does not outlive its test.
 
 use std::fs::File;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -56,7 +56,9 @@ impl Process {
     }
 
     /// Waits until it has aborted at its crash point.
+    #[cfg(feature = "failpoints")]
     pub(crate) async fn aborted(&mut self) {
+        use std::os::unix::process::ExitStatusExt;
         const SIGABRT: i32 = 6;
         let status = eventually("the process to reach its crash point", async || self.ended()).await;
         assert_eq!(status.signal(), Some(SIGABRT), "{status}: {}", self.log());
