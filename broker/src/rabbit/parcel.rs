@@ -151,6 +151,8 @@ fn text_headers(table: &FieldTable) -> impl Iterator<Item = (String, String)> + 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use linkbeat_shared::ReplyTo;
 
     use super::*;
@@ -175,8 +177,19 @@ mod tests {
             ..Message::new(Uuid::now_v7(), r#"{"a":1}"#)
         };
         let parcel = parcel(&Target::Queue(Queue::Jobs), sent.clone());
-        assert_eq!(parcel.routing_key.as_str(), "linkbeat.jobs");
+        assert_eq!(parcel.exchange.as_str(), "linkbeat.jobs");
         assert_eq!(delivered(parcel.properties, &parcel.body), sent);
+    }
+
+    #[test]
+    fn a_delayed_message_goes_to_the_largest_rung_that_fits_and_carries_the_rest() {
+        let mut message = Message::new(Uuid::now_v7(), "{}");
+        message.headers = (0..MAX_HEADERS).map(|n| (format!("h{n}"), "v".to_owned())).collect();
+        let parcel = parcel(&Target::Delayed(Duration::from_secs(700)), message);
+        assert_eq!(parcel.exchange.as_str(), "linkbeat.delay.10m");
+        assert!(parcel.mandatory && parcel.ours);
+        let came = delivered(parcel.properties, &parcel.body);
+        assert_eq!(came.header(LEFT), Some("100000"), "however many headers others have set");
     }
 
     #[test]

@@ -66,7 +66,11 @@ impl Space {
             .map(|name| format!("{}.{name}", self.namespace))
     }
 
+    /// RabbitMQ 3.10 starts a worker for each queue that dead-letters at least once. Deleting the queue before
+    /// that is up can end their supervisor, and with it such queues on the whole server until it is
+    /// restarted: so they live for a moment at least. Nothing tells when the worker is up.
     async fn clean_up(&self) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let channel = self.raw().await;
         let names = Queue::ALL.map(|queue| self.name(queue)).into_iter().chain(self.other_names());
         for name in names {

@@ -195,6 +195,8 @@ impl Drop for Servers {
         block_on(async {
             let connection = connect(broker_url).await;
             let channel = connection.create_channel().await.unwrap();
+            // RabbitMQ 3.10 can lose all dead-lettering at least once to a queue deleted as soon as it is made.
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             let queues = ["jobs", "suspects", "isolated", "results", "requests", "dead", "broadcast"];
             let rungs = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
             for name in queues.into_iter().chain(rungs).chain(["events"]) {
