@@ -104,7 +104,8 @@ pub enum Broadcast {
 pub struct Delivery {
     /// What came.
     pub message: Message,
-    /// The broker has delivered it before: somebody may have worked on it.
+    /// The broker has delivered it before: somebody may have worked on it, or it was on its way to a reader
+    /// that stopped or was made smaller.
     pub redelivered: bool,
     session: CancellationToken,
     settle: Box<dyn Settle>,

@@ -1,7 +1,8 @@
 //! Moving: a delivery becomes a message elsewhere.
 //!
 //! Whatever a role gives back by choice it publishes again and then acknowledges. So a message that is
-//! [`redelivered`](crate::Delivery::redelivered) always means: its holder died or lost its session.
+//! [`redelivered`](crate::Delivery::redelivered) means: its holder died or lost its session. The one
+//! exception is a message on its way to a reader that stops or takes fewer, which nobody has seen.
 
 use crate::{Broker, Delivery, Message, PublishError, Target};
 

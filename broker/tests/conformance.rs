@@ -3,12 +3,15 @@
 
 mod support;
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use linkbeat_broker::{
-    BrokerClosed, MemoryBroker, Message, PublishError, Queue, SessionLost, SharedBroker, Target,
+    BrokerClosed, MemoryBroker, Message, PublishError, Queue, SessionLost, SharedBroker, Target, due, move_to,
 };
 use linkbeat_shared::ReplyTo;
-use support::{SOON, body, in_space, message, nothing_comes, put, take, take_body};
-use tokio::time::timeout;
+use support::{SOON, body, hear, hold_all, in_space, message, nothing_comes, put, take, take_body};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 macro_rules! conformance {
@@ -43,6 +46,16 @@ conformance! {
     closing_ends_everything
     events_need_no_listener_but_replies_need_a_queue
     waiting_messages_are_counted
+    suspects_and_isolated_jobs_are_kept_apart
+    a_moved_message_is_in_one_place_and_new_there
+    attempts_travel
+    a_delayed_message_waits_and_comes_once
+    a_closed_broker_delays_nothing
+    more_and_fewer_messages_are_taken_at_once
+    nothing_is_lost_or_doubled_while_the_size_changes
+    a_stopped_reader_of_many_leaves_the_rest_to_others
+    broadcasts_reach_everybody_also_those_who_come_later
+    closing_ends_the_broadcasts
 }
 
 async fn messages_come_in_order_and_whole(broker: SharedBroker) {
@@ -241,4 +254,222 @@ async fn waiting_messages_are_counted(broker: SharedBroker) {
     assert_eq!(broker.waiting(Queue::Results).await.unwrap(), 0, "each queue by itself");
     broker.close().await;
     assert_eq!(broker.waiting(Queue::Jobs).await, Err(BrokerClosed));
+}
+
+async fn suspects_and_isolated_jobs_are_kept_apart(broker: SharedBroker) {
+    for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated] {
+        put(&broker, queue, queue.as_str()).await;
+    }
+    for queue in [Queue::Isolated, Queue::Suspects, Queue::Jobs] {
+        let mut reader = broker.subscribe(queue, 1).await.unwrap();
+        assert_eq!(take_body(&mut reader).await, queue.as_str());
+        assert!(nothing_comes(&mut reader).await);
+    }
+}
+
+async fn a_moved_message_is_in_one_place_and_new_there(broker: SharedBroker) {
+    let mut jobs = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut suspects = broker.subscribe(Queue::Suspects, 1).await.unwrap();
+    put(&broker, Queue::Jobs, "a").await;
+    take(&mut jobs).await.requeue().await.unwrap();
+    let came_back = take(&mut jobs).await;
+    assert!(came_back.redelivered);
+    let message = came_back.message.clone();
+    move_to(&*broker, came_back, &Target::Queue(Queue::Suspects), message.clone()).await.unwrap();
+    let moved = take(&mut suspects).await;
+    assert_eq!((moved.message.clone(), moved.redelivered), (message, false));
+    moved.ack().await.unwrap();
+    assert!(nothing_comes(&mut jobs).await);
+    assert!(nothing_comes(&mut suspects).await);
+}
+
+async fn attempts_travel(broker: SharedBroker) {
+    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    for attempt in [0, 1, 2, 0] {
+        let sent = message("a").with_attempt(7).with_attempt(attempt);
+        broker.publish(&Target::Queue(Queue::Jobs), sent).await.unwrap();
+        let came = take(&mut reader).await;
+        assert_eq!(came.message.attempt(), attempt);
+        came.ack().await.unwrap();
+    }
+}
+
+async fn a_delayed_message_waits_and_comes_once(broker: SharedBroker) {
+    const SHORT: Duration = Duration::from_secs(1);
+    const LONG: Duration = Duration::from_millis(2_500);
+    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let begun = Instant::now();
+    let mut sent = Vec::new();
+    for delay in [LONG, SHORT] {
+        let mut message = message(&delay.as_millis().to_string());
+        message.headers.push(("traceparent".into(), "00-1-2-01".into()));
+        broker.publish(&Target::Delayed(delay), message.clone()).await.unwrap();
+        sent.push(message);
+    }
+    let counted = async {
+        while broker.delayed().await.unwrap() != 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SHORT, counted).await.expect("both wait in the broker");
+    for delay in [SHORT, LONG] {
+        let came = loop {
+            let came = take(&mut reader).await;
+            if let Some(came) = due(&*broker, came).await.unwrap() {
+                break came;
+            }
+        };
+        assert!(begun.elapsed() >= delay, "{delay:?}");
+        assert_eq!(came.message, sent.pop().unwrap(), "without marks of its delay");
+        assert!(!came.redelivered);
+        came.ack().await.unwrap();
+    }
+    assert!(nothing_comes(&mut reader).await);
+    assert_eq!(broker.delayed().await.unwrap(), 0);
+}
+
+async fn a_closed_broker_delays_nothing(broker: SharedBroker) {
+    broker.close().await;
+    let refused = broker.publish(&Target::Delayed(Duration::ZERO), message("a")).await;
+    assert_eq!(refused, Err(PublishError::Closed(BrokerClosed)));
+    assert_eq!(broker.delayed().await, Err(BrokerClosed));
+}
+
+/// Settles what is held until `size` messages, no fewer and no more, are unsettled at once. That may take a
+/// few rounds, for a change takes effect soon, not at once.
+async fn settles_at(
+    reader: &mut Box<dyn linkbeat_broker::Subscription>,
+    size: usize,
+    seen: &mut HashSet<String>,
+) {
+    let settling = async {
+        loop {
+            let held = hold_all(reader).await;
+            let at_once = held.len();
+            for delivery in held {
+                assert!(seen.insert(body(&delivery)), "{delivery:?} again");
+                delivery.ack().await.unwrap();
+            }
+            if at_once == size {
+                return;
+            }
+        }
+    };
+    timeout(SOON / 3, settling).await.unwrap_or_else(|_| panic!("never {size} at once"));
+}
+
+async fn more_and_fewer_messages_are_taken_at_once(broker: SharedBroker) {
+    const MESSAGES: usize = 90;
+    for n in 0..MESSAGES {
+        put(&broker, Queue::Jobs, &n.to_string()).await;
+    }
+    let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+    let mut held = hold_all(&mut reader).await;
+    assert_eq!(held.len(), 2);
+    reader.resize(5);
+    while held.len() < 6 {
+        held.push(take(&mut reader).await);
+    }
+    assert!(nothing_comes(&mut reader).await, "steps of two: six for five, and no more");
+
+    // With fewer wanted, what is held stays valid, and nothing comes on top of it.
+    reader.resize(1);
+    assert!(nothing_comes(&mut reader).await);
+    let mut seen = HashSet::new();
+    for delivery in held {
+        assert!(seen.insert(body(&delivery)));
+        delivery.ack().await.unwrap();
+    }
+    for (wanted, at_once) in [(1, 2), (8, 8), (3, 4), (0, 2)] {
+        reader.resize(wanted);
+        settles_at(&mut reader, at_once, &mut seen).await;
+    }
+    while seen.len() < MESSAGES {
+        assert!(seen.insert(take_body(&mut reader).await));
+    }
+    assert!(nothing_comes(&mut reader).await);
+}
+
+async fn nothing_is_lost_or_doubled_while_the_size_changes(broker: SharedBroker) {
+    const MESSAGES: usize = 400;
+    let mut reader = broker.subscribe(Queue::Jobs, 3).await.unwrap();
+    let publishing = async {
+        for n in 0..MESSAGES {
+            put(&broker, Queue::Jobs, &n.to_string()).await;
+        }
+    };
+    let reading = async {
+        let (mut seen, mut held) = (HashSet::new(), Vec::new());
+        while seen.len() < MESSAGES {
+            let delivery = take(&mut reader).await;
+            assert!(seen.insert(body(&delivery)), "{delivery:?} again");
+            held.push(delivery);
+            // Some are held while lanes come and go, at most as many as the smallest size allows.
+            if held.len() == 3 {
+                held.remove(seen.len() % 3).ack().await.unwrap();
+                reader.resize((seen.len() * 7 % 100).try_into().unwrap());
+            }
+        }
+        for delivery in held {
+            delivery.ack().await.unwrap();
+        }
+    };
+    tokio::join!(publishing, reading);
+    assert!(nothing_comes(&mut reader).await);
+    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 0);
+}
+
+async fn a_stopped_reader_of_many_leaves_the_rest_to_others(broker: SharedBroker) {
+    let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+    reader.resize(10);
+    for n in 0..12 {
+        put(&broker, Queue::Jobs, &n.to_string()).await;
+    }
+    let mut held = Vec::new();
+    while held.len() < 4 {
+        held.push(take(&mut reader).await);
+    }
+    // Some lanes end now, while nobody has seen what they took.
+    reader.resize(4);
+    reader.stop().await;
+    let mut seen = HashSet::new();
+    for delivery in held {
+        assert!(seen.insert(body(&delivery)));
+        delivery.ack().await.unwrap();
+    }
+    let mut other = broker.subscribe(Queue::Jobs, 12).await.unwrap();
+    for _ in 0..8 {
+        assert!(seen.insert(take_body(&mut other).await));
+    }
+    assert!(nothing_comes(&mut other).await);
+}
+
+async fn broadcasts_reach_everybody_also_those_who_come_later(broker: SharedBroker) {
+    let mut one = broker.broadcasts().await.unwrap();
+    let mut two = broker.broadcasts().await.unwrap();
+    assert_eq!(hear(&mut one).await, None, "nothing was told yet");
+    assert_eq!(hear(&mut two).await, None);
+    for n in 0..3 {
+        broker.publish(&Target::Broadcast, message(&n.to_string())).await.unwrap();
+    }
+    let mut later = broker.broadcasts().await.unwrap();
+    for n in 0..3 {
+        for listener in [&mut one, &mut two, &mut later] {
+            assert_eq!(hear(listener).await, Some(n.to_string()));
+        }
+    }
+    assert_eq!(hear(&mut later).await, None, "it knows that it has heard all");
+    broker.publish(&Target::Broadcast, message("news")).await.unwrap();
+    for listener in [&mut one, &mut two, &mut later] {
+        assert_eq!(hear(listener).await.as_deref(), Some("news"));
+    }
+}
+
+async fn closing_ends_the_broadcasts(broker: SharedBroker) {
+    let mut listener = broker.broadcasts().await.unwrap();
+    assert_eq!(hear(&mut listener).await, None);
+    let (next, ()) = tokio::join!(listener.next(), broker.close());
+    assert_eq!(next, None);
+    assert_eq!(listener.next().await, None);
+    assert_eq!(broker.broadcasts().await.err(), Some(BrokerClosed));
 }

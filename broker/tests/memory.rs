@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use linkbeat_broker::{BrokerClosed, MemoryBroker, PublishError, Queue, SharedBroker, Target, park};
-use support::{SOON, body, message, nothing_comes, put, take, take_body};
+use support::{SOON, body, hear, message, nothing_comes, put, take, take_body};
 use tokio::time::timeout;
 
 #[tokio::test]
@@ -27,6 +29,45 @@ async fn a_full_queue_lets_publishers_wait() {
     timeout(SOON, waiting).await.unwrap().unwrap();
     assert_eq!(take_body(&mut reader).await, "b");
     assert_eq!(take_body(&mut reader).await, "c");
+}
+
+#[tokio::test]
+async fn as_many_are_delayed_as_a_queue_holds() {
+    let broker: SharedBroker = MemoryBroker::new(2);
+    let later = Target::Delayed(Duration::from_millis(200));
+    for body in ["a", "b"] {
+        broker.publish(&later, message(body)).await.unwrap();
+        put(&broker, Queue::Jobs, body).await;
+    }
+    assert_eq!(broker.delayed().await.unwrap(), 2, "they take no places of the jobs");
+    let mut waiting = broker.publish(&later, message("c"));
+    assert!((&mut waiting).now_or_never().is_none());
+    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let (waited, mut bodies) = tokio::join!(timeout(SOON, waiting), async {
+        [take_body(&mut reader).await, take_body(&mut reader).await, take_body(&mut reader).await]
+    });
+    waited.unwrap().unwrap();
+    bodies[2..].sort();
+    assert_eq!(bodies[..2], ["a", "b"]);
+    for _ in 0..2 {
+        take_body(&mut reader).await;
+    }
+    assert!(nothing_comes(&mut reader).await);
+}
+
+#[tokio::test]
+async fn the_latest_broadcasts_are_kept() {
+    let broker: SharedBroker = MemoryBroker::new(2);
+    let mut slow = broker.broadcasts().await.unwrap();
+    for n in 0..5 {
+        broker.publish(&Target::Broadcast, message(&n.to_string())).await.unwrap();
+    }
+    let mut later = broker.broadcasts().await.unwrap();
+    for listener in [&mut slow, &mut later] {
+        assert_eq!(hear(listener).await.as_deref(), Some("3"));
+        assert_eq!(hear(listener).await.as_deref(), Some("4"));
+        assert_eq!(hear(listener).await, None);
+    }
 }
 
 #[tokio::test]

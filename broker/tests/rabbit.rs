@@ -10,11 +10,13 @@ use futures::future::join_all;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel};
-use linkbeat_broker::{ConnectError, PublishError, Queue, RabbitBroker, SharedBroker, Target, park};
+use linkbeat_broker::{
+    ConnectError, PublishError, Queue, RabbitBroker, SharedBroker, Target, dead_letters, park,
+};
 use linkbeat_shared::ReplyTo;
-use support::{SOON, Space, in_space, message, nothing_comes, put, take, take_body};
+use support::{SOON, Space, hear, hold_all, in_space, message, nothing_comes, put, take, take_body};
 use tokio::time::timeout;
 
 async fn exclusive_queue(channel: &Channel) -> String {
@@ -145,6 +147,87 @@ async fn a_deleted_queue_comes_back_with_its_publisher() {
     .await;
 }
 
+/// RabbitMQ ends every consumer of a deleted queue; one end is enough to begin anew, with all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_queue_comes_back_with_a_reader_of_many() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+        reader.resize(6);
+        put(&broker, Queue::Jobs, "before").await;
+        assert_eq!(take_body(&mut reader).await, "before");
+        delete(&space, Queue::Jobs).await;
+        let publishing = async {
+            for n in 0..8 {
+                put(&broker, Queue::Jobs, &n.to_string()).await;
+            }
+        };
+        let ((), first) = tokio::join!(publishing, take(&mut reader));
+        let mut held = vec![first];
+        held.extend(hold_all(&mut reader).await);
+        assert_eq!(held.len(), 6);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_exchange_comes_back_with_its_publisher() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let name = space.name(Queue::Jobs);
+        space.raw().await.exchange_delete(name.into(), Default::default()).await.unwrap();
+        put(&broker, Queue::Jobs, "after").await;
+        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        assert_eq!(take_body(&mut reader).await, "after");
+    })
+    .await;
+}
+
+/// From the offset where a lost stream was left, nothing of the new one would be heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broadcasts_after_a_lost_stream_are_heard() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let mut listener = broker.broadcasts().await.unwrap();
+        for n in 0..3 {
+            broker.publish(&Target::Broadcast, message(&n.to_string())).await.unwrap();
+        }
+        while hear(&mut listener).await.as_deref() != Some("2") {}
+        let stream = format!("{}.broadcast", space.namespace);
+        space.raw().await.queue_delete(stream.into(), QueueDeleteOptions::default()).await.unwrap();
+        broker.publish(&Target::Broadcast, message("anew")).await.unwrap();
+        while hear(&mut listener).await.as_deref() != Some("anew") {}
+    })
+    .await;
+}
+
+/// Whoever declares them otherwise is refused, so these are the arguments they have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_rung_expires_into_the_jobs_and_loses_nothing() {
+    in_space(|space| async move {
+        space.broker().await;
+        let raw = space.raw().await;
+        let rungs = [("1s", 1_000), ("10s", 10_000), ("1m", 60_000), ("10m", 600_000), ("1h", 3_600_000)];
+        for (name, millis) in rungs {
+            let mut arguments = FieldTable::default();
+            let jobs = space.name(Queue::Jobs);
+            for (key, value) in [
+                ("x-queue-type", "quorum"),
+                ("x-dead-letter-exchange", jobs.as_str()),
+                ("x-dead-letter-strategy", "at-least-once"),
+                ("x-overflow", "reject-publish"),
+            ] {
+                arguments.insert(key.into(), AMQPValue::LongString(value.into()));
+            }
+            arguments.insert("x-message-ttl".into(), AMQPValue::LongInt(millis));
+            let queue = format!("{}.delay.{name}", space.namespace);
+            let options = QueueDeclareOptions { durable: true, ..Default::default() };
+            raw.queue_declare(queue.into(), options, arguments).await.unwrap();
+        }
+    })
+    .await;
+}
+
 async fn delete(space: &Space, queue: Queue) {
     let name = space.name(queue);
     space.raw().await.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
@@ -202,6 +285,27 @@ async fn a_parked_message_keeps_its_body_and_says_why() {
         assert_eq!(header("traceparent"), "t");
         parked.ack().await.unwrap();
         assert!(nothing_comes(&mut reader).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_put_back_begins_anew() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let mut reader = broker.subscribe(Queue::Isolated, 1).await.unwrap();
+        let sent = message("a");
+        broker.publish(&Target::Queue(Queue::Isolated), sent.clone().with_attempt(3)).await.unwrap();
+        park(broker.as_ref(), take(&mut reader).await, Queue::Isolated, "a check panicked").await.unwrap();
+
+        let letter = dead_letters(broker.as_ref(), 1).await.unwrap().pop().unwrap();
+        let told = (letter.id(), letter.queue(), letter.cause(), letter.attempts());
+        assert_eq!(told, (sent.id, Some(Queue::Isolated), "a check panicked", 3));
+        letter.requeue(broker.as_ref(), Queue::Isolated).await.unwrap();
+        let again = take(&mut reader).await;
+        assert_eq!((&again.message, again.redelivered), (&sent, false));
+        again.ack().await.unwrap();
+        assert!(dead_letters(broker.as_ref(), 1).await.unwrap().is_empty());
     })
     .await;
 }

@@ -6,9 +6,12 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use linkbeat_broker::{ConnectError, PublishError, Queue, RabbitBroker, SessionLost, SharedBroker, Target};
+use linkbeat_broker::{
+    ConnectError, Delivery, PublishError, Queue, RabbitBroker, SessionLost, SharedBroker, Subscription,
+    Target,
+};
 use support::proxy::Proxy;
-use support::{SOON, Space, body, broker_url, in_space, message, nothing_comes, put, take, take_body};
+use support::{SOON, Space, body, broker_url, hear, in_space, message, nothing_comes, put, take, take_body};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -236,6 +239,76 @@ async fn closing_does_not_wait_for_a_broker_that_is_gone() {
         tokio::join!(reader.next(), broker.publish(&jobs, message("a")), broker.close());
     assert!(came.is_none());
     assert!(matches!(published, Err(PublishError::Closed(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_session_takes_as_many_as_the_lost_one() {
+    in_space(|space| async move {
+        let proxy = Proxy::before(&broker_url()).await;
+        let direct = space.broker().await;
+        for n in 0..10 {
+            put(&direct, Queue::Jobs, &n.to_string()).await;
+        }
+        // The size is asked for before there is any session, and kept over the loss of one.
+        let broker: SharedBroker = RabbitBroker::new(space.settings_at(&proxy.url));
+        let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+        reader.resize(6);
+        let lost = take_just(&mut reader, 6).await;
+        proxy.cut();
+        for delivery in lost {
+            timeout(SOON, delivery.session().cancelled()).await.expect("the loss is noticed");
+            assert_eq!(delivery.ack().await, Err(SessionLost));
+        }
+        let held = take_just(&mut reader, 6).await;
+        assert!(held.iter().all(|delivery| delivery.redelivered));
+        let mut seen: HashSet<_> = held.iter().map(body).collect();
+        for delivery in held {
+            delivery.ack().await.unwrap();
+        }
+        for _ in 0..4 {
+            seen.insert(take_body(&mut reader).await);
+        }
+        assert_eq!(seen.len(), 10);
+    })
+    .await;
+}
+
+/// Takes so many and makes sure that no more come while they are held.
+async fn take_just(reader: &mut Box<dyn Subscription>, count: usize) -> Vec<Delivery> {
+    let mut held = Vec::new();
+    while held.len() < count {
+        held.push(take(reader).await);
+    }
+    assert!(nothing_comes(reader).await);
+    held
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broadcasts_go_on_over_a_lost_session() {
+    in_space(|space| async move {
+        let proxy = Proxy::before(&broker_url()).await;
+        let direct = space.broker().await;
+        let tell = async |text: &str| direct.publish(&Target::Broadcast, message(text)).await.unwrap();
+        tell("old").await;
+        let broker: SharedBroker = RabbitBroker::new(space.settings_at(&proxy.url));
+        let mut listener = broker.broadcasts().await.unwrap();
+        assert_eq!(hear(&mut listener).await.as_deref(), Some("old"));
+        assert_eq!(hear(&mut listener).await, None);
+        for text in ["first news", "second news"] {
+            proxy.cut();
+            tell(text).await;
+            let news = async {
+                loop {
+                    let heard = hear(&mut listener).await.expect("it has caught up only once");
+                    if heard == text {
+                        return;
+                    }
+                }
+            };
+            timeout(SOON, news).await.expect("news come");
+        }
+    })
+    .await;
 }
 
 fn closed_port() -> u16 {

@@ -30,26 +30,44 @@ pub async fn enqueue_all(
 ) -> Result<u64, ProducerError> {
     let mut after = None;
     let mut published = 0;
-    loop {
-        let page = store.open_jobs(which, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(published) };
-        after = Some(last.id);
-        let ids: Vec<JobId> = page.iter().map(|job| job.id).collect();
-        stream::iter(page)
-            .map(|job| publish(broker, job))
-            .buffer_unordered(IN_FLIGHT)
-            .try_collect::<()>()
-            .await?;
-        store.mark_published(&ids).await?;
-        published += ids.len() as u64;
+    while let Some(page) = enqueue_page(broker, store, which, after).await? {
+        after = Some(page.last);
+        published += page.jobs;
     }
+    Ok(published)
+}
+
+/// Jobs that were published together.
+pub(crate) struct Page {
+    pub(crate) jobs: u64,
+    pub(crate) last: JobId,
+}
+
+/// Publishes the next of these jobs, those after `after`, and notes that they were; `None`: there are none.
+pub(crate) async fn enqueue_page(
+    broker: &SharedBroker,
+    store: &SharedStore,
+    which: OpenJobs,
+    after: Option<JobId>,
+) -> Result<Option<Page>, ProducerError> {
+    let jobs = store.open_jobs(which, after, PAGE).await?;
+    let Some(last) = jobs.last().map(|job| job.id) else { return Ok(None) };
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    stream::iter(jobs)
+        .map(|job| publish(broker, job))
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect::<()>()
+        .await?;
+    store.mark_published(&ids).await?;
+    Ok(Some(Page { jobs: ids.len() as u64, last }))
 }
 
 async fn publish(broker: &SharedBroker, job: StoredJob) -> Result<(), ProducerError> {
-    let queue = match job.kind {
-        JobKind::Check => Queue::Jobs,
-        JobKind::WhiteListed => Queue::Results,
+    let target = match job.kind {
+        JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
+        JobKind::Check | JobKind::Recheck => Target::Queue(Queue::Jobs),
+        JobKind::WhiteListed => Target::Queue(Queue::Results),
     };
-    broker.publish(&Target::Queue(queue), Message::new(job.id.0, job.body)).await?;
+    broker.publish(&target, Message::new(job.id.0, job.body)).await?;
     Ok(())
 }

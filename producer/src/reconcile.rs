@@ -1,25 +1,46 @@
+//! The reconciler: what lies in the outbox for too long is published.
+//!
+//! Of all producers one at a time looks, by a lease in the database. It is never the cause of a storm: a look
+//! publishes a limited number of jobs, and stops when many wait.
+
+use std::time::Duration;
+
 use linkbeat_broker::{PublishError, Queue, SharedBroker};
 use linkbeat_store::{OpenJobs, SharedStore};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::{ProducerError, ProducerSettings, enqueue_all};
+use crate::enqueue::enqueue_page;
+use crate::{ProducerError, ProducerSettings};
 
-/// Publishes jobs that were committed but not published, or published and not done for a long time while
-/// nothing waits in the queues.
+/// The name of the lease.
+const LEASE: &str = "reconciler";
+/// How long a reconciler that stopped without a word keeps others from looking, at least.
+const SHORTEST_LEASE: Duration = Duration::from_secs(15);
+/// How long giving up the lease may take at the end.
+const RELEASE: Duration = Duration::from_secs(2);
+/// Most jobs published in one look.
+const JOBS_PER_LOOK: u64 = 20_000;
+/// So many messages that wait are work enough: nothing is added to them.
+const ENOUGH_WAITING: u64 = 10_000;
+
+/// Publishes jobs that were committed but not published, rechecks, and jobs that were published and are not done
+/// for a long time while nothing waits in the queues. Parked jobs are left alone.
 ///
 /// So a crash between commit and publish, and a queue that was lost or purged, heal by themselves. It may run in
-/// several producers at once: a job published twice is harmless.
+/// several producers at once.
 #[derive(Debug)]
 pub struct Reconciler {
     settings: ProducerSettings,
     broker: SharedBroker,
     store: SharedStore,
+    holder: Uuid,
 }
 
 impl Reconciler {
     /// A reconciler on these servers.
     pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
-        Self { settings, broker, store }
+        Self { settings, broker, store, holder: Uuid::now_v7() }
     }
 
     /// Looks every few seconds until `shutdown`.
@@ -28,44 +49,66 @@ impl Reconciler {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 outcome = self.look() => if let Err(error) = outcome {
                     tracing::warn!(%error, "the reconciler could not finish its look; it looks again");
                 }
             }
         }
+        // Where this fails the lease runs out by itself.
+        let _ = tokio::time::timeout(RELEASE, self.store.lease(LEASE, self.holder, Duration::ZERO)).await;
     }
 
     async fn look(&self) -> Result<(), ProducerError> {
-        self.publish(
-            "jobs that were never published",
-            OpenJobs::UnpublishedFor(self.settings.publish_after()),
-        )
-        .await?;
+        if !self.lease().await? {
+            return Ok(());
+        }
+        let mut left = JOBS_PER_LOOK;
+        self.publish("links to be looked at again", OpenJobs::Rechecks, &mut left).await?;
+        let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
+        self.publish("jobs that were never published", unpublished, &mut left).await?;
         // A backlog is not a loss: as long as messages wait, an old job may be one of them.
         if self.waiting().await? == 0 {
             let stale = OpenJobs::PublishedFor(self.settings.republish_after());
-            self.publish("jobs that were lost", stale).await?;
+            self.publish("jobs that were lost", stale, &mut left).await?;
         }
         Ok(())
     }
 
-    async fn publish(&self, what: &str, which: OpenJobs) -> Result<(), ProducerError> {
-        let jobs = enqueue_all(&self.broker, &self.store, which).await?;
-        if jobs > 0 {
-            tracing::warn!(jobs, "published {what}");
+    /// Publishes page after page, as long as the lease is kept, there is room, and `left` allows.
+    async fn publish(&self, what: &str, which: OpenJobs, left: &mut u64) -> Result<(), ProducerError> {
+        let (mut after, mut published) = (None, 0);
+        while *left > 0
+            && let Some(page) = enqueue_page(&self.broker, &self.store, which, after).await?
+        {
+            after = Some(page.last);
+            published += page.jobs;
+            *left = left.saturating_sub(page.jobs);
+            if !self.lease().await? || self.waiting().await? >= ENOUGH_WAITING {
+                *left = 0;
+            }
+        }
+        if published > 0 {
+            tracing::warn!(jobs = published, "published {what}");
         }
         Ok(())
+    }
+
+    async fn lease(&self) -> Result<bool, ProducerError> {
+        let length = (self.settings.reconcile_every() * 3).max(SHORTEST_LEASE);
+        Ok(self.store.lease(LEASE, self.holder, length).await?)
     }
 
     /// Messages between producer and recorder that nobody has taken yet.
     async fn waiting(&self) -> Result<u64, ProducerError> {
-        let jobs = self.broker.waiting(Queue::Jobs).await.map_err(PublishError::from)?;
-        let results = self.broker.waiting(Queue::Results).await.map_err(PublishError::from)?;
-        Ok(jobs + results)
+        let mut waiting = 0;
+        for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated, Queue::Results] {
+            waiting += self.broker.waiting(queue).await.map_err(PublishError::from)?;
+        }
+        Ok(waiting)
     }
 }

@@ -1,8 +1,9 @@
 //! RESULTS -> STORED.
 //!
 //! Results come from the queue `linkbeat.results` in batches; each batch is one transaction in which the
-//! rules decide what is shown ([`next_state`]). Only after the commit are changes told to the world and the
-//! messages acknowledged. A run whose last link is stored is closed and announced.
+//! rules decide what is shown ([`rule`]). Only after the commit are changes told to the world and the
+//! messages acknowledged. A run whose last link is
+//! stored, or in a parked job, is closed and announced; so is one that was cancelled.
 
 mod announce;
 mod record;
@@ -15,7 +16,7 @@ use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_store::SharedStore;
 use tokio_util::sync::CancellationToken;
 
-pub use rules::next_state;
+pub use rules::rule;
 pub use settings::RecorderSettings;
 
 use crate::announce::Announcer;

@@ -3,13 +3,15 @@
 use chrono::Utc;
 use futures::{StreamExt, stream};
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, park};
-use linkbeat_shared::wire::{self, EventMessage, LINK_HIDDEN, LINK_SHOWN, ResultsMessage};
+use linkbeat_shared::wire::{
+    EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
+};
 use linkbeat_shared::{Change, CheckResult, JobId, LinkReport, RunId};
-use linkbeat_store::{JobResults, Recorded, SharedStore, StoreError};
+use linkbeat_store::{JobResults, ParkingNotice, Recorded, SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{TICK, next_state};
+use crate::{TICK, rule};
 
 /// Messages of a batch that are told and acknowledged at once.
 const SETTLED_AT_ONCE: usize = 64;
@@ -20,17 +22,41 @@ pub(crate) struct Recording {
     store: SharedStore,
 }
 
+/// What the messages of a batch say.
+#[derive(Default)]
+struct Batch {
+    results: Vec<(Delivery, JobResults)>,
+    parkings: Vec<(Delivery, ParkingNotice)>,
+}
+
 impl Recording {
     pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
         Self { broker, store }
     }
 
-    /// Stores a batch and settles its messages. `false`: it was given back, for another try.
+    /// Stores a batch and settles its messages. `false`: nothing was stored, it was given back for another try.
     pub(crate) async fn store(&self, batch: Vec<Delivery>, shutdown: &CancellationToken) -> bool {
-        let (deliveries, results) = self.read(batch).await;
-        if deliveries.is_empty() {
-            return false;
+        let Batch { results, parkings } = self.read(batch).await;
+        let stored = !results.is_empty() && self.store_results(results, shutdown).await;
+        let noted = !parkings.is_empty() && self.note_parkings(parkings, shutdown).await;
+        stored || noted
+    }
+
+    /// Parses each message; unreadable ones are parked.
+    async fn read(&self, deliveries: Vec<Delivery>) -> Batch {
+        let mut batch = Batch::default();
+        for delivery in deliveries {
+            match ToRecorder::decode(&delivery.message.body) {
+                Ok(ToRecorder::Results(message)) => batch.results.push((delivery, job_results(message))),
+                Ok(ToRecorder::Parking(message)) => batch.parkings.push((delivery, notice(message))),
+                Err(error) => self.park(delivery, &error.to_string()).await,
+            }
         }
+        batch
+    }
+
+    async fn store_results(&self, batch: Vec<(Delivery, JobResults)>, shutdown: &CancellationToken) -> bool {
+        let (deliveries, results): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match self.commit(&results, shutdown).await {
             Ok(Some(recorded)) => {
                 self.settle(deliveries, recorded).await;
@@ -46,43 +72,6 @@ impl Recording {
         }
     }
 
-    /// Parses each message; unreadable ones are parked.
-    async fn read(&self, batch: Vec<Delivery>) -> (Vec<Delivery>, Vec<JobResults>) {
-        let mut deliveries = Vec::with_capacity(batch.len());
-        let mut results = Vec::with_capacity(batch.len());
-        for delivery in batch {
-            match wire::decode::<ResultsMessage>(&delivery.message.body) {
-                Ok(message) => {
-                    results.push(job_results(message));
-                    deliveries.push(delivery);
-                }
-                Err(error) => self.park(delivery, &error.to_string()).await,
-            }
-        }
-        (deliveries, results)
-    }
-
-    /// One transaction; a database that is away is waited for. `None`: shut down meanwhile.
-    async fn commit(
-        &self,
-        results: &[JobResults],
-        shutdown: &CancellationToken,
-    ) -> Result<Option<Vec<Recorded>>, StoreError> {
-        loop {
-            match self.store.record(results, next_state).await {
-                Ok(recorded) => return Ok(Some(recorded)),
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "results could not be stored; trying again");
-                }
-                Err(error) => return Err(error),
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(None),
-                () = tokio::time::sleep(TICK) => {}
-            }
-        }
-    }
-
     async fn store_one_by_one(
         &self,
         deliveries: Vec<Delivery>,
@@ -90,10 +79,75 @@ impl Recording {
         shutdown: &CancellationToken,
     ) {
         for (delivery, results) in deliveries.into_iter().zip(results) {
+            let job = results.job_id;
             match self.commit(&[results], shutdown).await {
                 Ok(Some(recorded)) => self.settle(vec![delivery], recorded).await,
                 Ok(None) => return,
-                Err(error) => self.park(delivery, &error.to_string()).await,
+                Err(error) => self.park_with_job(delivery, job, &error.to_string()).await,
+            }
+        }
+    }
+
+    /// One transaction. `None`: shut down meanwhile.
+    async fn commit(
+        &self,
+        results: &[JobResults],
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Vec<Recorded>>, StoreError> {
+        loop {
+            match self.store.record(results, rule).await {
+                Ok(recorded) => return Ok(Some(recorded)),
+                Err(error) => {
+                    if !waited_out(error, shutdown).await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes note of jobs that were parked or put back. `false`: shut down meanwhile.
+    async fn note_parkings(
+        &self,
+        batch: Vec<(Delivery, ParkingNotice)>,
+        shutdown: &CancellationToken,
+    ) -> bool {
+        let (deliveries, notices): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let unknown = match self.commit_notices(&notices, shutdown).await {
+            Ok(Some(unknown)) => unknown,
+            Ok(None) => return false,
+            Err(error) => {
+                for delivery in deliveries {
+                    self.park(delivery, &error.to_string()).await;
+                }
+                return true;
+            }
+        };
+        for (delivery, notice) in deliveries.into_iter().zip(notices) {
+            if unknown.contains(&notice.job_id) {
+                self.park(delivery, "the job that is said to be parked is not stored").await;
+            } else {
+                tracing::warn!(job.id = %notice.job_id, parked = notice.parked, cause = notice.cause, "noted");
+                let _ = delivery.ack().await;
+            }
+        }
+        true
+    }
+
+    /// One transaction; it gives the jobs that are not stored. `None`: shut down meanwhile.
+    async fn commit_notices(
+        &self,
+        notices: &[ParkingNotice],
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Vec<JobId>>, StoreError> {
+        loop {
+            match self.store.note_parkings(notices).await {
+                Ok(unknown) => return Ok(Some(unknown)),
+                Err(error) => {
+                    if !waited_out(error, shutdown).await? {
+                        return Ok(None);
+                    }
+                }
             }
         }
     }
@@ -135,6 +189,16 @@ impl Recording {
         Ok(())
     }
 
+    /// Parks results that the database rejects: the links of their job lack a result until it is put back.
+    async fn park_with_job(&self, delivery: Delivery, job: JobId, cause: &str) {
+        let notice = ParkingMessage::parked(job, cause);
+        let message = Message::of(notice.notice_id, &notice);
+        // On failure the broker is closed, and the delivery goes back to its queue.
+        if self.broker.publish(&Target::Queue(Queue::Results), message).await.is_ok() {
+            self.park(delivery, cause).await;
+        }
+    }
+
     async fn park(&self, delivery: Delivery, cause: &str) {
         tracing::error!(message.id = %delivery.message.id, cause, "a message from the results queue is parked");
         // On failure the broker is closed, and the message goes back to its queue.
@@ -147,5 +211,22 @@ fn job_results(message: ResultsMessage) -> JobResults {
         run_id: RunId(message.run_id),
         job_id: JobId(message.job_id),
         results: message.results.into_iter().map(CheckResult::from).collect(),
+    }
+}
+
+fn notice(message: ParkingMessage) -> ParkingNotice {
+    let ParkingMessage { notice_id, job_id, parked, cause, .. } = message;
+    ParkingNotice { id: notice_id, job_id: JobId(job_id), parked, cause }
+}
+
+/// Waits a little for a database that is away; `false`: shut down meanwhile. Other errors stay what they are.
+async fn waited_out(error: StoreError, shutdown: &CancellationToken) -> Result<bool, StoreError> {
+    if !error.is_transient() {
+        return Err(error);
+    }
+    tracing::warn!(%error, "results could not be stored; trying again");
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(false),
+        () = tokio::time::sleep(TICK) => Ok(true),
     }
 }

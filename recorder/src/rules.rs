@@ -1,6 +1,20 @@
 //! The rules: what a result does to its link. Pure, and the only place that decides what is shown.
 
 use linkbeat_shared::{CheckResult, LinkState, OnBlocked, ShowRules, Verdict};
+use linkbeat_store::Ruling;
+
+/// What a result does to its link: it counts, unless it would hide a shown link that the run is to look at
+/// again first.
+///
+/// With `hide_after` that is the last of the results in a row, the one that would hide; those before it count
+/// without a second look. What changes nothing visible is never looked at again.
+pub fn rule(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> Ruling {
+    let next = next_state(state, result, rules);
+    match rules.recheck_after {
+        Some(after) if state.shown && !next.shown => Ruling::LookAgain(after),
+        _ => Ruling::Apply(next),
+    }
+}
 
 /// A link's next state, from its last one and a result.
 ///
@@ -9,7 +23,7 @@ use linkbeat_shared::{CheckResult, LinkState, OnBlocked, ShowRules, Verdict};
 /// * a link that stays hidden gets its reason refreshed;
 /// * a link on the white list (no verdict) is shown at once;
 /// * `blocked` changes nothing where the request says so.
-pub fn next_state(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> LinkState {
+fn next_state(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> LinkState {
     let Some(verdict) = result.verdict else { return white_listed(state) };
     let seen = LinkState {
         verdict: Some(verdict),
@@ -60,7 +74,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use chrono::Utc;
-    use linkbeat_shared::{Details, LinkId, Note, Reason};
+    use linkbeat_shared::{Details, LinkId, Note, Reason, RecheckAfter};
 
     use super::*;
 
@@ -159,5 +173,35 @@ mod tests {
             Some(Verdict::Blocked),
             "the check itself is kept"
         );
+    }
+
+    #[test]
+    fn only_the_result_that_would_hide_a_link_is_looked_at_again() {
+        let after_10s = RecheckAfter::from_millis(10_000).unwrap();
+        let rules = ShowRules { recheck_after: Some(after_10s), ..ShowRules::default() };
+        let ruling = |state: &LinkState, verdict, rules: &ShowRules| {
+            rule(state, &result(verdict, 404), rules) == Ruling::LookAgain(after_10s)
+        };
+        for verdict in [Verdict::Down, Verdict::NoBacklink, Verdict::Blocked, Verdict::Refused] {
+            assert!(ruling(&shown(), Some(verdict), &rules), "{verdict}");
+            assert!(!ruling(&hidden(404), Some(verdict), &rules), "{verdict}: it is hidden already");
+            assert!(
+                !ruling(&shown(), Some(verdict), &ShowRules::default()),
+                "{verdict}: nobody asked for it"
+            );
+        }
+        assert!(!ruling(&shown(), Some(Verdict::Up), &rules));
+        assert!(!ruling(&hidden(404), Some(Verdict::Up), &rules), "showing needs no second look");
+        assert!(!ruling(&shown(), None, &rules), "the white list");
+
+        let keep = ShowRules { on_blocked: OnBlocked::Keep, ..rules };
+        assert!(!ruling(&shown(), Some(Verdict::Blocked), &keep), "it would stay shown");
+
+        let third = ShowRules { hide_after: NonZeroU32::new(3).unwrap(), ..rules };
+        let once = after(&shown(), &[(Some(Verdict::Down), 404)], third);
+        let twice = after(&once, &[(Some(Verdict::Down), 404)], third);
+        assert!(!ruling(&shown(), Some(Verdict::Down), &third));
+        assert!(!ruling(&once, Some(Verdict::Down), &third));
+        assert!(ruling(&twice, Some(Verdict::Down), &third));
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, Details, Link, LinkId, LinkName, LinkUrl, Reason, RunId, Verdict};
+use crate::{Change, Details, Link, LinkId, LinkName, LinkUrl, Reason, RunId, RunState, Verdict};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,9 +62,15 @@ impl Counts {
 pub struct Report {
     /// The run.
     pub run_id: RunId,
+    /// Where it stands.
+    pub state: RunState,
+    /// Links that lack a result because their job is parked.
+    pub missing: u64,
+    /// Links that wait to be looked at again before they are hidden.
+    pub to_recheck: u64,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
-    /// When its last result was stored; `None` while it goes on.
+    /// When its last result was stored, or it was found incomplete or cancelled; `None` while it goes on.
     pub finished_at: Option<DateTime<Utc>>,
     /// The run in numbers.
     pub counts: Counts,

@@ -62,11 +62,13 @@ pub struct Run {
     pub links: u64,
     /// How many of them have a stored result.
     pub done: u64,
+    /// How many of them lack one because their job is parked; 0 when the run was cancelled.
+    pub missing: u64,
     /// Where the report is to be sent when the run ends.
     pub reply_to: Option<ReplyTo>,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
-    /// When its last result was stored.
+    /// When its last result was stored, or it was found incomplete or cancelled; `None` while it runs.
     pub finished_at: Option<DateTime<Utc>>,
 }
 

@@ -42,6 +42,6 @@ impl Filing {
 
     fn rows(&mut self, jobs: Vec<PlannedJob>) -> Vec<JobRow> {
         self.planned += stored_count(jobs.iter().map(|job| job.links.len()).sum());
-        jobs.into_iter().map(|job| JobRow::new(self.run, job)).collect()
+        jobs.into_iter().map(|job| JobRow::new(self.run, job, None)).collect()
     }
 }

@@ -11,6 +11,7 @@ mod importing;
 mod inspect;
 mod migrations;
 mod open;
+mod parking;
 mod postgres;
 mod recording;
 mod reporting;
@@ -23,10 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use linkbeat_shared::{
     Activity, CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
-    ReplyTo, Report, RequestId, Run, RunId, ShowRules,
+    RecheckAfter, ReplyTo, Report, RequestId, Run, RunId, ShowRules,
 };
+use uuid::Uuid;
 
 pub use database_url::DatabaseUrl;
 pub use error::StoreError;
@@ -40,8 +43,18 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// Any store, shared between the roles of a process.
 pub type SharedStore = Arc<dyn Store>;
 
-/// Decides a link's next state from its last one and a result. Pure; the recorder owns it.
-pub type Rule = fn(&LinkState, &CheckResult, &ShowRules) -> LinkState;
+/// Decides what a result does to its link, from the link's last state. Pure; the recorder owns it.
+pub type Rule = fn(&LinkState, &CheckResult, &ShowRules) -> Ruling;
+
+/// What a [`Rule`] decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// The result counts, and this is the link's next state.
+    Apply(LinkState),
+    /// The result does not count: the link is looked at again after so long, and that look decides. Never where
+    /// the rules have no `recheck_after`, as those have not that are handed in for the second look.
+    LookAgain(RecheckAfter),
+}
 
 /// Links, runs, jobs and checks, kept safe. Every method is one transaction: done wholly or not at all.
 #[async_trait]
@@ -81,15 +94,28 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Stops a running run and gives it as it is now; one that has ended stays as it is. `None` if there is
     /// no such run. Results that are still on their way are kept as history and leave their links alone.
+    /// Its end is among the [`Store::unannounced_runs`] then.
     async fn cancel_run(&self, id: RunId) -> Result<Option<Run>>;
 
     // ---- jobs: the outbox --------------------------------------------------------------------------
 
-    /// Jobs that are not done, in the order of their ids, those after `after`, at most `limit`.
+    /// Jobs that are neither done nor parked, in the order of their ids, those after `after`, at most `limit`.
     async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>>;
 
     /// Notes that the broker has taken responsibility for these jobs, now.
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()>;
+
+    /// Takes note that jobs were parked or put back, in one transaction, and returns those of them that are not
+    /// stored.
+    ///
+    /// A job is parked while more notices say that it was parked than say that it was put back; each notice
+    /// counts once. So the same notices in any order, with repeats, end in the same state. A job that is done
+    /// stays done. A run that ended incomplete is running again when a job of it was put back.
+    async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>>;
+
+    /// Has the parked jobs of a run open again, as if all were put back, and returns how many: for a process
+    /// whose own queue of parked messages ended with it.
+    async fn reopen_parked(&self, run: RunId) -> Result<u64>;
 
     // ---- results -----------------------------------------------------------------------------------
 
@@ -99,16 +125,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// was stored. A run that was filed earlier than the one that last touched a link is kept as history
     /// but leaves the link alone, and so is one that was cancelled, or whose link was removed. A check's time
     /// is kept between the beginning of its run and now. What no job asked for is not stored.
+    ///
+    /// Where the rule looks again no check is stored: a job of kind [`JobKind::Recheck`] for that link is filed
+    /// in its place, once per (run, link), and only that job's result counts from then on.
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>>;
 
-    /// Closes the running runs of which every link has its result, at most `limit`, and returns them.
-    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>>;
+    /// Closes the running runs of which every link has its result or is in a parked job, at most `limit`, and
+    /// returns them: as finished, or, where results lack, as incomplete. An incomplete run whose last result
+    /// came is finished now.
+    async fn close_runs(&self, limit: u32) -> Result<Vec<Run>>;
 
-    /// Finished runs whose end has not been announced, oldest first, at most `limit`.
-    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>>;
+    /// Claims runs that ended and whose end has not been announced, oldest first, at most `limit`. For `hold`,
+    /// by the database's clock, nobody else is given them: each end is told by one recorder.
+    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>>;
 
-    /// Notes that a run's end was announced.
-    async fn mark_announced(&self, run: RunId) -> Result<()>;
+    /// Notes that a run's end was announced. Without effect where the claim is no longer the latest, or the run
+    /// has something new to tell.
+    async fn mark_announced(&self, told: &Unannounced) -> Result<()>;
 
     // ---- reports -----------------------------------------------------------------------------------
 
@@ -122,6 +155,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Counts the calls above; what the database answered has succeeded, whatever it said.
     fn activity(&self) -> &Activity;
+
+    /// Whether `holder` has the lease of this name from now on for `length`, by the database's clock. Nobody
+    /// else gets it until then; whoever has it may take it again, or, with a length of zero, give it up.
+    async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool>;
 
     /// Ends all connections.
     async fn close(&self);
@@ -157,6 +194,8 @@ pub enum JobKind {
     Check,
     /// Straight to the recorder: the links are on the white list.
     WhiteListed,
+    /// To the workers, when it is due: one link that was about to be hidden is looked at again.
+    Recheck,
 }
 
 /// A job of the outbox.
@@ -168,6 +207,8 @@ pub struct StoredJob {
     pub kind: JobKind,
     /// The message, ready to be sent.
     pub body: Vec<u8>,
+    /// How long it is to wait yet, by the database's clock; zero: it is due.
+    pub due_in: Duration,
 }
 
 /// Which open jobs to list. Jobs of cancelled runs are never listed.
@@ -179,8 +220,12 @@ pub enum OpenJobs {
     UnpublishedOfRun(RunId),
     /// Of any run, those that were filed so long ago, by the database's clock, and never published.
     UnpublishedFor(Duration),
-    /// Of any run, those last published so long ago, by the database's clock, and not done.
+    /// Of any run, those last published so long ago, by the database's clock, and due for so long, and not done.
     PublishedFor(Duration),
+    /// Of any run, rechecks that were never published.
+    Rechecks,
+    /// Of one run, rechecks that were never published.
+    RechecksOfRun(RunId),
 }
 
 /// What an import did.
@@ -257,14 +302,36 @@ pub struct JobResults {
     pub results: Vec<CheckResult>,
 }
 
+/// That a job was parked, or put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkingNotice {
+    /// Names the notice.
+    pub id: Uuid,
+    /// The job.
+    pub job_id: JobId,
+    /// It was parked; otherwise it was put back.
+    pub parked: bool,
+    /// Why, for people.
+    pub cause: String,
+}
+
+/// A run whose end is to be announced, claimed by [`Store::unannounced_runs`].
+#[derive(Debug, Clone)]
+pub struct Unannounced {
+    /// The run, as it ended.
+    pub run: Run,
+    /// Until when it is claimed, by the database's clock: names the claim.
+    pub claimed_until: DateTime<Utc>,
+}
+
 /// What became of one [`JobResults`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recorded {
-    /// Every result is stored, now or before.
+    /// Every result is stored, now or before, or left to a recheck.
     Stored {
         /// The run.
         run_id: RunId,
-        /// The links, as their checks are stored.
+        /// The links that have a check, as it is stored.
         links: Vec<LinkReport>,
     },
     /// No such job, or not these links: nothing was stored of it.

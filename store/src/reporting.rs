@@ -13,6 +13,8 @@ pub(crate) struct Tallies {
     pub(crate) by_kind: Vec<(Option<String>, Option<String>, i64)>,
     /// How many links each of its white-listed jobs covers.
     pub(crate) white_listed: Vec<i64>,
+    /// How many of its links wait to be looked at again.
+    pub(crate) rechecks: i64,
 }
 
 impl Tallies {
@@ -34,6 +36,9 @@ impl Tallies {
         };
         Ok(Report {
             run_id: self.run.id,
+            state: self.run.state,
+            missing: self.run.missing,
+            to_recheck: number(self.rechecks, "a count of jobs")?,
             created_at: self.run.created_at,
             finished_at: self.run.finished_at,
             counts: self.counts()?,

@@ -86,12 +86,14 @@ diesel::table! {
         show_rules -> Text,
         links -> BigInt,
         done -> BigInt,
+        parked -> BigInt,
         reply_queue -> Nullable<Text>,
         correlation_id -> Nullable<Text>,
         created_at -> Moment,
         last_result_at -> Nullable<Moment>,
         finished_at -> Nullable<Moment>,
         announced_at -> Nullable<Moment>,
+        claimed_until -> Nullable<Moment>,
     }
 }
 
@@ -110,6 +112,7 @@ diesel::table! {
         body -> Nullable<Binary>,
         created_at -> Moment,
         published_at -> Nullable<Moment>,
+        due_at -> Nullable<Moment>,
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::cause_of;
@@ -25,10 +25,9 @@ use crate::{Broadcast, Broadcasts};
 
 /// Messages on the way at once. A stream's reader must have a limit.
 const PREFETCH: u16 = 100;
-/// How long nothing must come for the past to count as told.
-const QUIET: Duration = Duration::from_millis(250);
-/// How long the first message may take when RabbitMQ says that there are some.
-const FIRST: Duration = Duration::from_secs(3);
+/// How long nothing must come for the past to count as told, besides two round trips. RabbitMQ's own count
+/// of a stream's messages is seconds old, so there is no better sign.
+const QUIET: Duration = Duration::from_millis(500);
 /// Names the session to operators.
 const PURPOSE: &str = "broadcasts";
 
@@ -93,8 +92,7 @@ impl Keeper {
 struct StreamSession {
     inner: Session,
     consumer: Consumer,
-    /// Nothing was told before, as far as RabbitMQ says.
-    empty: bool,
+    quiet: Duration,
 }
 
 impl StreamSession {
@@ -107,17 +105,16 @@ impl StreamSession {
             let channel = inner.channel().await.map_err(failed)?;
             read(&channel, &name).await.map_err(failed)
         };
-        let (consumer, empty) = inner.prepare(settings, steps).await?;
-        Ok(Self { inner, consumer, empty })
+        let (consumer, round_trip) = inner.prepare(settings, steps).await?;
+        Ok(Self { inner, consumer, quiet: QUIET + 2 * round_trip })
     }
 
     /// Tells everything that comes, until the session ends.
     async fn listen(&mut self, tell: &mpsc::Sender<Broadcast>, caught_up: &mut bool) {
-        let mut patience = if self.empty { Duration::ZERO } else { FIRST };
         loop {
             let next = match *caught_up {
                 true => Ok(self.consumer.next().await),
-                false => timeout(patience, self.consumer.next()).await,
+                false => timeout(self.quiet, self.consumer.next()).await,
             };
             let broadcast = match next {
                 Ok(Some(Ok(mut delivery))) => {
@@ -133,7 +130,6 @@ impl StreamSession {
                     Broadcast::CaughtUp
                 }
             };
-            patience = QUIET;
             if tell.send(broadcast).await.is_err() {
                 return;
             }
@@ -141,13 +137,13 @@ impl StreamSession {
     }
 }
 
-/// Begins to read the stream of that name from the oldest message that is kept.
-async fn read(channel: &Channel, name: &str) -> lapin::Result<(Consumer, bool)> {
-    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    let found = channel.queue_declare(name.into(), passive, FieldTable::default()).await?;
+/// Begins to read the stream of that name from the oldest message that is kept; gives how long RabbitMQ took
+/// to answer, too.
+async fn read(channel: &Channel, name: &str) -> lapin::Result<(Consumer, Duration)> {
     channel.basic_qos(PREFETCH, BasicQosOptions { global: false }).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-stream-offset".into(), AMQPValue::LongString("first".into()));
-    let consumer = channel.basic_consume(name.into(), "".into(), BasicConsumeOptions::default(), arguments);
-    Ok((consumer.await?, found.message_count() == 0))
+    let (asked, options) = (Instant::now(), BasicConsumeOptions::default());
+    let consumer = channel.basic_consume(name.into(), "".into(), options, arguments).await?;
+    Ok((consumer, asked.elapsed()))
 }

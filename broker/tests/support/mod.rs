@@ -10,7 +10,8 @@ use futures::FutureExt;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::{Connection, ConnectionProperties};
 use linkbeat_broker::{
-    BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker, Subscription, Target,
+    Broadcast, Broadcasts, BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker,
+    Subscription, Target,
 };
 use url::Url;
 use uuid::Uuid;
@@ -115,6 +116,24 @@ pub(crate) async fn take_body(subscription: &mut Box<dyn Subscription>) -> Strin
 
 pub(crate) fn body(delivery: &Delivery) -> String {
     String::from_utf8(delivery.message.body.to_vec()).unwrap()
+}
+
+/// Takes messages without settling them, until nothing comes.
+pub(crate) async fn hold_all(subscription: &mut Box<dyn Subscription>) -> Vec<Delivery> {
+    let mut held = Vec::new();
+    while let Ok(next) = tokio::time::timeout(Duration::from_millis(300), subscription.next()).await {
+        held.push(next.expect("the subscription goes on"));
+    }
+    held
+}
+
+/// The next thing that everybody is told; the body, or nothing when all of before was told.
+pub(crate) async fn hear(broadcasts: &mut Box<dyn Broadcasts>) -> Option<String> {
+    let next = tokio::time::timeout(SOON, broadcasts.next()).await;
+    match next.expect("a broadcast in time").expect("the broadcasts go on") {
+        Broadcast::Message(message) => Some(String::from_utf8(message.body.to_vec()).unwrap()),
+        Broadcast::CaughtUp => None,
+    }
 }
 
 /// Whether nothing arrives for a while.

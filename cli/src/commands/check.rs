@@ -56,7 +56,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
     let interrupt = shutdown::on_signal("interrupted: storing what was found, at most a few seconds");
     let ended = carry_out(&settings, &store, &filed, args.output.quiet, &interrupt).await;
     let status = match ended {
-        Ok(Some(report)) => write::report(&settings, &args.output, &report),
+        Ok(Some(report)) => write::report(&settings, &args.output, &report)
+            .and_then(|status| complete(&report, status, "`linkbeat check --resume` tries them again")),
         Ok(None) => {
             anstream::eprintln!("run {} can be finished with `linkbeat check --resume`", filed.run.id);
             Ok(Status::Interrupted)
@@ -99,7 +100,11 @@ pub(crate) async fn carry_out(
     quiet: bool,
     interrupt: &CancellationToken,
 ) -> Result<Option<Report>, Failure> {
-    if filed.run.state == RunState::Running {
+    if filed.run.state == RunState::Incomplete {
+        // The queue in which they were parked ended with its process.
+        store.reopen_parked(filed.run.id).await?;
+    }
+    if matches!(filed.run.state, RunState::Running | RunState::Incomplete) {
         let bar = progress::bar(filed.run.links, quiet);
         match embedded::carry_out(settings, store, filed, &bar, interrupt).await? {
             Ending::Finished => {}
@@ -110,6 +115,16 @@ pub(crate) async fn carry_out(
     report.map(Some).ok_or_else(|| Failure::infrastructure("the run is no longer in the database"))
 }
 
+/// The status of a run that ended: links without a result are our own fault, and something can be done.
+pub(crate) fn complete(report: &Report, status: Status, what_to_do: &str) -> Result<Status, Failure> {
+    match report.missing {
+        0 => Ok(status),
+        missing => Err(Failure::infrastructure(format!(
+            "{missing} links have no result: their jobs failed by our own fault and are parked; {what_to_do}"
+        ))),
+    }
+}
+
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     match store.runs(1).await?.pop() {
         Some(run) => Ok(Filed { run, existed: true }),
@@ -118,7 +133,8 @@ async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
 }
 
 async fn hint_at_unfinished(store: &SharedStore, quiet: bool) -> Result<(), Failure> {
-    if let Some(Run { id, state: RunState::Running, done, links, .. }) = store.runs(1).await?.pop()
+    if let Some(Run { id, state: RunState::Running | RunState::Incomplete, done, links, .. }) =
+        store.runs(1).await?.pop()
         && !quiet
     {
         anstream::eprintln!(

@@ -87,7 +87,11 @@ async fn wait(
         }
     };
     match store.report(id, ReportLinks::All).await? {
-        Some(report) => write::report(settings, &args.output, &report),
+        Some(report) => write::report(settings, &args.output, &report).and_then(|status| {
+            let what_to_do =
+                "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
+            check::complete(&report, status, what_to_do)
+        }),
         None => Err(Failure::infrastructure(format!("run {id} is no longer in the database"))),
     }
 }

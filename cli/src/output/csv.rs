@@ -51,8 +51,8 @@ const LINKS_HEADER: [&str; 18] = [
     "tls_issuer",
 ];
 
-const RUNS_HEADER: [&str; 7] =
-    ["run_id", "request_id", "state", "links", "done", "created_at", "finished_at"];
+const RUNS_HEADER: [&str; 8] =
+    ["run_id", "request_id", "state", "links", "done", "created_at", "finished_at", "missing"];
 
 impl Format for Csv {
     fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -152,7 +152,7 @@ fn details(details: &Details) -> [String; 4] {
     ]
 }
 
-fn run_row(run: &Run) -> [String; 7] {
+fn run_row(run: &Run) -> [String; 8] {
     [
         run.id.to_string(),
         run.request_id.to_string(),
@@ -161,6 +161,7 @@ fn run_row(run: &Run) -> [String; 7] {
         run.done.to_string(),
         run.created_at.to_rfc3339(),
         text(run.finished_at.map(|at| at.to_rfc3339())),
+        run.missing.to_string(),
     ]
 }
 

@@ -54,11 +54,11 @@ type Xml<'a> = Writer<&'a mut dyn Write>;
 impl Junit {
     fn suite(&self, report: &Report, xml: &mut Xml<'_>) -> io::Result<()> {
         xml.create_element("properties").write_inner_content(|xml| {
-            let run_id = report.run_id.to_string();
-            xml.create_element("property")
-                .with_attributes([("name", "run_id"), ("value", &run_id)])
-                .write_empty()
-                .map(drop)
+            property("run_id", &report.run_id.to_string(), xml)?;
+            match report.missing {
+                0 => Ok(()),
+                missing => property("missing", &missing.to_string(), xml),
+            }
         })?;
         report.links.iter().try_for_each(|link| self.case(link, xml))
     }
@@ -95,6 +95,10 @@ impl Junit {
             .write_text_content(BytesText::new(&text))
             .map(drop)
     }
+}
+
+fn property(name: &str, value: &str, xml: &mut Xml<'_>) -> io::Result<()> {
+    xml.create_element("property").with_attributes([("name", name), ("value", value)]).write_empty().map(drop)
 }
 
 /// The numbers of a suite, counted from the very cases that follow.

@@ -152,6 +152,7 @@ impl Listing {
             ],
             rows: runs.iter().map(|run| run_row(run, lang)).collect(),
         }
+        .with(Column::number(words.missing), runs.iter().map(missing))
     }
 }
 
@@ -198,6 +199,11 @@ fn link_row(link: &Link, now: DateTime<Utc>, prose: Prose) -> Vec<Cell> {
 fn certificate_until(link: &Link) -> String {
     let certificate = link.state.details.certificate.as_ref();
     certificate.map(|certificate| certificate.expires_at.format("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+/// How many links lack a result because their job is parked, where there are any.
+fn missing(run: &Run) -> String {
+    if run.missing == 0 { String::new() } else { run.missing.to_string() }
 }
 
 fn run_row(run: &Run, lang: Lang) -> Vec<Cell> {

@@ -12,6 +12,7 @@ pub(super) struct RunItem {
     state: RunState,
     links: u64,
     done: u64,
+    missing: u64,
     created_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,
 }
@@ -24,6 +25,7 @@ impl RunItem {
             state: run.state,
             links: run.links,
             done: run.done,
+            missing: run.missing,
             created_at: run.created_at,
             finished_at: run.finished_at,
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
     Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport,
-    LinkState, Note, Phase, Reason, Report, RunId, Verdict,
+    LinkState, Note, Phase, Reason, Report, RunId, RunState, Verdict,
 };
 use uuid::Uuid;
 
@@ -105,6 +105,9 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
     counts.active = counts.checked;
     Report {
         run_id: RunId(id(0x99)),
+        state: RunState::Finished,
+        missing: 0,
+        to_recheck: 0,
         created_at: time(),
         finished_at: Some(time() + Duration::milliseconds(5_130)),
         counts,

@@ -20,6 +20,7 @@ pub(super) fn summary(report: &Report, prose: Prose) -> String {
             Lang::Zh => format!("白名单 {}", counts.white_listed),
         });
     }
+    parts.extend(without_result(report, lang));
     match ending_certificates(report, prose) {
         0 => {}
         ending => parts.push(match (lang, ending) {
@@ -33,6 +34,19 @@ pub(super) fn summary(report: &Report, prose: Prose) -> String {
         parts.push(format!("{:.1} {unit}", report.seconds()));
     }
     parts.join(" · ")
+}
+
+/// Links that have no result, as far as that is worth telling: their job is parked, or they wait for a second look.
+fn without_result(report: &Report, lang: Lang) -> impl Iterator<Item = String> {
+    let missing = (report.missing > 0).then(|| match lang {
+        Lang::En => format!("{} missing (parked)", report.missing),
+        Lang::Zh => format!("缺失 {}（已搁置）", report.missing),
+    });
+    let to_recheck = (report.to_recheck > 0).then(|| match lang {
+        Lang::En => format!("{} to be looked at again", report.to_recheck),
+        Lang::Zh => format!("待复查 {}", report.to_recheck),
+    });
+    missing.into_iter().chain(to_recheck)
 }
 
 fn checked(counts: &Counts, lang: Lang) -> String {

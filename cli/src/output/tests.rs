@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use linkbeat_shared::wire::{ReportMessage, decode};
-use linkbeat_shared::{Counts, Lang};
+use linkbeat_shared::{Counts, Lang, RunState};
 
 use super::{Format, FormatName, Prose, Style, sample};
 
@@ -60,6 +60,23 @@ fn the_table_says_in_one_line_that_all_is_well() {
     assert_eq!(table(sample::report_of(Vec::new())), "0 checked · 0 hidden, 0 shown · 5.1 s\n");
     let none = written(|out| plainly(FormatName::Table, Lang::En).links(&[], out));
     assert_eq!(none, "No links\n");
+}
+
+#[test]
+fn links_without_a_result_are_told_of() {
+    let mut report = sample::good_report();
+    (report.state, report.missing, report.to_recheck, report.counts.active) = (RunState::Incomplete, 3, 2, 6);
+    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    let table = written_in(FormatName::Table, Lang::En);
+    assert!(table.contains(" · 3 missing (parked) · 2 to be looked at again · 5.1 s"), "{table}");
+    let markdown = written_in(FormatName::Markdown, Lang::Zh);
+    assert!(markdown.contains("缺失 3（已搁置） · 待复查 2"), "{markdown}");
+    let message: ReportMessage = decode(written_in(FormatName::Json, Lang::En).as_bytes()).unwrap();
+    assert_eq!((message.code, message.error.as_str()), (3, "incomplete"));
+    assert!(message.message.contains("linkbeat dead list"), "{}", message.message);
+    let data = message.data.unwrap();
+    assert_eq!((data.state, data.missing, data.to_recheck), (RunState::Incomplete, 3, 2));
+    assert!(written_in(FormatName::Junit, Lang::En).contains(r#"<property name="missing" value="3"/>"#));
 }
 
 #[test]

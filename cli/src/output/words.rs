@@ -24,6 +24,7 @@ pub(super) struct Words {
     pub(super) state: &'static str,
     pub(super) links: &'static str,
     pub(super) done: &'static str,
+    pub(super) missing: &'static str,
     pub(super) begun: &'static str,
     pub(super) seconds: &'static str,
 }
@@ -49,6 +50,7 @@ const ENGLISH: Words = Words {
     state: "state",
     links: "links",
     done: "done",
+    missing: "missing",
     begun: "begun (UTC)",
     seconds: "s",
 };
@@ -74,6 +76,7 @@ const CHINESE: Words = Words {
     state: "状态",
     links: "链接",
     done: "已完成",
+    missing: "缺失",
     begun: "开始 (UTC)",
     seconds: "秒",
 };

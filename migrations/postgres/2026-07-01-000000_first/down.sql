@@ -2,6 +2,8 @@ DROP VIEW linkbeat_checks;
 DROP VIEW linkbeat_runs;
 DROP VIEW linkbeat_links;
 DROP TABLE checks;
+DROP TABLE leases;
+DROP TABLE parkings;
 DROP TABLE jobs;
 DROP TABLE runs;
 DROP TABLE links;

@@ -49,35 +49,58 @@ CREATE TABLE runs (
     id              uuid PRIMARY KEY,
     seq             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,       -- orders runs; no clock is trusted with it
     request_id      uuid NOT NULL UNIQUE,
-    state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'cancelled')),
+    state           text NOT NULL DEFAULT 'running'
+                    CHECK (state IN ('running', 'finished', 'incomplete', 'cancelled')),
     check_spec      text NOT NULL,                    -- JSON
     show_rules      text NOT NULL,                    -- JSON
     links           bigint NOT NULL DEFAULT 0,
     done            bigint NOT NULL DEFAULT 0,
+    parked          bigint NOT NULL DEFAULT 0,                       -- links without a result whose job is parked
     reply_queue     text,
     correlation_id  text,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_result_at  timestamptz,
     finished_at     timestamptz,
-    announced_at    timestamptz
+    announced_at    timestamptz,
+    claimed_until   timestamptz                           -- until then whoever claimed the run tells its end
 );
-CREATE INDEX runs_running ON runs (id) WHERE state = 'running';
-CREATE INDEX runs_unannounced ON runs (seq) WHERE state = 'finished' AND announced_at IS NULL;
+CREATE INDEX runs_unfinished ON runs (id) WHERE state IN ('running', 'incomplete');
+CREATE INDEX runs_unannounced ON runs (seq) WHERE state <> 'running' AND announced_at IS NULL;
 
 CREATE TABLE jobs (
     id            uuid PRIMARY KEY,
     run_id        uuid NOT NULL REFERENCES runs (id),
-    kind          text NOT NULL CHECK (kind IN ('check', 'white_listed')),
-    state         text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done')),
+    kind          text NOT NULL CHECK (kind IN ('check', 'white_listed', 'recheck')),
+    state         text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'parked')),
     links         uuid[] NOT NULL,
     links_count   bigint NOT NULL,
-    links_done    bigint NOT NULL DEFAULT 0,
+    links_done    bigint NOT NULL DEFAULT 0,                  -- with a result, or left to a recheck
     body          bytea,                              -- the message; dropped when the job is done
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    published_at  timestamptz
+    published_at  timestamptz,
+    due_at        timestamptz                                -- of a recheck: when its link is looked at again
 );
 CREATE INDEX jobs_by_run ON jobs (run_id, id);
 CREATE INDEX jobs_open ON jobs (id) WHERE state = 'open';
+CREATE INDEX jobs_rechecks ON jobs (id) WHERE kind = 'recheck' AND state = 'open' AND published_at IS NULL;
+
+-- Notices that a job was parked, or put back: it is parked while there are more of the former. Kept, so that a
+-- repeat is known as one.
+CREATE TABLE parkings (
+    notice_id  uuid PRIMARY KEY,
+    job_id     uuid NOT NULL REFERENCES jobs (id),
+    parked     boolean NOT NULL,
+    cause      text NOT NULL,
+    noted_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX parkings_by_job ON parkings (job_id);
+
+-- What one process does at a time.
+CREATE TABLE leases (
+    name    text PRIMARY KEY,
+    holder  uuid NOT NULL,
+    until   timestamptz NOT NULL
+);
 
 -- No foreign keys: history survives the removal of links, and recorders need no lock on their run.
 CREATE TABLE checks (
@@ -114,7 +137,9 @@ FROM links;
 CREATE VIEW linkbeat_runs AS
 SELECT r.id, r.seq, r.request_id, r.state, r.links, r.done, r.created_at, r.finished_at,
        round(extract(epoch FROM r.finished_at - r.created_at), 3)::double precision AS seconds,
-       c.checked, c.up, c.down, c.no_backlink, c.blocked, c.refused, c.white_listed, c.to_not_show, c.to_show
+       c.checked, c.up, c.down, c.no_backlink, c.blocked, c.refused, c.white_listed, c.to_not_show, c.to_show,
+       CASE r.state WHEN 'cancelled' THEN 0 ELSE r.parked END AS missing,
+       (SELECT count(*) FROM jobs j WHERE j.run_id = r.id AND j.kind = 'recheck' AND j.state = 'open') AS to_recheck
 FROM runs r
 LEFT JOIN LATERAL (
     SELECT count(verdict) AS checked,

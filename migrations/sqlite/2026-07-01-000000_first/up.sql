@@ -45,35 +45,58 @@ CREATE TABLE runs (
     seq             INTEGER PRIMARY KEY AUTOINCREMENT,                -- orders runs; no clock is trusted with it
     id              TEXT NOT NULL UNIQUE,
     request_id      TEXT NOT NULL UNIQUE,
-    state           TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'cancelled')),
+    state           TEXT NOT NULL DEFAULT 'running'
+                    CHECK (state IN ('running', 'finished', 'incomplete', 'cancelled')),
     check_spec      TEXT NOT NULL,                    -- JSON
     show_rules      TEXT NOT NULL,                    -- JSON
     links           INTEGER NOT NULL DEFAULT 0,
     done            INTEGER NOT NULL DEFAULT 0,
+    parked          INTEGER NOT NULL DEFAULT 0,                      -- links without a result whose job is parked
     reply_queue     TEXT,
     correlation_id  TEXT,
     created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     last_result_at  TEXT,
     finished_at     TEXT,
-    announced_at    TEXT
+    announced_at    TEXT,
+    claimed_until   TEXT                                      -- until then whoever claimed the run tells its end
 ) STRICT;
-CREATE INDEX runs_running ON runs (id) WHERE state = 'running';
-CREATE INDEX runs_unannounced ON runs (seq) WHERE state = 'finished' AND announced_at IS NULL;
+CREATE INDEX runs_unfinished ON runs (id) WHERE state IN ('running', 'incomplete');
+CREATE INDEX runs_unannounced ON runs (seq) WHERE state <> 'running' AND announced_at IS NULL;
 
 CREATE TABLE jobs (
     id            TEXT NOT NULL PRIMARY KEY,
     run_id        TEXT NOT NULL REFERENCES runs (id),
-    kind          TEXT NOT NULL CHECK (kind IN ('check', 'white_listed')),
-    state         TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done')),
+    kind          TEXT NOT NULL CHECK (kind IN ('check', 'white_listed', 'recheck')),
+    state         TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'parked')),
     links         TEXT NOT NULL,                      -- JSON array of ids
     links_count   INTEGER NOT NULL,
-    links_done    INTEGER NOT NULL DEFAULT 0,
+    links_done    INTEGER NOT NULL DEFAULT 0,                 -- with a result, or left to a recheck
     body          BLOB,                               -- the message; dropped when the job is done
     created_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
-    published_at  TEXT
+    published_at  TEXT,
+    due_at        TEXT                                       -- of a recheck: when its link is looked at again
 ) STRICT;
 CREATE INDEX jobs_by_run ON jobs (run_id, id);
 CREATE INDEX jobs_open ON jobs (id) WHERE state = 'open';
+CREATE INDEX jobs_rechecks ON jobs (id) WHERE kind = 'recheck' AND state = 'open' AND published_at IS NULL;
+
+-- Notices that a job was parked, or put back: it is parked while there are more of the former. Kept, so that a
+-- repeat is known as one.
+CREATE TABLE parkings (
+    notice_id  TEXT NOT NULL PRIMARY KEY,
+    job_id     TEXT NOT NULL REFERENCES jobs (id),
+    parked     INTEGER NOT NULL,
+    cause      TEXT NOT NULL,
+    noted_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')
+) STRICT;
+CREATE INDEX parkings_by_job ON parkings (job_id);
+
+-- What one process does at a time.
+CREATE TABLE leases (
+    name    TEXT NOT NULL PRIMARY KEY,
+    holder  TEXT NOT NULL,
+    until   TEXT NOT NULL
+) STRICT;
 
 -- No foreign keys: history survives the removal of links.
 CREATE TABLE checks (
@@ -118,7 +141,9 @@ SELECT r.id, r.seq, r.request_id, r.state, r.links, r.done, r.created_at, r.fini
        count(*) FILTER (WHERE c.verdict = 'refused') AS refused,
        count(*) FILTER (WHERE c.verdict IS NULL AND c.link_id IS NOT NULL) AS white_listed,
        count(*) FILTER (WHERE c.change = 'hidden') AS to_not_show,
-       count(*) FILTER (WHERE c.change = 'shown') AS to_show
+       count(*) FILTER (WHERE c.change = 'shown') AS to_show,
+       CASE r.state WHEN 'cancelled' THEN 0 ELSE r.parked END AS missing,
+       (SELECT count(*) FROM jobs j WHERE j.run_id = r.id AND j.kind = 'recheck' AND j.state = 'open') AS to_recheck
 FROM runs r
 LEFT JOIN checks c ON c.run_id = r.id
 GROUP BY r.seq;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{LinkItem, Message, ReportData, ReportMessage, schema_of};
-use crate::{Lang, LinkReport, Report, RunId};
+use crate::{Lang, LinkReport, Report, RunId, RunState};
 
 /// Routing key of the event that a run was filed.
 pub const RUN_STARTED: &str = "run.started";
@@ -25,7 +25,7 @@ pub const LINK_SHOWN: &str = "link.shown";
 pub struct EventMessage {
     /// `linkbeat.event/1`
     pub schema: String,
-    /// `run.started`, `run.finished`, `link.hidden` or `link.shown`.
+    /// `run.started`, `run.finished`, `run.incomplete`, `run.cancelled`, `link.hidden` or `link.shown`.
     pub event: String,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -34,7 +34,7 @@ pub struct EventMessage {
     /// The link, for `link.*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkItem>,
-    /// The report without its links, for `run.finished`.
+    /// The report without its links, for the end of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportData>,
 }
@@ -57,14 +57,20 @@ impl EventMessage {
         }
     }
 
-    /// A run came to its end.
-    pub fn run_finished(report: &Report) -> Self {
+    /// A run came to its end, of whatever kind; `None` while it goes on.
+    pub fn run_ended(report: &Report) -> Option<Self> {
+        let event = match report.state {
+            RunState::Running => return None,
+            RunState::Finished => RUN_FINISHED,
+            RunState::Incomplete => RUN_INCOMPLETE,
+            RunState::Cancelled => RUN_CANCELLED,
+        };
         let mut data = ReportMessage::of(report, Lang::En).data;
         if let Some(data) = &mut data {
             data.links.clear();
         }
         let at = report.finished_at.unwrap_or(report.created_at);
-        Self { report: data, event: RUN_FINISHED.into(), ..Self::run_started(report.run_id, at) }
+        Some(Self { report: data, event: event.into(), ..Self::run_started(report.run_id, at) })
     }
 
     /// A link was hidden or shown; `event` is [`LINK_HIDDEN`] or [`LINK_SHOWN`].

@@ -6,20 +6,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{Change, Lang, LinkReport, Note, Reason, Report, Verdict};
+use crate::{Change, Lang, LinkReport, Note, Reason, Report, RunState, Verdict};
 
 /// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReportMessage {
     /// `linkbeat.report/1`
     pub schema: String,
-    /// 0: the run was carried out; 2: the request was not valid; 3: our own fault.
+    /// 0: the run was carried out, as far as it has come; 2: the request was not valid; 3: our own fault, as
+    /// when links lack a result because their job is parked; 4: somebody cancelled the run.
     pub code: u8,
-    /// The report; null when `code` is not 0.
+    /// The report; null when there was no run.
     pub data: Option<ReportData>,
     /// A sentence for people; empty when all is well.
     pub message: String,
-    /// A word for programs, such as `bad_request`; empty when all is well.
+    /// A word for programs: `bad_request`, `incomplete` or `cancelled`; empty when all is well.
     pub error: String,
     /// How long the run took, in seconds.
     pub time: f64,
@@ -38,9 +39,12 @@ pub struct ReportData {
     pub version: String,
     /// The run.
     pub run_id: Uuid,
+    /// Where it stands; messages of versions that do not say so tell of finished runs.
+    #[serde(default = "finished")]
+    pub state: RunState,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
-    /// When its last result was stored; null while it goes on.
+    /// When its last result was stored, or it was found incomplete or cancelled; null while it goes on.
     pub finished_at: Option<DateTime<Utc>>,
     /// Links with a verdict.
     pub checked: u64,
@@ -56,6 +60,12 @@ pub struct ReportData {
     pub refused: u64,
     /// Links taken as good without a look.
     pub white_listed: u64,
+    /// Links that lack a result because their job is parked.
+    #[serde(default)]
+    pub missing: u64,
+    /// Links that wait to be looked at again before they are hidden.
+    #[serde(default)]
+    pub to_recheck: u64,
     /// The links; in a reply over the broker those that changed or failed, at most 1,000.
     pub links: Vec<LinkItem>,
     /// How many such links were left out of `links`.
@@ -105,22 +115,33 @@ impl Message for ReportMessage {
 }
 
 impl ReportMessage {
-    /// A run that was carried out.
+    /// A run, as far as it has come.
     pub fn of(report: &Report, lang: Lang) -> Self {
-        Self {
-            schema: schema_of::<Self>(),
-            code: 0,
-            data: Some(ReportData::of(report, lang)),
-            message: String::new(),
-            error: String::new(),
-            time: report.seconds(),
-        }
+        let (code, error, message) = match report.state {
+            RunState::Running | RunState::Finished => (0, "", String::new()),
+            RunState::Incomplete => (3, "incomplete", incomplete(report.missing)),
+            RunState::Cancelled => (4, "cancelled", "the run was cancelled".to_owned()),
+        };
+        let data = Some(ReportData::of(report, lang));
+        let (schema, error) = (schema_of::<Self>(), error.to_owned());
+        Self { schema, code, data, message, error, time: report.seconds() }
     }
 
     /// A request that led to no run.
     pub fn failed(code: u8, error: &str, message: String) -> Self {
         Self { schema: schema_of::<Self>(), code, data: None, message, error: error.to_owned(), time: 0.0 }
     }
+}
+
+fn incomplete(missing: u64) -> String {
+    format!(
+        "{missing} links have no result because their jobs are parked: see `linkbeat dead list`; once requeued \
+         and carried out, the run is finished"
+    )
+}
+
+fn finished() -> RunState {
+    RunState::Finished
 }
 
 impl ReportData {
@@ -132,6 +153,7 @@ impl ReportData {
             to_show: counts.to_show,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             run_id: report.run_id.0,
+            state: report.state,
             created_at: report.created_at,
             finished_at: report.finished_at,
             checked: counts.checked,
@@ -141,6 +163,8 @@ impl ReportData {
             blocked: counts.blocked,
             refused: counts.refused,
             white_listed: counts.white_listed,
+            missing: report.missing,
+            to_recheck: report.to_recheck,
             links: report.links.iter().map(|link| LinkItem::of(link, lang)).collect(),
             links_left_out: report.links_left_out,
         }

@@ -16,12 +16,12 @@ use linkbeat_shared::{JobId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN, OpenJobRow};
+use crate::rows::{JobRow, OPEN, OpenJobRow, RECHECK};
 use crate::schema::{jobs, runs, sql as types};
-use crate::values::Id;
+use crate::values::{Id, Moment};
 use crate::{OpenJobs, StoredJob};
 
-/// How many jobs one statement inserts: it has six values for each, and at most 65,535 altogether.
+/// How many jobs one statement inserts: it has seven values for each, and at most 65,535 altogether.
 const BATCH: usize = 1_000;
 /// A century, in seconds: older than any job, and within what a timestamp can hold.
 const LONG_AGO: u64 = 100 * 366 * 86_400;
@@ -56,9 +56,23 @@ pub(super) async fn open(
         OpenJobs::UnpublishedFor(age) => {
             open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::PublishedFor(age) => open.filter(jobs::published_at.lt(ago(age).nullable())),
+        OpenJobs::PublishedFor(age) => {
+            let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age).nullable()));
+            open.filter(jobs::published_at.lt(ago(age).nullable())).filter(due.assume_not_null())
+        }
+        OpenJobs::Rechecks => open.filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null())),
+        OpenJobs::RechecksOfRun(run) => open
+            .filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null()))
+            .filter(jobs::run_id.eq(Id(run.0))),
     };
-    open.load(connection).await?.into_iter().map(StoredJob::try_from).collect()
+    let open: Vec<OpenJobRow> = open.load(connection).await?;
+    let now = now(connection).await?;
+    open.into_iter().map(|job| job.at(now)).collect()
+}
+
+/// The moment by the clock of the server.
+pub(super) async fn now(connection: &mut AsyncPgConnection) -> QueryResult<Moment> {
+    diesel::select(sql::<types::Moment>("clock_timestamp()")).get_result(connection).await
 }
 
 /// The moment so long ago, by the clock of the server: that of a producer may be off.

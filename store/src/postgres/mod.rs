@@ -6,7 +6,9 @@
 mod connect;
 mod inspect;
 mod jobs;
+mod leases;
 mod links;
+mod parkings;
 mod pool;
 mod reports;
 mod results;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use uuid::Uuid;
 
 pub(crate) use connect::Server;
 pub(crate) use inspect::inspect;
@@ -28,8 +31,8 @@ use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::values::Id;
 use crate::{
-    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
-    RunLinks, Store, StoredJob,
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
+    ReportLinks, Result, Rule, RunLinks, Store, StoredJob, Unannounced,
 };
 use pool::{Pool, Work};
 
@@ -125,6 +128,14 @@ impl Store for PostgresStore {
         self.transaction(Work::Write, async |connection| jobs::mark_published(connection, jobs).await).await
     }
 
+    async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
+        self.transaction(Work::Write, async |connection| parkings::note(connection, notices).await).await
+    }
+
+    async fn reopen_parked(&self, run: RunId) -> Result<u64> {
+        self.transaction(Work::Write, async |connection| parkings::reopen(connection, run).await).await
+    }
+
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
         let mut attempts = 1;
         loop {
@@ -138,16 +149,17 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.transaction(Work::Write, async |connection| runs::close_finished(connection, limit).await).await
+    async fn close_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Write, async |connection| runs::close(connection, limit).await).await
     }
 
-    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.transaction(Work::Read, async |connection| runs::unannounced(connection, limit).await).await
+    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
+        let claim = async |connection: &mut AsyncPgConnection| runs::claim(connection, limit, hold).await;
+        self.transaction(Work::Write, claim).await
     }
 
-    async fn mark_announced(&self, run: RunId) -> Result<()> {
-        self.transaction(Work::Write, async |connection| runs::mark_announced(connection, run).await).await
+    async fn mark_announced(&self, told: &Unannounced) -> Result<()> {
+        self.transaction(Work::Write, async |connection| runs::mark_announced(connection, told).await).await
     }
 
     async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
@@ -168,6 +180,12 @@ impl Store for PostgresStore {
 
     fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
+        let take =
+            async |connection: &mut AsyncPgConnection| leases::take(connection, name, holder, length).await;
+        self.transaction(Work::Write, take).await
     }
 
     async fn close(&self) {

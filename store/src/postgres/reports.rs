@@ -9,7 +9,7 @@ use super::runs;
 use crate::ReportLinks;
 use crate::error::Fault;
 use crate::reporting::Tallies;
-use crate::rows::{CheckRow, WHITE_LISTED};
+use crate::rows::{CheckRow, OPEN, RECHECK, WHITE_LISTED};
 use crate::schema::{checks, jobs};
 use crate::values::Id;
 
@@ -27,7 +27,10 @@ pub(super) async fn tallies(
         .await?;
     let white_listed = jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(WHITE_LISTED)));
     let white_listed = white_listed.select(jobs::links_count).load(connection).await?;
-    Ok(Some(Tallies { run, by_kind, white_listed }))
+    let rechecks =
+        jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(RECHECK)).and(jobs::state.eq(OPEN)));
+    let rechecks = rechecks.count().get_result(connection).await?;
+    Ok(Some(Tallies { run, by_kind, white_listed, rechecks }))
 }
 
 pub(super) async fn checks(

@@ -1,14 +1,14 @@
 //! Results: recorded as checks, and applied to their links. [`crate::recording`] decides what changes.
 
-use diesel::dsl::sql;
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as PgUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::links::{self, column};
+use super::{jobs as outbox, runs as run_rows};
 use crate::error::Fault;
-use crate::recording::{Asked, Batch, RecordChanges, Stored};
+use crate::recording::{Asked, Batch, RecordChanges, RunProgress, Stored};
 use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
 use crate::schema::{jobs, removed_links, runs, sql as types};
 use crate::values::Id;
@@ -22,7 +22,7 @@ pub(super) async fn record(
     let batch = Batch(batch);
     let asked = batch.asked(lock_jobs(connection, &batch).await?)?;
     let stored = stored(connection, &asked).await?;
-    let now = diesel::select(sql::<types::Moment>("clock_timestamp()")).get_result(connection).await?;
+    let now = outbox::now(connection).await?;
     let changes = asked.decide(stored, now, rule)?;
     write(connection, &changes).await?;
     Ok(changes.recorded)
@@ -53,7 +53,8 @@ async fn stored(connection: &mut AsyncPgConnection, asked: &Asked<'_>) -> QueryR
         let removed = removed_links::table.filter(removed_links::id.eq_any(missing));
         removed.select(RemovedLinkRow::as_select()).load(connection).await?
     };
-    Ok(Stored { links, removed, checks: checks(connection, asked).await? })
+    let (checks, rechecks) = (checks(connection, asked).await?, rechecks(connection, asked).await?);
+    Ok(Stored { links, removed, checks, rechecks })
 }
 
 /// The checks of these (run, link) pairs that were recorded before.
@@ -70,17 +71,28 @@ async fn checks(connection: &mut AsyncPgConnection, asked: &Asked<'_>) -> QueryR
         .await
 }
 
+/// Which rechecks there are.
+async fn rechecks(connection: &mut AsyncPgConnection, asked: &Asked<'_>) -> QueryResult<Vec<Id>> {
+    let ids = asked.recheck_ids();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    jobs::table.filter(jobs::id.eq_any(ids)).select(jobs::id).load(connection).await
+}
+
 async fn write(connection: &mut AsyncPgConnection, changes: &RecordChanges) -> Result<(), Fault> {
     let inserted = insert_checks(connection, &changes.checks).await?;
     if inserted != changes.checks.len() {
         // The same link stands in another job of this run, whose results came at the same time.
         return Err(Fault::Conflict);
     }
+    outbox::insert(connection, &changes.rechecks).await?;
     update_links(connection, &changes.links).await?;
     let jobs: Vec<(Id, i64)> = changes.jobs.iter().map(|(id, fresh)| (*id, *fresh)).collect();
     update_jobs(connection, &jobs).await?;
-    let runs: Vec<(Id, i64)> = changes.runs.iter().map(|(id, fresh)| (*id, *fresh)).collect();
+    let runs: Vec<(Id, RunProgress)> = changes.runs.iter().map(|(id, progress)| (*id, *progress)).collect();
     update_runs(connection, &runs).await?;
+    run_rows::reopen(connection, &changes.reopened()).await?;
     Ok(())
 }
 
@@ -153,16 +165,18 @@ async fn update_jobs(connection: &mut AsyncPgConnection, fresh: &[(Id, i64)]) ->
         .await
 }
 
-async fn update_runs(connection: &mut AsyncPgConnection, fresh: &[(Id, i64)]) -> QueryResult<usize> {
+async fn update_runs(connection: &mut AsyncPgConnection, runs: &[(Id, RunProgress)]) -> QueryResult<usize> {
     let update = sql_query(
         "WITH held AS (SELECT id FROM runs WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
-         UPDATE runs SET done = done + fresh, last_result_at = clock_timestamp()
-         FROM held JOIN unnest($1, $2) AS t (id, fresh) ON held.id = t.id
+         UPDATE runs SET done = done + more_done, parked = parked + more_parked,
+                last_result_at = CASE WHEN more_done > 0 THEN clock_timestamp() ELSE last_result_at END
+         FROM held JOIN unnest($1, $2, $3) AS t (id, more_done, more_parked) ON held.id = t.id
          WHERE runs.id = held.id",
     );
     update
-        .bind::<Array<PgUuid>, _>(column(fresh, |(id, _)| id.0))
-        .bind::<Array<BigInt>, _>(column(fresh, |(_, fresh)| *fresh))
+        .bind::<Array<PgUuid>, _>(column(runs, |(id, _)| id.0))
+        .bind::<Array<BigInt>, _>(column(runs, |(_, progress)| progress.done))
+        .bind::<Array<BigInt>, _>(column(runs, |(_, progress)| progress.parked))
         .execute(connection)
         .await
 }

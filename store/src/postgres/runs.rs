@@ -1,21 +1,26 @@
 //! Runs, from the request to the announcement of their end.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use diesel::dsl::sql;
 use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
 };
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as PgUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use linkbeat_shared::{LinkId, Run, RunId, RunState};
 use uuid::Uuid;
 
-use super::{jobs, links};
+use super::jobs;
+use super::links::{self, column};
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::values::{Id, Moment};
-use crate::{Filed, NewRun, Planner, RunLinks};
+use crate::{Filed, NewRun, Planner, RunLinks, Unannounced};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
 /// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict.
@@ -52,6 +57,7 @@ async fn ask_again(connection: &mut AsyncPgConnection, row: NewRunRow) -> Result
         runs::reply_queue.eq(row.reply_queue),
         runs::correlation_id.eq(row.correlation_id),
         runs::announced_at.eq(None::<Moment>),
+        runs::claimed_until.eq(None::<Moment>),
     );
     let run = runs::table.filter(runs::request_id.eq(row.request_id));
     diesel::update(run).set(asked).execute(connection).await?;
@@ -144,32 +150,100 @@ pub(super) async fn cancel(connection: &mut AsyncPgConnection, id: RunId) -> Res
     find(connection, id).await
 }
 
-pub(super) async fn close_finished(
-    connection: &mut AsyncPgConnection,
-    limit: u32,
-) -> Result<Vec<Run>, Fault> {
-    let complete: Vec<Id> = runs::table
-        .filter(runs::state.eq(RunState::Running.as_str()).and(runs::done.ge(runs::links)))
+pub(super) async fn close(connection: &mut AsyncPgConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+    let ended = "(state = 'running' AND done + parked >= links) OR (state = 'incomplete' AND done >= links)";
+    let ended: Vec<Id> = runs::table
+        .filter(sql::<Bool>(ended))
         .order(runs::id)
         .limit(limit.into())
         .select(runs::id)
         .for_update()
         .load(connection)
         .await?;
-    let last_result = sql::<Nullable<types::Moment>>("coalesce(last_result_at, clock_timestamp())");
-    let end = (runs::state.eq(RunState::Finished.as_str()), runs::finished_at.eq(last_result));
-    let close = diesel::update(runs::table.filter(runs::id.eq_any(complete))).set(end);
+    let state = sql::<Text>("CASE WHEN done >= links THEN 'finished' ELSE 'incomplete' END");
+    let finished_at = sql::<Nullable<types::Moment>>(
+        "CASE WHEN done >= links THEN coalesce(last_result_at, clock_timestamp()) ELSE clock_timestamp() END",
+    );
+    let end = (
+        runs::state.eq(state),
+        runs::finished_at.eq(finished_at),
+        runs::announced_at.eq(None::<Moment>),
+        runs::claimed_until.eq(None::<Moment>),
+    );
+    let close = diesel::update(runs::table.filter(runs::id.eq_any(ended))).set(end);
     parsed(close.returning(RunRow::as_returning()).get_results(connection).await?)
 }
 
-pub(super) async fn unannounced(connection: &mut AsyncPgConnection, limit: u32) -> Result<Vec<Run>, Fault> {
-    let finished = runs::state.eq(RunState::Finished.as_str());
-    let rows = runs::table.filter(finished.and(runs::announced_at.is_null())).order(runs::seq);
-    parsed(rows.limit(limit.into()).select(RunRow::as_select()).load(connection).await?)
+/// Has those of these runs that ended incomplete run again.
+pub(super) async fn reopen(connection: &mut AsyncPgConnection, ids: &[Id]) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let again = (
+        runs::state.eq(RunState::Running.as_str()),
+        runs::finished_at.eq(None::<Moment>),
+        runs::announced_at.eq(None::<Moment>),
+        runs::claimed_until.eq(None::<Moment>),
+    );
+    let incomplete = runs::state.eq(RunState::Incomplete.as_str());
+    let runs = runs::table.filter(runs::id.eq_any(ids.iter().copied()).and(incomplete));
+    diesel::update(runs).set(again).execute(connection).await?;
+    Ok(())
 }
 
-pub(super) async fn mark_announced(connection: &mut AsyncPgConnection, run: RunId) -> Result<(), Fault> {
-    let run = runs::table.find(Id(run.0)).filter(runs::announced_at.is_null());
+/// Adds to each run so many links that are in parked jobs. Those that have fewer now run again.
+pub(super) async fn move_parked(
+    connection: &mut AsyncPgConnection,
+    by_run: BTreeMap<Id, i64>,
+) -> Result<(), Fault> {
+    let moved: Vec<(Id, i64)> = by_run.into_iter().collect();
+    let update = sql_query(
+        "WITH held AS (SELECT id FROM runs WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
+         UPDATE runs SET parked = parked + more
+         FROM held JOIN unnest($1, $2) AS t (id, more) ON held.id = t.id
+         WHERE runs.id = held.id",
+    );
+    update
+        .bind::<Array<PgUuid>, _>(column(&moved, |(id, _)| id.0))
+        .bind::<Array<BigInt>, _>(column(&moved, |(_, links)| *links))
+        .execute(connection)
+        .await?;
+    let fewer: Vec<Id> = moved.iter().filter(|(_, links)| *links < 0).map(|(id, _)| *id).collect();
+    reopen(connection, &fewer).await
+}
+
+pub(super) async fn claim(
+    connection: &mut AsyncPgConnection,
+    limit: u32,
+    hold: Duration,
+) -> Result<Vec<Unannounced>, Fault> {
+    let free = "announced_at IS NULL AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())";
+    let ids: Vec<Id> = runs::table
+        .filter(runs::state.ne(RunState::Running.as_str()).and(sql::<Bool>(free)))
+        .order(runs::seq)
+        .limit(limit.into())
+        .select(runs::id)
+        .for_update()
+        .skip_locked()
+        .load(connection)
+        .await?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let until = Moment(jobs::now(connection).await?.0 + hold);
+    let claimed = runs::table.filter(runs::id.eq_any(&ids));
+    diesel::update(claimed.clone()).set(runs::claimed_until.eq(until)).execute(connection).await?;
+    let rows = claimed.order(runs::seq).select(RunRow::as_select()).load(connection).await?;
+    let unannounced = |run| Unannounced { run, claimed_until: until.0 };
+    Ok(parsed(rows)?.into_iter().map(unannounced).collect())
+}
+
+pub(super) async fn mark_announced(
+    connection: &mut AsyncPgConnection,
+    told: &Unannounced,
+) -> Result<(), Fault> {
+    let claim = runs::claimed_until.eq(Moment(told.claimed_until));
+    let run = runs::table.find(Id(told.run.id.0)).filter(claim.and(runs::announced_at.is_null()));
     let now = sql::<Nullable<types::Moment>>("clock_timestamp()");
     diesel::update(run).set(runs::announced_at.eq(now)).execute(connection).await?;
     Ok(())

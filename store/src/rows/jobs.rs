@@ -1,7 +1,9 @@
 //! Jobs: rows of `jobs`.
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{JobId, RunId, RunState, ShowRules};
+use std::time::Duration;
+
+use linkbeat_shared::{CheckSpec, JobId, RunId, RunState, ShowRules};
 
 use super::{parse, parse_json, stored_count};
 use crate::error::Fault;
@@ -11,34 +13,42 @@ use crate::{JobKind, PlannedJob, StoredJob};
 
 /// The word in `jobs.state` for a job that lacks results.
 pub(crate) const OPEN: &str = "open";
+/// The word in `jobs.state` for a job whose message is in the dead queue.
+pub(crate) const PARKED: &str = "parked";
 const CHECK: &str = "check";
+/// The word for [`JobKind::Recheck`] in `jobs.kind`.
+pub(crate) const RECHECK: &str = "recheck";
 /// The word for [`JobKind::WhiteListed`] in `jobs.kind`.
 pub(crate) const WHITE_LISTED: &str = "white_listed";
 
 /// A job on its way in.
 #[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = jobs)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub(crate) struct JobRow {
-    id: Id,
+    pub(crate) id: Id,
     run_id: Id,
     kind: &'static str,
     links: Ids,
     links_count: i64,
     body: Vec<u8>,
+    due_at: Option<Moment>,
 }
 
 impl JobRow {
-    pub(crate) fn new(run: RunId, job: PlannedJob) -> Self {
+    /// `due_at`: when it may be worked on; `None`: at once.
+    pub(crate) fn new(run: RunId, job: PlannedJob, due_at: Option<Moment>) -> Self {
         Self {
             id: Id(job.id.0),
             run_id: Id(run.0),
             kind: match job.kind {
                 JobKind::Check => CHECK,
                 JobKind::WhiteListed => WHITE_LISTED,
+                JobKind::Recheck => RECHECK,
             },
             links_count: stored_count(job.links.len()),
             links: Ids(job.links.into_iter().map(|link| link.0).collect()),
             body: job.body,
+            due_at,
         }
     }
 }
@@ -50,23 +60,26 @@ pub(crate) struct OpenJobRow {
     id: Id,
     kind: String,
     body: Option<Vec<u8>>,
+    due_at: Option<Moment>,
 }
 
-impl TryFrom<OpenJobRow> for StoredJob {
-    type Error = Fault;
-
-    fn try_from(row: OpenJobRow) -> Result<Self, Fault> {
-        let id = row.id.0;
-        Ok(Self {
+impl OpenJobRow {
+    /// The job as it stands at this moment of the database's clock.
+    pub(crate) fn at(self, now: Moment) -> Result<StoredJob, Fault> {
+        let id = self.id.0;
+        let left = self.due_at.map(|due| due.0 - now.0);
+        Ok(StoredJob {
             id: JobId(id),
-            kind: match row.kind.as_str() {
+            kind: match self.kind.as_str() {
                 CHECK => JobKind::Check,
                 WHITE_LISTED => JobKind::WhiteListed,
+                RECHECK => JobKind::Recheck,
                 other => return Err(Fault::Corrupt(format!("jobs.kind of {id} is `{other}`"))),
             },
-            body: row
+            body: self
                 .body
                 .ok_or_else(|| Fault::Corrupt(format!("jobs.body of the open job {id} is missing")))?,
+            due_in: left.and_then(|left| left.to_std().ok()).unwrap_or(Duration::ZERO),
         })
     }
 }
@@ -77,11 +90,15 @@ impl TryFrom<OpenJobRow> for StoredJob {
 pub(crate) struct RecordedJobRow {
     pub(crate) id: Id,
     pub(crate) run_id: Id,
+    state: String,
+    kind: String,
     pub(crate) links: Ids,
     #[diesel(select_expression = runs::seq)]
     pub(crate) run_seq: i64,
     #[diesel(select_expression = runs::state)]
     run_state: String,
+    #[diesel(select_expression = runs::check_spec)]
+    pub(crate) check_spec: String,
     #[diesel(select_expression = runs::show_rules)]
     show_rules: String,
     #[diesel(select_expression = runs::created_at)]
@@ -93,7 +110,22 @@ impl RecordedJobRow {
         parse(&self.run_state, "runs.state")
     }
 
+    /// Its message is in the dead queue.
+    pub(crate) fn parked(&self) -> bool {
+        self.state == PARKED
+    }
+
+    /// It is the second look at its link.
+    pub(crate) fn recheck(&self) -> bool {
+        self.kind == RECHECK
+    }
+
     pub(crate) fn rules(&self) -> Result<ShowRules, Fault> {
         parse_json(&self.show_rules, "runs.show_rules")
     }
+}
+
+/// How the links of a run are checked, from `runs.check_spec`.
+pub(crate) fn check_spec(stored: &str) -> Result<CheckSpec, Fault> {
+    parse_json(stored, "runs.check_spec")
 }

@@ -1,7 +1,7 @@
 //! Runs: rows of `runs`.
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{ReplyTo, RequestId, Run, RunId};
+use linkbeat_shared::{ReplyTo, RequestId, Run, RunId, RunState};
 
 use super::{number, parse, parse_json};
 use crate::NewRun;
@@ -20,6 +20,7 @@ pub(crate) struct RunRow {
     show_rules: String,
     links: i64,
     done: i64,
+    parked: i64,
     reply_queue: Option<String>,
     correlation_id: Option<String>,
     created_at: Moment,
@@ -31,14 +32,16 @@ impl TryFrom<RunRow> for Run {
 
     fn try_from(row: RunRow) -> Result<Self, Fault> {
         let correlation_id = row.correlation_id;
+        let state = parse(&row.state, "runs.state")?;
         Ok(Self {
             id: RunId(row.id.0),
             request_id: RequestId(row.request_id.0),
-            state: parse(&row.state, "runs.state")?,
+            state,
             check: parse_json(&row.check_spec, "runs.check_spec")?,
             rules: parse_json(&row.show_rules, "runs.show_rules")?,
             links: number(row.links, "runs.links")?,
             done: number(row.done, "runs.done")?,
+            missing: if state == RunState::Cancelled { 0 } else { number(row.parked, "runs.parked")? },
             reply_to: row.reply_queue.map(|queue| ReplyTo { queue, correlation_id }),
             created_at: row.created_at.0,
             finished_at: row.finished_at.map(|moment| moment.0),

@@ -11,12 +11,12 @@ use linkbeat_shared::{JobId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN, OpenJobRow};
+use crate::rows::{JobRow, OPEN, OpenJobRow, RECHECK};
 use crate::schema::{jobs, runs, sql as types};
 use crate::values::{Id, Moment, json};
 use crate::{OpenJobs, StoredJob};
 
-/// How many jobs one statement inserts: it has six values for each, and at most 32,766 altogether.
+/// How many jobs one statement inserts: it has seven values for each, and at most 32,766 altogether.
 const BATCH: usize = 1_000;
 
 pub(super) fn insert(connection: &mut SqliteConnection, rows: &[JobRow]) -> QueryResult<()> {
@@ -49,9 +49,17 @@ pub(super) fn open(
         OpenJobs::UnpublishedFor(age) => {
             open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::PublishedFor(age) => open.filter(jobs::published_at.lt(ago(age))),
+        OpenJobs::PublishedFor(age) => {
+            let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age)));
+            open.filter(jobs::published_at.lt(ago(age))).filter(due.assume_not_null())
+        }
+        OpenJobs::Rechecks => open.filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null())),
+        OpenJobs::RechecksOfRun(run) => open
+            .filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null()))
+            .filter(jobs::run_id.eq(Id(run.0))),
     };
-    open.load(connection)?.into_iter().map(StoredJob::try_from).collect()
+    let (open, now): (Vec<OpenJobRow>, _) = (open.load(connection)?, Moment::now());
+    open.into_iter().map(|job| job.at(now)).collect()
 }
 
 fn ago(age: Duration) -> Moment {

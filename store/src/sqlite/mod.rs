@@ -6,25 +6,29 @@
 mod connect;
 mod inspect;
 mod jobs;
+mod leases;
 mod links;
+mod parkings;
 mod reports;
 mod results;
 mod runs;
 mod thread;
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use diesel::connection::Connection;
 use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use uuid::Uuid;
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
-    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, Planner, Recorded, ReportLinks, Result, Rule,
-    Store, StoredJob,
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
+    ReportLinks, Result, Rule, Store, StoredJob, Unannounced,
 };
 pub(crate) use inspect::inspect;
 use thread::DatabaseThread;
@@ -118,21 +122,31 @@ impl Store for SqliteStore {
         self.write(move |connection| jobs::mark_published(connection, &jobs)).await
     }
 
+    async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
+        let notices = notices.to_vec();
+        self.write(move |connection| parkings::note(connection, &notices)).await
+    }
+
+    async fn reopen_parked(&self, run: RunId) -> Result<u64> {
+        self.write(move |connection| parkings::reopen(connection, run)).await
+    }
+
     async fn record(&self, batch: &[JobResults], rule: Rule) -> Result<Vec<Recorded>> {
         let batch = batch.to_vec();
         self.write(move |connection| results::record(connection, &batch, rule)).await
     }
 
-    async fn close_finished_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.write(move |connection| runs::close_finished(connection, limit)).await
+    async fn close_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.write(move |connection| runs::close(connection, limit)).await
     }
 
-    async fn unannounced_runs(&self, limit: u32) -> Result<Vec<Run>> {
-        self.read(move |connection| runs::unannounced(connection, limit)).await
+    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
+        self.write(move |connection| runs::claim(connection, limit, hold)).await
     }
 
-    async fn mark_announced(&self, run: RunId) -> Result<()> {
-        self.write(move |connection| runs::mark_announced(connection, run)).await
+    async fn mark_announced(&self, told: &Unannounced) -> Result<()> {
+        let (run, claim) = (told.run.id, told.claimed_until);
+        self.write(move |connection| runs::mark_announced(connection, run, claim)).await
     }
 
     async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
@@ -153,6 +167,11 @@ impl Store for SqliteStore {
 
     fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
+        let name = name.to_owned();
+        self.write(move |connection| leases::take(connection, &name, holder, length)).await
     }
 
     async fn close(&self) {

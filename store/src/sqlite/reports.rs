@@ -8,7 +8,7 @@ use super::runs;
 use crate::ReportLinks;
 use crate::error::Fault;
 use crate::reporting::Tallies;
-use crate::rows::{CheckRow, WHITE_LISTED};
+use crate::rows::{CheckRow, OPEN, RECHECK, WHITE_LISTED};
 use crate::schema::{checks, jobs};
 use crate::values::Id;
 
@@ -22,7 +22,10 @@ pub(super) fn tallies(connection: &mut SqliteConnection, run: RunId) -> Result<O
         .load(connection)?;
     let white_listed = jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(WHITE_LISTED)));
     let white_listed = white_listed.select(jobs::links_count).load(connection)?;
-    Ok(Some(Tallies { run, by_kind, white_listed }))
+    let rechecks =
+        jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(RECHECK)).and(jobs::state.eq(OPEN)));
+    let rechecks = rechecks.count().get_result(connection)?;
+    Ok(Some(Tallies { run, by_kind, white_listed, rechecks }))
 }
 
 pub(super) fn checks(

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use serde_json::json;
 
 use super::links;
+use super::{jobs as outbox, runs as run_rows};
 use crate::error::Fault;
 use crate::recording::{Asked, Batch, RecordChanges, Stored};
 use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
@@ -50,7 +52,8 @@ fn stored(connection: &mut SqliteConnection, asked: &Asked<'_>) -> QueryResult<S
         let link = removed_links::table.find(id).select(RemovedLinkRow::as_select());
         removed.extend(link.first(connection).optional()?);
     }
-    Ok(Stored { links, removed, checks: stored_checks(connection, asked)? })
+    let (checks, rechecks) = (stored_checks(connection, asked)?, rechecks(connection, asked)?);
+    Ok(Stored { links, removed, checks, rechecks })
 }
 
 /// The checks of these (run, link) pairs that were recorded before.
@@ -61,14 +64,31 @@ fn stored_checks(connection: &mut SqliteConnection, asked: &Asked<'_>) -> QueryR
     select.bind::<Text, _>(json(&asked.pairs())).load(connection)
 }
 
+/// Which rechecks there are.
+fn rechecks(connection: &mut SqliteConnection, asked: &Asked<'_>) -> QueryResult<Vec<Id>> {
+    let ids = asked.recheck_ids();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let among_them =
+        sql::<Bool>("jobs.id IN (SELECT value FROM json_each(").bind::<Text, _>(json(&ids)).sql("))");
+    jobs::table.filter(among_them).select(jobs::id).load(connection)
+}
+
 fn write(connection: &mut SqliteConnection, changes: &RecordChanges, now: Moment) -> QueryResult<()> {
     insert_checks(connection, &changes.checks)?;
+    outbox::insert(connection, &changes.rechecks)?;
     update_links(connection, &changes.links)?;
     update_jobs(connection, &changes.jobs)?;
-    for (id, fresh) in &changes.runs {
-        let progress = (runs::done.eq(runs::done + fresh), runs::last_result_at.eq(now));
-        diesel::update(runs::table.find(id)).set(progress).execute(connection)?;
+    for (id, progress) in &changes.runs {
+        let counts =
+            (runs::done.eq(runs::done + progress.done), runs::parked.eq(runs::parked + progress.parked));
+        diesel::update(runs::table.find(id)).set(counts).execute(connection)?;
+        if progress.done > 0 {
+            diesel::update(runs::table.find(id)).set(runs::last_result_at.eq(now)).execute(connection)?;
+        }
     }
+    run_rows::reopen(connection, &changes.reopened())?;
     Ok(())
 }
 

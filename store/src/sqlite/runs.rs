@@ -1,5 +1,9 @@
 //! Runs, from the request to the announcement of their end.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -12,7 +16,7 @@ use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::values::{Id, Moment, json};
-use crate::{Filed, NewRun, Planner, RunLinks};
+use crate::{Filed, NewRun, Planner, RunLinks, Unannounced};
 
 pub(super) fn file(
     connection: &mut SqliteConnection,
@@ -45,6 +49,7 @@ fn ask_again(connection: &mut SqliteConnection, row: NewRunRow) -> Result<(), Fa
         runs::reply_queue.eq(row.reply_queue),
         runs::correlation_id.eq(row.correlation_id),
         runs::announced_at.eq(None::<Moment>),
+        runs::claimed_until.eq(None::<Moment>),
     );
     diesel::update(runs::table.filter(runs::request_id.eq(row.request_id))).set(asked).execute(connection)?;
     Ok(())
@@ -130,31 +135,92 @@ pub(super) fn cancel(connection: &mut SqliteConnection, id: RunId) -> Result<Opt
     find(connection, id)
 }
 
-pub(super) fn close_finished(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
-    let complete = runs::table
-        .filter(runs::state.eq(RunState::Running.as_str()).and(runs::done.ge(runs::links)))
+pub(super) fn close(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+    let ended = "(state = 'running' AND done + parked >= links) OR (state = 'incomplete' AND done >= links)";
+    let ended: Vec<RunRow> = runs::table
+        .filter(sql::<Bool>(ended))
         .order(runs::id)
         .limit(limit.into())
-        .select((runs::id, runs::last_result_at));
-    let complete: Vec<(Id, Option<Moment>)> = complete.load(connection)?;
-    let mut closed = Vec::with_capacity(complete.len());
-    for (id, last_result_at) in complete {
-        let finished_at = last_result_at.unwrap_or_else(Moment::now);
-        let end = (runs::state.eq(RunState::Finished.as_str()), runs::finished_at.eq(finished_at));
+        .select(RunRow::as_select())
+        .load(connection)?;
+    let mut closed = Vec::with_capacity(ended.len());
+    for run in parsed(ended)? {
+        let id = Id(run.id.0);
+        let last_result_at: Option<Moment> =
+            runs::table.find(id).select(runs::last_result_at).first(connection)?;
+        let (state, finished_at) = if run.done >= run.links {
+            (RunState::Finished, last_result_at.unwrap_or_else(Moment::now))
+        } else {
+            (RunState::Incomplete, Moment::now())
+        };
+        let end = (
+            runs::state.eq(state.as_str()),
+            runs::finished_at.eq(finished_at),
+            runs::announced_at.eq(None::<Moment>),
+            runs::claimed_until.eq(None::<Moment>),
+        );
         diesel::update(runs::table.find(id)).set(end).execute(connection)?;
         closed.push(runs::table.find(id).select(RunRow::as_select()).first(connection)?);
     }
     parsed(closed)
 }
 
-pub(super) fn unannounced(connection: &mut SqliteConnection, limit: u32) -> Result<Vec<Run>, Fault> {
-    let finished = runs::state.eq(RunState::Finished.as_str());
-    let rows = runs::table.filter(finished.and(runs::announced_at.is_null())).order(runs::seq);
-    parsed(rows.limit(limit.into()).select(RunRow::as_select()).load(connection)?)
+/// Has those of these runs that ended incomplete run again.
+pub(super) fn reopen(connection: &mut SqliteConnection, ids: &[Id]) -> QueryResult<()> {
+    for id in ids {
+        let again = (
+            runs::state.eq(RunState::Running.as_str()),
+            runs::finished_at.eq(None::<Moment>),
+            runs::announced_at.eq(None::<Moment>),
+            runs::claimed_until.eq(None::<Moment>),
+        );
+        let incomplete = runs::table.find(id).filter(runs::state.eq(RunState::Incomplete.as_str()));
+        diesel::update(incomplete).set(again).execute(connection)?;
+    }
+    Ok(())
 }
 
-pub(super) fn mark_announced(connection: &mut SqliteConnection, run: RunId) -> Result<(), Fault> {
-    let run = runs::table.find(Id(run.0)).filter(runs::announced_at.is_null());
+/// Adds to each run so many links that are in parked jobs. Those that have fewer now run again.
+pub(super) fn move_parked(connection: &mut SqliteConnection, by_run: BTreeMap<Id, i64>) -> QueryResult<()> {
+    for (id, links) in &by_run {
+        diesel::update(runs::table.find(id))
+            .set(runs::parked.eq(runs::parked + links))
+            .execute(connection)?;
+    }
+    let fewer: Vec<Id> = by_run.into_iter().filter(|(_, links)| *links < 0).map(|(id, _)| id).collect();
+    reopen(connection, &fewer)
+}
+
+pub(super) fn claim(
+    connection: &mut SqliteConnection,
+    limit: u32,
+    hold: Duration,
+) -> Result<Vec<Unannounced>, Fault> {
+    let now = Moment::now();
+    let free = runs::claimed_until.is_null().or(runs::claimed_until.le(now));
+    let rows: Vec<RunRow> = runs::table
+        .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
+        .filter(free.assume_not_null())
+        .order(runs::seq)
+        .limit(limit.into())
+        .select(RunRow::as_select())
+        .load(connection)?;
+    let until = now.0 + hold;
+    let claimed = parsed(rows)?;
+    for run in &claimed {
+        let claim = runs::claimed_until.eq(Moment(until));
+        diesel::update(runs::table.find(Id(run.id.0))).set(claim).execute(connection)?;
+    }
+    Ok(claimed.into_iter().map(|run| Unannounced { run, claimed_until: until }).collect())
+}
+
+pub(super) fn mark_announced(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    claimed_until: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let claim = runs::claimed_until.eq(Moment(claimed_until));
+    let run = runs::table.find(Id(run.0)).filter(claim.and(runs::announced_at.is_null()));
     diesel::update(run).set(runs::announced_at.eq(Moment::now())).execute(connection)?;
     Ok(())
 }

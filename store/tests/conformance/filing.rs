@@ -1,6 +1,7 @@
 //! Filing runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use linkbeat_shared::{CheckSpec, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunState, ShowRules};
 use linkbeat_store::{LinkChanges, NewRun, OpenJobs, RunLinks};
@@ -99,16 +100,20 @@ async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
     let ask = |queue: &str| Some(ReplyTo { queue: queue.into(), correlation_id: Some(queue.into()) });
     let run = NewRun { reply_to: ask("first"), ..new_run(RunLinks::Stored) };
     file(&store, run.clone(), 1).await;
-    let closed = store.close_finished_runs(10).await.unwrap();
+    let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed[0].reply_to, ask("first"));
-    store.mark_announced(run.id).await.unwrap();
-    assert!(store.unannounced_runs(10).await.unwrap().is_empty());
+    let told = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    store.mark_announced(&told[0]).await.unwrap();
+    assert!(store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty());
 
     file(&store, NewRun { reply_to: None, ..run.clone() }, 1).await;
-    assert!(store.unannounced_runs(10).await.unwrap().is_empty(), "nobody waits for another answer");
+    assert!(
+        store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty(),
+        "nobody waits for another answer"
+    );
     file(&store, NewRun { reply_to: ask("second"), ..run.clone() }, 1).await;
-    let unannounced = store.unannounced_runs(10).await.unwrap();
-    assert_eq!((unannounced.len(), &unannounced[0].reply_to), (1, &ask("second")));
+    let unannounced = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    assert_eq!((unannounced.len(), &unannounced[0].run.reply_to), (1, &ask("second")));
 }
 
 async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {
@@ -186,7 +191,7 @@ async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
     let store = database.open().await;
     let (filed, plan) = file(&store, new_run(RunLinks::Stored), 1).await;
     assert_eq!((filed.run.links, plan.announced, plan.jobs.len()), (0, 0, 0));
-    let closed = store.close_finished_runs(10).await.unwrap();
+    let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].state), (filed.run.id, RunState::Finished));
 }

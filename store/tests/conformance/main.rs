@@ -31,11 +31,15 @@ macro_rules! cases {
     };
 }
 
+mod any_order;
 mod faults;
 mod filing;
+mod leases;
 mod links;
 mod migrations;
 mod outbox;
+mod parking;
+mod rechecks;
 mod recording;
 mod reports;
 mod runs;

@@ -8,7 +8,7 @@ use linkbeat_shared::{
     Note, Reason, RequestId, RunId, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, RunLinks, SharedStore,
+    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, Ruling, RunLinks, SharedStore,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {
@@ -143,7 +143,7 @@ pub(crate) fn white_listed(link_id: LinkId) -> CheckResult {
 /// The results of one planned job, all of the same verdict.
 pub(crate) fn results(run_id: RunId, job: &PlannedJob, verdict: Verdict) -> JobResults {
     let result = |id: &LinkId| match job.kind {
-        JobKind::Check => result(*id, verdict),
+        JobKind::Check | JobKind::Recheck => result(*id, verdict),
         JobKind::WhiteListed => white_listed(*id),
     };
     JobResults { run_id, job_id: job.id, results: job.links.iter().map(result).collect() }
@@ -160,10 +160,14 @@ pub(crate) async fn record(
     store.record(&batch, rule).await.unwrap()
 }
 
-/// The plainest of rules: what passes is shown, all else is hidden.
-pub(crate) fn rule(state: &LinkState, result: &CheckResult, _rules: &ShowRules) -> LinkState {
+/// The plainest of rules: what passes is shown, all else is hidden, after a second look where one is asked for.
+pub(crate) fn rule(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> Ruling {
     let passed = matches!(result.verdict, None | Some(Verdict::Up));
-    LinkState {
+    match rules.recheck_after {
+        Some(after) if state.shown && !passed => return Ruling::LookAgain(after),
+        _ => {}
+    }
+    Ruling::Apply(LinkState {
         shown: passed,
         hidden_reason: if passed { None } else { result.reason.clone() },
         verdict: result.verdict,
@@ -175,7 +179,7 @@ pub(crate) fn rule(state: &LinkState, result: &CheckResult, _rules: &ShowRules) 
         last_run_id: None,
         passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
         failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
-    }
+    })
 }
 
 /// The one stored link of this URL.

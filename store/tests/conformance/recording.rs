@@ -194,7 +194,7 @@ async fn results_of_removed_links_are_history(database: Arc<TestDatabase>) {
         assert_eq!((report.verdict, report.change), (Some(Verdict::Down), None));
     }
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 2);
-    assert_eq!(store.close_finished_runs(10).await.unwrap().len(), 1);
+    assert_eq!(store.close_runs(10).await.unwrap().len(), 1);
     assert!(store.links(None, 10).await.unwrap().is_empty());
 }
 
@@ -211,7 +211,7 @@ async fn results_of_cancelled_runs_are_history(database: Arc<TestDatabase>) {
     assert_eq!(store.links(None, 10).await.unwrap(), before);
     let run = store.run(run).await.unwrap().unwrap();
     assert_eq!((run.done, run.state), (1, RunState::Cancelled));
-    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+    assert!(store.close_runs(10).await.unwrap().is_empty());
 }
 
 async fn white_listed_links_go_the_same_way(database: Arc<TestDatabase>) {

@@ -86,7 +86,7 @@ async fn a_report_lists_all_links_in_order(database: Arc<TestDatabase>) {
     planned.sort_unstable();
     assert_eq!(report.links.iter().map(|link| link.id).collect::<Vec<_>>(), planned);
 
-    let closed = store.close_finished_runs(1).await.unwrap();
+    let closed = store.close_runs(1).await.unwrap();
     let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
     assert_eq!((report.finished_at, report.created_at), (closed[0].finished_at, closed[0].created_at));
     assert!(store.report(RunId::new(), ReportLinks::All).await.unwrap().is_none());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_shared::{RunId, RunState, Verdict};
+use linkbeat_store::Unannounced;
 
 use crate::database::TestDatabase;
 use crate::make::{self, file_stored, record};
@@ -24,19 +25,19 @@ async fn a_run_ends_with_its_last_result(database: Arc<TestDatabase>) {
     store.import_links(&make::links(2)).await.unwrap();
     let (run, plan) = file_stored(&store).await;
     record(&store, run, &plan.jobs[..1], Verdict::Up).await;
-    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+    assert!(store.close_runs(10).await.unwrap().is_empty());
     record(&store, run, &plan.jobs[1..], Verdict::Up).await;
     let recorded_at = Utc::now();
 
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let closed = store.close_finished_runs(10).await.unwrap();
+    let closed = store.close_runs(10).await.unwrap();
 
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].state, closed[0].done), (run, RunState::Finished, 2));
     let finished_at = closed[0].finished_at.unwrap();
     assert!(finished_at >= closed[0].created_at && finished_at <= recorded_at, "{finished_at} {recorded_at}");
     assert_eq!(store.run(run).await.unwrap().unwrap().finished_at, Some(finished_at));
-    assert!(store.close_finished_runs(10).await.unwrap().is_empty());
+    assert!(store.close_runs(10).await.unwrap().is_empty());
 }
 
 async fn each_run_is_closed_once(database: Arc<TestDatabase>) {
@@ -55,7 +56,7 @@ async fn each_run_is_closed_once(database: Arc<TestDatabase>) {
         recorders.push(tokio::spawn(async move {
             let mut closed = Vec::new();
             for _ in 0..RUNS {
-                let now = store.close_finished_runs(3).await.unwrap();
+                let now = store.close_runs(3).await.unwrap();
                 assert!(now.len() <= 3);
                 closed.extend(now.into_iter().map(|run| run.id));
             }
@@ -77,17 +78,22 @@ async fn ends_are_announced_once(database: Arc<TestDatabase>) {
     for _ in 0..3 {
         let (run, plan) = file_stored(&store).await;
         runs.push(run);
-        assert!(store.unannounced_runs(10).await.unwrap().is_empty());
+        assert!(store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty());
         record(&store, run, &plan.jobs, Verdict::Up).await;
     }
-    store.close_finished_runs(10).await.unwrap();
-    let unannounced = async |limit| -> Vec<RunId> {
-        store.unannounced_runs(limit).await.unwrap().into_iter().map(|run| run.id).collect()
-    };
-    assert_eq!(unannounced(10).await, runs);
-    assert_eq!(unannounced(2).await, runs[..2]);
-    store.mark_announced(runs[1]).await.unwrap();
-    assert_eq!(unannounced(10).await, [runs[0], runs[2]]);
+    store.close_runs(10).await.unwrap();
+    let claim = async |limit, hold| store.unannounced_runs(limit, hold).await.unwrap();
+    let ids = |claimed: &[Unannounced]| claimed.iter().map(|told| told.run.id).collect::<Vec<_>>();
+    let first = claim(10, Duration::ZERO).await;
+    assert_eq!(ids(&first), runs);
+    let second = claim(2, Duration::from_secs(60)).await;
+    assert_eq!(ids(&second), runs[..2]);
+    assert_eq!(ids(&claim(10, Duration::ZERO).await), runs[2..], "the others are claimed");
+    store.mark_announced(&first[0]).await.unwrap();
+    store.mark_announced(&second[1]).await.unwrap();
+    database.execute("UPDATE runs SET claimed_until = NULL").await;
+    let left = claim(10, Duration::ZERO).await;
+    assert_eq!(ids(&left), [runs[0], runs[2]], "a claim that was taken over marks nothing");
 }
 
 async fn the_latest_runs_come_first(database: Arc<TestDatabase>) {
@@ -116,12 +122,14 @@ async fn only_running_runs_are_cancelled(database: Arc<TestDatabase>) {
         record(&store, run, &plan.jobs, Verdict::Up).await;
         let (run, plan) = file_stored(&store).await;
         record(&store, run, &plan.jobs, Verdict::Up).await;
-        store.close_finished_runs(10).await.unwrap();
+        store.close_runs(10).await.unwrap();
         (run, plan)
     };
     assert_eq!(store.cancel_run(finished).await.unwrap().unwrap().state, RunState::Finished);
     assert!(store.cancel_run(RunId::new()).await.unwrap().is_none());
-    assert!(store.unannounced_runs(10).await.unwrap().iter().all(|run| run.id == finished));
+    let unannounced = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let ended: Vec<_> = unannounced.iter().map(|told| (told.run.id, told.run.state)).collect();
+    assert_eq!(ended, [(run, RunState::Cancelled), (finished, RunState::Finished)], "each end is told");
 }
 
 async fn what_was_stored_is_there_after_reopening(database: Arc<TestDatabase>) {

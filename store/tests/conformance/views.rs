@@ -19,7 +19,7 @@ async fn prepare(database: &TestDatabase) {
     let (run, plan) = file_stored(&store).await;
     record(&store, run, &plan.jobs[..2], Verdict::Up).await;
     record(&store, run, &plan.jobs[2..], Verdict::Down).await;
-    store.close_finished_runs(1).await.unwrap();
+    store.close_runs(1).await.unwrap();
 }
 
 async fn links_are_viewed(database: Arc<TestDatabase>) {
@@ -48,6 +48,8 @@ async fn runs_are_viewed(database: Arc<TestDatabase>) {
         ("white_listed", "0"),
         ("to_not_show", "1"),
         ("to_show", "0"),
+        ("missing", "0"),
+        ("to_recheck", "0"),
     ] {
         assert_eq!(
             value(&database, &format!("SELECT {column} FROM linkbeat_runs")).await,

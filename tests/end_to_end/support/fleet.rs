@@ -195,12 +195,13 @@ impl Drop for Servers {
         block_on(async {
             let connection = connect(broker_url).await;
             let channel = connection.create_channel().await.unwrap();
-            for queue in ["jobs", "results", "requests", "dead"] {
-                let name = format!("{namespace}.{queue}");
-                let _ = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
+            let queues = ["jobs", "suspects", "isolated", "results", "requests", "dead", "broadcast"];
+            let rungs = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
+            for name in queues.into_iter().chain(rungs).chain(["events"]) {
+                let name = format!("{namespace}.{name}");
+                let _ = channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+                let _ = channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await;
             }
-            let name = format!("{namespace}.events");
-            let _ = channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await;
             let _ = connection.close(200, "".into()).await;
         });
         execute(&self.admin_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database));

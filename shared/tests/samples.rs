@@ -1,0 +1,81 @@
+//! Messages as they were stored once: they must be read for ever, so a sample is never edited, only added.
+//! Those called `…-older` were written before fields were added that newer samples have.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::PathBuf;
+
+use linkbeat_shared::wire::{
+    CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
+    ResultsMessage, ToRecorder, Unreadable, decode, encode,
+};
+use linkbeat_shared::{CheckResult, Job, OnBlocked, RunState, Verdict};
+use serde_json::{Value, json};
+
+fn sample(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/{name}.json")))
+        .unwrap()
+}
+
+/// Reads a sample. What is written again says the same, and what newer versions may add or count up is
+/// ignored or told.
+fn read<M: Message>(name: &str) -> M {
+    let stored: Value = serde_json::from_slice(&sample(name)).unwrap();
+    let message: M = decode(&sample(name)).unwrap();
+    let written: Value = serde_json::from_slice(&encode(&message)).unwrap();
+    for (field, value) in stored.as_object().unwrap() {
+        if !name.ends_with("-older") {
+            assert_eq!(&written[field], value, "{name}: {field}");
+        }
+    }
+    let mut later = stored.clone();
+    later["a_field_of_later"] = json!([1]);
+    decode::<M>(later.to_string().as_bytes()).unwrap();
+    later["schema"] = format!("{}/{}", M::SCHEMA, M::VERSION + 1).into();
+    let newer = decode::<M>(later.to_string().as_bytes()).err();
+    assert!(matches!(newer, Some(Unreadable::Newer(_))), "{name}: {newer:?}");
+    message
+}
+
+#[test]
+fn requests_are_read() {
+    let request = |name| read::<RequestMessage>(name).into_request(None).unwrap();
+    let (older, now) = (request("request-1-older"), request("request-1"));
+    assert_eq!(older.rules.recheck_after, None);
+    assert_eq!(now.rules.recheck_after.unwrap().as_millis(), 600_000);
+    assert_eq!((older.check.clone(), &older.white_list), (now.check, &now.white_list));
+    assert_eq!((older.rules.hide_after.get(), older.rules.on_blocked), (3, OnBlocked::Keep));
+    assert_eq!(older.check.timeout.as_millis(), 3_000);
+}
+
+#[test]
+fn jobs_are_read() {
+    let job = Job::try_from(read::<JobMessage>("job-1")).unwrap();
+    assert_eq!(job.links.len(), 1);
+    assert_eq!(job.links[0].url.expose(), "https://me:secret@ming.example/");
+    assert_eq!(job.links[0].page(&job.check).to_string(), "https://ming.example/links");
+}
+
+#[test]
+fn what_comes_to_the_recorder_is_read() {
+    let results = read::<ResultsMessage>("results-1");
+    let checks: Vec<CheckResult> = results.results.into_iter().map(CheckResult::from).collect();
+    assert_eq!((checks[0].verdict, checks[1].verdict), (Some(Verdict::Down), None));
+    assert!(checks[0].details.certificate.is_some() && checks[1].details.is_empty());
+    assert!(read::<ParkingMessage>("parking-1").parked);
+    assert!(matches!(ToRecorder::decode(&sample("results-1")), Ok(ToRecorder::Results(_))));
+    assert!(matches!(ToRecorder::decode(&sample("parking-1")), Ok(ToRecorder::Parking(_))));
+}
+
+#[test]
+fn what_is_told_to_others_is_read() {
+    read::<CancelMessage>("cancel-1");
+    let (older, now) = (read::<ReportMessage>("report-1-older"), read::<ReportMessage>("report-1"));
+    let (older, now) = (older.data.unwrap(), now.data.unwrap());
+    assert_eq!((older.state, older.missing), (RunState::Finished, 0));
+    assert_eq!((now.state, now.missing), (RunState::Incomplete, 1));
+    assert_eq!(older.links, now.links);
+    assert_eq!(read::<EventMessage>("event-1-older").report.unwrap().missing, 0);
+    assert_eq!(read::<EventMessage>("event-1").report.unwrap().missing, 1);
+    assert_eq!(read::<EventMessage>("event-1-link").link.unwrap().name, "小明");
+}
