@@ -34,7 +34,7 @@ impl Role {
         let health = format!("127.0.0.1:{}", free_port());
         let mut command = linkbeat(folder.path(), [role, "--health-addr", &health]);
         servers.configure(&mut command);
-        command.args(args).envs(settings(&servers)).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(args).envs(settings(&servers)).stdout(Stdio::null());
         Self { _process: Guarded::spawn(&mut command), servers, folder, health }
     }
 

@@ -132,6 +132,8 @@ async fn list(broker: &SharedBroker, filter: &Filter, limit: u32, format: ListFo
     }
     let matching = letters.len();
     let mut shown = letters;
+    // RabbitMQ keeps no order among those that were looked at before.
+    shown.sort_by_key(|letter| (letter.parked_at(), letter.id()));
     shown.truncate(limit);
     let items: Vec<_> = shown.iter().map(item).collect();
     write::dead_letters(&items, format)?;
