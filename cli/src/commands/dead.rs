@@ -6,6 +6,8 @@
 mod filter;
 mod look;
 
+use std::collections::HashSet;
+
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
 use linkbeat_shared::JobId;
@@ -86,8 +88,8 @@ impl Chosen {
     }
 
     /// Whether more than so many may be meant.
-    fn wants_more_than(&self, settled: u64) -> bool {
-        self.all || settled < self.ids.len() as u64
+    fn wants_more_than(&self, settled: usize) -> bool {
+        self.all || settled < self.ids.len()
     }
 }
 
@@ -132,6 +134,8 @@ async fn list(broker: &SharedBroker, filter: &Filter, limit: u32, format: ListFo
     }
     let matching = letters.len();
     let mut shown = letters;
+    // RabbitMQ keeps no order among those that were looked at before.
+    shown.sort_by_key(|letter| (letter.parked_at(), letter.id()));
     shown.truncate(limit);
     let items: Vec<_> = shown.iter().map(item).collect();
     write::dead_letters(&items, format)?;
@@ -150,33 +154,40 @@ async fn show(broker: &SharedBroker, id: Uuid) -> Result<(), Failure> {
     Err(not_parked(&id, &look))
 }
 
-/// Settles the chosen ones, page after page, until none is left that could be meant.
+/// Settles the chosen ones, page after page, until none is left that could be meant; returns how many.
+///
+/// Some come again: a quorum queue forgets acknowledgements that were sent in great number right before the
+/// end of their session (seen with 3.10). They were carried out, so they are only acknowledged again.
 async fn settle(
     broker: &SharedBroker,
     chosen: &Chosen,
     each: impl AsyncFn(DeadLetter) -> Result<bool, Failure>,
-) -> Result<u64, Failure> {
-    let mut settled = 0;
+) -> Result<usize, Failure> {
+    let mut settled = HashSet::new();
     let mut look = Look::begin(broker).await?;
-    while chosen.wants_more_than(settled)
+    while chosen.wants_more_than(settled.len())
         && let Some(page) = look.page().await?
     {
         for letter in page {
-            if !chosen.takes(&letter) {
+            let id = letter.id();
+            if settled.contains(&id) {
+                // Whether it is forgotten now or comes again: it is known.
+                let _ = letter.forget().await;
+            } else if !chosen.takes(&letter) {
                 look.hold(vec![letter]);
             } else if each(letter).await? {
-                settled += 1;
+                settled.insert(id);
             }
         }
     }
-    if chosen.wants_more_than(settled)
+    if chosen.wants_more_than(settled.len())
         && let Some(unseen) = look.unseen()
     {
         anstream::eprintln!("{unseen}");
     }
     match chosen.ids.first() {
-        Some(id) if settled == 0 => Err(not_parked(id, &look)),
-        _ => Ok(settled),
+        Some(id) if settled.is_empty() => Err(not_parked(id, &look)),
+        _ => Ok(settled.len()),
     }
 }
 

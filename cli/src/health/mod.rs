@@ -68,7 +68,7 @@ fn answer(listener: TcpListener, vitals: &Arc<Mutex<Vitals>>, stop: &Cancellatio
         let serving = async { axum::serve(listener, routes(vitals)).await };
         let looking = async {
             loop {
-                look(vitals, |vitals| vitals.look(Instant::now()));
+                look(vitals, |_, _| ());
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -82,12 +82,12 @@ fn answer(listener: TcpListener, vitals: &Arc<Mutex<Vitals>>, stop: &Cancellatio
 
 fn routes(vitals: &Arc<Mutex<Vitals>>) -> Router {
     let (live, ready) = (Arc::clone(vitals), Arc::clone(vitals));
-    let live = get(async move || match look(&live, |vitals| vitals.live(Instant::now())) {
+    let live = get(async move || match look(&live, |vitals, now| vitals.live(now)) {
         Ok(()) => (StatusCode::OK, "live\n".to_owned()),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     });
     let ready = get(async move || {
-        let state = look(&ready, |vitals| vitals.ready(Instant::now()));
+        let state = look(&ready, |vitals, now| vitals.ready(now));
         let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let body = serde_json::to_string_pretty(&state).unwrap_or_default();
         (status, [(CONTENT_TYPE, "application/json")], body + "\n")
@@ -95,8 +95,12 @@ fn routes(vitals: &Arc<Mutex<Vitals>>) -> Router {
     Router::new().route("/live", live).route("/ready", ready)
 }
 
-fn look<T>(vitals: &Mutex<Vitals>, what: impl FnOnce(&mut Vitals) -> T) -> T {
-    what(&mut vitals.lock().unwrap_or_else(PoisonError::into_inner))
+/// Looks at everything, and then judges.
+fn look<T>(vitals: &Mutex<Vitals>, judge: impl FnOnce(&Vitals, Instant) -> T) -> T {
+    let mut vitals = vitals.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    vitals.look(now);
+    judge(&vitals, now)
 }
 
 #[cfg(test)]

@@ -60,13 +60,13 @@ async fn waiting_for_the_broker_is_no_reason_to_start_again() {
     // The queue is full: its only message is held.
     let mut publishing = Box::pin(broker.publish(&results, message()));
     assert!(futures::poll!(&mut publishing).is_pending());
-    for seconds in [0, 1_000] {
+    for seconds in [0, 1, 1_000] {
         vitals.runtime().begin().succeed();
         vitals.look(start + Duration::from_secs(seconds));
     }
     let now = start + Duration::from_secs(1_000);
     assert_eq!(vitals.live(now), Ok(()));
-    assert!(problem(&vitals, "publishing", now).unwrap().contains("1000 s"));
+    assert!(problem(&vitals, "publishing", now).unwrap().contains("999 s"));
     assert!(!vitals.ready(now).ready);
     // Given up by whoever wanted it: that says nothing of the broker.
     drop(publishing);

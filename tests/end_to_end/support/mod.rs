@@ -4,6 +4,7 @@ pub(crate) mod dns;
 pub(crate) mod fleet;
 pub(crate) mod form;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod secure;
 pub(crate) mod site;
 

@@ -25,15 +25,19 @@ impl<'a> Look<'a> {
         Ok(Self { broker, all, seen: 0, held: Vec::new(), at_end: false })
     }
 
-    /// The next ones, oldest first; `None` at the end of the queue, or where so many are held that no more are
-    /// taken.
+    /// The next ones; `None` at the end of the queue, or where so many are held that no more are taken.
     pub(super) async fn page(&mut self) -> Result<Option<Vec<DeadLetter>>, Failure> {
         if self.at_end || self.held.len() >= MOST_HELD {
             return Ok(None);
         }
         let page = dead_letters(&**self.broker, PAGE).await?;
         self.seen += page.len() as u64;
-        self.at_end = page.len() < usize::from(PAGE);
+        if page.len() < usize::from(PAGE) {
+            // What somebody else has just let go of may come late.
+            let waiting = self.broker.waiting(Queue::Dead).await?;
+            self.all = self.all.max(self.seen + waiting);
+            self.at_end = waiting == 0;
+        }
         Ok((!page.is_empty()).then_some(page))
     }
 
@@ -45,7 +49,7 @@ impl<'a> Look<'a> {
     /// What was not looked at, if anything.
     pub(super) fn unseen(&self) -> Option<String> {
         let all = self.all.max(self.seen);
-        let looked = format!("only the oldest {} of {all} were looked at", self.seen);
+        let looked = format!("only {} of {all} were looked at", self.seen);
         (!self.at_end && self.seen < all).then_some(looked)
     }
 

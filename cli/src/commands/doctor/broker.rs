@@ -164,7 +164,11 @@ fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
     let refused: Vec<_> = needs.iter().filter(|need| granted(need) == Some(false)).map(said).collect();
     if !refused.is_empty() {
         let text = format!("this user is no {role}: it may not {}", refused.join(", "));
-        return Finding::problem("permissions", text, "grant it with `rabbitmqctl set_permissions`");
+        return Finding::problem(
+            "permissions",
+            text,
+            "grant it with `rabbitmqctl set_permissions`, as docs/operations.md says",
+        );
     }
     let unknown = needs.iter().filter(|need| granted(need).is_none()).count();
     let missing = items.iter().any(|item| item.state == BrokerItemState::Missing);

@@ -155,3 +155,37 @@ fn room(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >> 20)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    fn skewed(ahead: TimeDelta, round_trip: TimeDelta) -> Finding {
+        clock(&ServerInspection {
+            user: "me".into(),
+            tls: None,
+            read_only: false,
+            clock_ahead: ahead,
+            round_trip,
+            rights: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn clocks_may_be_two_seconds_apart_and_what_is_not_known_is_not_held_against_them() {
+        let (second, none) = (TimeDelta::seconds(1), TimeDelta::zero());
+        for (ahead, round_trip, state) in [
+            (second * 2, none, State::Ok),
+            (-second * 2, none, State::Ok),
+            (TimeDelta::milliseconds(2_001), none, State::Warning),
+            (-second * 3_600, none, State::Warning),
+            (second * 3, second * 2, State::Ok),
+        ] {
+            assert_eq!(skewed(ahead, round_trip).state, state, "{ahead} {round_trip}");
+        }
+        let behind = skewed(-second * 5, none);
+        assert!(behind.text.contains("5.000 s behind"), "{}", behind.text);
+        assert!(behind.remedy.is_some());
+    }
+}

@@ -1,4 +1,5 @@
-//! What each role must be allowed to do. `docs/database-roles.md` grants the same in PostgreSQL.
+//! What each role must be allowed to do. `docs/operations.md` grants the same in RabbitMQ, and
+//! `docs/database-roles.md` in PostgreSQL.
 
 use super::Role;
 
@@ -16,6 +17,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
     match role {
         Role::Producer => &[
             Need::Read("requests"),
+            Need::Write("requests"),
             Need::Write("jobs"),
             Need::Write("delay"),
             Need::Write("results"),
@@ -37,6 +39,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
         ],
         Role::Recorder => &[
             Need::Read("results"),
+            Need::Write("results"),
             Need::Write("events"),
             Need::Write("broadcast"),
             Need::Write("dead"),
@@ -54,13 +57,15 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("links", &["SELECT", "INSERT", "UPDATE"]),
             ("runs", &["SELECT", "INSERT", "UPDATE"]),
             ("jobs", &["SELECT", "INSERT", "UPDATE"]),
+            ("leases", &["SELECT", "INSERT", "UPDATE"]),
         ],
         Role::Recorder => &[
             NOTED,
             ("links", &["SELECT", "UPDATE"]),
             ("removed_links", &["SELECT"]),
             ("runs", &["SELECT", "UPDATE"]),
-            ("jobs", &["SELECT", "UPDATE"]),
+            ("jobs", &["SELECT", "INSERT", "UPDATE"]),
+            ("parkings", &["SELECT", "INSERT"]),
             ("checks", &["SELECT", "INSERT"]),
         ],
         Role::Worker => &[],
