@@ -258,7 +258,7 @@ impl Storm {
             let stopped = self.stopping.iter().position(|stopping| *stopping == place);
             match stopped.map(|at| self.stopping.swap_remove(at)) {
                 Some(_) if status.success() => {}
-                None if self.world.site.killed() > self.killed_by_site => self.killed_by_site += 1,
+                _ if self.world.site.killed() > self.killed_by_site => self.killed_by_site += 1,
                 _ => self.ended_by_themselves.push(format!("{name}: {status}")),
             }
             self.world.revive(place);
