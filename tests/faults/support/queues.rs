@@ -17,6 +17,8 @@ const QUEUES: [&str; 7] = ["jobs", "suspects", "isolated", "results", "requests"
 const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
 /// Its exchanges besides those that queues have of their own.
 const EXCHANGES: [&str; 1] = ["events"];
+/// Messages that are published in one conversation.
+const CHUNK: usize = 2_000;
 /// How long one conversation with the broker may take.
 const CONVERSATION: Duration = Duration::from_secs(20);
 
@@ -61,8 +63,10 @@ impl Queues {
     /// Puts messages into a queue and returns when all are confirmed, however often that takes.
     pub(crate) async fn put(&self, queue: &str, messages: &[Raw]) {
         let name = self.name(queue);
-        self.talk("the messages to be confirmed", async |channel| publish(&channel, &name, messages).await)
-            .await;
+        for some in messages.chunks(CHUNK) {
+            self.talk("the messages to be confirmed", async |channel| publish(&channel, &name, some).await)
+                .await;
+        }
     }
 
     /// Puts each message that is ready, up to `limit` of them, `times` times into its queue instead, in random
