@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fleet::{Role, Wire};
+use crate::support::fleet::{CommandLine, Role, Wire};
 use crate::support::proxy::Weather;
 use crate::support::world::World;
 
@@ -47,10 +47,12 @@ async fn late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cut() {
     let mut world = World::open().await;
-    for role in [Role::Producer, Role::Recorder, Role::Worker] {
+    for role in [Role::Producer, Role::Recorder] {
         world.start(role).await;
     }
-    world.submit(world.site.mix(0..1_000, 1_000)).await;
+    // So few at once that there is work during all cuts.
+    world.start_as(Role::Worker, CommandLine::default().arguments(&["--concurrency", "20"])).await;
+    world.submit(world.site.mix(0..600, 300)).await;
     for _ in 0..3 {
         for wire in Wire::ALL {
             tokio::time::sleep(Duration::from_millis(200)).await;

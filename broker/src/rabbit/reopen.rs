@@ -11,7 +11,8 @@ use super::session::{Cause, End};
 use super::{BrokerSettings, ConnectError};
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// So short that every session is open again within 10 s of the broker's return.
+const LONGEST_DELAY: Duration = Duration::from_secs(6);
 /// A session that lasted this long was sound: its loss is no sequel to earlier failures.
 const SOUND: Duration = Duration::from_secs(10);
 /// After a queue was deleted RabbitMQ gets this long to tell all readers, before one of us makes the queue

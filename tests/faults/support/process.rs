@@ -102,7 +102,7 @@ impl Drop for Process {
 
 fn guard(leader: u32) -> Child {
     let mut guard = Command::new("sh");
-    guard.args(["-c", "read -r _; kill -KILL -- \"-$0\"", &leader.to_string()]).process_group(0);
+    guard.args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &leader.to_string()]).process_group(0);
     guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
