@@ -182,7 +182,10 @@ fn thousands_are_looked_through_and_counted_honestly() {
         "it stands behind the first page"
     );
     let some = dead.run(&["list", "--queue", "results", "--limit", "5"]).expect(0).stderr;
-    assert!(some.contains("showing 5 of 1000 or more that match; only 1000 of 2301"), "{some}");
+    // The order of letters that were looked at before is RabbitMQ's.
+    let all_but_one = ["1000", "999"].map(|count| format!("showing 5 of {count} or more that match"));
+    assert!(all_but_one.iter().any(|told| some.contains(told)), "{some}");
+    assert!(some.contains("only 1000 of 2301 were looked at"), "{some}");
     assert_eq!(dead.run(&["show", &last]).expect(0).json()["queue"], "requests");
     assert!(dead.run(&["requeue", "--all", "--queue", "requests"]).expect(0).stderr.contains("1 put back"));
     assert_eq!(dead.servers.depth("requests"), 1);

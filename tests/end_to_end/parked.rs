@@ -134,9 +134,11 @@ fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
 }
 
 #[test]
-fn notices_that_say_nothing_to_this_version_are_parked() {
+fn a_notice_of_a_newer_version_is_parked_and_one_of_no_job_is_not() {
     let fleet = Fleet::without_workers(&[]);
-    fleet.servers.publish("results", br#"{"schema":"linkbeat.parking/2","job":1}"#);
+    // The job that could not be read lies in the dead queue already.
     fleet.servers.publish("results", &encode(&ParkingMessage::parked(JobId::new(), "of no run")));
-    eventually("both to be parked", || (fleet.servers.depth("dead") == 2).then_some(()));
+    fleet.servers.publish("results", br#"{"schema":"linkbeat.parking/2","job":1}"#);
+    let depths = || (fleet.servers.depth("dead"), fleet.servers.depth("results"));
+    eventually("one to be parked", || (depths() == (1, 0)).then_some(()));
 }

@@ -19,6 +19,9 @@ use crate::delay::{RUNGS, Rung};
 /// How long broadcasts are kept at least. RabbitMQ drops whole segments, so it may be longer.
 const BROADCASTS_KEPT: &str = "1D";
 const BROADCAST_SEGMENT_BYTES: i32 = 100_000;
+/// RabbitMQ drops a message that was given back so often (4.0: 20 times by default), and whoever looks at the
+/// dead letters gives them back.
+const DEAD_LETTER_LOOKS: i32 = 1_000_000_000;
 
 /// The name of a rung's queue, such as `linkbeat.delay.1s`.
 pub(super) fn rung_name(namespace: &Namespace, rung: Rung) -> String {
@@ -124,7 +127,9 @@ async fn bind(channel: &Channel, name: &str) -> lapin::Result<()> {
 
 fn work_queue(queue: Queue, namespace: &Namespace) -> Place {
     let mut arguments = texts(&[("x-queue-type", "quorum")]);
-    if queue != Queue::Dead {
+    if queue == Queue::Dead {
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DEAD_LETTER_LOOKS));
+    } else {
         // Nothing of ours dead-letters by itself; this catches what a policy or RabbitMQ's own
         // delivery limit (20 by default since 4.0) takes out of a queue.
         arguments.insert("x-dead-letter-exchange".into(), text(""));
