@@ -95,6 +95,10 @@ enum Bench {
     Serve,
 }
 
+/// linkbeat's own, for whatever is measured beside it too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     // Tens of thousands of sockets, on both sides.
     rlimit::increase_nofile_limit(u64::MAX)?;

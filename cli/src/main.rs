@@ -23,6 +23,11 @@ use crate::commands::Cli;
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
 compile_error!("crash points are for tests: they are never built into a release");
 
+/// Thousands of checks begin and end every second on all threads, each with many small pieces of memory: the
+/// system's allocator takes a fifth of a worker's time for them (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
