@@ -3,7 +3,7 @@
 use linkbeat_broker::{BrokerClosed, Delivery, Queue, SharedBroker, Subscription};
 
 /// Jobs at once that came back from a lost worker or session: one of them may be what killed it.
-const SUSPECTS: u16 = 32;
+const SUSPECTS: u16 = 64;
 /// Jobs at once that came back from there.
 const ISOLATED: u16 = 1;
 

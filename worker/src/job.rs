@@ -24,8 +24,14 @@ use crate::{Engine, OwnFault};
 pub const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// Own faults after which a job is given up, and how long it waits after each but the last.
-pub const MAX_ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
+
+/// Losses of a job among a few others, after which it is taken alone: a server that restarts twice in a row
+/// should not bring all its jobs there.
+const LOSSES_AMONG_OTHERS: u32 = 2;
+/// Losses after which a job is given up; the last ones happened while it alone was in hand.
+pub const MAX_LOSSES: u32 = 4;
 
 /// Headers that travel from a job to its results (W3C Trace Context).
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
@@ -148,23 +154,20 @@ impl JobRunner {
 
     /// Its holder died or lost its session with it in hand.
     async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
-        let attempt = delivery.message.attempt();
-        let (target, attempt) = match from {
-            Queue::Suspects => (Queue::Isolated, attempt),
-            // There it was the only one in hand.
-            Queue::Isolated => (Queue::Isolated, attempt + 1),
-            _ => (Queue::Suspects, attempt),
-        };
-        let message = delivery.message.clone().with_attempt(attempt);
-        tracing::warn!(message.id = %message.id, from = from.as_str(), to = target.as_str(), attempt,
+        // From the jobs queue it was lost with many others: that counts nothing yet.
+        let losses = delivery.message.attempt() + u32::from(from != Queue::Jobs);
+        let to = if losses < LOSSES_AMONG_OTHERS { Queue::Suspects } else { Queue::Isolated };
+        let message = delivery.message.clone().with_attempt(losses);
+        tracing::warn!(message.id = %message.id, from = from.as_str(), to = to.as_str(), losses,
             "a job was lost with its worker or its connection; it is set apart");
-        if attempt >= MAX_ATTEMPTS {
+        if losses >= MAX_LOSSES {
             delivery.message = message;
-            let cause =
-                format!("{attempt} times its worker died, or lost its connection, with it alone in hand");
+            let cause = format!(
+                "its worker died, or lost its connection, again and again: {losses} times apart from most others"
+            );
             return self.park(from, delivery, &cause).await;
         }
-        move_to(&*self.broker, delivery, &Target::Queue(target), message).await?;
+        move_to(&*self.broker, delivery, &Target::Queue(to), message).await?;
         Ok(JobEnd::SentOn)
     }
 

@@ -33,7 +33,7 @@ use linkbeat_shared::CheckResult;
 
 pub use check::Engine;
 pub use fetch::{NameServer, name_servers};
-pub use job::{DRAIN_MARGIN, MAX_ATTEMPTS};
+pub use job::{DRAIN_MARGIN, MAX_LOSSES};
 pub use runner::Worker;
 pub use settings::{
     BadHeader, BadProxyUrl, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST,

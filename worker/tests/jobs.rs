@@ -12,7 +12,7 @@ use linkbeat_broker::{
 };
 use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
 use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Verdict};
-use linkbeat_worker::{Health, MAX_ATTEMPTS, OwnFault, Worker, WorkerSettings};
+use linkbeat_worker::{Health, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -337,10 +337,15 @@ async fn a_worker_that_comes_later_honours_a_cancelled_run() {
 #[tokio::test]
 async fn a_job_that_was_lost_is_set_apart_and_done_there() {
     let site = Site::answers(page("hello")).await;
-    for (lost_from, expected) in [(Queue::Jobs, Queue::Suspects), (Queue::Suspects, Queue::Isolated)] {
+    for (lost_from, losses, expected) in [
+        (Queue::Jobs, 0, Queue::Suspects),
+        (Queue::Suspects, 0, Queue::Suspects),
+        (Queue::Suspects, 1, Queue::Isolated),
+        (Queue::Isolated, 2, Queue::Isolated),
+    ] {
         let broker = MemoryBroker::new(100);
         let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
-        lose(&broker, lost_from, message).await;
+        lose(&broker, lost_from, message.with_attempt(losses)).await;
         let running = Running::on(broker, &settings());
         assert_eq!(running.published(expected).await.id, job.id.0);
         assert_eq!(running.results().await.job_id, job.id.0);
@@ -352,10 +357,10 @@ async fn a_job_that_was_lost_is_set_apart_and_done_there() {
 async fn a_job_that_is_lost_alone_too_often_is_parked() {
     let broker = MemoryBroker::new(100);
     let (job, message) = job(CheckSpec::default(), Vec::new());
-    lose(&broker, Queue::Isolated, message.with_attempt(MAX_ATTEMPTS - 1)).await;
+    lose(&broker, Queue::Isolated, message.with_attempt(MAX_LOSSES - 1)).await;
     let running = Running::on(broker, &settings());
     let parked = running.published(Queue::Dead).await;
-    assert_eq!((parked.id, parked.attempt()), (job.id.0, MAX_ATTEMPTS));
+    assert_eq!((parked.id, parked.attempt()), (job.id.0, MAX_LOSSES));
     let told: ParkingMessage =
         running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
     assert_eq!((told.job_id, told.parked), (job.id.0, true));
