@@ -113,7 +113,7 @@ pub(crate) struct RequestArgs {
 #[derive(Debug, Default, Args, Serialize)]
 #[command(next_help_heading = "What the worker may do")]
 pub(crate) struct WorkerArgs {
-    /// Links checked at once [default: 3072, less where descriptors are short]
+    /// Links checked at once [default: 6144, less where descriptors are short]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     concurrency: Option<u32>,

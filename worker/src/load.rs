@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 /// What is in hand.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -15,6 +17,9 @@ pub(crate) struct Load {
     links: AtomicUsize,
     /// Links of a job, about, in sixteenths: jobs of one run are alike.
     job_links: AtomicUsize,
+    /// Slots that became free since somebody was told.
+    freed: AtomicUsize,
+    more: Notify,
 }
 
 /// One job in hand, for as long as it lives.
@@ -26,14 +31,22 @@ pub(crate) struct InHand {
 
 /// Links of a job, before any was seen.
 const JOB_LINKS: usize = 16;
+/// As the share of all slots that must become free for more jobs to be taken: one at a time is not worth it.
+const WORTH_IT: usize = 32;
 /// One job's share in the average, and the unit in which it is kept.
 const SHARE: usize = 16;
 
 impl Load {
     /// Nothing is in hand, and so many links can be checked at once.
     pub(crate) fn new(slots: usize) -> Arc<Self> {
-        let job_links = AtomicUsize::new(JOB_LINKS * SHARE);
-        Arc::new(Self { slots, jobs: AtomicUsize::new(0), links: AtomicUsize::new(0), job_links })
+        Arc::new(Self {
+            slots,
+            jobs: AtomicUsize::new(0),
+            links: AtomicUsize::new(0),
+            job_links: AtomicUsize::new(JOB_LINKS * SHARE),
+            freed: AtomicUsize::new(0),
+            more: Notify::new(),
+        })
     }
 
     /// A job of so many links is taken in hand.
@@ -51,6 +64,19 @@ impl Load {
         let free = self.slots.saturating_sub(self.links.load(Ordering::Relaxed));
         self.jobs.load(Ordering::Relaxed) + free * SHARE / self.job_links.load(Ordering::Relaxed).max(1)
     }
+
+    /// Waits until enough slots became free for more jobs. Cancel safe.
+    pub(crate) async fn more(&self) {
+        self.more.notified().await;
+    }
+
+    fn freed(&self) {
+        self.links.fetch_sub(1, Ordering::Relaxed);
+        if self.freed.fetch_add(1, Ordering::Relaxed) + 1 >= self.slots.div_ceil(WORTH_IT) {
+            self.freed.store(0, Ordering::Relaxed);
+            self.more.notify_one();
+        }
+    }
 }
 
 impl InHand {
@@ -58,7 +84,7 @@ impl InHand {
     pub(crate) fn ended(&mut self) {
         if let Some(left) = self.links.checked_sub(1) {
             self.links = left;
-            self.load.links.fetch_sub(1, Ordering::Relaxed);
+            self.load.freed();
         }
     }
 }
@@ -86,6 +112,16 @@ mod tests {
         assert_eq!(load.wanted(), 10 + 150 / 16, "each job waits for its slowest link");
         drop(jobs);
         assert_eq!(load.wanted(), 10);
+    }
+
+    #[tokio::test]
+    async fn slots_that_become_free_are_told_while_their_jobs_go_on() {
+        let load = Load::new(64);
+        let mut job = load.take(64);
+        job.ended();
+        assert!(futures::FutureExt::now_or_never(load.more()).is_none(), "one of 64 is not worth it");
+        job.ended();
+        load.more().await;
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Worker {
                         break Ended::Fault;
                     }
                 }
+                () = self.jobs.load.more() => {}
                 next = intake.next() => match next {
                     Some((from, delivery)) => {
                         running.spawn(Arc::clone(&self.jobs).run(from, delivery, stop.clone()));

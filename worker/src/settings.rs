@@ -13,7 +13,7 @@ pub use proxy::{BadProxyUrl, ProxyUrl};
 
 /// Links checked at once, where enough open files are allowed: so many that sites which never answer do
 /// not hold up the others. What they cost while they wait is memory, about 30 KiB each.
-pub const DEFAULT_CONCURRENCY: usize = 3_072;
+pub const DEFAULT_CONCURRENCY: usize = 6_144;
 /// Requests at once to one host.
 pub const DEFAULT_PER_HOST: usize = 8;
 /// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
