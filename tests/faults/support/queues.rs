@@ -4,6 +4,7 @@ use std::iter::repeat_n;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use futures::stream::select_all;
 use futures::{StreamExt, TryStreamExt};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions,
@@ -173,13 +174,19 @@ async fn get(channel: &Channel, name: &str, limit: usize) -> Option<(Vec<Raw>, O
     Some((messages, last))
 }
 
-/// Reads all that is ready by a subscription, which is far faster than to get one after the other; with the
+/// Reads all that is ready, by subscriptions: to get one after the other is too slow for a long queue. With the
 /// channel they go back.
 async fn read(channel: &Channel, name: &str) -> Option<Vec<Raw>> {
     let ready = depth(channel, name).await? as usize;
-    let options = BasicConsumeOptions::default();
-    let deliveries = channel.basic_consume(name.into(), "".into(), options, <_>::default()).await.ok()?;
-    let raw = deliveries.map_ok(|it| Raw { body: it.data, properties: it.properties });
+    // A quorum queue takes "no limit" for 2,000 unacknowledged messages.
+    channel.basic_qos(u16::MAX, <_>::default()).await.ok()?;
+    let mut subscriptions = Vec::new();
+    for _ in 0..ready.div_ceil(u16::MAX.into()) {
+        let options = BasicConsumeOptions::default();
+        subscriptions
+            .push(channel.basic_consume(name.into(), "".into(), options, <_>::default()).await.ok()?);
+    }
+    let raw = select_all(subscriptions).map_ok(|it| Raw { body: it.data, properties: it.properties });
     raw.take(ready).try_collect().await.ok()
 }
 
