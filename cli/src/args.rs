@@ -1,7 +1,6 @@
 //! Flags that several commands share. They are read into the shape of [`crate::settings::Settings`], so that
 //! they merge with file and environment; what was not given is left out.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use clap::Args;
 use ipnet::IpNet;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, RecheckAfter,
-    Retries, Timeout,
+    Retries, Timeout, as_text,
 };
 use linkbeat_worker::{Header, ProxyUrl};
 use serde::Serialize;
@@ -19,7 +18,7 @@ use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
-use crate::settings::{Origin, Settings, origins, parse_recheck_after, parse_timeout};
+use crate::settings::{Origin, Settings, origins};
 
 #[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Global options")]
@@ -79,8 +78,8 @@ pub(crate) struct RequestArgs {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     white_list: Vec<String>,
     /// Absolute deadline of each link, over everything [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
     timeout: Option<Timeout>,
     /// How often a transient failure is tried again within the deadline [default: 1]
     #[arg(long, value_name = "N", value_parser = parse_retries)]
@@ -104,8 +103,8 @@ pub(crate) struct RequestArgs {
     on_blocked: Option<OnBlocked>,
     /// Look at a link about to be hidden again after so long, 1s to 24h, and hide it only if it fails again
     /// [default: hide it at once]
-    #[arg(long, value_name = "TIME", value_parser = parse_recheck_after)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
     recheck_after: Option<RecheckAfter>,
 }
 
@@ -122,8 +121,8 @@ pub(crate) struct WorkerArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     per_host: Option<u32>,
     /// Time between the starts of two requests to one host, such as 500ms [default: none]
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
     min_interval: Option<Timeout>,
     /// Network that may be fetched from although it is not public, such as 10.0.0.0/8 (repeatable)
     #[arg(long, value_name = "CIDR")]
@@ -161,8 +160,8 @@ pub(crate) struct WorkerDaemonArgs {
     worker: WorkerArgs,
     /// How long running checks may go on after SIGTERM; what is not done then goes back to the queue
     /// [default: the check's timeout + 5 s]
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[arg(long, value_name = "TIME")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
     drain_timeout: Option<Timeout>,
 }
 
@@ -288,13 +287,5 @@ fn parse_on_blocked(text: &str) -> Result<OnBlocked, String> {
         "hide" => Ok(OnBlocked::Hide),
         "keep" => Ok(OnBlocked::Keep),
         other => Err(format!("`{other}` is neither hide nor keep")),
-    }
-}
-
-#[expect(clippy::ref_option, reason = "the signature is serde's")]
-fn as_text<T: Display, S: serde::Serializer>(length: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
-    match length {
-        Some(length) => to.collect_str(length),
-        None => to.serialize_none(),
     }
 }

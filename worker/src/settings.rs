@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use linkbeat_shared::Timeout;
+use linkbeat_shared::{Timeout, as_text};
 use serde::{Deserialize, Serialize};
 
 pub use header::{BadHeader, Header};
@@ -33,7 +33,7 @@ pub struct WorkerSettings {
     /// Requests at once to one host, over all jobs and redirects.
     pub per_host: usize,
     /// Time between the starts of two requests to one host, over all jobs and redirects; absent: none.
-    #[serde(with = "optional_length")]
+    #[serde(with = "as_text::optional")]
     pub min_interval: Option<Timeout>,
     /// Networks that may be dialled although they are not public.
     pub allow_network: Vec<IpNet>,
@@ -51,11 +51,11 @@ pub struct WorkerSettings {
     /// decide: neither `resolver` nor the check of addresses applies, except to addresses written in URLs.
     pub proxy: Option<ProxyUrl>,
     /// The longest deadline per link; what jobs ask beyond it is lowered to it.
-    #[serde(with = "length")]
+    #[serde(with = "as_text")]
     pub max_timeout: Timeout,
     /// How long running checks may go on after a shutdown was asked for; absent: the job's deadline per
     /// link and [`DRAIN_MARGIN`](crate::DRAIN_MARGIN).
-    #[serde(with = "optional_length")]
+    #[serde(with = "as_text::optional")]
     pub drain_timeout: Option<Timeout>,
     /// A PEM file of certificate authorities to trust besides the system's.
     pub extra_ca: Option<PathBuf>,
@@ -83,42 +83,6 @@ impl Default for WorkerSettings {
 #[expect(clippy::expect_used, reason = "a constant within the limits of a timeout")]
 fn default_max_timeout() -> Timeout {
     Timeout::from_millis(DEFAULT_MAX_TIMEOUT_MS).expect("a valid timeout")
-}
-
-/// A length of time as people write it: `5s`, `1500ms`, `2m`.
-mod length {
-    use linkbeat_shared::Timeout;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(length: &Timeout, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(length)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timeout, D::Error> {
-        let text = String::deserialize(from)?;
-        let length = humantime::parse_duration(&text).map_err(|_| {
-            D::Error::custom(format!("`{text}` is no length of time; write something like 5s, 1500ms or 2m"))
-        })?;
-        Timeout::try_from(length).map_err(D::Error::custom)
-    }
-}
-
-mod optional_length {
-    use linkbeat_shared::Timeout;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(transparent)]
-    struct Length(#[serde(with = "super::length")] Timeout);
-
-    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
-    pub(super) fn serialize<S: Serializer>(length: &Option<Timeout>, to: S) -> Result<S::Ok, S::Error> {
-        length.map(Length).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timeout>, D::Error> {
-        Ok(Option::<Length>::deserialize(from)?.map(|Length(length)| length))
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! A setting's variable is its path: `check.timeout` is `LINKBEAT_CHECK_TIMEOUT`. The file is TOML
 //! (`linkbeat.toml`, or `--config FILE`) with a section per role.
 
-mod durations;
 mod environment;
 mod load;
 mod origins;
@@ -18,7 +17,7 @@ use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, RecheckAfter, Retries,
-    ShowRules, Timeout, WhiteList,
+    ShowRules, Timeout, WhiteList, as_text,
 };
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
@@ -26,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
 
-pub(crate) use durations::{parse_recheck_after, parse_timeout};
 pub(crate) use load::load;
 pub(crate) use origins::{Origin, origins};
 
@@ -121,14 +119,14 @@ pub(crate) struct CheckSettings {
     pub(crate) backlink: Option<BacklinkPattern>,
     pub(crate) backlink_in: BacklinkIn,
     pub(crate) white_list: BTreeSet<String>,
-    #[serde(with = "durations::timeout")]
+    #[serde(with = "as_text")]
     pub(crate) timeout: Timeout,
     pub(crate) retries: Retries,
     pub(crate) accept: AcceptedStatuses,
     pub(crate) hide_after: NonZeroU32,
     pub(crate) show_after: NonZeroU32,
     pub(crate) on_blocked: OnBlocked,
-    #[serde(with = "durations::recheck_after")]
+    #[serde(with = "as_text::optional")]
     pub(crate) recheck_after: Option<RecheckAfter>,
 }
 
