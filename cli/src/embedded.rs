@@ -144,7 +144,6 @@ fn unable(fault: OwnFault) -> Failure {
         OwnFault::Resources => {
             "this machine is out of file descriptors, ports or memory: lower --concurrency or raise its limits"
         }
-        OwnFault::Bug => "a check failed by a bug of linkbeat's",
     };
     Failure::infrastructure(format!(
         "{problem}. No link was hidden for it; `linkbeat check --resume` goes on with the run"

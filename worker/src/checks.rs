@@ -27,6 +27,8 @@ pub(crate) struct Checked {
     pub(crate) results: Vec<CheckResult>,
     /// What kept others from being judged.
     pub(crate) fault: Option<OwnFault>,
+    /// The checks of others panicked.
+    pub(crate) panicked: bool,
     /// The run was cancelled meanwhile: links that were not begun need no check any more.
     pub(crate) cancelled: bool,
 }
@@ -47,8 +49,7 @@ impl Checked {
             Ok(Outcome::OwnFault(fault)) => self.fault = Some(fault),
             Err(error) => {
                 tracing::error!(%error, "a check panicked");
-                // Other faults say that the job may well succeed later; they go before.
-                self.fault.get_or_insert(OwnFault::Bug);
+                self.panicked = true;
             }
         }
     }
@@ -143,16 +144,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_our_own_fault_unless_another_one_explains_more() {
+    async fn a_panic_is_noted_beside_faults_of_other_kinds() {
         let ended = |outcome: Option<OwnFault>| {
             tokio::spawn(async move { Outcome::OwnFault(outcome.expect("a panic on purpose")) })
         };
         let mut checked = Checked::default();
         checked.note(ended(None).await);
-        assert_eq!(checked.fault, Some(OwnFault::Bug));
+        assert_eq!((checked.panicked, checked.fault), (true, None));
         checked.note(ended(Some(OwnFault::Offline)).await);
         checked.note(ended(None).await);
-        assert_eq!(checked.fault, Some(OwnFault::Offline));
+        assert_eq!((checked.panicked, checked.fault), (true, Some(OwnFault::Offline)));
     }
 
     #[test]

@@ -136,7 +136,9 @@ impl JobRunner {
         let rest = Job { links: rest, check: job.check.clone(), ..*job };
         delivery.message.body = wire::encode(&JobMessage::from(&rest)).into();
         let (attempt, target, end) = match checked.fault {
-            Some(OwnFault::Bug) => {
+            // With such a fault the job may well succeed later, so it goes before a panic.
+            Some(fault) => (delivery.message.attempt(), Target::Queue(from), JobEnd::Fault(fault)),
+            None if checked.panicked => {
                 let attempt = delivery.message.attempt() + 1;
                 let Some(pause) = retry_after(attempt) else {
                     delivery.message = delivery.message.with_attempt(attempt);
@@ -144,7 +146,6 @@ impl JobRunner {
                 };
                 (attempt, Target::Delayed(pause), JobEnd::SentOn)
             }
-            Some(fault) => (delivery.message.attempt(), Target::Queue(from), JobEnd::Fault(fault)),
             None => (delivery.message.attempt(), Target::Queue(from), JobEnd::GivenBack),
         };
         let message = delivery.message.clone().with_attempt(attempt);

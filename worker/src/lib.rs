@@ -56,8 +56,6 @@ pub enum OwnFault {
     Offline,
     /// The machine is out of file descriptors, local ports, buffers or memory.
     Resources,
-    /// A check panicked.
-    Bug,
 }
 
 impl OwnFault {
@@ -66,7 +64,6 @@ impl OwnFault {
         match self {
             Self::Offline => "offline",
             Self::Resources => "resources",
-            Self::Bug => "bug",
         }
     }
 }
