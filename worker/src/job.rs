@@ -23,8 +23,7 @@ use crate::{Engine, OwnFault};
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
 pub const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
-/// Own faults after which a job is given up, and how long it waits after each but the last.
-const MAX_ATTEMPTS: u32 = 3;
+/// How long a job waits after each attempt that failed by a bug of ours; after one more it is given up.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Losses of a job among a few others, after which it is taken alone: a server that restarts twice in a row
@@ -157,10 +156,7 @@ impl JobRunner {
     async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
         // From the jobs queue it was lost with many others: that counts nothing yet.
         let losses = delivery.message.attempt() + u32::from(from != Queue::Jobs);
-        let to = if losses < LOSSES_AMONG_OTHERS { Queue::Suspects } else { Queue::Isolated };
         let message = delivery.message.clone().with_attempt(losses);
-        tracing::warn!(message.id = %message.id, from = from.as_str(), to = to.as_str(), losses,
-            "a job was lost with its worker or its connection; it is set apart");
         if losses >= MAX_LOSSES {
             delivery.message = message;
             let cause = format!(
@@ -168,6 +164,9 @@ impl JobRunner {
             );
             return self.park(from, delivery, &cause).await;
         }
+        let to = if losses < LOSSES_AMONG_OTHERS { Queue::Suspects } else { Queue::Isolated };
+        tracing::warn!(message.id = %message.id, from = from.as_str(), to = to.as_str(), losses,
+            "a job was lost with its worker or its connection; it is set apart");
         move_to(&*self.broker, delivery, &Target::Queue(to), message).await?;
         Ok(JobEnd::SentOn)
     }
@@ -213,7 +212,7 @@ impl JobRunner {
 /// How long a job waits after so many failed attempts; `None`: it is given up.
 fn retry_after(attempt: u32) -> Option<Duration> {
     let failed = usize::try_from(attempt).ok()?.checked_sub(1)?;
-    let pause = RETRY_AFTER.get(failed).copied().filter(|_| attempt < MAX_ATTEMPTS);
+    let pause = RETRY_AFTER.get(failed).copied();
     #[cfg(feature = "failpoints")]
     fail::fail_point!("worker.impatient", pause.is_some(), |_| Some(Duration::from_secs(1)));
     pause
