@@ -57,7 +57,7 @@ impl Recording {
 
     async fn store_results(&self, batch: Vec<(Delivery, JobResults)>, shutdown: &CancellationToken) -> bool {
         let (deliveries, results): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match self.commit(&results, shutdown).await {
+        match patiently(shutdown, || self.store.record(&results, rule)).await {
             Ok(Some(recorded)) => {
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("recorder.committed", |_| std::process::abort());
@@ -82,28 +82,11 @@ impl Recording {
     ) {
         for (delivery, results) in deliveries.into_iter().zip(results) {
             let job = results.job_id;
-            match self.commit(&[results], shutdown).await {
+            let results = [results];
+            match patiently(shutdown, || self.store.record(&results, rule)).await {
                 Ok(Some(recorded)) => self.settle(vec![delivery], recorded).await,
                 Ok(None) => return,
                 Err(error) => self.park_with_job(delivery, job, &error.to_string()).await,
-            }
-        }
-    }
-
-    /// One transaction. `None`: shut down meanwhile.
-    async fn commit(
-        &self,
-        results: &[JobResults],
-        shutdown: &CancellationToken,
-    ) -> Result<Option<Vec<Recorded>>, StoreError> {
-        loop {
-            match self.store.record(results, rule).await {
-                Ok(recorded) => return Ok(Some(recorded)),
-                Err(error) => {
-                    if !waited_out(error, shutdown).await? {
-                        return Ok(None);
-                    }
-                }
             }
         }
     }
@@ -115,7 +98,8 @@ impl Recording {
         shutdown: &CancellationToken,
     ) -> bool {
         let (deliveries, notices): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let unknown = match self.commit_notices(&notices, shutdown).await {
+        // It gives the jobs that are not stored.
+        let unknown = match patiently(shutdown, || self.store.note_parkings(&notices)).await {
             Ok(Some(unknown)) => unknown,
             Ok(None) => return false,
             Err(error) => {
@@ -133,24 +117,6 @@ impl Recording {
             let _ = delivery.ack().await;
         }
         true
-    }
-
-    /// One transaction; it gives the jobs that are not stored. `None`: shut down meanwhile.
-    async fn commit_notices(
-        &self,
-        notices: &[ParkingNotice],
-        shutdown: &CancellationToken,
-    ) -> Result<Option<Vec<JobId>>, StoreError> {
-        loop {
-            match self.store.note_parkings(notices).await {
-                Ok(unknown) => return Ok(Some(unknown)),
-                Err(error) => {
-                    if !waited_out(error, shutdown).await? {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
     }
 
     /// Tells the changes, then acknowledges. A repeat tells them again under the same ids, so that a crash
@@ -220,14 +186,21 @@ fn notice(message: ParkingMessage) -> ParkingNotice {
     ParkingNotice { id: notice_id, job_id: JobId(job_id), parked, cause }
 }
 
-/// Waits a little for a database that is away; `false`: shut down meanwhile. Other errors stay what they are.
-async fn waited_out(error: StoreError, shutdown: &CancellationToken) -> Result<bool, StoreError> {
-    if !error.is_transient() {
-        return Err(error);
-    }
-    tracing::warn!(%error, "results could not be stored; trying again");
-    tokio::select! {
-        () = shutdown.cancelled() => Ok(false),
-        () = tokio::time::sleep(TICK) => Ok(true),
+/// Carries out one transaction, again and again while the database is away. `None`: shut down meanwhile.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    shutdown: &CancellationToken,
+    mut transaction: impl FnMut() -> F,
+) -> Result<Option<T>, StoreError> {
+    loop {
+        let error = match transaction().await {
+            Ok(stored) => return Ok(Some(stored)),
+            Err(error) if error.is_transient() => error,
+            Err(error) => return Err(error),
+        };
+        tracing::warn!(%error, "results could not be stored; trying again");
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            () = tokio::time::sleep(TICK) => {}
+        }
     }
 }
