@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linkbeat_shared::{CheckSpec, Verdict};
-use linkbeat_worker::Engine;
+use linkbeat_worker::{Engine, WorkerSettings};
 use tokio::task::JoinSet;
 
 use crate::list::address;
@@ -14,6 +14,8 @@ use crate::{checks, measure};
 const TIMEOUT_MS: u64 = 20_000;
 
 pub(crate) async fn run(hanging: usize, healthy: usize) -> anyhow::Result<()> {
+    let most = WorkerSettings::default().concurrency;
+    anyhow::ensure!(hanging + healthy <= most, "a worker checks {most} links at once, so no more than that");
     let (_sites, port) = measure::serve().await?;
     let street = Street { port, hanging, healthy, files: measure::open_files()? };
     let spec = checks::spec(TIMEOUT_MS)?;

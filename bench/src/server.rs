@@ -52,7 +52,11 @@ async fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
         }
         let mut parts = path(&head).splitn(3, |&byte| byte == b'/').skip(1);
         match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
-            (b"never", _) => std::future::pending().await,
+            (b"never", _) => {
+                // Until the other side goes.
+                stream.read_buf(&mut head).await?;
+                return Ok(());
+            }
             (b"bomb", _) => return stream.write_all(&bomb()?).await,
             (b"endless", _) => {
                 let piece = [&b"4000\r\n"[..], &[b'a'; 0x4000], b"\r\n"].concat();
