@@ -1,8 +1,8 @@
 //! How much happens at once: first a turn at the host, then one of the worker's slots.
 //!
 //! In this order a slow host holds up nobody: those that wait for it, or for its next request to be due,
-//! hold no slot. Each host's entry goes
-//! when its last user does, so memory follows what is under way, not what was ever seen.
+//! hold no slot. Each host's entry goes when its last user does, so memory follows what is under way, not what
+//! was ever seen.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,8 @@
 //! The one HTTP client of a worker.
 //!
-//! What reqwest would do by itself is switched off: proxies of the environment (they would bypass the
-//! resolver and with it the safety check, so only the operator's setting brings one in), redirects and retries (they would not be seen), the Referer.
+//! What reqwest would do by itself is switched off: proxies of the environment (they would bypass the resolver
+//! and with it the safety check, so only the operator's setting brings one in), redirects and retries (they
+//! would not be seen), the Referer.
 
 use std::time::Duration;
 
