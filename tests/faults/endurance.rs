@@ -25,9 +25,12 @@ async fn memory_is_flat_over_a_million_links() {
     let mut world = World::with(Own { rabbit: true, postgres: true, heartbeat: 10 }).await;
     world.start_as(Role::Producer, CommandLine::patient()).await;
     world.start(Role::Recorder).await;
-    // So few at once that they are always under way: what a busy machine leaves unstarted would show as well.
-    let steady = CommandLine::default().arguments(&["--concurrency", "500"]);
-    let worker = world.start_as(Role::Worker, steady).await;
+    let concurrency = std::env::var("LINKBEAT_FAULTS_CONCURRENCY");
+    let command_line = match &concurrency {
+        Ok(links) => CommandLine::default().arguments(&["--concurrency", links]),
+        Err(_) => CommandLine::default(),
+    };
+    let worker = world.start_as(Role::Worker, command_line).await;
     let universe = world.site.mix(0..UNIVERSE, 200);
     let mut samples = Vec::new();
     let began = std::time::Instant::now();
