@@ -8,7 +8,7 @@ mod look;
 
 use std::collections::HashSet;
 
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
 use linkbeat_shared::JobId;
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage};
@@ -20,6 +20,7 @@ use self::look::Look;
 use super::{servers, write};
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+use crate::output::ListFormat;
 
 /// Characters of a body that are printed.
 const BODY_SHOWN: usize = 100_000;
@@ -58,15 +59,6 @@ Examples:
   linkbeat dead drop 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
   linkbeat dead drop --all --older-than 30d")]
     Drop(Chosen),
-}
-
-/// How a list is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ListFormat {
-    /// For people
-    Table,
-    /// For programs
-    Json,
 }
 
 #[derive(Debug, Args)]

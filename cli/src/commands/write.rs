@@ -7,12 +7,11 @@ use std::path::Path;
 use linkbeat_shared::{Link, Report, Run};
 use serde_json::Value;
 
-use super::dead::ListFormat;
-use super::doctor::{Finding, Origins};
+use super::doctor::Finding;
 use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{self, Format, Prose, Style};
-use crate::settings::Settings;
+use crate::output::{self, Format, ListFormat, Prose, Style};
+use crate::settings::{Origin, Settings};
 
 /// Writes a report; the status says whether every link passed.
 pub(crate) fn report(settings: &Settings, args: &OutputArgs, report: &Report) -> Result<Status, Failure> {
@@ -45,11 +44,7 @@ pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
 }
 
 /// Writes what the doctor found to standard output.
-pub(crate) fn findings(
-    findings: &[Finding],
-    settings: Origins<'_>,
-    format: ListFormat,
-) -> Result<(), Failure> {
+pub(crate) fn findings(findings: &[Finding], settings: &[Origin], format: ListFormat) -> Result<(), Failure> {
     let style = Style::detect(std::io::stdout().is_terminal());
     to_stdout(|out| match format {
         ListFormat::Table => output::findings::table(findings, settings, style, out),

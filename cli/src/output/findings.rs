@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::listing::{Cell, Column, Kind, Listing};
 use super::{Style, grid, plain};
-use crate::commands::doctor::{Finding, Origins, State};
+use crate::commands::doctor::{Finding, State};
+use crate::settings::Origin;
 
 /// For people. Lines are not shortened: in what was found every word may matter.
 pub(crate) fn table(
     findings: &[Finding],
-    settings: Origins<'_>,
+    settings: &[Origin],
     style: Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -32,7 +33,7 @@ pub(crate) fn table(
 }
 
 /// One object for programs.
-pub(crate) fn json(findings: &[Finding], settings: Origins<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn json(findings: &[Finding], settings: &[Origin], out: &mut dyn Write) -> io::Result<()> {
     let count = |word: &str| findings.iter().filter(|finding| finding.state.as_str() == word).count();
     let items: Vec<_> = findings
         .iter()
@@ -66,10 +67,9 @@ fn of_findings(findings: &[Finding]) -> Listing {
     }
 }
 
-fn of_settings(settings: Origins<'_>) -> Listing {
-    let row = |setting: &crate::settings::Origin| {
-        [&setting.name, &setting.value, &setting.from].map(|text| Cell::text(text)).into()
-    };
+fn of_settings(settings: &[Origin]) -> Listing {
+    let row =
+        |setting: &Origin| [&setting.name, &setting.value, &setting.from].map(|text| Cell::text(text)).into();
     Listing {
         columns: ["SETTING", "VALUE", "FROM"].map(Column::fixed).into(),
         rows: settings.iter().map(row).collect(),

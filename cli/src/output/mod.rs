@@ -47,6 +47,15 @@ pub(crate) enum FormatName {
     Markdown,
 }
 
+/// The formats of what is no report: parked messages, the doctor's findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
 /// A way to write results.
 pub(crate) trait Format {
     /// Writes what a run amounted to.

@@ -13,11 +13,11 @@ use clap::{Args, ValueEnum};
 
 use self::finding::Fault;
 pub(crate) use self::finding::{Finding, State};
-use super::dead::ListFormat;
 use super::write;
 use crate::args::{Flags, GlobalArgs, WorkerArgs};
 use crate::exit::{Failure, Status};
-use crate::settings::{Origin, Settings};
+use crate::output::ListFormat;
+use crate::settings::Settings;
 
 /// Looks at settings, broker, database and this machine, and says what is wrong and what to do about it.
 /// Nothing is made or changed.
@@ -120,6 +120,3 @@ fn end(findings: &[Finding]) -> Result<Status, Failure> {
 fn counted(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
 }
-
-/// The settings, as [`crate::output`] writes them.
-pub(crate) type Origins<'a> = &'a [Origin];
