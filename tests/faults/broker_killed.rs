@@ -8,20 +8,21 @@ use crate::support::world::{Own, World};
 /// A quorum queue that was declared less than a second ago may be lost with a kill (RabbitMQ 3.10).
 const QUEUES_ARE_SAFE: Duration = Duration::from_secs(2);
 
-async fn under_load() -> World {
+/// With answers that take up to so long.
+async fn under_load(slowest_ms: u64) -> World {
     let mut world = World::with(Own::RABBIT).await;
     for role in [Role::Producer, Role::Recorder, Role::Worker, Role::Worker] {
         world.start(role).await;
     }
     tokio::time::sleep(QUEUES_ARE_SAFE).await;
-    world.submit(world.site.mix(0..1_000, 1_000)).await;
+    world.submit(world.site.mix(0..1_000, slowest_ms)).await;
     world.under_way(10).await;
     world
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_and_started_again() {
-    let mut world = under_load().await;
+    let mut world = under_load(1_000).await;
     let rabbit = world.rabbit.as_mut().unwrap();
     rabbit.kill();
     rabbit.restart().await;
@@ -34,7 +35,7 @@ async fn killed_and_started_again() {
 /// So long that every session is given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn frozen() {
-    let mut world = under_load().await;
+    let mut world = under_load(1_000).await;
     let rabbit = world.rabbit.as_ref().unwrap();
     rabbit.freeze();
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -46,7 +47,8 @@ async fn frozen() {
 /// Whoever publishes is blocked, and waits; what was taken is worked on.
 #[tokio::test(flavor = "multi_thread")]
 async fn short_of_memory() {
-    let mut world = under_load().await;
+    // Raising the alarm takes a second, and far more where the machine is busy.
+    let mut world = under_load(12_000).await;
     let rabbit = world.rabbit.as_ref().unwrap();
     rabbit.memory_alarm(true);
     tokio::time::sleep(Duration::from_secs(3)).await;
