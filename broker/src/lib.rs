@@ -163,6 +163,15 @@ pub enum PublishError {
     /// `amq.rabbitmq.reply-to.…` names: there it cannot be told.
     #[error("no queue takes messages for `{0}`")]
     Unroutable(String),
+    /// A reply queue that takes nothing, because it is full or may not be written to; it was offered several
+    /// times, within seconds. Our own queues never give this: there publishing waits.
+    #[error("`{address}` takes no messages: {cause}")]
+    NotTaken {
+        /// The reply queue.
+        address: String,
+        /// The broker's words.
+        cause: String,
+    },
     /// The broker will never take this message, such as one over its size limit. Its own words.
     #[error("the broker refuses the message: {0}")]
     Refused(String),

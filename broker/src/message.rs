@@ -52,7 +52,8 @@ pub enum Target {
     /// [`Queue::Jobs`], after at least so long; meanwhile nobody holds it. Whoever takes it from there asks
     /// [`due`](crate::due) whether the whole time is over.
     Delayed(Duration),
-    /// The topic exchange `linkbeat.events`, under this routing key. That nobody listens is normal.
+    /// The topic exchange `linkbeat.events`, under this routing key. That nobody listens is normal, and a listener
+    /// whose queue takes nothing goes without: it must not hold up others.
     Event(String),
     /// The queue named in a request's `reply_to`, on the default exchange.
     Reply(ReplyTo),

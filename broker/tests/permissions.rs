@@ -156,6 +156,11 @@ async fn all_roles_work(servers: &Servers) {
         }
     };
     timeout(SOON, heard).await.expect("the worker hears it");
+    // It may not answer, which costs nobody else a session.
+    let reply = Target::Reply(ReplyTo { queue: "linkbeat.jobs".to_owned(), correlation_id: None });
+    let denied = timeout(SOON, worker.publish(&reply, Message::new(Uuid::now_v7(), "denied"))).await;
+    let denied = denied.expect("told in time").unwrap_err();
+    assert!(denied.to_string().starts_with("`linkbeat.jobs` takes no messages: ACCESS_REFUSED"), "{denied}");
     for role in [&producer, &worker, &recorder] {
         put(role, &Target::Queue(Queue::Dead), "parked").await;
         take(&admin, Queue::Dead, "parked").await;

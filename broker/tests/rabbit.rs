@@ -120,6 +120,66 @@ async fn events_reach_whoever_binds() {
     .await;
 }
 
+/// A queue of somebody else's that is full and refuses more.
+async fn full_queue(channel: &Channel) -> String {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
+    let queue = channel.queue_declare("".into(), options, arguments).await.unwrap().name().to_string();
+    // Without confirms the outcome is not known; the look makes it certain.
+    for _ in 0..2 {
+        let name = queue.as_str().into();
+        channel.basic_publish("".into(), name, Default::default(), b"", Default::default()).await.unwrap();
+    }
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    channel.queue_declare(queue.as_str().into(), passive, FieldTable::default()).await.unwrap();
+    queue
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_reply_queue_holds_up_nobody() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let asker = space.raw().await;
+        let full = full_queue(&asker).await;
+        let not_taken = |outcome: Result<(), PublishError>| match outcome {
+            Err(PublishError::NotTaken { address, .. }) => address == full,
+            _ => false,
+        };
+        let target = reply_to(&full);
+        let answers = (0..300).map(|_| broker.publish(&target, message("the report")));
+        let (answered, ()) =
+            tokio::join!(timeout(SOON, join_all(answers)), put(&broker, Queue::Results, "neighbour"));
+        assert!(answered.unwrap().into_iter().all(not_taken));
+        asker.queue_purge(full.as_str().into(), Default::default()).await.unwrap();
+        broker.publish(&target, message("the report")).await.expect("there is room again");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_with_a_full_queue_goes_without() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let listener = space.raw().await;
+        let (full, free) = (full_queue(&listener).await, exclusive_queue(&listener).await);
+        for queue in [&full, &free] {
+            let (name, exchange) = (queue.as_str().into(), format!("{}.events", space.namespace).into());
+            let options = Default::default();
+            listener.queue_bind(name, exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+        }
+        let event = Target::Event("link.hidden".to_owned());
+        for n in 0..100 {
+            timeout(SOON, broker.publish(&event, message(&n.to_string()))).await.unwrap().unwrap();
+        }
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = listener.queue_declare(free.into(), passive, FieldTable::default()).await.unwrap();
+        assert!(queue.message_count() >= 100, "the others hear of all: {}", queue.message_count());
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_queue_comes_back_with_its_reader() {
     in_space(|space| async move {

@@ -6,6 +6,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures::future::join_all;
 use linkbeat_broker::{
     ConnectError, Delivery, PublishError, Queue, RabbitBroker, SessionLost, SharedBroker, Subscription,
     Target,
@@ -79,6 +80,29 @@ async fn fifty_publishers_lose_nothing_to_cut_connections() {
         while !missing.is_empty() {
             missing.remove(&take_body(&mut reader).await);
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_publishers_than_channels_wait_for_each_other() {
+    const PUBLISHERS: usize = 300;
+    in_space(|space| async move {
+        let mut proxy = Proxy::before(&broker_url()).await;
+        proxy.url.set_query(Some("channel_max=12"));
+        let broker: SharedBroker = RabbitBroker::connect(space.settings_at(&proxy.url)).await.unwrap();
+        for _ in 0..2 {
+            // All wait for the same new session, and come at once.
+            proxy.cut();
+            let publishing = (0..PUBLISHERS).map(|n| {
+                let broker = broker.clone();
+                async move { put(&broker, Queue::Jobs, &n.to_string()).await }
+            });
+            join_all(publishing).await;
+        }
+        assert_eq!(proxy.accepted(), 3, "no session was lost for want of channels");
+        let waiting = broker.waiting(Queue::Jobs).await.unwrap();
+        assert!(waiting >= 2 * PUBLISHERS as u64, "{waiting}");
     })
     .await;
 }

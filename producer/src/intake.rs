@@ -116,7 +116,7 @@ impl Intake {
         let report = ReportMessage::failed(2, "bad_request", error.to_string());
         let answer = Message::of(Uuid::new_v5(&request, b"reply"), &report).in_answer_to(&reply_to);
         match self.broker.publish(&Target::Reply(reply_to), answer).await {
-            Ok(()) | Err(PublishError::Unroutable(_)) => Outcome::Answered,
+            Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
             Err(error) => Outcome::Retry(error.into()),
         }
     }

@@ -101,9 +101,9 @@ impl Announcer {
         let answer = Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En))
             .in_answer_to(reply_to);
         match self.broker.publish(&Target::Reply(reply_to.clone()), answer).await {
-            // The client has gone: nothing is lost, the report is stored.
-            Err(PublishError::Unroutable(queue)) => {
-                tracing::info!(run.id = %run.id, queue, "nobody waits for the report any more");
+            // The client has gone, or reads nothing: nothing is lost, the report is stored.
+            Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {
+                tracing::info!(run.id = %run.id, %error, "nobody takes the report");
                 Ok(())
             }
             other => other,

@@ -6,6 +6,7 @@
 mod broadcasts;
 mod consumer;
 mod error;
+mod hindered;
 mod inspect;
 mod lanes;
 mod parcel;

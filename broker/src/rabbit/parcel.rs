@@ -30,10 +30,20 @@ pub(super) struct Parcel {
     pub(super) routing_key: ShortString,
     /// It must reach a queue; otherwise RabbitMQ gives it back.
     pub(super) mandatory: bool,
-    /// The queue is ours to make again, so that it reaches nobody is not final.
-    pub(super) ours: bool,
+    pub(super) receiver: Receiver,
     pub(super) body: Bytes,
     pub(super) properties: BasicProperties,
+}
+
+/// Who is to receive a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// A queue of ours, which is made again when it is gone: nothing of this is lost.
+    Ours,
+    /// Whoever listens to an event, by queues that are none of our business.
+    Listeners,
+    /// Whoever asked, by a queue of theirs.
+    Asker,
 }
 
 impl Parcel {
@@ -71,7 +81,11 @@ impl Parcel {
                 Target::Event(_) => false,
                 Target::Reply(reply) => !reply.queue.starts_with(DIRECT_REPLY_TO),
             },
-            ours: matches!(target, Target::Queue(_) | Target::Delayed(_) | Target::Broadcast),
+            receiver: match target {
+                Target::Queue(_) | Target::Delayed(_) | Target::Broadcast => Receiver::Ours,
+                Target::Event(_) => Receiver::Listeners,
+                Target::Reply(_) => Receiver::Asker,
+            },
             properties: properties(message.id, message.reply_to, correlation_id, &message.headers)
                 .with_delivery_mode(delivery_mode),
             body: message.body,
@@ -187,7 +201,7 @@ mod tests {
         message.headers = (0..MAX_HEADERS).map(|n| (format!("h{n}"), "v".to_owned())).collect();
         let parcel = parcel(&Target::Delayed(Duration::from_secs(700)), message);
         assert_eq!(parcel.exchange.as_str(), "linkbeat.delay.10m");
-        assert!(parcel.mandatory && parcel.ours);
+        assert!(parcel.mandatory && parcel.receiver == Receiver::Ours);
         let came = delivered(parcel.properties, &parcel.body);
         assert_eq!(came.header(LEFT), Some("100000"), "however many headers others have set");
     }
@@ -196,7 +210,7 @@ mod tests {
     fn a_reply_carries_the_id_of_the_question_and_reports_a_gone_queue() {
         let reply = ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) };
         let parcel = parcel(&Target::Reply(reply), Message::new(Uuid::now_v7(), "{}"));
-        assert!(parcel.mandatory && !parcel.ours);
+        assert!(parcel.mandatory && parcel.receiver == Receiver::Asker);
         assert_eq!(parcel.properties.correlation_id().as_ref().unwrap().as_str(), "42");
         assert_eq!(*parcel.properties.delivery_mode(), Some(TRANSIENT));
     }

@@ -100,6 +100,11 @@ impl Session {
         self.connection.create_channel().await
     }
 
+    /// How many channels both sides allow.
+    pub(super) fn channel_max(&self) -> u16 {
+        self.connection.configuration().channel_max()
+    }
+
     /// RabbitMQ is short of memory or disk and takes nothing from publishers for now.
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
