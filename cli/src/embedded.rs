@@ -67,6 +67,8 @@ impl Roles {
         let broker: SharedBroker = MemoryBroker::new(QUEUE_CAPACITY);
         let mut worker_settings = settings.worker.clone();
         worker_settings.drain_timeout = DRAIN.try_into().ok();
+        // Here nobody takes back what is held for long.
+        worker_settings.max_hold = None;
         let worker = Worker::new(&worker_settings, broker.clone())
             .map_err(|error| Failure::usage(error.to_string()))?;
         let recorder = Recorder::new(settings.recorder.clone(), broker.clone(), store.clone());

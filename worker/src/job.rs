@@ -4,12 +4,14 @@
 //! again was lost with its worker or its session. It may be what killed the worker, so it is set apart:
 //! first a few of its kind at a time, then one at a time, and in the end it is parked.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to, park};
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage, ResultsMessage, Unreadable};
 use linkbeat_shared::{CheckResult, Job, JobId, JobLink, Timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -44,6 +46,7 @@ pub(crate) struct JobRunner {
     pub(crate) load: Arc<Load>,
     pub(crate) patterns: Patterns,
     pub(crate) drain_timeout: Option<Timeout>,
+    pub(crate) max_hold: Duration,
 }
 
 /// What became of one job.
@@ -57,7 +60,7 @@ pub(crate) enum JobEnd {
     Parked,
     /// It is on its way to be looked at apart, or later.
     SentOn,
-    /// It was given back: the worker stops, or the session was lost.
+    /// It was given back: the worker stops, the session was lost, or it was held for long enough.
     GivenBack,
     /// It was given back because of this.
     Fault(OwnFault),
@@ -110,8 +113,7 @@ impl JobRunner {
         let drain = self
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
-        let in_hand = self.load.take(job.links.len());
-        let mut checked = check_all(&self.engine, &job, &self.cancelled, in_hand, (stop, drain)).await;
+        let mut checked = self.check(&job, &stop.child_token(), drain).await;
         let rest = checked.rest(&job);
         self.publish(&job, std::mem::take(&mut checked.results), &delivery.message).await?;
         #[cfg(feature = "failpoints")]
@@ -120,6 +122,20 @@ impl JobRunner {
             return Ok(acknowledged(delivery, JobEnd::Done).await);
         }
         self.give_back(from, &job, rest, delivery, &checked).await
+    }
+
+    /// Until the links are checked, or a shutdown was asked for, or the job was held for long enough: many links
+    /// of one slow host wait for each other's turns, and RabbitMQ takes back what is held for too long.
+    async fn check(&self, job: &Arc<Job>, stop: &CancellationToken, drain: Duration) -> Checked {
+        let in_hand = self.load.take(job.links.len());
+        let mut checking = pin!(check_all(&self.engine, job, &self.cancelled, in_hand, (stop, drain)));
+        match timeout(self.max_hold, &mut checking).await {
+            Ok(checked) => checked,
+            Err(_) => {
+                stop.cancel();
+                checking.await
+            }
+        }
     }
 
     /// The links that lack a result go back as what is left of the job; or, when that failed too often by a
@@ -148,8 +164,12 @@ impl JobRunner {
             None => (delivery.message.attempt(), Target::Queue(from), JobEnd::GivenBack),
         };
         let message = delivery.message.clone().with_attempt(attempt);
-        move_to(&*self.broker, delivery, &target, message).await?;
-        Ok(end)
+        // A queue may stay full because all who could empty it wait here. Then the delivery is dropped, and goes
+        // back as it came.
+        match timeout(self.max_hold, move_to(&*self.broker, delivery, &target, message)).await {
+            Ok(moved) => moved.map(|()| end),
+            Err(_) => Ok(JobEnd::GivenBack),
+        }
     }
 
     /// Its holder died or lost its session with it in hand.

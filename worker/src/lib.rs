@@ -36,8 +36,8 @@ pub use fetch::{NameServer, name_servers};
 pub use job::{DRAIN_MARGIN, MAX_LOSSES};
 pub use runner::Worker;
 pub use settings::{
-    BadHeader, BadProxyUrl, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST,
-    DEFAULT_USER_AGENT, Header, ProxyUrl, WorkerSettings,
+    BadHeader, BadProxyUrl, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_HOLD_MS,
+    DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST, DEFAULT_USER_AGENT, Header, ProxyUrl, WorkerSettings,
 };
 
 /// What became of one check.

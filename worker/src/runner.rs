@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{BrokerClosed, MOST_LANES, SharedBroker};
-use linkbeat_shared::Activity;
+use linkbeat_shared::{Activity, Timeout};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -54,6 +54,7 @@ impl Worker {
                 load,
                 patterns: Patterns::default(),
                 drain_timeout: settings.drain_timeout,
+                max_hold: settings.max_hold.map_or(Duration::MAX, Timeout::duration),
             }),
             prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
             // Jobs cut themselves short; what remains is publishing, which waits while the broker is away.

@@ -18,6 +18,9 @@ pub const DEFAULT_CONCURRENCY: usize = 6_144;
 pub const DEFAULT_PER_HOST: usize = 8;
 /// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
 pub const DEFAULT_MAX_BODY: usize = 2 << 20;
+/// How long a job is held at most, in milliseconds: with the drain far below RabbitMQ's `consumer_timeout` of
+/// half an hour.
+pub const DEFAULT_MAX_HOLD_MS: u64 = 300_000;
 /// The longest deadline that a job may ask for, in milliseconds.
 pub const DEFAULT_MAX_TIMEOUT_MS: u64 = 60_000;
 /// Names the tool, and where people can read about it.
@@ -53,6 +56,10 @@ pub struct WorkerSettings {
     /// The longest deadline per link; what jobs ask beyond it is lowered to it.
     #[serde(with = "as_text")]
     pub max_timeout: Timeout,
+    /// How long a job is held at most; then what was found is published, and the links that wait for their
+    /// turn at a slow host go back to the queue. Absent: for as long as it takes.
+    #[serde(with = "as_text::optional")]
+    pub max_hold: Option<Timeout>,
     /// How long running checks may go on after a shutdown was asked for; absent: the job's deadline per
     /// link and [`DRAIN_MARGIN`](crate::DRAIN_MARGIN).
     #[serde(with = "as_text::optional")]
@@ -73,7 +80,8 @@ impl Default for WorkerSettings {
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             headers: Vec::new(),
             proxy: None,
-            max_timeout: default_max_timeout(),
+            max_timeout: constant(DEFAULT_MAX_TIMEOUT_MS),
+            max_hold: Some(constant(DEFAULT_MAX_HOLD_MS)),
             drain_timeout: None,
             extra_ca: None,
         }
@@ -81,8 +89,8 @@ impl Default for WorkerSettings {
 }
 
 #[expect(clippy::expect_used, reason = "a constant within the limits of a timeout")]
-fn default_max_timeout() -> Timeout {
-    Timeout::from_millis(DEFAULT_MAX_TIMEOUT_MS).expect("a valid timeout")
+fn constant(ms: u64) -> Timeout {
+    Timeout::from_millis(ms).expect("a valid timeout")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The role: jobs in, results out, nothing lost in between.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use linkbeat_broker::{
     Target,
 };
 use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
-use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Verdict};
+use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Timeout, Verdict};
 use linkbeat_worker::{Health, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -120,6 +121,20 @@ impl Running {
         self.published_that(Queue::Results, |message| decode(&message.body).ok()).await
     }
 
+    /// Waits until so many links have results, and gives all messages that carry some.
+    async fn all_results(&self, links: usize) -> Vec<ResultsMessage> {
+        let results = |published: &Vec<(Target, Message)>| -> Vec<ResultsMessage> {
+            let to_results = published.iter().filter(|(target, _)| *target == Target::Queue(Queue::Results));
+            to_results.map(|(_, message)| decode(&message.body).unwrap()).collect()
+        };
+        let enough = |published: &Vec<(Target, Message)>| {
+            results(published).iter().map(|message| message.results.len()).sum::<usize>() >= links
+        };
+        let mut published = self.broker.published.subscribe();
+        let seen = timeout(PATIENCE, published.wait_for(enough)).await;
+        results(&seen.expect("published in time").unwrap())
+    }
+
     async fn health(&mut self, wanted: impl FnMut(&Health) -> bool) {
         timeout(PATIENCE, self.health.wait_for(wanted)).await.expect("healthy in time").unwrap();
     }
@@ -131,6 +146,26 @@ impl Running {
         let mut jobs = self.broker.subscribe(Queue::Jobs, 1).await.unwrap();
         timeout(Duration::from_millis(200), jobs.next()).await.ok().flatten()
     }
+}
+
+/// Its links wait for each other at one host, longer than a job may be held.
+#[tokio::test]
+async fn a_job_that_takes_long_is_published_in_parts() {
+    let site = Site::answers(page("hello")).await;
+    let at_a_time = WorkerSettings {
+        max_hold: Some(Timeout::from_millis(600).unwrap()),
+        min_interval: Some(Timeout::from_millis(100).unwrap()),
+        ..settings()
+    };
+    let running = Running::with(&at_a_time);
+    let links: Vec<JobLink> = (0..20).map(|n| link(&site.url(&format!("/{n}")))).collect();
+    let (job, message) = job(CheckSpec::default(), links);
+    running.send(message).await;
+    let all = running.all_results(20).await;
+    assert!(all.len() > 1, "in parts, not all at the end");
+    let links: HashSet<Uuid> = all.iter().flat_map(|part| &part.results).map(|it| it.link_id).collect();
+    assert_eq!(links, job.links.iter().map(|link| link.id.0).collect(), "each once");
+    assert!(running.stop().await.is_none(), "nothing is left of the job");
 }
 
 fn job(check: CheckSpec, links: Vec<JobLink>) -> (Job, Message) {
