@@ -94,7 +94,7 @@ fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
         schema: String,
     }
     check_size(bytes, limit)?;
-    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(error.to_string()));
+    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(told(&error)));
     probe.map(|probe: Probe| probe.schema)
 }
 
@@ -102,7 +102,17 @@ fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
 fn decode_as<M: Message>(bytes: &[u8], schema: String) -> Result<M, Unreadable> {
     check_size(bytes, M::MAX_BYTES)?;
     check_schema::<M>(schema)?;
-    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(told(&error)))
+}
+
+/// What is wrong and where. A text that was found is left out: it may be a URL with a password, and this goes to
+/// logs and answers.
+fn told(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match (text.find('"'), text.rfind('"')) {
+        (Some(begin), Some(end)) if begin < end => format!("{}…{}", &text[..=begin], &text[end..]),
+        _ => text,
+    }
 }
 
 fn check_size(bytes: &[u8], limit: usize) -> Result<(), Unreadable> {
@@ -129,6 +139,15 @@ mod tests {
 
     fn job(json: &str) -> Result<JobMessage, Unreadable> {
         decode(json.as_bytes())
+    }
+
+    #[test]
+    fn what_was_found_is_not_repeated() {
+        let request = r#"{"schema":"linkbeat.request/1","links":["http://u:se\"cret@a.test/"]}"#;
+        let error = decode::<RequestMessage>(request.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("string \"…\", expected struct"), "{error}");
+        let error = decode::<RequestMessage>(b"\"http://u:secret@a.test/\"").unwrap_err().to_string();
+        assert!(error.contains("no JSON object") && !error.contains("secret"), "{error}");
     }
 
     #[test]
