@@ -12,10 +12,8 @@ pub enum StoreError {
          postgres://USER:PASSWORD@HOST:PORT/DATABASE"
     )]
     BadUrl(String),
-    /// It cannot be reached, does not answer in time, is locked, or has no room left.
-    #[error(
-        "the database {database} cannot be used now: {problem}; see that it runs and has room, then try again"
-    )]
+    /// It cannot be reached, does not let us in, does not answer in time, is locked, or has no room left.
+    #[error("the database {database} cannot be used now: {problem}; {}", remedy(.problem))]
     Unavailable {
         /// Its URL.
         database: String,
@@ -76,6 +74,21 @@ impl StoreError {
     }
 }
 
+/// What to do about a database that cannot be used, by its words.
+fn remedy(problem: &str) -> &'static str {
+    let has = |words: &str| problem.contains(words);
+    if has("database \"") && has("does not exist") {
+        "create it, or correct its name in the database URL"
+    } else if has("authentication failed") || has("pg_hba.conf") || (has("role \"") && has("does not exist"))
+    {
+        "check user and password in the database URL, and whom the server lets in"
+    } else if has("permission denied") {
+        "grant its user what docs/database-roles.md lists"
+    } else {
+        "see that it runs and has room, then try again"
+    }
+}
+
 /// Counts a call as succeeded unless the database could not be used.
 pub(crate) fn counted<T>(under_way: UnderWay, done: Result<T, StoreError>) -> Result<T, StoreError> {
     if !matches!(done, Err(StoreError::Unavailable { .. })) {
@@ -122,9 +135,11 @@ impl Fault {
     }
 }
 
-/// What the databases say when it is neither the statement's nor the data's fault: diesel gives no
+/// What the databases say when it is neither the statement's nor the data's fault, so that the same may succeed once
+/// time has passed or somebody has acted: diesel gives no
 /// SQLSTATE, so their words must do. In another language they read as [`StoreError::Query`].
-const TRANSIENT: [&str; 18] = [
+const TRANSIENT: [&str; 19] = [
+    "permission denied",
     "terminating connection",
     "shutting down",
     "starting up",
