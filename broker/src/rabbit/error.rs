@@ -97,6 +97,19 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether somebody has to act, here or at the broker: time alone will not help.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Untrusted { .. }
+            | Self::Tls(_)
+            | Self::Refused { .. }
+            | Self::Conflict { .. }
+            | Self::NotDeclared { .. } => true,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Ended { .. } => false,
+            Self::NoNode(each) => each.iter().all(Self::is_lasting),
+        }
+    }
+
     /// What a failed try to connect amounts to.
     pub(super) fn connecting(url: &BrokerUrl, waited: Duration, error: &lapin::Error) -> Self {
         let address = url.address();
