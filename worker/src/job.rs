@@ -5,12 +5,12 @@
 //! first a few of its kind at a time, then one at a time, and in the end it is parked.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to, park};
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage, ResultsMessage, Unreadable};
-use linkbeat_shared::{CheckResult, Job, JobId, JobLink, Timeout};
+use linkbeat_shared::{CheckResult, Job, JobId, JobLink, RunId, Timeout};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -47,6 +47,8 @@ pub(crate) struct JobRunner {
     pub(crate) patterns: Patterns,
     pub(crate) drain_timeout: Option<Timeout>,
     pub(crate) max_hold: Duration,
+    /// The latest run whose timeout was longer than this worker allows.
+    pub(crate) cut_short: Mutex<Option<RunId>>,
 }
 
 /// What became of one job.
@@ -96,6 +98,7 @@ impl JobRunner {
         if self.cancelled.contains(job.run_id) {
             return Ok(acknowledged(delivery, JobEnd::Cancelled).await);
         }
+        self.note_timeout(&job);
         let span = tracing::info_span!("job", job.id = %job.id, run.id = %job.run_id);
         // A lost session brings the job back by itself, so work on it stops.
         let session = delivery.session().clone();
@@ -122,6 +125,16 @@ impl JobRunner {
             return Ok(acknowledged(delivery, JobEnd::Done).await);
         }
         self.give_back(from, &job, rest, delivery, &checked).await
+    }
+
+    /// Tells the operator, once for a run, that links may be judged sooner than its owner thinks.
+    fn note_timeout(&self, job: &Job) {
+        let (asked, allowed) = (job.check.timeout, self.engine.timeout(&job.check));
+        let mut cut_short = self.cut_short.lock().unwrap_or_else(PoisonError::into_inner);
+        if allowed < asked && cut_short.replace(job.run_id) != Some(job.run_id) {
+            let run = job.run_id;
+            tracing::warn!(run.id = %run, %asked, %allowed, "the run's timeout is longer than worker.max_timeout");
+        }
     }
 
     /// Until the links are checked, or a shutdown was asked for, or the job was held for long enough: many links

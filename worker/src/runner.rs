@@ -1,6 +1,6 @@
 //! The role `worker`: takes jobs until told to stop, pauses after own faults, drains.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -54,6 +54,7 @@ impl Worker {
                 load,
                 patterns: Patterns::default(),
                 drain_timeout: settings.drain_timeout,
+                cut_short: Mutex::default(),
                 max_hold: settings.max_hold.map_or(Duration::MAX, Timeout::duration),
             }),
             prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
