@@ -87,11 +87,13 @@ impl DeadLetter {
         DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
     }
 
-    /// How often its handling had failed by our own fault; see [`Message::attempt`].
+    /// How often its handling had failed by our own fault, or ended with its holder; see [`Message::attempt`] and
+    /// [`Message::losses`].
     ///
     /// [`Message::attempt`]: crate::Message::attempt
+    /// [`Message::losses`]: crate::Message::losses
     pub fn attempts(&self) -> u32 {
-        self.delivery.message.attempt()
+        self.delivery.message.attempt() + self.delivery.message.losses()
     }
 
     /// Its body, as it was parked.
@@ -102,7 +104,7 @@ impl DeadLetter {
     /// Puts it back into `queue` as it was before it was parked, with no attempts counted; it leaves the dead
     /// queue only after that is confirmed.
     pub async fn requeue(self, broker: &dyn Broker, queue: Queue) -> Result<(), PublishError> {
-        let mut message = self.delivery.message.clone().with_attempt(0);
+        let mut message = self.delivery.message.clone().with_attempt(0).with_losses(0);
         for ours in [CAUSE, QUEUE, PARKED_AT] {
             message.remove_header(ours);
         }

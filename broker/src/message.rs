@@ -63,6 +63,8 @@ pub enum Target {
 
 /// Header: how often its handling failed by our own fault.
 const ATTEMPT: &str = "linkbeat-attempt";
+/// Header: how often it was lost with its holder, apart from most others.
+const LOSSES: &str = "linkbeat-losses";
 
 /// One message. Bodies are JSON in UTF-8, persistent. `Debug` leaves the body out: the URLs in it may
 /// carry passwords.
@@ -97,17 +99,37 @@ impl Message {
         Self { correlation_id: reply_to.correlation_id.clone(), ..self }
     }
 
-    /// How often its handling failed by our own fault; 0 where it does not say.
+    /// How often its handling failed by our own fault, its holder living on; 0 where it does not say.
     pub fn attempt(&self) -> u32 {
-        self.header(ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or(0)
+        self.count(ATTEMPT)
     }
 
     /// The same message after so many failed attempts.
     #[must_use]
-    pub fn with_attempt(mut self, attempt: u32) -> Self {
-        self.remove_header(ATTEMPT);
-        if attempt > 0 {
-            self.set_header(ATTEMPT, attempt.to_string());
+    pub fn with_attempt(self, attempt: u32) -> Self {
+        self.with_count(ATTEMPT, attempt)
+    }
+
+    /// How often it was lost with its holder, or its holder's session, apart from most others; 0 where it does
+    /// not say.
+    pub fn losses(&self) -> u32 {
+        self.count(LOSSES)
+    }
+
+    /// The same message after so many losses.
+    #[must_use]
+    pub fn with_losses(self, losses: u32) -> Self {
+        self.with_count(LOSSES, losses)
+    }
+
+    fn count(&self, name: &str) -> u32 {
+        self.header(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn with_count(mut self, name: &str, count: u32) -> Self {
+        self.remove_header(name);
+        if count > 0 {
+            self.set_header(name, count.to_string());
         }
         self
     }

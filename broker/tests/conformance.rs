@@ -286,10 +286,10 @@ async fn a_moved_message_is_in_one_place_and_new_there(broker: SharedBroker) {
 async fn attempts_travel(broker: SharedBroker) {
     let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
     for attempt in [0, 1, 2, 0] {
-        let sent = message("a").with_attempt(7).with_attempt(attempt);
+        let sent = message("a").with_attempt(7).with_attempt(attempt).with_losses(4);
         broker.publish(&Target::Queue(Queue::Jobs), sent).await.unwrap();
         let came = take(&mut reader).await;
-        assert_eq!(came.message.attempt(), attempt);
+        assert_eq!((came.message.attempt(), came.message.losses()), (attempt, 4));
         came.ack().await.unwrap();
     }
 }

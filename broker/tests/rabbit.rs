@@ -355,7 +355,10 @@ async fn a_message_that_is_put_back_begins_anew() {
         let broker = space.broker().await;
         let mut reader = broker.subscribe(Queue::Isolated, 1).await.unwrap();
         let sent = message("a");
-        broker.publish(&Target::Queue(Queue::Isolated), sent.clone().with_attempt(3)).await.unwrap();
+        broker
+            .publish(&Target::Queue(Queue::Isolated), sent.clone().with_attempt(1).with_losses(2))
+            .await
+            .unwrap();
         park(broker.as_ref(), take(&mut reader).await, Queue::Isolated, "a check panicked").await.unwrap();
 
         let letter = dead_letters(broker.as_ref(), 1).await.unwrap().pop().unwrap();

@@ -188,8 +188,8 @@ impl JobRunner {
     /// Its holder died or lost its session with it in hand.
     async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
         // From the jobs queue it was lost with many others: that counts nothing yet.
-        let losses = delivery.message.attempt() + u32::from(from != Queue::Jobs);
-        let message = delivery.message.clone().with_attempt(losses);
+        let losses = delivery.message.losses() + u32::from(from != Queue::Jobs);
+        let message = delivery.message.clone().with_losses(losses);
         if losses >= MAX_LOSSES {
             delivery.message = message;
             let cause = format!(

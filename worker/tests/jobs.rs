@@ -380,7 +380,7 @@ async fn a_job_that_was_lost_is_set_apart_and_done_there() {
     ] {
         let broker = MemoryBroker::new(100);
         let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
-        lose(&broker, lost_from, message.with_attempt(losses)).await;
+        lose(&broker, lost_from, message.with_losses(losses)).await;
         let running = Running::on(broker, &settings());
         assert_eq!(running.published(expected).await.id, job.id.0);
         assert_eq!(running.results().await.job_id, job.id.0);
@@ -392,10 +392,10 @@ async fn a_job_that_was_lost_is_set_apart_and_done_there() {
 async fn a_job_that_is_lost_alone_too_often_is_parked() {
     let broker = MemoryBroker::new(100);
     let (job, message) = job(CheckSpec::default(), Vec::new());
-    lose(&broker, Queue::Isolated, message.with_attempt(MAX_LOSSES - 1)).await;
+    lose(&broker, Queue::Isolated, message.with_losses(MAX_LOSSES - 1)).await;
     let running = Running::on(broker, &settings());
     let parked = running.published(Queue::Dead).await;
-    assert_eq!((parked.id, parked.attempt()), (job.id.0, MAX_LOSSES));
+    assert_eq!((parked.id, parked.losses()), (job.id.0, MAX_LOSSES));
     let told: ParkingMessage =
         running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
     assert_eq!((told.job_id, told.parked), (job.id.0, true));
