@@ -15,6 +15,10 @@ pub(crate) const CAUSE: &str = "linkbeat-cause";
 const QUEUE: &str = "linkbeat-queue";
 /// Header: when it was parked, RFC 3339 in UTC.
 const PARKED_AT: &str = "linkbeat-parked-at";
+/// Headers of RabbitMQ's own, on what a policy or its delivery limit took out of a queue
+/// (<https://www.rabbitmq.com/docs/dlx#effects>).
+const FIRST_DEATH_QUEUE: &str = "x-first-death-queue";
+const FIRST_DEATH_REASON: &str = "x-first-death-reason";
 /// Longest cause kept, in bytes.
 const MAX_CAUSE_BYTES: usize = 1_000;
 /// How long the dead queue must give nothing to count as read to its end.
@@ -70,14 +74,19 @@ impl DeadLetter {
         self.delivery.message.id
     }
 
-    /// Why it was parked; empty where it does not say.
+    /// Why it was parked, or in one word why RabbitMQ took it out of its queue, such as `delivery_limit`; empty
+    /// where it does not say.
     pub fn cause(&self) -> &str {
-        self.delivery.message.header(CAUSE).unwrap_or_default()
+        let message = &self.delivery.message;
+        message.header(CAUSE).or_else(|| message.header(FIRST_DEATH_REASON)).unwrap_or_default()
     }
 
     /// The queue it came from; `None` where it does not say.
     pub fn queue(&self) -> Option<Queue> {
-        let name = self.delivery.message.header(QUEUE)?;
+        let message = &self.delivery.message;
+        // RabbitMQ's name for it has the namespace in front.
+        let of_rabbit = || message.header(FIRST_DEATH_QUEUE)?.rsplit('.').next();
+        let name = message.header(QUEUE).or_else(of_rabbit)?;
         Queue::ALL.into_iter().find(|queue| queue.as_str() == name)
     }
 
@@ -105,8 +114,8 @@ impl DeadLetter {
     /// queue only after that is confirmed.
     pub async fn requeue(self, broker: &dyn Broker, queue: Queue) -> Result<(), PublishError> {
         let mut message = self.delivery.message.clone().with_attempt(0).with_losses(0);
-        for ours in [CAUSE, QUEUE, PARKED_AT] {
-            message.remove_header(ours);
+        for parked in [CAUSE, QUEUE, PARKED_AT, FIRST_DEATH_QUEUE, FIRST_DEATH_REASON] {
+            message.remove_header(parked);
         }
         move_to(broker, self.delivery, &Target::Queue(queue), message).await
     }

@@ -373,6 +373,39 @@ async fn a_message_that_is_put_back_begins_anew() {
     .await;
 }
 
+/// A short queue of the test's own stands for one with a policy of the operator's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_rabbitmq_took_out_of_a_queue_can_be_put_back() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let raw = space.raw().await;
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
+        arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+        let dead = space.name(Queue::Dead);
+        arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(dead.into()));
+        let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
+        let short = format!("{}.short.requests", space.namespace);
+        raw.queue_declare(short.as_str().into(), options, arguments).await.unwrap();
+        for body in [b"first", b"next "] {
+            let name = short.as_str().into();
+            raw.basic_publish("".into(), name, Default::default(), body, Default::default()).await.unwrap();
+        }
+        let mut letters = Vec::new();
+        while letters.is_empty() {
+            letters = timeout(SOON, dead_letters(broker.as_ref(), 1)).await.unwrap().unwrap();
+        }
+        let letter = letters.pop().unwrap();
+        assert_eq!((letter.queue(), letter.cause()), (Some(Queue::Requests), "maxlen"));
+        letter.requeue(broker.as_ref(), Queue::Requests).await.unwrap();
+        let mut reader = broker.subscribe(Queue::Requests, 1).await.unwrap();
+        let again = take(&mut reader).await;
+        assert_eq!(again.message.body, "first");
+        again.ack().await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_cannot_be_parked_goes_back() {
     in_space(|space| async move {
