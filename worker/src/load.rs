@@ -22,7 +22,7 @@ pub(crate) struct Load {
     more: Notify,
 }
 
-/// One job in hand, for as long as it lives.
+/// One job in hand, for as long as its links are checked.
 #[derive(Debug)]
 pub(crate) struct InHand {
     load: Arc<Load>,

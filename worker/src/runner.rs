@@ -18,7 +18,7 @@ use crate::patterns::Patterns;
 use crate::pause::Pauses;
 use crate::{Engine, Health, SetupError, WorkerSettings};
 
-/// Jobs taken even where one would fill the worker, so that the next is at hand.
+/// Jobs taken by the smallest worker, even where one would fill it, so that the next is at hand.
 const MIN_PREFETCH: usize = 2;
 
 /// Carries out jobs.
@@ -79,7 +79,7 @@ impl Worker {
     /// before the shutdown.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), BrokerClosed> {
         let mut pauses = Pauses::new();
-        // Both wait while the broker is away.
+        // Where the broker is away this goes on after some seconds, and hears of what was cancelled later.
         let listening = self.jobs.cancelled.listen(&self.jobs.broker);
         let Some(listening) = shutdown.run_until_cancelled(listening).await else { return Ok(()) };
         let _listening = listening?;

@@ -93,7 +93,8 @@ impl Subscription for RabbitSubscription {
     }
 
     fn resize(&mut self, prefetch: u16) {
-        self.size.send_replace(lanes(prefetch, self.prefetch));
+        let lanes = lanes(prefetch, self.prefetch);
+        self.size.send_if_modified(|size| std::mem::replace(size, lanes) != lanes);
     }
 
     async fn stop(&mut self) {
@@ -151,7 +152,8 @@ impl Keeper {
         self.current.send_replace(None);
         if !self.closed.is_cancelled() {
             let limit = self.reopen.settings.confirm_timeout;
-            session.within(limit, session.lanes.give_back_rest()).await;
+            let giving_back = session.within(limit, session.lanes.give_back_rest());
+            self.closed.run_until_cancelled(giving_back).await;
             self.stopped.cancel();
             session.unsettled.close();
             tokio::select! {
