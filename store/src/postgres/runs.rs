@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, PgSortExpressionMethods, QueryDsl,
+    SelectableHelper,
 };
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as PgUuid};
@@ -220,7 +221,7 @@ pub(super) async fn claim(
     let free = "announced_at IS NULL AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())";
     let ids: Vec<Id> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(sql::<Bool>(free)))
-        .order(runs::seq)
+        .order((runs::claimed_until.asc().nulls_first(), runs::seq))
         .limit(limit.into())
         .select(runs::id)
         .for_update()

@@ -201,7 +201,8 @@ pub(super) fn claim(
     let rows: Vec<RunRow> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
         .filter(free.assume_not_null())
-        .order(runs::seq)
+        // NULL comes first here.
+        .order((runs::claimed_until, runs::seq))
         .limit(limit.into())
         .select(RunRow::as_select())
         .load(connection)?;

@@ -15,6 +15,7 @@ cases![
     a_run_ends_with_its_last_result,
     each_run_is_closed_once,
     ends_are_announced_once,
+    an_end_that_cannot_be_told_keeps_no_other_waiting,
     the_latest_runs_come_first,
     only_running_runs_are_cancelled,
     what_was_stored_is_there_after_reopening,
@@ -94,6 +95,23 @@ async fn ends_are_announced_once(database: Arc<TestDatabase>) {
     database.execute("UPDATE runs SET claimed_until = NULL").await;
     let left = claim(10, Duration::ZERO).await;
     assert_eq!(ids(&left), [runs[0], runs[2]], "a claim that was taken over marks nothing");
+}
+
+async fn an_end_that_cannot_be_told_keeps_no_other_waiting(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(file_stored(&store).await.0);
+    }
+    store.close_runs(10).await.unwrap();
+    let mut claimed = Vec::new();
+    for _ in 0..6 {
+        // None of them is told in time.
+        let next = store.unannounced_runs(1, Duration::from_millis(1)).await.unwrap();
+        claimed.push(next[0].run.id);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(claimed, [runs.clone(), runs].concat(), "each in its turn");
 }
 
 async fn the_latest_runs_come_first(database: Arc<TestDatabase>) {

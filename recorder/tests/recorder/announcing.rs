@@ -1,0 +1,55 @@
+//! The ends of runs, told beside the recording.
+
+use std::time::{Duration, Instant};
+
+use linkbeat_broker::Target;
+use linkbeat_shared::RunState;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
+    let mut world = World::open().await;
+    let mut tries = world.start_stuck();
+    let (first, job) = world.file().await;
+    world.send(first, &job).await;
+    assert_eq!(tries.recv().await, Some(Target::Event("run.finished".to_owned())));
+    for _ in 0..3 {
+        let (run, job) = world.file().await;
+        world.send(run, &job).await;
+        world.recorded(run).await;
+    }
+    assert_eq!(world.store.run(first).await.unwrap().unwrap().state, RunState::Finished);
+
+    let stopping = Instant::now();
+    world.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(8), "the end is in sight: {:?}", stopping.elapsed());
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
+    let mut world = World::open().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let (run, _) = world.file().await;
+        world.store.cancel_run(run).await.unwrap();
+        runs.push(run);
+    }
+    let mut tries = world.start_stuck();
+    assert_eq!(tries.recv().await, Some(Target::Broadcast));
+    let others = world.store.unannounced_runs(10, Duration::from_secs(60)).await.unwrap();
+    let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
+    assert_eq!(others, runs[1..], "the first is being told");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_last_results_ended_is_closed_before_the_recorder_stops() {
+    let mut world = World::open().await;
+    let _tries = world.start_stuck();
+    let (run, job) = world.file().await;
+    world.send(run, &job).await;
+    world.recorded(run).await;
+    world.stop().await;
+    assert_eq!(world.store.run(run).await.unwrap().unwrap().state, RunState::Finished);
+}
