@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, RUN_CANCELLED, ReportMessage};
-use linkbeat_shared::{Lang, Report, Run, RunState};
+use linkbeat_shared::{Lang, Report, Run, RunId, RunState};
 use linkbeat_store::{ReportLinks, SharedStore, StoreError, Unannounced};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -38,6 +38,8 @@ const WIND_UP: Duration = Duration::from_secs(4);
 pub(crate) struct Announcer {
     broker: SharedBroker,
     store: SharedStore,
+    /// The one run whose end is told here; `None`: all are.
+    only: Option<RunId>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,12 @@ enum AnnounceError {
 
 impl Announcer {
     pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
-        Self { broker, store }
+        Self { broker, store, only: None }
+    }
+
+    /// Leaves the ends of all other runs to others.
+    pub(crate) fn only(self, run: RunId) -> Self {
+        Self { only: Some(run), ..self }
     }
 
     /// Closes and announces runs until `recorded_all`, then once more what the last results ended. It looks when
@@ -101,7 +108,7 @@ impl Announcer {
     /// Announces what has ended, one run after the other; in between others are closed.
     async fn announce_all(&self) {
         loop {
-            let claimed = match self.store.unannounced_runs(CLAIMED, HOLD).await {
+            let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(%error, "runs that ended could not be looked up; trying again");

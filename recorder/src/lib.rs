@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
+use linkbeat_shared::RunId;
 use linkbeat_store::SharedStore;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -49,6 +50,13 @@ impl Recorder {
             settings,
             broker,
         }
+    }
+
+    /// The same, telling of no other run's end than this one's: for a process whose broker nobody else listens to.
+    /// What it told of another run would reach neither that run's workers nor whoever asked for it.
+    #[must_use]
+    pub fn only(self, run: RunId) -> Self {
+        Self { announcer: self.announcer.only(run), ..self }
     }
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.

@@ -137,8 +137,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Claims runs that ended and whose end has not been announced, at most `limit`: first those that nobody has
     /// claimed yet, oldest first, then those whose claim ran out longest ago. For `hold`, by the database's clock,
-    /// nobody else is given them: each end is told by one recorder.
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>>;
+    /// nobody else is given them: each end is told by one recorder. With `only`, that run alone.
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>>;
 
     /// Notes that a run's end was announced. Without effect where the claim is no longer the latest, or the run
     /// has something new to tell.

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use linkbeat_broker::Target;
+use linkbeat_broker::{Broadcast, Target};
 use linkbeat_shared::RunState;
+use linkbeat_shared::wire::{CancelMessage, decode};
 
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 #[tokio::test]
 async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
@@ -37,7 +38,7 @@ async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
     }
     let mut tries = world.start_stuck();
     assert_eq!(tries.recv().await, Some(Target::Broadcast));
-    let others = world.store.unannounced_runs(10, Duration::from_secs(60)).await.unwrap();
+    let others = world.store.unannounced_runs(None, 10, Duration::from_secs(60)).await.unwrap();
     let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
     assert_eq!(others, runs[1..], "the first is being told");
     world.stop().await;
@@ -52,4 +53,27 @@ async fn what_the_last_results_ended_is_closed_before_the_recorder_stops() {
     world.recorded(run).await;
     world.stop().await;
     assert_eq!(world.store.run(run).await.unwrap().unwrap().state, RunState::Finished);
+}
+
+#[tokio::test]
+async fn a_recorder_for_one_run_leaves_the_ends_of_others_to_be_told() {
+    let mut world = World::open().await;
+    let (other, _) = world.file().await;
+    let (finished, job) = world.file().await;
+    let (own, _) = world.file().await;
+    world.store.cancel_run(other).await.unwrap();
+    world.start_only(own);
+    world.send(finished, &job).await;
+    world.recorded(finished).await;
+    let mut told = world.broadcasts().await;
+    assert_eq!(told.next().await, Some(Broadcast::CaughtUp));
+    // As `linkbeat runs cancel` does in another process.
+    world.store.cancel_run(own).await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, told.next()).await.unwrap();
+    let Some(Broadcast::Message(told)) = told else { panic!("{told:?}") };
+    assert_eq!(decode::<CancelMessage>(&told.body).unwrap().run_id, own.0);
+    world.stop().await;
+    let left = world.store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|told| told.run.id).collect();
+    assert_eq!(left, [other, finished]);
 }

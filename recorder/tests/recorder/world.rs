@@ -89,6 +89,13 @@ impl World {
         tries
     }
 
+    /// Starts a recorder for one run.
+    pub(crate) fn start_only(&mut self, run: RunId) {
+        let recorder =
+            Recorder::new(RecorderSettings::default(), self.broker.clone(), self.store.clone()).only(run);
+        self.start(recorder);
+    }
+
     fn start(&mut self, recorder: Recorder) {
         let stop = self.stop.clone();
         self.recorder = Some(tokio::spawn(async move { recorder.run(stop).await }));
@@ -122,6 +129,11 @@ impl World {
         let results = job.links.iter().map(|link| up(*link)).collect();
         let message = Message::of(Uuid::now_v7(), &ResultsMessage::new(run, job.id, results));
         self.broker.publish(&Target::Queue(Queue::Results), message).await.unwrap();
+    }
+
+    /// What workers are told by broadcast.
+    pub(crate) async fn broadcasts(&self) -> Box<dyn Broadcasts> {
+        self.broker.broadcasts().await.unwrap()
     }
 
     /// Waits until the run has a result.

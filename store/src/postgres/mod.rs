@@ -153,8 +153,14 @@ impl Store for PostgresStore {
         self.transaction(Work::Write, async |connection| runs::close(connection, limit).await).await
     }
 
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
-        let claim = async |connection: &mut AsyncPgConnection| runs::claim(connection, limit, hold).await;
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>> {
+        let claim =
+            async |connection: &mut AsyncPgConnection| runs::claim(connection, only, limit, hold).await;
         self.transaction(Work::Write, claim).await
     }
 

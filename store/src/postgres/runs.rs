@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, PgSortExpressionMethods, QueryDsl,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, PgSortExpressionMethods, QueryDsl,
     SelectableHelper,
 };
 use diesel::sql_query;
@@ -215,12 +215,15 @@ pub(super) async fn move_parked(
 
 pub(super) async fn claim(
     connection: &mut AsyncPgConnection,
+    only: Option<RunId>,
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<Unannounced>, Fault> {
     let free = "announced_at IS NULL AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())";
+    let (all, id) = (only.is_none(), Id(only.map_or(Uuid::nil(), |run| run.0)));
     let ids: Vec<Id> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(sql::<Bool>(free)))
+        .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
         .order((runs::claimed_until.asc().nulls_first(), runs::seq))
         .limit(limit.into())
         .select(runs::id)

@@ -140,8 +140,13 @@ impl Store for SqliteStore {
         self.write(move |connection| runs::close(connection, limit)).await
     }
 
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
-        self.write(move |connection| runs::claim(connection, limit, hold)).await
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>> {
+        self.write(move |connection| runs::claim(connection, only, limit, hold)).await
     }
 
     async fn mark_announced(&self, told: &Unannounced) -> Result<()> {

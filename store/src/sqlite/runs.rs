@@ -193,14 +193,17 @@ pub(super) fn move_parked(connection: &mut SqliteConnection, by_run: BTreeMap<Id
 
 pub(super) fn claim(
     connection: &mut SqliteConnection,
+    only: Option<RunId>,
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<Unannounced>, Fault> {
     let now = Moment::now();
     let free = runs::claimed_until.is_null().or(runs::claimed_until.le(now));
+    let (all, id) = (only.is_none(), Id(only.map_or(Uuid::nil(), |run| run.0)));
     let rows: Vec<RunRow> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
         .filter(free.assume_not_null())
+        .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
         // NULL comes first here.
         .order((runs::claimed_until, runs::seq))
         .limit(limit.into())

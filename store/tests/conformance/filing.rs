@@ -102,17 +102,17 @@ async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
     file(&store, run.clone(), 1).await;
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed[0].reply_to, ask("first"));
-    let told = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let told = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     store.mark_announced(&told[0]).await.unwrap();
-    assert!(store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty());
+    assert!(store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap().is_empty());
 
     file(&store, NewRun { reply_to: None, ..run.clone() }, 1).await;
     assert!(
-        store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty(),
+        store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap().is_empty(),
         "nobody waits for another answer"
     );
     file(&store, NewRun { reply_to: ask("second"), ..run.clone() }, 1).await;
-    let unannounced = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let unannounced = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     assert_eq!((unannounced.len(), &unannounced[0].run.reply_to), (1, &ask("second")));
 }
 
