@@ -29,7 +29,6 @@ pub(crate) use tls::{Tls, TlsMode};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
-use crate::values::Id;
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
     ReportLinks, Result, Rule, RunLinks, Store, StoredJob, Unannounced,
@@ -97,11 +96,11 @@ impl Store for PostgresStore {
         let filed =
             self.transaction(kind, async |connection| runs::file(connection, &run, planner).await).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
-        // Somebody else filed the same request at the same time, and was first.
-        let request = Id(run.request_id.0);
-        let first =
-            self.transaction(Work::Read, async |connection| runs::of_request(connection, request).await);
-        match first.await? {
+        // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
+        // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
+        let again =
+            self.transaction(Work::Write, async |connection| runs::filed_before(connection, &run).await);
+        match again.await? {
             Some(run) => Ok(Filed { run, existed: true }),
             None => filed,
         }

@@ -23,13 +23,10 @@ pub(super) fn file(
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Filed, Fault> {
-    let row = NewRunRow::from(run);
-    if let Some(existing) = of_request(connection, row.request_id)? {
-        if row.reply_queue.is_some() {
-            ask_again(connection, row)?;
-        }
+    if let Some(existing) = filed_before(connection, run)? {
         return Ok(Filed { run: existing, existed: true });
     }
+    let row = NewRunRow::from(run);
     diesel::insert_into(runs::table).values(&row).execute(connection)?;
     let planned = match &run.links {
         RunLinks::Stored => plan_stored(connection, run.id, planner)?,
@@ -41,6 +38,16 @@ pub(super) fn file(
     diesel::update(runs::table.find(row.id)).set(runs::links.eq(planned)).execute(connection)?;
     let run = runs::table.find(row.id).select(RunRow::as_select()).first(connection)?.try_into()?;
     Ok(Filed { run, existed: false })
+}
+
+/// Finds the run that this request has already, and notes who asks for it now.
+fn filed_before(connection: &mut SqliteConnection, run: &NewRun) -> Result<Option<Run>, Fault> {
+    let row = NewRunRow::from(run);
+    let request = row.request_id;
+    if row.reply_queue.is_some() {
+        ask_again(connection, row)?;
+    }
+    of_request(connection, request)
 }
 
 /// Whoever asked last is answered: the run's end is announced once more, if it was already.
