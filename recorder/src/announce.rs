@@ -23,6 +23,8 @@ use crate::TICK;
 const PAGE: u32 = 100;
 /// Runs claimed in one go: they are told one after the other, and those that wait can be told by others.
 const CLAIMED: u32 = 1;
+/// Jobs closed in one go.
+const JOBS: u32 = 5_000;
 /// Most links listed in a reply.
 const REPLY_LINKS: u32 = 1_000;
 /// How long announcing one run may take, tries included. A statement of its report may take the database 30 s.
@@ -165,10 +167,22 @@ impl Announcer {
         }
         if let Some(report) = self.store.report(run.id, which).await? {
             self.publish(run, &report).await?;
+            self.close_jobs(run).await?;
             let (state, missing, seconds) = (run.state.as_str(), report.missing, report.seconds());
             tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
         }
         self.store.mark_announced(told).await?;
+        Ok(())
+    }
+
+    /// Nobody works on the jobs of a cancelled run: what is left of them is closed.
+    async fn close_jobs(&self, run: &Run) -> Result<(), StoreError> {
+        let mut last = None;
+        while run.state == RunState::Cancelled
+            && let Some(closed) = self.store.close_jobs(run.id, last, JOBS).await?
+        {
+            last = Some(closed);
+        }
         Ok(())
     }
 

@@ -105,6 +105,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Notes that the broker has taken responsibility for these jobs, now.
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()>;
 
+    /// Closes the open jobs of a cancelled run, those after `after`, at most `limit`, so that nobody comes upon them
+    /// again; returns the last of them. Results that come for them all the same are kept as ever.
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>>;
+
     /// Takes note that jobs were parked or put back, in one transaction, and returns those of them that are not
     /// stored.
     ///

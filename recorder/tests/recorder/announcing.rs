@@ -73,6 +73,8 @@ async fn a_recorder_for_one_run_leaves_the_ends_of_others_to_be_told() {
     let Some(Broadcast::Message(told)) = told else { panic!("{told:?}") };
     assert_eq!(decode::<CancelMessage>(&told.body).unwrap().run_id, own.0);
     world.stop().await;
+    let open = world.store.close_jobs(own, None, 10).await.unwrap();
+    assert_eq!(open, None, "its jobs were closed");
     let left = world.store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     let left: Vec<_> = left.into_iter().map(|told| told.run.id).collect();
     assert_eq!(left, [other, finished]);

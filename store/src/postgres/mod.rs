@@ -127,6 +127,12 @@ impl Store for PostgresStore {
         self.transaction(Work::Write, async |connection| jobs::mark_published(connection, jobs).await).await
     }
 
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
+        let close =
+            async |connection: &mut AsyncPgConnection| jobs::close(connection, run, after, limit).await;
+        self.transaction(Work::Write, close).await
+    }
+
     async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
         self.transaction(Work::Write, async |connection| parkings::note(connection, notices).await).await
     }

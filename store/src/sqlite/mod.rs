@@ -122,6 +122,10 @@ impl Store for SqliteStore {
         self.write(move |connection| jobs::mark_published(connection, &jobs)).await
     }
 
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
+        self.write(move |connection| jobs::close(connection, run, after, limit)).await
+    }
+
     async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
         let notices = notices.to_vec();
         self.write(move |connection| parkings::note(connection, &notices)).await
