@@ -297,7 +297,7 @@ pub enum RunLinks {
 pub struct Filed {
     /// The run.
     pub run: Run,
-    /// The request had been filed before; nothing was changed now.
+    /// The request had been filed before; nothing was changed now but to whom its report goes.
     pub existed: bool,
 }
 
