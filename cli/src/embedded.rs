@@ -43,7 +43,7 @@ pub(crate) async fn carry_out(
     bar: &ProgressBar,
     interrupt: &CancellationToken,
 ) -> Result<Ending, Failure> {
-    let roles = Roles::start(settings, store)?;
+    let roles = Roles::start(settings, store, filed)?;
     let outcome = tokio::select! {
         outcome = roles.until_end(store, filed, bar) => outcome.map(|()| Ending::Finished),
         () = interrupt.cancelled() => Ok(Ending::Interrupted),
@@ -63,7 +63,7 @@ struct Roles {
 }
 
 impl Roles {
-    fn start(settings: &Settings, store: &SharedStore) -> Result<Self, Failure> {
+    fn start(settings: &Settings, store: &SharedStore, filed: &Filed) -> Result<Self, Failure> {
         let broker: SharedBroker = MemoryBroker::new(QUEUE_CAPACITY);
         let mut worker_settings = settings.worker.clone();
         worker_settings.drain_timeout = DRAIN.try_into().ok();
@@ -71,7 +71,9 @@ impl Roles {
         worker_settings.max_hold = None;
         let worker = Worker::new(&worker_settings, broker.clone())
             .map_err(|error| Failure::usage(error.to_string()))?;
-        let recorder = Recorder::new(settings.recorder.clone(), broker.clone(), store.clone());
+        // In a database that a fleet shares, the ends of its runs are the fleet's to tell.
+        let recorder =
+            Recorder::new(settings.recorder.clone(), broker.clone(), store.clone()).only(filed.run.id);
         let (stop_worker, stop_recorder) = (CancellationToken::new(), CancellationToken::new());
         let (worker_token, recorder_token) = (stop_worker.clone(), stop_recorder.clone());
         Ok(Self {

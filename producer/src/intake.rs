@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, park};
 use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
 use linkbeat_shared::{LinkSelection, ReplyTo, Request};
@@ -13,8 +15,9 @@ use crate::{ProducerError, ProducerSettings, enqueue, file};
 
 /// Requests taken at once; they are filed one by one.
 const PREFETCH: u16 = 16;
-/// How long a database fault is waited out before the request goes back to the queue.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a fault of our own is waited out before the request is tried again: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves the JSON requests of other apps.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ enum Outcome {
     Answered,
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
-    /// Our own fault: it is tried again.
+    /// Our own fault: it is tried again where time may heal it.
     Retry(ProducerError),
 }
 
@@ -43,37 +46,58 @@ impl Intake {
     }
 
     /// Serves requests until `shutdown`.
+    ///
+    /// What our own fault keeps from being filed is held until it is, however long the database is away: RabbitMQ
+    /// parks what is given back to it too often. Meanwhile others are served, as that fault may be one request's.
     pub async fn run(&self, shutdown: CancellationToken) {
         let Ok(mut requests) = self.broker.subscribe(Queue::Requests, PREFETCH).await else { return };
+        let (mut postponed, mut failing) = (FuturesUnordered::new(), false);
         loop {
-            let delivery = tokio::select! {
+            let (delivery, pause) = tokio::select! {
                 () = shutdown.cancelled() => break,
-                delivery = requests.next() => delivery,
+                delivery = requests.next() => match delivery {
+                    Some(delivery) => (delivery, FIRST_PAUSE),
+                    None => return,
+                },
+                Some(due) = postponed.next() => match due {
+                    Some(again) => again,
+                    None => continue,
+                },
             };
-            let Some(delivery) = delivery else { return };
-            tokio::select! {
+            let served = tokio::select! {
                 // The delivery is dropped unsettled: it goes back, and filing it again finds the same run.
                 () = shutdown.cancelled() => break,
-                outcome = self.serve(delivery) => if outcome.is_err() { return },
+                served = self.serve(delivery) => served,
+            };
+            match served {
+                Ok(None) => failing = false,
+                Ok(Some((delivery, error))) => {
+                    if !failing {
+                        tracing::warn!(%error, "a request could not be filed; it is tried again until it is");
+                    }
+                    failing = true;
+                    postponed.push(postpone(delivery, pause));
+                }
+                Err(_) => return,
             }
         }
         requests.stop().await;
     }
 
-    async fn serve(&self, delivery: Delivery) -> Result<(), PublishError> {
+    /// Settles a request, unless it is to be tried again.
+    async fn serve(&self, delivery: Delivery) -> Result<Option<(Delivery, ProducerError)>, PublishError> {
         match self.handle(&delivery.message).await {
             Outcome::Filed | Outcome::Answered => {
                 // A lost session delivers it again, and filing it again finds the same run.
                 let _ = delivery.ack().await;
             }
             Outcome::Park(cause) => park(&*self.broker, delivery, Queue::Requests, &cause).await?,
+            Outcome::Retry(error) if error.is_transient() => return Ok(Some((delivery, error))),
             Outcome::Retry(error) => {
-                tracing::warn!(%error, "a request could not be filed; it is tried again");
-                tokio::time::sleep(RETRY_AFTER).await;
-                let _ = delivery.requeue().await;
+                park(&*self.broker, delivery, Queue::Requests, &error.to_string()).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn handle(&self, message: &Message) -> Outcome {
@@ -120,6 +144,16 @@ impl Intake {
             Err(error) => Outcome::Retry(error.into()),
         }
     }
+}
+
+/// Holds a request for so long; gives it back with the pause that follows if it fails again. `None`: its session
+/// was lost, and it comes again by itself.
+async fn postpone(delivery: Delivery, pause: Duration) -> Option<(Delivery, Duration)> {
+    tokio::select! {
+        () = delivery.session().cancelled() => return None,
+        () = tokio::time::sleep(pause) => {}
+    }
+    Some((delivery, (pause * 2).min(LONGEST_PAUSE)))
 }
 
 fn own_fault(error: StoreError) -> Outcome {

@@ -33,6 +33,17 @@ pub enum ProducerError {
     Publish(#[from] PublishError),
 }
 
+impl ProducerError {
+    /// Whether the same may succeed later, with nothing changed by anybody but time. A broker that is away is
+    /// waited for where something is published.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Publish(_) => false,
+        }
+    }
+}
+
 /// The role `producer`: serves requests from the queue and publishes what was left unpublished.
 #[derive(Debug)]
 pub struct Producer {

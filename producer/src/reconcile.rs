@@ -69,8 +69,11 @@ impl Reconciler {
         }
         let mut left = JOBS_PER_LOOK;
         self.publish("links to be looked at again", OpenJobs::Rechecks, &mut left).await?;
-        let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
-        self.publish("jobs that were never published", unpublished, &mut left).await?;
+        // While a producer is at it with a large run, its later jobs are unpublished for long: they are not lost.
+        if self.waiting().await? < ENOUGH_WAITING {
+            let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
+            self.publish("jobs that were never published", unpublished, &mut left).await?;
+        }
         // A backlog is not a loss: as long as messages wait, an old job may be one of them.
         if self.waiting().await? == 0 {
             let stale = OpenJobs::PublishedFor(self.settings.republish_after());

@@ -10,7 +10,7 @@ pub struct ProducerSettings {
     pub max_links_per_request: usize,
     /// Seconds after which a job that was filed but never published is published by the reconciler.
     pub publish_after_secs: u64,
-    /// Seconds after which a published job that is not done is published again.
+    /// Seconds after which a published job that is not done is published again, once nothing waits in the queues.
     pub republish_after_secs: u64,
     /// Seconds between two looks of the reconciler.
     pub reconcile_every_secs: u64,

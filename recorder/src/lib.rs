@@ -2,8 +2,10 @@
 //!
 //! Results come from the queue `linkbeat.results` in batches; each batch is one transaction in which the
 //! rules decide what is shown ([`rule`]). Only after the commit are changes told to the world and the
-//! messages acknowledged. A run whose last link is
-//! stored, or in a parked job, is closed and announced; so is one that was cancelled.
+//! messages acknowledged.
+//!
+//! Beside that, a run whose last link is stored, or in a parked job, is closed and announced; so is one that was
+//! cancelled.
 
 mod announce;
 mod record;
@@ -14,7 +16,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
+use linkbeat_shared::RunId;
 use linkbeat_store::SharedStore;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +28,8 @@ pub use settings::RecorderSettings;
 use crate::announce::Announcer;
 use crate::record::Recording;
 
-/// How often runs without results of their own (all links removed, none at all) are looked for, and how
-/// often a database that failed is tried again.
+/// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
+/// again.
 const TICK: Duration = Duration::from_millis(500);
 
 /// The role `recorder`.
@@ -48,28 +52,39 @@ impl Recorder {
         }
     }
 
-    /// Records until `shutdown`; a batch at hand is stored and acknowledged first.
+    /// The same, telling of no other run's end than this one's: for a process whose broker nobody else listens to.
+    /// What it told of another run would reach neither that run's workers nor whoever asked for it.
+    #[must_use]
+    pub fn only(self, run: RunId) -> Self {
+        Self { announcer: self.announcer.only(run), ..self }
+    }
+
+    /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
+        let (stored, recorded_all) = (Notify::new(), CancellationToken::new());
+        let recording = async {
+            let _ended = recorded_all.clone().drop_guard();
+            self.record(&shutdown, &stored).await;
+        };
+        // Both in this one task: where one panics, both end, and whoever runs the recorder is told.
+        tokio::join!(recording, self.announcer.run(&stored, &recorded_all));
+    }
+
+    async fn record(&self, shutdown: &CancellationToken, stored: &Notify) {
         let Ok(mut results) = self.broker.subscribe(Queue::Results, self.settings.batch_messages).await
         else {
             return;
         };
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                _ = ticks.tick() => {
-                    self.announcer.sweep().await;
-                    continue;
-                }
                 first = results.next() => first,
             };
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
-            if self.recording.store(batch, &shutdown).await {
-                self.announcer.close_runs().await;
+            if self.recording.store(batch, shutdown).await {
+                stored.notify_one();
             }
         }
         results.stop().await;

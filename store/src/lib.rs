@@ -105,6 +105,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Notes that the broker has taken responsibility for these jobs, now.
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()>;
 
+    /// Closes the open jobs of a cancelled run, those after `after`, at most `limit`, so that nobody comes upon them
+    /// again; returns the last of them. Results that come for them all the same are kept as ever.
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>>;
+
     /// Takes note that jobs were parked or put back, in one transaction, and returns those of them that are not
     /// stored.
     ///
@@ -135,9 +139,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// came is finished now.
     async fn close_runs(&self, limit: u32) -> Result<Vec<Run>>;
 
-    /// Claims runs that ended and whose end has not been announced, oldest first, at most `limit`. For `hold`,
-    /// by the database's clock, nobody else is given them: each end is told by one recorder.
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>>;
+    /// Claims runs that ended and whose end has not been announced, at most `limit`: first those that nobody has
+    /// claimed yet, oldest first, then those whose claim ran out longest ago. For `hold`, by the database's clock,
+    /// nobody else is given them: each end is told by one recorder. With `only`, that run alone.
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>>;
 
     /// Notes that a run's end was announced. Without effect where the claim is no longer the latest, or the run
     /// has something new to tell.
@@ -287,7 +297,7 @@ pub enum RunLinks {
 pub struct Filed {
     /// The run.
     pub run: Run,
-    /// The request had been filed before; nothing was changed now.
+    /// The request had been filed before; nothing was changed now but to whom its report goes.
     pub existed: bool,
 }
 

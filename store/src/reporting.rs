@@ -1,6 +1,6 @@
 //! How a run's stored checks become numbers and a report.
 
-use linkbeat_shared::{Counts, LinkReport, Report, Run, Verdict};
+use linkbeat_shared::{Counts, LinkReport, Report, Run, RunState, Verdict};
 
 use crate::ReportLinks;
 use crate::error::Fault;
@@ -38,13 +38,17 @@ impl Tallies {
             run_id: self.run.id,
             state: self.run.state,
             missing: self.run.missing,
-            to_recheck: number(self.rechecks, "a count of jobs")?,
+            to_recheck: self.to_recheck()?,
             created_at: self.run.created_at,
             finished_at: self.run.finished_at,
             counts: self.counts()?,
             links_left_out: matching.saturating_sub(checks.len() as u64),
             links: checks.into_iter().map(LinkReport::try_from).collect::<Result<_, _>>()?,
         })
+    }
+
+    fn to_recheck(&self) -> Result<u64, Fault> {
+        if self.run.state == RunState::Cancelled { Ok(0) } else { number(self.rechecks, "a count of jobs") }
     }
 
     fn changed_or_failed(&self) -> Result<u64, Fault> {

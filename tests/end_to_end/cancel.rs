@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::fleet::Fleet;
-use crate::support::form::block_on;
+use crate::support::form::{arg, block_on};
 use crate::support::process::{linkbeat, run};
 use crate::support::site::{Answer, Street};
 use crate::support::{Folder, eventually};
@@ -98,5 +98,22 @@ fn of_several_recorders_one_tells_the_workers() {
         for recorder in recorders {
             recorder.await.unwrap();
         }
+    });
+}
+
+#[test]
+fn a_check_in_one_process_leaves_it_to_the_fleet_to_tell_the_ends_of_its_runs() {
+    let (street, folder) = (Street::open(), Folder::new());
+    block_on(async {
+        let url = format!("sqlite://{}", folder.path().join("linkbeat.db").display()).parse().unwrap();
+        let store = open(&url, OpenMode::Migrate).await.unwrap();
+        let of_the_fleet = file(&store).await;
+        store.cancel_run(of_the_fleet).await.unwrap();
+        let list = folder.write("list.txt", street.set("up", Answer::Page(200, String::new())));
+        let check = ["check", arg(&list), "--allow-network", "127.0.0.0/8"];
+        run(&mut linkbeat(folder.path(), check)).expect(0);
+        let untold = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
+        let untold: Vec<_> = untold.into_iter().map(|told| told.run.id).collect();
+        assert_eq!(untold, [of_the_fleet], "its own is told");
     });
 }

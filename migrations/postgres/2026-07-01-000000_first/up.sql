@@ -102,7 +102,7 @@ CREATE TABLE leases (
     until   timestamptz NOT NULL
 );
 
--- No foreign keys: history survives the removal of links, and recorders need no lock on their run.
+-- No foreign keys: history survives the removal of links.
 CREATE TABLE checks (
     run_id      uuid NOT NULL,
     link_id     uuid NOT NULL,

@@ -9,14 +9,14 @@ use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
     SelectableHelper,
 };
-use diesel::sql_query;
-use diesel::sql_types::{Array, Uuid as PgUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Uuid as PgUuid};
+use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use linkbeat_shared::{JobId, RunState};
+use linkbeat_shared::{JobId, RunId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN, OpenJobRow, RECHECK};
+use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS};
 use crate::schema::{jobs, runs, sql as types};
 use crate::values::{Id, Moment};
 use crate::{OpenJobs, StoredJob};
@@ -42,7 +42,7 @@ pub(super) async fn open(
     let after = after.map_or(Uuid::nil(), |id| id.0);
     let open = jobs::table
         .inner_join(runs::table)
-        .filter(jobs::state.eq(OPEN).and(jobs::id.gt(Id(after))))
+        .filter(sql::<Bool>(OPEN_JOBS).and(jobs::id.gt(Id(after))))
         .filter(runs::state.ne(RunState::Cancelled.as_str()))
         .order(jobs::id)
         .limit(limit.into())
@@ -60,9 +60,9 @@ pub(super) async fn open(
             let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age).nullable()));
             open.filter(jobs::published_at.lt(ago(age).nullable())).filter(due.assume_not_null())
         }
-        OpenJobs::Rechecks => open.filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null())),
+        OpenJobs::Rechecks => open.filter(sql::<Bool>(RECHECKS).and(jobs::published_at.is_null())),
         OpenJobs::RechecksOfRun(run) => open
-            .filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null()))
+            .filter(sql::<Bool>(RECHECKS).and(jobs::published_at.is_null()))
             .filter(jobs::run_id.eq(Id(run.0))),
     };
     let open: Vec<OpenJobRow> = open.load(connection).await?;
@@ -90,4 +90,33 @@ pub(super) async fn mark_published(connection: &mut AsyncPgConnection, ids: &[Jo
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     mark.bind::<Array<PgUuid>, _>(ids).execute(connection).await?;
     Ok(())
+}
+
+/// Whoever records results holds jobs in the order of their ids, and so does this.
+pub(super) async fn close(
+    connection: &mut AsyncPgConnection,
+    run: RunId,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Option<JobId>, Fault> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = PgUuid)]
+        id: Uuid,
+    }
+    let close = sql_query(
+        "WITH held AS (
+             SELECT id FROM jobs WHERE run_id = $1 AND state = 'open' AND id > $2
+                AND EXISTS (SELECT FROM runs WHERE runs.id = $1 AND runs.state = 'cancelled')
+             ORDER BY id LIMIT $3 FOR UPDATE
+         )
+         UPDATE jobs SET state = 'done', body = NULL FROM held WHERE jobs.id = held.id RETURNING jobs.id",
+    );
+    let closed: Vec<Row> = close
+        .bind::<PgUuid, _>(run.0)
+        .bind::<PgUuid, _>(after.map_or(Uuid::nil(), |id| id.0))
+        .bind::<BigInt, _>(i64::from(limit))
+        .get_results(connection)
+        .await?;
+    Ok(closed.into_iter().map(|row| JobId(row.id)).max())
 }

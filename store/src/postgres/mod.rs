@@ -29,7 +29,6 @@ pub(crate) use tls::{Tls, TlsMode};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
-use crate::values::Id;
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
     ReportLinks, Result, Rule, RunLinks, Store, StoredJob, Unannounced,
@@ -97,11 +96,11 @@ impl Store for PostgresStore {
         let filed =
             self.transaction(kind, async |connection| runs::file(connection, &run, planner).await).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
-        // Somebody else filed the same request at the same time, and was first.
-        let request = Id(run.request_id.0);
-        let first =
-            self.transaction(Work::Read, async |connection| runs::of_request(connection, request).await);
-        match first.await? {
+        // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
+        // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
+        let again =
+            self.transaction(Work::Write, async |connection| runs::filed_before(connection, &run).await);
+        match again.await? {
             Some(run) => Ok(Filed { run, existed: true }),
             None => filed,
         }
@@ -126,6 +125,12 @@ impl Store for PostgresStore {
 
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {
         self.transaction(Work::Write, async |connection| jobs::mark_published(connection, jobs).await).await
+    }
+
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
+        let close =
+            async |connection: &mut AsyncPgConnection| jobs::close(connection, run, after, limit).await;
+        self.transaction(Work::Write, close).await
     }
 
     async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
@@ -153,8 +158,14 @@ impl Store for PostgresStore {
         self.transaction(Work::Write, async |connection| runs::close(connection, limit).await).await
     }
 
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
-        let claim = async |connection: &mut AsyncPgConnection| runs::claim(connection, limit, hold).await;
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>> {
+        let claim =
+            async |connection: &mut AsyncPgConnection| runs::claim(connection, only, limit, hold).await;
         self.transaction(Work::Write, claim).await
     }
 

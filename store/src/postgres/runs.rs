@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, PgSortExpressionMethods, QueryDsl,
+    SelectableHelper,
 };
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as PgUuid};
@@ -23,20 +24,18 @@ use crate::values::{Id, Moment};
 use crate::{Filed, NewRun, Planner, RunLinks, Unannounced};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
-/// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict.
+/// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
+/// finds the run while others change it.
 pub(super) async fn file(
     connection: &mut AsyncPgConnection,
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
-    let (id, request) = (row.id, row.request_id);
+    let id = row.id;
     let insert = diesel::insert_into(runs::table).values(&row).on_conflict(runs::request_id).do_nothing();
     if insert.execute(connection).await? == 0 {
-        if row.reply_queue.is_some() {
-            ask_again(connection, row).await?;
-        }
-        let existing = of_request(connection, request).await?.ok_or(Fault::Conflict)?;
+        let existing = filed_before(connection, run).await?.ok_or(Fault::Conflict)?;
         return Ok(Filed { run: existing, existed: true });
     }
     let planned = match &run.links {
@@ -49,6 +48,19 @@ pub(super) async fn file(
     let update = diesel::update(runs::table.find(id)).set(runs::links.eq(planned));
     let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
     Ok(Filed { run: row.try_into()?, existed: false })
+}
+
+/// Finds the run that this request has already, and notes who asks for it now.
+pub(super) async fn filed_before(
+    connection: &mut AsyncPgConnection,
+    run: &NewRun,
+) -> Result<Option<Run>, Fault> {
+    let row = NewRunRow::from(run);
+    let request = row.request_id;
+    if row.reply_queue.is_some() {
+        ask_again(connection, row).await?;
+    }
+    of_request(connection, request).await
 }
 
 /// Whoever asked last is answered: the run's end is announced once more, if it was already.
@@ -129,10 +141,7 @@ pub(super) async fn find(connection: &mut AsyncPgConnection, id: RunId) -> Resul
     run.first(connection).await.optional()?.map(Run::try_from).transpose()
 }
 
-pub(super) async fn of_request(
-    connection: &mut AsyncPgConnection,
-    request: Id,
-) -> Result<Option<Run>, Fault> {
+async fn of_request(connection: &mut AsyncPgConnection, request: Id) -> Result<Option<Run>, Fault> {
     let run = runs::table.filter(runs::request_id.eq(request)).select(RunRow::as_select());
     run.first(connection).await.optional()?.map(Run::try_from).transpose()
 }
@@ -214,13 +223,16 @@ pub(super) async fn move_parked(
 
 pub(super) async fn claim(
     connection: &mut AsyncPgConnection,
+    only: Option<RunId>,
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<Unannounced>, Fault> {
     let free = "announced_at IS NULL AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())";
+    let (all, id) = (only.is_none(), Id(only.map_or(Uuid::nil(), |run| run.0)));
     let ids: Vec<Id> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(sql::<Bool>(free)))
-        .order(runs::seq)
+        .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
+        .order((runs::claimed_until.asc().nulls_first(), runs::seq))
         .limit(limit.into())
         .select(runs::id)
         .for_update()

@@ -13,11 +13,16 @@ use crate::{JobKind, PlannedJob, StoredJob};
 
 /// The word in `jobs.state` for a job that lacks results.
 pub(crate) const OPEN: &str = "open";
+/// The condition for it, as the partial indexes have it: of a value that is bound, neither database's planner knows
+/// in time that it is theirs.
+pub(crate) const OPEN_JOBS: &str = "jobs.state = 'open'";
 /// The word in `jobs.state` for a job whose message is in the dead queue.
 pub(crate) const PARKED: &str = "parked";
 const CHECK: &str = "check";
 /// The word for [`JobKind::Recheck`] in `jobs.kind`.
 pub(crate) const RECHECK: &str = "recheck";
+/// The condition for it, as the partial index has it.
+pub(crate) const RECHECKS: &str = "jobs.kind = 'recheck'";
 /// The word for [`JobKind::WhiteListed`] in `jobs.kind`.
 pub(crate) const WHITE_LISTED: &str = "white_listed";
 

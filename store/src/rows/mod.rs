@@ -12,7 +12,9 @@ use std::str::FromStr;
 pub(crate) use checks::{CheckRow, change, verdict};
 pub(crate) use documents::details_document;
 use documents::{details, reason};
-pub(crate) use jobs::{JobRow, OPEN, OpenJobRow, PARKED, RECHECK, RecordedJobRow, WHITE_LISTED, check_spec};
+pub(crate) use jobs::{
+    JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, WHITE_LISTED, check_spec,
+};
 pub(crate) use links::{LinkRow, RemovedLinkRow};
 pub(crate) use runs::{NewRunRow, RunRow};
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
-use linkbeat_shared::{JobId, RunState};
+use linkbeat_shared::{JobId, RunId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN, OpenJobRow, RECHECK};
+use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS};
 use crate::schema::{jobs, runs, sql as types};
 use crate::values::{Id, Moment, json};
 use crate::{OpenJobs, StoredJob};
@@ -35,7 +36,7 @@ pub(super) fn open(
     let after = after.map_or(Uuid::nil(), |id| id.0);
     let open = jobs::table
         .inner_join(runs::table)
-        .filter(jobs::state.eq(OPEN).and(jobs::id.gt(Id(after))))
+        .filter(sql::<Bool>(OPEN_JOBS).and(jobs::id.gt(Id(after))))
         .filter(runs::state.ne(RunState::Cancelled.as_str()))
         .order(jobs::id)
         .limit(limit.into())
@@ -53,9 +54,9 @@ pub(super) fn open(
             let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age)));
             open.filter(jobs::published_at.lt(ago(age))).filter(due.assume_not_null())
         }
-        OpenJobs::Rechecks => open.filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null())),
+        OpenJobs::Rechecks => open.filter(sql::<Bool>(RECHECKS).and(jobs::published_at.is_null())),
         OpenJobs::RechecksOfRun(run) => open
-            .filter(jobs::kind.eq(RECHECK).and(jobs::published_at.is_null()))
+            .filter(sql::<Bool>(RECHECKS).and(jobs::published_at.is_null()))
             .filter(jobs::run_id.eq(Id(run.0))),
     };
     let (open, now): (Vec<OpenJobRow>, _) = (open.load(connection)?, Moment::now());
@@ -72,4 +73,26 @@ pub(super) fn mark_published(connection: &mut SqliteConnection, ids: &[JobId]) -
     let mark = sql_query("UPDATE jobs SET published_at = ? WHERE id IN (SELECT value FROM json_each(?))");
     mark.bind::<types::Moment, _>(Moment::now()).bind::<Text, _>(json(&ids)).execute(connection)?;
     Ok(())
+}
+
+pub(super) fn close(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Option<JobId>, Fault> {
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    let open: Vec<Id> = jobs::table
+        .inner_join(runs::table)
+        .filter(jobs::run_id.eq(Id(run.0)).and(runs::state.eq(RunState::Cancelled.as_str())))
+        .filter(sql::<Bool>(OPEN_JOBS).and(jobs::id.gt(Id(after))))
+        .order(jobs::id)
+        .limit(limit.into())
+        .select(jobs::id)
+        .load(connection)?;
+    let ids: Vec<JobId> = open.into_iter().map(|id| JobId(id.0)).collect();
+    let close =
+        sql_query("UPDATE jobs SET state = 'done', body = NULL WHERE id IN (SELECT value FROM json_each(?))");
+    close.bind::<Text, _>(json(&ids)).execute(connection)?;
+    Ok(ids.last().copied())
 }

@@ -122,6 +122,10 @@ impl Store for SqliteStore {
         self.write(move |connection| jobs::mark_published(connection, &jobs)).await
     }
 
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
+        self.write(move |connection| jobs::close(connection, run, after, limit)).await
+    }
+
     async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
         let notices = notices.to_vec();
         self.write(move |connection| parkings::note(connection, &notices)).await
@@ -140,8 +144,13 @@ impl Store for SqliteStore {
         self.write(move |connection| runs::close(connection, limit)).await
     }
 
-    async fn unannounced_runs(&self, limit: u32, hold: Duration) -> Result<Vec<Unannounced>> {
-        self.write(move |connection| runs::claim(connection, limit, hold)).await
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>> {
+        self.write(move |connection| runs::claim(connection, only, limit, hold)).await
     }
 
     async fn mark_announced(&self, told: &Unannounced) -> Result<()> {

@@ -23,13 +23,10 @@ pub(super) fn file(
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Filed, Fault> {
-    let row = NewRunRow::from(run);
-    if let Some(existing) = of_request(connection, row.request_id)? {
-        if row.reply_queue.is_some() {
-            ask_again(connection, row)?;
-        }
+    if let Some(existing) = filed_before(connection, run)? {
         return Ok(Filed { run: existing, existed: true });
     }
+    let row = NewRunRow::from(run);
     diesel::insert_into(runs::table).values(&row).execute(connection)?;
     let planned = match &run.links {
         RunLinks::Stored => plan_stored(connection, run.id, planner)?,
@@ -41,6 +38,16 @@ pub(super) fn file(
     diesel::update(runs::table.find(row.id)).set(runs::links.eq(planned)).execute(connection)?;
     let run = runs::table.find(row.id).select(RunRow::as_select()).first(connection)?.try_into()?;
     Ok(Filed { run, existed: false })
+}
+
+/// Finds the run that this request has already, and notes who asks for it now.
+fn filed_before(connection: &mut SqliteConnection, run: &NewRun) -> Result<Option<Run>, Fault> {
+    let row = NewRunRow::from(run);
+    let request = row.request_id;
+    if row.reply_queue.is_some() {
+        ask_again(connection, row)?;
+    }
+    of_request(connection, request)
 }
 
 /// Whoever asked last is answered: the run's end is announced once more, if it was already.
@@ -193,15 +200,19 @@ pub(super) fn move_parked(connection: &mut SqliteConnection, by_run: BTreeMap<Id
 
 pub(super) fn claim(
     connection: &mut SqliteConnection,
+    only: Option<RunId>,
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<Unannounced>, Fault> {
     let now = Moment::now();
     let free = runs::claimed_until.is_null().or(runs::claimed_until.le(now));
+    let (all, id) = (only.is_none(), Id(only.map_or(Uuid::nil(), |run| run.0)));
     let rows: Vec<RunRow> = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
         .filter(free.assume_not_null())
-        .order(runs::seq)
+        .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
+        // NULL comes first here.
+        .order((runs::claimed_until, runs::seq))
         .limit(limit.into())
         .select(RunRow::as_select())
         .load(connection)?;

@@ -73,6 +73,23 @@ impl TestDatabase {
         }
     }
 
+    /// Begins a transaction with this statement, as another process would have it under way.
+    pub(crate) async fn held(&self, statement: &str) -> Held {
+        let begin = format!("BEGIN; {statement}");
+        match self.kind {
+            Kind::Postgres => {
+                let client = connect(&self.text).await;
+                client.batch_execute(&begin).await.unwrap();
+                Held::Postgres(client)
+            }
+            Kind::Sqlite => {
+                let mut connection = self.sqlite();
+                connection.batch_execute(&begin).unwrap();
+                Held::Sqlite(connection)
+            }
+        }
+    }
+
     /// The one value that a query gives, as text.
     pub(crate) async fn value(&self, query: &str) -> Option<String> {
         let query = format!("SELECT CAST(({query}) AS text) AS value");
@@ -93,6 +110,21 @@ impl TestDatabase {
         let mut connection = SqliteConnection::establish(&self.name).unwrap();
         connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
         connection
+    }
+}
+
+/// A transaction under way.
+pub(crate) enum Held {
+    Postgres(tokio_postgres::Client),
+    Sqlite(SqliteConnection),
+}
+
+impl Held {
+    pub(crate) async fn commit(self) {
+        match self {
+            Self::Postgres(client) => client.batch_execute("COMMIT").await.unwrap(),
+            Self::Sqlite(mut connection) => connection.batch_execute("COMMIT").unwrap(),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{CheckSpec, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunState, ShowRules};
+use linkbeat_shared::{
+    CheckSpec, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunId, RunState, ShowRules,
+};
 use linkbeat_store::{LinkChanges, NewRun, OpenJobs, RunLinks};
 
 use crate::database::TestDatabase;
@@ -14,6 +16,7 @@ cases![
     the_same_request_is_one_run,
     the_same_request_at_the_same_time_is_one_run,
     whoever_asks_last_is_answered,
+    whoever_asks_again_while_results_are_stored_is_answered,
     links_come_ordered_by_host,
     only_active_links_are_planned,
     given_links_are_imported_and_no_others_planned,
@@ -102,18 +105,38 @@ async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
     file(&store, run.clone(), 1).await;
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed[0].reply_to, ask("first"));
-    let told = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let told = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     store.mark_announced(&told[0]).await.unwrap();
-    assert!(store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty());
+    assert!(store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap().is_empty());
 
     file(&store, NewRun { reply_to: None, ..run.clone() }, 1).await;
     assert!(
-        store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty(),
+        store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap().is_empty(),
         "nobody waits for another answer"
     );
     file(&store, NewRun { reply_to: ask("second"), ..run.clone() }, 1).await;
-    let unannounced = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let unannounced = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     assert_eq!((unannounced.len(), &unannounced[0].run.reply_to), (1, &ask("second")));
+}
+
+async fn whoever_asks_again_while_results_are_stored_is_answered(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    for links in [RunLinks::Stored, RunLinks::Given(make::links(1))] {
+        let first = new_run(links);
+        file(&store, first.clone(), 1).await;
+        // Whoever stores results holds the run's row while it is asked for again.
+        let held = database.held("UPDATE runs SET done = done").await;
+        let reply_to = Some(ReplyTo { queue: "second".into(), correlation_id: None });
+        let again = NewRun { id: RunId::new(), reply_to: reply_to.clone(), ..first.clone() };
+        let (filed, ()) = tokio::join!(file(&store, again, 1), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            held.commit().await;
+        });
+        assert!(filed.0.existed);
+        assert_eq!((filed.0.run.id, &filed.0.run.reply_to), (first.id, &reply_to));
+        assert_eq!(store.run(first.id).await.unwrap().unwrap().reply_to, reply_to);
+    }
 }
 
 async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {

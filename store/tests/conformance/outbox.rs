@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{JobId, RunId, Verdict};
-use linkbeat_store::{OpenJobs, RunLinks, SharedStore};
+use linkbeat_shared::{JobId, RunId, RunState, Verdict};
+use linkbeat_store::{OpenJobs, ParkingNotice, RunLinks, SharedStore};
+use uuid::Uuid;
 
-use crate::database::TestDatabase;
+use crate::database::{Kind, TestDatabase};
 use crate::make::{self, file_stored, new_run, record};
 
 cases![
@@ -15,6 +16,9 @@ cases![
     jobs_come_in_pages,
     done_jobs_keep_their_row_but_not_their_body,
     jobs_of_cancelled_runs_are_never_listed,
+    jobs_of_cancelled_runs_are_closed,
+    results_of_closed_jobs_are_history,
+    a_look_for_unpublished_jobs_passes_by_no_others,
 ];
 
 async fn ids(store: &SharedStore, which: OpenJobs) -> Vec<JobId> {
@@ -107,4 +111,79 @@ async fn jobs_of_cancelled_runs_are_never_listed(database: Arc<TestDatabase>) {
     ] {
         assert!(ids(&store, which).await.is_empty(), "{which:?}");
     }
+}
+
+async fn jobs_of_cancelled_runs_are_closed(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(5)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let (other, _) = file_stored(&store).await;
+    let all: Vec<JobId> = plan.jobs.iter().map(|job| job.id).collect();
+    let close = async |after, limit| store.close_jobs(run, after, limit).await.unwrap();
+    assert_eq!(close(None, 10).await, None, "it is running");
+    assert_eq!(ids(&store, OpenJobs::OfRun(run)).await, all);
+
+    store.cancel_run(run).await.unwrap();
+    assert_eq!(close(None, 2).await, Some(all[1]));
+    assert_eq!(close(Some(all[1]), 2).await, Some(all[3]));
+    assert_eq!(close(Some(all[3]), 2).await, Some(all[4]));
+    assert_eq!(close(Some(all[4]), 2).await, None);
+    let left = "SELECT count(*) FROM jobs WHERE state = 'open'";
+    assert_eq!(database.value(left).await.as_deref(), Some("5"), "those of the other run");
+    assert_eq!(ids(&store, OpenJobs::OfRun(other)).await.len(), 5);
+    let bodies = "SELECT count(*) FROM jobs WHERE body IS NOT NULL";
+    assert_eq!(database.value(bodies).await.as_deref(), Some("5"));
+}
+
+async fn results_of_closed_jobs_are_history(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(4)).await.unwrap();
+    let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 2).await;
+    let (run, job) = (filed.run.id, plan.jobs[0].id);
+    store.cancel_run(run).await.unwrap();
+    store.close_jobs(run, None, 10).await.unwrap();
+
+    let notice =
+        |parked| ParkingNotice { id: Uuid::now_v7(), job_id: job, parked, cause: "a cause".to_owned() };
+    store.note_parkings(&[notice(true), notice(false), notice(false)]).await.unwrap();
+    let mut part = make::results(run, &plan.jobs[0], Verdict::Down);
+    part.results.truncate(1);
+    store.record(&[part], make::rule).await.unwrap();
+    assert_eq!(store.run(run).await.unwrap().unwrap().done, 1);
+    record(&store, run, &plan.jobs, Verdict::Down).await;
+
+    let now = store.run(run).await.unwrap().unwrap();
+    assert_eq!((now.state, now.done, now.missing), (RunState::Cancelled, 4, 0));
+    assert_eq!(store.counts(run).await.unwrap().unwrap().down, 4);
+    let done = "SELECT count(*) FROM jobs WHERE state = 'done' AND links_done = 2";
+    assert_eq!(database.value(done).await.as_deref(), Some("2"));
+    assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));
+}
+
+async fn a_look_for_unpublished_jobs_passes_by_no_others(database: Arc<TestDatabase>) {
+    // SQLite does not count how often it uses an index.
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let worked_on = format!(
+        "INSERT INTO jobs (id, run_id, kind, links, links_count, body, published_at)
+         SELECT gen_random_uuid(), '{run}', 'check', '{{}}', 1, 'a job', clock_timestamp()
+         FROM generate_series(1, 20000); ANALYZE jobs"
+    );
+    database.execute(&worked_on).await;
+    let found = ids(&store, OpenJobs::UnpublishedFor(Duration::ZERO)).await;
+    assert_eq!(found, [plan.jobs[0].id]);
+    // The server counts what a connection did when that ends, at the latest.
+    store.close().await;
+    let used = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_unpublished'";
+    for _ in 0..100 {
+        if database.value(used).await.as_deref() == Some("1") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the index was not used");
 }

@@ -53,17 +53,17 @@ async fn a_run_with_a_parked_job_ends_incomplete(database: Arc<TestDatabase>) {
     let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
     assert_eq!((report.state, report.missing, report.counts.up), (RunState::Incomplete, 3, 2));
     assert_eq!(database.value("SELECT missing FROM linkbeat_runs").await.as_deref(), Some("3"));
-    let told = store.unannounced_runs(10, NOW).await.unwrap();
+    let told = store.unannounced_runs(None, 10, NOW).await.unwrap();
     store.mark_announced(&told[0]).await.unwrap();
 
     store.note_parkings(&[put_back(plan.jobs[0].id)]).await.unwrap();
     let again = store.run(run).await.unwrap().unwrap();
     assert_eq!((again.state, again.missing, again.finished_at), (RunState::Running, 0, None));
-    assert!(store.unannounced_runs(10, NOW).await.unwrap().is_empty());
+    assert!(store.unannounced_runs(None, 10, NOW).await.unwrap().is_empty());
     record(&store, run, &plan.jobs[..1], Verdict::Up).await;
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!((closed[0].state, closed[0].done, closed[0].missing), (RunState::Finished, 5, 0));
-    assert_eq!(store.unannounced_runs(10, NOW).await.unwrap().len(), 1, "announced again");
+    assert_eq!(store.unannounced_runs(None, 10, NOW).await.unwrap().len(), 1, "announced again");
 }
 
 async fn results_finish_a_parked_job(database: Arc<TestDatabase>) {
@@ -161,12 +161,12 @@ async fn an_end_that_was_overtaken_is_announced_anew(database: Arc<TestDatabase>
     let (run, plan) = file_stored(&store).await;
     store.note_parkings(&[parked(plan.jobs[0].id)]).await.unwrap();
     store.close_runs(10).await.unwrap();
-    let incomplete = store.unannounced_runs(10, Duration::from_secs(60)).await.unwrap();
+    let incomplete = store.unannounced_runs(None, 10, Duration::from_secs(60)).await.unwrap();
     assert_eq!(incomplete[0].run.state, RunState::Incomplete);
     // While that is told, the last result comes.
     record(&store, run, &plan.jobs, Verdict::Up).await;
     store.close_runs(10).await.unwrap();
     store.mark_announced(&incomplete[0]).await.unwrap();
-    let told: Vec<_> = store.unannounced_runs(10, NOW).await.unwrap();
+    let told: Vec<_> = store.unannounced_runs(None, 10, NOW).await.unwrap();
     assert_eq!((told.len(), told[0].run.state), (1, RunState::Finished));
 }

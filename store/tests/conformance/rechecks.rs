@@ -164,6 +164,9 @@ async fn the_rechecks_of_a_cancelled_run_are_left(database: Arc<TestDatabase>) {
     store.cancel_run(run).await.unwrap();
 
     assert!(rechecks(&store).await.is_empty());
+    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    assert_eq!(report.to_recheck, 0, "nothing of it is looked at again");
+    assert_eq!(database.value("SELECT to_recheck FROM linkbeat_runs").await.as_deref(), Some("0"));
     store.record(&[of(second), second_look(run, &recheck, first, Verdict::Down)], rule).await.unwrap();
     assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 2, "what came is kept as history");

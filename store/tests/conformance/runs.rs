@@ -15,6 +15,8 @@ cases![
     a_run_ends_with_its_last_result,
     each_run_is_closed_once,
     ends_are_announced_once,
+    the_end_of_one_run_can_be_asked_for,
+    an_end_that_cannot_be_told_keeps_no_other_waiting,
     the_latest_runs_come_first,
     only_running_runs_are_cancelled,
     what_was_stored_is_there_after_reopening,
@@ -78,11 +80,11 @@ async fn ends_are_announced_once(database: Arc<TestDatabase>) {
     for _ in 0..3 {
         let (run, plan) = file_stored(&store).await;
         runs.push(run);
-        assert!(store.unannounced_runs(10, Duration::ZERO).await.unwrap().is_empty());
+        assert!(store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap().is_empty());
         record(&store, run, &plan.jobs, Verdict::Up).await;
     }
     store.close_runs(10).await.unwrap();
-    let claim = async |limit, hold| store.unannounced_runs(limit, hold).await.unwrap();
+    let claim = async |limit, hold| store.unannounced_runs(None, limit, hold).await.unwrap();
     let ids = |claimed: &[Unannounced]| claimed.iter().map(|told| told.run.id).collect::<Vec<_>>();
     let first = claim(10, Duration::ZERO).await;
     assert_eq!(ids(&first), runs);
@@ -94,6 +96,43 @@ async fn ends_are_announced_once(database: Arc<TestDatabase>) {
     database.execute("UPDATE runs SET claimed_until = NULL").await;
     let left = claim(10, Duration::ZERO).await;
     assert_eq!(ids(&left), [runs[0], runs[2]], "a claim that was taken over marks nothing");
+}
+
+async fn the_end_of_one_run_can_be_asked_for(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(file_stored(&store).await.0);
+    }
+    let only = async |run| {
+        let claimed = store.unannounced_runs(Some(run), 10, Duration::from_secs(60)).await.unwrap();
+        claimed.into_iter().map(|told| told.run.id).collect::<Vec<_>>()
+    };
+    assert!(only(runs[1]).await.is_empty(), "it has not ended");
+    store.close_runs(10).await.unwrap();
+    assert_eq!(only(runs[1]).await, [runs[1]]);
+    assert!(only(runs[1]).await.is_empty(), "it is claimed");
+    assert!(only(RunId::new()).await.is_empty());
+    let others = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
+    let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
+    assert_eq!(others, [runs[0], runs[2]]);
+}
+
+async fn an_end_that_cannot_be_told_keeps_no_other_waiting(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(file_stored(&store).await.0);
+    }
+    store.close_runs(10).await.unwrap();
+    let mut claimed = Vec::new();
+    for _ in 0..6 {
+        // None of them is told in time.
+        let next = store.unannounced_runs(None, 1, Duration::from_millis(1)).await.unwrap();
+        claimed.push(next[0].run.id);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(claimed, [runs.clone(), runs].concat(), "each in its turn");
 }
 
 async fn the_latest_runs_come_first(database: Arc<TestDatabase>) {
@@ -127,7 +166,7 @@ async fn only_running_runs_are_cancelled(database: Arc<TestDatabase>) {
     };
     assert_eq!(store.cancel_run(finished).await.unwrap().unwrap().state, RunState::Finished);
     assert!(store.cancel_run(RunId::new()).await.unwrap().is_none());
-    let unannounced = store.unannounced_runs(10, Duration::ZERO).await.unwrap();
+    let unannounced = store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     let ended: Vec<_> = unannounced.iter().map(|told| (told.run.id, told.run.state)).collect();
     assert_eq!(ended, [(run, RunState::Cancelled), (finished, RunState::Finished)], "each end is told");
 }

@@ -1,0 +1,19 @@
+DROP VIEW linkbeat_runs;
+CREATE VIEW linkbeat_runs AS
+SELECT r.id, r.seq, r.request_id, r.state, r.links, r.done, r.created_at, r.finished_at,
+       round((julianday(r.finished_at) - julianday(r.created_at)) * 86400.0, 3) AS seconds,
+       count(c.verdict) AS checked,
+       count(*) FILTER (WHERE c.verdict = 'up') AS up,
+       count(*) FILTER (WHERE c.verdict = 'down') AS down,
+       count(*) FILTER (WHERE c.verdict = 'no_backlink') AS no_backlink,
+       count(*) FILTER (WHERE c.verdict = 'blocked') AS blocked,
+       count(*) FILTER (WHERE c.verdict = 'refused') AS refused,
+       count(*) FILTER (WHERE c.verdict IS NULL AND c.link_id IS NOT NULL) AS white_listed,
+       count(*) FILTER (WHERE c.change = 'hidden') AS to_not_show,
+       count(*) FILTER (WHERE c.change = 'shown') AS to_show,
+       CASE r.state WHEN 'cancelled' THEN 0 ELSE r.parked END AS missing,
+       (SELECT count(*) FROM jobs j WHERE j.run_id = r.id AND j.kind = 'recheck' AND j.state = 'open') AS to_recheck
+FROM runs r
+LEFT JOIN checks c ON c.run_id = r.id
+GROUP BY r.seq;
+DROP INDEX jobs_unpublished;

@@ -1,0 +1,81 @@
+//! The ends of runs, told beside the recording.
+
+use std::time::{Duration, Instant};
+
+use linkbeat_broker::{Broadcast, Target};
+use linkbeat_shared::RunState;
+use linkbeat_shared::wire::{CancelMessage, decode};
+
+use crate::world::{PATIENCE, World};
+
+#[tokio::test]
+async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
+    let mut world = World::open().await;
+    let mut tries = world.start_stuck();
+    let (first, job) = world.file().await;
+    world.send(first, &job).await;
+    assert_eq!(tries.recv().await, Some(Target::Event("run.finished".to_owned())));
+    for _ in 0..3 {
+        let (run, job) = world.file().await;
+        world.send(run, &job).await;
+        world.recorded(run).await;
+    }
+    assert_eq!(world.store.run(first).await.unwrap().unwrap().state, RunState::Finished);
+
+    let stopping = Instant::now();
+    world.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(8), "the end is in sight: {:?}", stopping.elapsed());
+}
+
+#[tokio::test]
+async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
+    let mut world = World::open().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let (run, _) = world.file().await;
+        world.store.cancel_run(run).await.unwrap();
+        runs.push(run);
+    }
+    let mut tries = world.start_stuck();
+    assert_eq!(tries.recv().await, Some(Target::Broadcast));
+    let others = world.store.unannounced_runs(None, 10, Duration::from_secs(60)).await.unwrap();
+    let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
+    assert_eq!(others, runs[1..], "the first is being told");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_last_results_ended_is_closed_before_the_recorder_stops() {
+    let mut world = World::open().await;
+    let _tries = world.start_stuck();
+    let (run, job) = world.file().await;
+    world.send(run, &job).await;
+    world.recorded(run).await;
+    world.stop().await;
+    assert_eq!(world.store.run(run).await.unwrap().unwrap().state, RunState::Finished);
+}
+
+#[tokio::test]
+async fn a_recorder_for_one_run_leaves_the_ends_of_others_to_be_told() {
+    let mut world = World::open().await;
+    let (other, _) = world.file().await;
+    let (finished, job) = world.file().await;
+    let (own, _) = world.file().await;
+    world.store.cancel_run(other).await.unwrap();
+    world.start_only(own);
+    world.send(finished, &job).await;
+    world.recorded(finished).await;
+    let mut told = world.broadcasts().await;
+    assert_eq!(told.next().await, Some(Broadcast::CaughtUp));
+    // As `linkbeat runs cancel` does in another process.
+    world.store.cancel_run(own).await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, told.next()).await.unwrap();
+    let Some(Broadcast::Message(told)) = told else { panic!("{told:?}") };
+    assert_eq!(decode::<CancelMessage>(&told.body).unwrap().run_id, own.0);
+    world.stop().await;
+    let open = world.store.close_jobs(own, None, 10).await.unwrap();
+    assert_eq!(open, None, "its jobs were closed");
+    let left = world.store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|told| told.run.id).collect();
+    assert_eq!(left, [other, finished]);
+}

@@ -1,0 +1,6 @@
+//! The recorder in one process: over an in-process queue, and a database in memory.
+
+#![expect(clippy::unwrap_used, reason = "a case ends where it meets what it does not expect")]
+
+mod announcing;
+mod world;

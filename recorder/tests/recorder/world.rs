@@ -1,0 +1,178 @@
+//! What the cases stand on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use linkbeat_broker::{
+    Broadcasts, Broker, BrokerClosed, MemoryBroker, Message, PublishError, Queue, SharedBroker, Subscription,
+    Target,
+};
+use linkbeat_recorder::{Recorder, RecorderSettings};
+use linkbeat_shared::wire::ResultsMessage;
+use linkbeat_shared::{
+    CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkUrl, NewLink, RequestId, RunId, ShowRules,
+    Verdict,
+};
+use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, RunLinks, SharedStore, open};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long anything may take before a case gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A broker that takes no announcement: whoever publishes one waits.
+#[derive(Debug)]
+struct Stuck {
+    broker: SharedBroker,
+    tried: mpsc::UnboundedSender<Target>,
+}
+
+#[async_trait]
+impl Broker for Stuck {
+    async fn publish(&self, target: &Target, message: Message) -> Result<(), PublishError> {
+        if matches!(target, Target::Event(_) | Target::Broadcast) {
+            self.tried.send(target.clone()).unwrap();
+            std::future::pending::<()>().await;
+        }
+        self.broker.publish(target, message).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
+        self.broker.subscribe(queue, prefetch).await
+    }
+
+    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+        self.broker.waiting(queue).await
+    }
+
+    async fn delayed(&self) -> Result<u64, BrokerClosed> {
+        self.broker.delayed().await
+    }
+
+    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
+        self.broker.broadcasts().await
+    }
+
+    fn ready(&self) -> bool {
+        self.broker.ready()
+    }
+
+    async fn close(&self) {
+        self.broker.close().await;
+    }
+}
+
+/// A recorder at work.
+pub(crate) struct World {
+    pub(crate) store: SharedStore,
+    broker: SharedBroker,
+    stop: CancellationToken,
+    recorder: Option<JoinHandle<()>>,
+}
+
+impl World {
+    /// A database, and no recorder yet.
+    pub(crate) async fn open() -> Self {
+        let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+        Self { store, broker: MemoryBroker::new(100), stop: CancellationToken::new(), recorder: None }
+    }
+
+    /// Starts a recorder whose announcements never get through; gives what it tries to publish.
+    pub(crate) fn start_stuck(&mut self) -> mpsc::UnboundedReceiver<Target> {
+        let (tried, tries) = mpsc::unbounded_channel();
+        let broker: SharedBroker = Arc::new(Stuck { broker: self.broker.clone(), tried });
+        self.start(Recorder::new(RecorderSettings::default(), broker, self.store.clone()));
+        tries
+    }
+
+    /// Starts a recorder for one run.
+    pub(crate) fn start_only(&mut self, run: RunId) {
+        let recorder =
+            Recorder::new(RecorderSettings::default(), self.broker.clone(), self.store.clone()).only(run);
+        self.start(recorder);
+    }
+
+    fn start(&mut self, recorder: Recorder) {
+        let stop = self.stop.clone();
+        self.recorder = Some(tokio::spawn(async move { recorder.run(stop).await }));
+    }
+
+    /// Stops the recorder in an orderly manner.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.recorder.take().unwrap()).await.unwrap().unwrap();
+    }
+
+    /// Files a run of one link, in one job.
+    pub(crate) async fn file(&self) -> (RunId, PlannedJob) {
+        let id = RunId::new();
+        let url = LinkUrl::parse(&format!("http://{}.example/", id.0.simple())).unwrap();
+        let run = NewRun {
+            id,
+            request_id: RequestId::new(),
+            links: RunLinks::Given(vec![NewLink::from_url(url)]),
+            check: CheckSpec::default(),
+            rules: ShowRules::default(),
+            reply_to: None,
+        };
+        let (planned, mut jobs) = mpsc::unbounded_channel();
+        self.store.file_run(run, Box::new(OneJobEach(planned))).await.unwrap();
+        (id, jobs.recv().await.unwrap())
+    }
+
+    /// Sends the result of a job, as a worker does.
+    pub(crate) async fn send(&self, run: RunId, job: &PlannedJob) {
+        let results = job.links.iter().map(|link| up(*link)).collect();
+        let message = Message::of(Uuid::now_v7(), &ResultsMessage::new(run, job.id, results));
+        self.broker.publish(&Target::Queue(Queue::Results), message).await.unwrap();
+    }
+
+    /// What workers are told by broadcast.
+    pub(crate) async fn broadcasts(&self) -> Box<dyn Broadcasts> {
+        self.broker.broadcasts().await.unwrap()
+    }
+
+    /// Waits until the run has a result.
+    pub(crate) async fn recorded(&self, run: RunId) {
+        let recorded = async {
+            while self.store.run(run).await.unwrap().unwrap().done == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, recorded).await.unwrap();
+    }
+}
+
+fn up(link_id: LinkId) -> CheckResult {
+    CheckResult {
+        link_id,
+        verdict: Some(Verdict::Up),
+        reason: None,
+        status: Some(200),
+        elapsed_ms: 7,
+        checked_at: Utc::now(),
+        details: Details::default(),
+    }
+}
+
+/// Plans one job for each link, and tells of it.
+struct OneJobEach(mpsc::UnboundedSender<PlannedJob>);
+
+impl Planner for OneJobEach {
+    fn begin(&mut self, _run: RunId, _links: u64) {}
+
+    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
+        let job =
+            PlannedJob { id: JobId::new(), kind: JobKind::Check, links: vec![link.id], body: b"{}".to_vec() };
+        self.0.send(job.clone()).unwrap();
+        vec![job]
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        Vec::new()
+    }
+}
