@@ -91,13 +91,16 @@ impl Intake {
                 // A lost session delivers it again, and filing it again finds the same run.
                 let _ = delivery.ack().await;
             }
-            Outcome::Park(cause) => park(&*self.broker, delivery, Queue::Requests, &cause).await?,
+            Outcome::Park(cause) => self.park(delivery, &cause).await?,
             Outcome::Retry(error) if error.is_transient() => return Ok(Some((delivery, error))),
-            Outcome::Retry(error) => {
-                park(&*self.broker, delivery, Queue::Requests, &error.to_string()).await?;
-            }
+            Outcome::Retry(error) => self.park(delivery, &error.to_string()).await?,
         }
         Ok(None)
+    }
+
+    async fn park(&self, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
+        tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
+        park(&*self.broker, delivery, Queue::Requests, cause).await
     }
 
     async fn handle(&self, message: &Message) -> Outcome {

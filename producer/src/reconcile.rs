@@ -47,6 +47,7 @@ impl Reconciler {
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(self.settings.reconcile_every());
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -54,9 +55,7 @@ impl Reconciler {
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                outcome = self.look() => if let Err(error) = outcome {
-                    tracing::warn!(%error, "the reconciler could not finish its look; it looks again");
-                }
+                outcome = self.look() => failing = told(&outcome, failing),
             }
         }
         // Where this fails the lease runs out by itself.
@@ -114,4 +113,15 @@ impl Reconciler {
         }
         Ok(waiting)
     }
+}
+
+/// Tells of a look that failed after one that did not, and of the first that does again; whether it failed.
+fn told(look: &Result<(), ProducerError>, failing: bool) -> bool {
+    match look {
+        Err(error) if failing => tracing::debug!(%error, "the reconciler still cannot finish its look"),
+        Err(error) => tracing::warn!(%error, "the reconciler cannot finish its look; it goes on trying"),
+        Ok(()) if failing => tracing::info!("the reconciler finishes its looks again"),
+        Ok(()) => {}
+    }
+    look.is_err()
 }

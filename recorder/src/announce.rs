@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::TICK;
+use crate::outage::Outage;
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
@@ -40,6 +41,8 @@ const WIND_UP: Duration = Duration::from_secs(4);
 pub(crate) struct Announcer {
     broker: SharedBroker,
     store: SharedStore,
+    closing: Outage,
+    telling: Outage,
     /// The one run whose end is told here; `None`: all are.
     only: Option<RunId>,
 }
@@ -54,7 +57,9 @@ enum AnnounceError {
 
 impl Announcer {
     pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
-        Self { broker, store, only: None }
+        let closing = Outage::when("complete runs cannot be closed");
+        let telling = Outage::when("ends of runs cannot be told");
+        Self { broker, store, closing, telling, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -99,9 +104,12 @@ impl Announcer {
     /// Closes the runs that are complete: whether there were any.
     async fn close(&self) -> bool {
         match self.store.close_runs(PAGE).await {
-            Ok(runs) => !runs.is_empty(),
+            Ok(runs) => {
+                self.closing.over();
+                !runs.is_empty()
+            }
             Err(error) => {
-                tracing::warn!(%error, "complete runs could not be closed; trying again");
+                self.closing.met(&error);
                 false
             }
         }
@@ -113,11 +121,12 @@ impl Announcer {
             let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
-                    tracing::warn!(%error, "runs that ended could not be looked up; trying again");
+                    self.telling.met(&error);
                     return;
                 }
             };
             if claimed.is_empty() {
+                self.telling.over();
                 return;
             }
             for told in &claimed {
@@ -150,7 +159,7 @@ impl Announcer {
         loop {
             match self.announce(told).await {
                 Err(AnnounceError::Store(error)) if error.is_transient() => {
-                    tracing::warn!(run.id = %told.run.id, %error, "the end of a run cannot be announced yet");
+                    self.telling.met(&error);
                 }
                 announced => return announced,
             }

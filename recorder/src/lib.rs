@@ -8,6 +8,7 @@
 //! cancelled.
 
 mod announce;
+mod outage;
 mod record;
 mod rules;
 mod settings;

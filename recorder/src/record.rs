@@ -11,6 +11,7 @@ use linkbeat_store::{JobResults, ParkingNotice, Recorded, SharedStore, StoreErro
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::outage::Outage;
 use crate::{TICK, rule};
 
 /// Messages of a batch that are told and acknowledged at once.
@@ -20,6 +21,7 @@ const SETTLED_AT_ONCE: usize = 64;
 pub(crate) struct Recording {
     broker: SharedBroker,
     store: SharedStore,
+    outage: Outage,
 }
 
 /// What the messages of a batch say.
@@ -31,7 +33,7 @@ struct Batch {
 
 impl Recording {
     pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
-        Self { broker, store }
+        Self { broker, store, outage: Outage::when("results cannot be stored") }
     }
 
     /// Stores a batch and settles its messages. `false`: nothing was stored, it was given back for another try.
@@ -57,7 +59,7 @@ impl Recording {
 
     async fn store_results(&self, batch: Vec<(Delivery, JobResults)>, shutdown: &CancellationToken) -> bool {
         let (deliveries, results): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match patiently(shutdown, || self.store.record(&results, rule)).await {
+        match patiently(&self.outage, shutdown, || self.store.record(&results, rule)).await {
             Ok(Some(recorded)) => {
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("recorder.committed", |_| std::process::abort());
@@ -83,7 +85,7 @@ impl Recording {
         for (delivery, results) in deliveries.into_iter().zip(results) {
             let job = results.job_id;
             let results = [results];
-            match patiently(shutdown, || self.store.record(&results, rule)).await {
+            match patiently(&self.outage, shutdown, || self.store.record(&results, rule)).await {
                 Ok(Some(recorded)) => self.settle(vec![delivery], recorded).await,
                 Ok(None) => return,
                 Err(error) => self.park_with_job(delivery, job, &error.to_string()).await,
@@ -99,7 +101,7 @@ impl Recording {
     ) -> bool {
         let (deliveries, notices): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // It gives the jobs that are not stored.
-        let unknown = match patiently(shutdown, || self.store.note_parkings(&notices)).await {
+        let unknown = match patiently(&self.outage, shutdown, || self.store.note_parkings(&notices)).await {
             Ok(Some(unknown)) => unknown,
             Ok(None) => return false,
             Err(error) => {
@@ -188,16 +190,19 @@ fn notice(message: ParkingMessage) -> ParkingNotice {
 
 /// Carries out one transaction, again and again while the database is away. `None`: shut down meanwhile.
 async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    outage: &Outage,
     shutdown: &CancellationToken,
     mut transaction: impl FnMut() -> F,
 ) -> Result<Option<T>, StoreError> {
     loop {
         let error = match transaction().await {
-            Ok(stored) => return Ok(Some(stored)),
             Err(error) if error.is_transient() => error,
-            Err(error) => return Err(error),
+            done => {
+                outage.over();
+                return done.map(Some);
+            }
         };
-        tracing::warn!(%error, "results could not be stored; trying again");
+        outage.met(&error);
         tokio::select! {
             () = shutdown.cancelled() => return Ok(None),
             () = tokio::time::sleep(TICK) => {}
