@@ -230,7 +230,8 @@ pub enum OpenJobs {
     UnpublishedOfRun(RunId),
     /// Of any run, those that were filed so long ago, by the database's clock, and never published.
     UnpublishedFor(Duration),
-    /// Of any run, those last published so long ago, by the database's clock, and due for so long, and not done.
+    /// Of any run, those last published so long ago, by the database's clock, with no result since then, and due
+    /// for so long, and not done.
     PublishedFor(Duration),
     /// Of any run, rechecks that were never published.
     Rechecks,

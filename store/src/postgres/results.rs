@@ -150,9 +150,11 @@ async fn update_links(connection: &mut AsyncPgConnection, rows: &[LinkRow]) -> Q
         .await
 }
 
+/// Results are a sign of life: a large job of a slow host, which comes in parts, is not taken for lost.
 async fn update_jobs(connection: &mut AsyncPgConnection, fresh: &[(Id, i64)]) -> QueryResult<usize> {
     let update = sql_query(
         "UPDATE jobs SET links_done = links_done + fresh,
+                published_at = clock_timestamp(),
                 state = CASE WHEN links_done + fresh >= links_count THEN 'done' ELSE state END,
                 body = CASE WHEN links_done + fresh >= links_count THEN NULL ELSE body END
          FROM unnest($1, $2) AS t (id, fresh)

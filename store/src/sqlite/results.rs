@@ -13,7 +13,7 @@ use super::{jobs as outbox, runs as run_rows};
 use crate::error::Fault;
 use crate::recording::{Asked, Batch, RecordChanges, Stored};
 use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
-use crate::schema::{jobs, removed_links, runs};
+use crate::schema::{jobs, removed_links, runs, sql as types};
 use crate::values::{Id, Moment, json};
 use crate::{JobResults, Recorded, Rule};
 
@@ -79,7 +79,7 @@ fn write(connection: &mut SqliteConnection, changes: &RecordChanges, now: Moment
     insert_checks(connection, &changes.checks)?;
     outbox::insert(connection, &changes.rechecks)?;
     update_links(connection, &changes.links)?;
-    update_jobs(connection, &changes.jobs)?;
+    update_jobs(connection, &changes.jobs, now)?;
     for (id, progress) in &changes.runs {
         let counts =
             (runs::done.eq(runs::done + progress.done), runs::parked.eq(runs::parked + progress.parked));
@@ -151,13 +151,19 @@ fn update_links(connection: &mut SqliteConnection, rows: &[LinkRow]) -> QueryRes
     update.bind::<Text, _>(json(&rows.iter().map(values).collect::<Vec<_>>())).execute(connection)
 }
 
-fn update_jobs(connection: &mut SqliteConnection, fresh: &BTreeMap<Id, i64>) -> QueryResult<usize> {
+/// Results are a sign of life: a large job of a slow host, which comes in parts, is not taken for lost.
+fn update_jobs(
+    connection: &mut SqliteConnection,
+    fresh: &BTreeMap<Id, i64>,
+    now: Moment,
+) -> QueryResult<usize> {
     let update = sql_query(
         "UPDATE jobs SET links_done = links_done + fresh.value,
+                published_at = ?,
                 state = iif(links_done + fresh.value >= links_count, 'done', state),
                 body = iif(links_done + fresh.value >= links_count, NULL, body)
          FROM json_each(?) AS fresh
          WHERE jobs.id = fresh.key",
     );
-    update.bind::<Text, _>(json(fresh)).execute(connection)
+    update.bind::<types::Moment, _>(now).bind::<Text, _>(json(fresh)).execute(connection)
 }

@@ -13,6 +13,7 @@ use crate::make::{self, file_stored, new_run, record};
 cases![
     jobs_leave_the_outbox_when_published_or_done,
     overdue_jobs_are_found,
+    jobs_that_come_in_parts_are_not_overdue,
     jobs_come_in_pages,
     done_jobs_keep_their_row_but_not_their_body,
     jobs_of_cancelled_runs_are_never_listed,
@@ -68,6 +69,20 @@ async fn overdue_jobs_are_found(database: Arc<TestDatabase>) {
 
     record(&store, run, &plan.jobs, Verdict::Up).await;
     assert!(ids(&store, OpenJobs::PublishedFor(now)).await.is_empty());
+}
+
+async fn jobs_that_come_in_parts_are_not_overdue(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(6)).await.unwrap();
+    let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 3).await;
+    let all: Vec<JobId> = plan.jobs.iter().map(|job| job.id).collect();
+    store.mark_published(&all).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut part = make::results(filed.run.id, &plan.jobs[0], Verdict::Up);
+    part.results.truncate(1);
+    store.record(&[part], make::rule).await.unwrap();
+    assert_eq!(ids(&store, OpenJobs::OfRun(filed.run.id)).await, all);
+    assert_eq!(ids(&store, OpenJobs::PublishedFor(Duration::from_millis(200))).await, all[1..]);
 }
 
 async fn jobs_come_in_pages(database: Arc<TestDatabase>) {
