@@ -11,8 +11,10 @@ use linkbeat_store::StoreError;
 pub(crate) enum Status {
     /// 0: done, and every link passed.
     Passed,
-    /// 1: done, and some link did not pass.
+    /// 1: some link did not pass, or has no result yet.
     SomeFailed,
+    /// 4: somebody cancelled the run, as the report's `code` says.
+    Cancelled,
     /// 130: interrupted by a signal.
     Interrupted,
 }
@@ -22,6 +24,7 @@ impl From<Status> for ExitCode {
         match status {
             Status::Passed => Self::SUCCESS,
             Status::SomeFailed => Self::from(1),
+            Status::Cancelled => Self::from(4),
             Status::Interrupted => Self::from(130),
         }
     }

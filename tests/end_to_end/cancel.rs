@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::fleet::Fleet;
-use crate::support::form::block_on;
+use crate::support::form::{Form, block_on};
 use crate::support::process::{linkbeat, run};
 use crate::support::site::{Answer, Street};
 use crate::support::{Folder, eventually};
@@ -58,6 +58,31 @@ async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
         reply_to: None,
     };
     linkbeat_producer::file(store, request).await.unwrap().run.id
+}
+
+#[test]
+fn a_run_that_is_not_finished_is_never_shown_as_one_that_is() {
+    let form = Form::embedded();
+    form.run(&["links", "list"]).expect(0);
+    let id = form.store(async |store| {
+        let id = file(&store).await;
+        store.close().await;
+        id.to_string()
+    });
+    let running = form.run(&["runs", "show", &id]).expect(1);
+    assert!(running.stdout.starts_with("running: 0 of 1 checked"), "{running:#?}");
+    form.run(&["runs", "cancel", &id]).expect(0);
+    for (format, part) in [
+        ("table", "cancelled: 0 of 1 checked"),
+        ("markdown", "### cancelled: 0 of 1 checked"),
+        ("junit", r#"tests="1" failures="0" errors="1""#),
+        ("json", r#""code": 4"#),
+    ] {
+        let shown = form.run(&["runs", "show", &id, "--format", format]).expect(4);
+        assert!(shown.stdout.contains(part), "{shown:#?}");
+    }
+    let csv = form.run(&["runs", "show", &id, "--format", "csv"]).expect(4);
+    assert!(csv.stderr.contains("is cancelled: 0 of 1 checked"), "{csv:#?}");
 }
 
 #[test]

@@ -87,11 +87,7 @@ async fn wait(
         }
     };
     match store.report(id, ReportLinks::All).await? {
-        Some(report) => write::report(settings, &args.output, &report).and_then(|status| {
-            let what_to_do =
-                "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
-            check::complete(&report, status, what_to_do)
-        }),
+        Some(report) => write::report(settings, &args.output, &report, write::LOOK_AT_PARKED),
         None => Err(Failure::infrastructure(format!("run {id} is no longer in the database"))),
     }
 }

@@ -17,6 +17,13 @@ pub(crate) enum RunsCommand {
         output: OutputArgs,
     },
     /// The report of one run, as far as it has come
+    #[command(after_help = "\
+Examples:
+  linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
+  linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11 --format junit --output report.xml
+
+Exit status: 0 the run is finished and every link passed; 1 some link did not pass, or the run goes on;
+2 there is no such run; 3 the run is incomplete, as jobs of it are parked; 4 the run was cancelled.")]
     Show {
         /// The run's id
         id: RunId,
@@ -54,7 +61,7 @@ async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Sta
     let report = store.report(id, ReportLinks::All).await?;
     store.close().await;
     match report {
-        Some(report) => write::report(&settings, output, &report),
+        Some(report) => write::report(&settings, output, &report, write::LOOK_AT_PARKED),
         None => Err(no_run(id)),
     }
 }
