@@ -204,7 +204,7 @@ pub(crate) struct OutputArgs {
     /// How the result is written [default: table]
     #[arg(long, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<FormatName>,
+    pub(crate) format: Option<FormatName>,
     /// Language of reasons and headings: en or zh [default: en]
     #[arg(long, value_name = "LANG")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  linkbeat run                                   file a run and print its id
+  linkbeat run                                   file a run and print its id (or with --format json)
   linkbeat run --wait --format json              follow it and print its report
   linkbeat run friends.csv --wait --backlink 'https?://my\\.blog'")]
 pub(crate) struct RunArgs {
@@ -40,6 +40,9 @@ pub(crate) struct RunArgs {
 pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Failure> {
     let flags = Flags { check: Some(&args.request), output: Some(&args.output), ..Flags::default() };
     let settings = global.settings(flags, "warn")?;
+    if !args.wait {
+        refuse_report_flags(&args.output)?;
+    }
     let links = args.input.read()?;
     let broker = servers::connect(&settings, "run").await?;
     let store = servers::store(&settings).await?;
@@ -50,6 +53,21 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
         if args.wait { wait(&settings, &args, &store, &filed).await } else { say_filed(&settings, &filed) };
     store.close().await;
     status
+}
+
+/// There is no report yet to be written as they say. A format that only a setting names is for reports, and is
+/// left alone.
+fn refuse_report_flags(output: &OutputArgs) -> Result<(), Failure> {
+    let flag = match (&output.output, output.format) {
+        (Some(_), _) => "--output FILE",
+        (None, Some(FormatName::Csv)) => "--format csv",
+        (None, Some(FormatName::Junit)) => "--format junit",
+        (None, Some(FormatName::Markdown)) => "--format markdown",
+        (None, None | Some(FormatName::Table | FormatName::Json | FormatName::Jsonl)) => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "{flag} is for the report, which is not there when a run is only filed; add --wait to follow the run to its end"
+    )))
 }
 
 fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
