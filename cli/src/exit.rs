@@ -6,6 +6,8 @@ use linkbeat_broker::{BadBrokerUrl, BrokerClosed, PublishError};
 use linkbeat_producer::ProducerError;
 use linkbeat_store::StoreError;
 
+use crate::logging;
+
 /// An end without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -55,7 +57,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
         Failure::Usage(message) => (message, 2),
         Failure::Infrastructure(message) => (message, 3),
     };
-    anstream::eprintln!("error: {message}");
+    logging::say_error(message);
     ExitCode::from(code)
 }
 
