@@ -3,7 +3,7 @@ use linkbeat_shared::{RunId, RunState};
 use linkbeat_store::ReportLinks;
 
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, OutputArgs};
+use crate::args::{Flags, GlobalArgs, OutputArgs, parse_run_id};
 use crate::exit::{Failure, Status};
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +26,7 @@ Exit status: 0 the run is finished and every link passed; 1 some link did not pa
 2 there is no such run; 3 the run is incomplete, as jobs of it are parked; 4 the run was cancelled.")]
     Show {
         /// The run's id
+        #[arg(value_parser = parse_run_id)]
         id: RunId,
         #[command(flatten)]
         output: OutputArgs,
@@ -33,6 +34,7 @@ Exit status: 0 the run is finished and every link passed; 1 some link did not pa
     /// Stop a run: its open jobs are not published again, and what still comes in changes no link
     Cancel {
         /// The run's id
+        #[arg(value_parser = parse_run_id)]
         id: RunId,
     },
 }
