@@ -9,7 +9,7 @@ use clap::Args;
 use ipnet::IpNet;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, RecheckAfter,
-    Retries, Timeout, as_text,
+    Retries, RunId, Timeout, as_text,
 };
 use linkbeat_worker::{Header, ProxyUrl};
 use serde::Serialize;
@@ -204,7 +204,7 @@ pub(crate) struct OutputArgs {
     /// How the result is written [default: table]
     #[arg(long, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<FormatName>,
+    pub(crate) format: Option<FormatName>,
     /// Language of reasons and headings: en or zh [default: en]
     #[arg(long, value_name = "LANG")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -275,6 +275,12 @@ impl GlobalArgs {
     pub(crate) fn plain_settings(&self) -> Result<Settings, Failure> {
         self.settings(Flags::default(), "warn")
     }
+}
+
+/// The id of a run, for flags and arguments.
+pub(crate) fn parse_run_id(text: &str) -> Result<RunId, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a run id (such as 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11)"))
 }
 
 fn parse_retries(text: &str) -> Result<Retries, String> {

@@ -6,13 +6,17 @@ use linkbeat_broker::{BadBrokerUrl, BrokerClosed, PublishError};
 use linkbeat_producer::ProducerError;
 use linkbeat_store::StoreError;
 
+use crate::logging;
+
 /// An end without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     /// 0: done, and every link passed.
     Passed,
-    /// 1: done, and some link did not pass.
+    /// 1: some link did not pass, or has no result yet.
     SomeFailed,
+    /// 4: somebody cancelled the run, as the report's `code` says.
+    Cancelled,
     /// 130: interrupted by a signal.
     Interrupted,
 }
@@ -22,6 +26,7 @@ impl From<Status> for ExitCode {
         match status {
             Status::Passed => Self::SUCCESS,
             Status::SomeFailed => Self::from(1),
+            Status::Cancelled => Self::from(4),
             Status::Interrupted => Self::from(130),
         }
     }
@@ -52,7 +57,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
         Failure::Usage(message) => (message, 2),
         Failure::Infrastructure(message) => (message, 3),
     };
-    anstream::eprintln!("error: {message}");
+    logging::say_error(message);
     ExitCode::from(code)
 }
 

@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+const ONCE_MORE: &str = "a second signal ends at once";
+
 /// A token that is cancelled by the first signal. `notice` tells people what happens then.
 pub(crate) fn on_signal(notice: &'static str) -> CancellationToken {
+    cancelled_by_signal(move || anstream::eprintln!("{notice}; {ONCE_MORE}"))
+}
+
+/// The same for a daemon, whose standard error is its log and nothing else.
+pub(crate) fn on_signal_to_daemon(notice: &'static str) -> CancellationToken {
+    cancelled_by_signal(move || tracing::info!("{notice}; {ONCE_MORE}"))
+}
+
+fn cancelled_by_signal(tell: impl FnOnce() + Send + 'static) -> CancellationToken {
     let token = CancellationToken::new();
     let trigger = token.clone();
     tokio::spawn(async move {
@@ -13,7 +24,7 @@ pub(crate) fn on_signal(notice: &'static str) -> CancellationToken {
             return;
         }
         trigger.cancel();
-        anstream::eprintln!("{notice}; a second signal ends at once");
+        tell();
         if signal().await.is_ok() {
             std::process::exit(130);
         }

@@ -53,6 +53,15 @@ fn a_bad_url_in_line_seven_is_named_and_good_rows_need_a_word() {
 }
 
 #[test]
+fn what_is_no_run_id_is_told_as_such() {
+    let form = Form::embedded();
+    for command in [["runs", "show"].as_slice(), &["runs", "cancel"], &["dead", "list", "--run"]] {
+        let ended = form.run(&[command, &["nonsense"]].concat()).expect(2);
+        assert!(ended.stderr.contains("`nonsense` is not a run id (such as 0198"), "{ended:#?}");
+    }
+}
+
+#[test]
 fn a_bad_list_leaves_the_stored_links_alone() {
     let (street, form) = (Street::open(), Form::embedded());
     let url = street.set("a", Answer::Page(404, String::new()));

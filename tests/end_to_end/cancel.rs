@@ -1,6 +1,6 @@
 //! Cancelled runs: told once to all workers, to whoever listens, and to whoever waits for the answer.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use linkbeat_broker::{Broadcast, MemoryBroker, SharedBroker};
@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::fleet::Fleet;
-use crate::support::form::{arg, block_on};
-use crate::support::process::{linkbeat, run};
+use crate::support::form::{Form, arg, block_on};
+use crate::support::process::{Guarded, linkbeat, run, signal};
 use crate::support::site::{Answer, Street};
 use crate::support::{Folder, eventually};
 
@@ -58,6 +58,68 @@ async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
         reply_to: None,
     };
     linkbeat_producer::file(store, request).await.unwrap().run.id
+}
+
+#[test]
+fn whoever_waits_is_told_of_the_run_and_that_nobody_works_on_it() {
+    let (fleet, folder) = (Fleet::without_workers(&[]), Folder::new());
+    let list = folder.write("list.txt", "http://127.0.0.1:1/\n");
+    let log = folder.path().join("stderr");
+    let mut wait = linkbeat(folder.path(), ["run", arg(&list), "--wait"]);
+    fleet.configure(&mut wait);
+    wait.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    let mut waiting = Guarded::spawn(&mut wait);
+    let told = || std::fs::read_to_string(&log).unwrap();
+    eventually("the hint", || told().contains("are producer, worker and recorder running?").then_some(()));
+    signal(waiting.id(), "INT");
+    assert_eq!(waiting.wait().0, Some(130));
+    let told = told();
+    let id = told.strip_prefix("run ").and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(told.contains(&format!("run {id} of 1 link; `linkbeat runs show {id}`")), "{told}");
+    assert!(told.contains(&format!("run {id} goes on without being followed")), "{told}");
+
+    let ended = std::thread::scope(|scope| {
+        let mut wait = linkbeat(folder.path(), ["run", arg(&list), "--wait", "--quiet"]);
+        fleet.configure(&mut wait);
+        let waiting = scope.spawn(move || run(&mut wait));
+        let latest = eventually("the run to be filed", || {
+            let mut list = linkbeat(folder.path(), ["runs", "list", "--format", "json"]);
+            fleet.configure(&mut list);
+            let latest = run(&mut list).expect(0).json()[0]["run_id"].as_str().unwrap().to_owned();
+            (latest != id).then_some(latest)
+        });
+        let mut cancel = linkbeat(folder.path(), ["runs", "cancel", &latest]);
+        fleet.configure(&mut cancel);
+        run(&mut cancel).expect(0);
+        waiting.join().unwrap().expect(4)
+    });
+    assert!(ended.stdout.starts_with("cancelled: 0 of 1 checked"), "{ended:#?}");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_run_that_is_not_finished_is_never_shown_as_one_that_is() {
+    let form = Form::embedded();
+    form.run(&["links", "list"]).expect(0);
+    let id = form.store(async |store| {
+        let id = file(&store).await;
+        store.close().await;
+        id.to_string()
+    });
+    let running = form.run(&["runs", "show", &id]).expect(1);
+    assert!(running.stdout.starts_with("running: 0 of 1 checked"), "{running:#?}");
+    form.run(&["runs", "cancel", &id]).expect(0);
+    for (format, part) in [
+        ("table", "cancelled: 0 of 1 checked"),
+        ("markdown", "### cancelled: 0 of 1 checked"),
+        ("junit", r#"tests="1" failures="0" errors="1""#),
+        ("json", r#""code": 4"#),
+    ] {
+        let shown = form.run(&["runs", "show", &id, "--format", format]).expect(4);
+        assert!(shown.stdout.contains(part), "{shown:#?}");
+    }
+    let csv = form.run(&["runs", "show", &id, "--format", "csv"]).expect(4);
+    assert!(csv.stderr.contains("is cancelled: 0 of 1 checked"), "{csv:#?}");
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! Killed, interrupted, resumed: nothing is lost and nothing is stored twice.
 
+use std::fs::File;
 use std::process::Stdio;
 use std::time::Duration;
 
 use linkbeat_shared::RunState;
 use linkbeat_store::ReportLinks;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::eventually;
-use crate::support::fleet::Fleet;
+use crate::support::fleet::{Fleet, Servers};
 use crate::support::form::{Form, arg};
 use crate::support::process::{Guarded, linkbeat, run, signal};
 use crate::support::site::{Answer, Street};
+use crate::support::{Folder, eventually};
 
 const CHECK: [&str; 3] = ["check", "--allow-network", "127.0.0.0/8"];
 
@@ -136,6 +137,31 @@ fn a_second_signal_ends_at_once() {
     let (status, took) = check.wait();
     assert_eq!(status, Some(130));
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn a_daemon_asked_for_json_writes_nothing_else_even_when_it_is_stopped_or_fails() {
+    let (servers, folder) = (Servers::new(), Folder::new());
+    let events =
+        |text: &str| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    let log = folder.path().join("stderr");
+    let mut worker = linkbeat(folder.path(), ["worker", "--log-format", "json"]);
+    servers.configure(&mut worker);
+    let mut worker = Guarded::spawn(worker.stdout(Stdio::null()).stderr(File::create(&log).unwrap()));
+    let told = || std::fs::read_to_string(&log).unwrap();
+    eventually("the worker to start", || told().contains("started").then_some(()));
+    signal(worker.id(), "TERM");
+    assert_eq!(worker.wait().0, Some(0));
+    let said = events(&told());
+    assert!(said.iter().any(|event| event["fields"]["message"].as_str().unwrap().starts_with("draining")));
+
+    // Its database was never migrated.
+    let mut recorder = linkbeat(folder.path(), ["recorder", "--log-format", "json"]);
+    servers.configure(&mut recorder);
+    let said = events(&run(&mut recorder).expect(3).stderr);
+    let last = said.last().unwrap();
+    assert_eq!(last["level"], "ERROR", "{said:#?}");
+    assert!(last["fields"]["message"].as_str().unwrap().contains("linkbeat migrate"), "{said:#?}");
 }
 
 #[test]

@@ -35,6 +35,19 @@ fn every_format_carries_the_report_and_nothing_else() {
 }
 
 #[test]
+fn a_run_that_is_only_filed_takes_no_flag_for_its_report() {
+    let form = Form::embedded();
+    for flags in
+        [["--output", "report.json"], ["--format", "csv"], ["--format", "junit"], ["--format", "markdown"]]
+    {
+        let ended = form.run(&["run", flags[0], flags[1]]).expect(2);
+        assert!(ended.stderr.contains(flags[0]) && ended.stderr.contains("add --wait"), "{ended:#?}");
+    }
+    let ended = form.run(&["run", "--format", "json"]).expect(2);
+    assert!(ended.stderr.contains("RabbitMQ"), "this one is taken: {ended:#?}");
+}
+
+#[test]
 fn every_help_text_has_an_example_or_says_all() {
     let form = Form::embedded();
     for command in

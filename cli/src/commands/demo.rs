@@ -59,7 +59,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
         let Some(report) = check_list(&settings, &store, &list, &interrupt).await? else {
             return Ok(Status::Interrupted);
         };
-        write::report(&settings, &OutputArgs::default(), &report)?;
+        write::report(&settings, &OutputArgs::default(), &report, "play it again")?;
         wrong.extend(differences(&street, act, &report));
     }
     if args.keep {

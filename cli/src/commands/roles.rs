@@ -78,7 +78,7 @@ async fn with_database(
 ) -> Result<Status, Failure> {
     let settings = global.settings(Flags { daemon: Some(args), ..Flags::default() }, "info")?;
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, role)?));
-    let shutdown = shutdown::on_signal(notice);
+    let shutdown = shutdown::on_signal_to_daemon(notice);
     let database = Arc::new(OnceLock::new());
     let vitals = Vitals::new(role, broker.clone(), Some(database.clone()), None, STALL);
     let _health = health::serve(settings.health_addr, vitals)?;
@@ -102,7 +102,8 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
     let worker =
         Worker::new(&settings.worker, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
-    let shutdown = shutdown::on_signal("draining: checks under way are finished, the other jobs go back");
+    let shutdown =
+        shutdown::on_signal_to_daemon("draining: checks under way are finished, the other jobs go back");
     let checking = Checking { checks: worker.checks().clone(), health: worker.health() };
     let vitals = Vitals::new("worker", broker.clone(), None, Some(checking), worker_stall(&settings.worker));
     let _health = health::serve(settings.health_addr, vitals)?;

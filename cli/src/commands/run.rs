@@ -1,6 +1,8 @@
+use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
+use indicatif::ProgressBar;
 use linkbeat_store::{Filed, ReportLinks, SharedStore};
 
 use super::{check, servers, write};
@@ -12,13 +14,15 @@ use crate::{follow, progress, shutdown};
 
 /// How often a followed run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After so long without any result somebody should look whether the roles run.
+const HINT_AFTER: Duration = Duration::from_secs(10);
 
 /// Files a run of INPUT, or of all stored active links, and leaves it to the fleet. With --wait it is
 /// followed to its end and its report printed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  linkbeat run                                   file a run and print its id
+  linkbeat run                                   file a run and print its id (or with --format json)
   linkbeat run --wait --format json              follow it and print its report
   linkbeat run friends.csv --wait --backlink 'https?://my\\.blog'")]
 pub(crate) struct RunArgs {
@@ -40,6 +44,9 @@ pub(crate) struct RunArgs {
 pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Failure> {
     let flags = Flags { check: Some(&args.request), output: Some(&args.output), ..Flags::default() };
     let settings = global.settings(flags, "warn")?;
+    if !args.wait {
+        refuse_report_flags(&args.output)?;
+    }
     let links = args.input.read()?;
     let broker = servers::connect(&settings, "run").await?;
     let store = servers::store(&settings).await?;
@@ -52,15 +59,47 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     status
 }
 
+/// There is no report yet to be written as they say. A format that only a setting names is for reports, and is
+/// left alone.
+fn refuse_report_flags(output: &OutputArgs) -> Result<(), Failure> {
+    let flag = match (&output.output, output.format) {
+        (Some(_), _) => "--output FILE",
+        (None, Some(FormatName::Csv)) => "--format csv",
+        (None, Some(FormatName::Junit)) => "--format junit",
+        (None, Some(FormatName::Markdown)) => "--format markdown",
+        (None, None | Some(FormatName::Table | FormatName::Json | FormatName::Jsonl)) => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "{flag} is for the report, which is not there when a run is only filed; add --wait to follow the run to its end"
+    )))
+}
+
 fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
-    let (id, links) = (filed.run.id, filed.run.links);
+    let (id, links) = (filed.run.id, counted(filed.run.links));
     match settings.output.format {
         FormatName::Json | FormatName::Jsonl => {
-            anstream::println!("{}", serde_json::json!({ "run_id": id, "links": links }));
+            anstream::println!("{}", serde_json::json!({ "run_id": id, "links": filed.run.links }));
         }
-        _ => anstream::println!("run {id} filed: {links} links; see `linkbeat runs show {id}`"),
+        _ => anstream::println!("run {id} filed: {links}; see `linkbeat runs show {id}`"),
     }
     Ok(Status::Passed)
+}
+
+fn counted(links: u64) -> String {
+    if links == 1 { "1 link".to_owned() } else { format!("{links} links") }
+}
+
+/// A run that nobody works on looks like one that is slow.
+async fn hint_when_nothing_comes(bar: &ProgressBar, quiet: bool) -> Infallible {
+    tokio::time::sleep(HINT_AFTER).await;
+    if bar.position() == 0 && !quiet {
+        bar.suspend(|| {
+            anstream::eprintln!(
+                "nothing was checked yet; are producer, worker and recorder running? `linkbeat doctor` looks"
+            );
+        });
+    }
+    std::future::pending().await
 }
 
 async fn wait(
@@ -70,11 +109,19 @@ async fn wait(
     filed: &Filed,
 ) -> Result<Status, Failure> {
     let id = filed.run.id;
-    let interrupt = shutdown::on_signal("interrupted: the run goes on without being followed");
+    if !args.output.quiet {
+        anstream::eprintln!("run {id} of {}; `linkbeat runs show {id}` shows it", counted(filed.run.links));
+    }
+    let interrupt = shutdown::on_signal("interrupted");
     let bar = progress::bar(filed.run.links, args.output.quiet);
     let ended = tokio::select! {
         ended = tokio::time::timeout(args.wait_timeout, follow::until_end(store, id, &bar, LOOK_EVERY)) => ended,
-        () = interrupt.cancelled() => return Ok(Status::Interrupted),
+        () = interrupt.cancelled() => {
+            bar.finish_and_clear();
+            anstream::eprintln!("run {id} goes on without being followed; `linkbeat runs show {id}` shows it");
+            return Ok(Status::Interrupted);
+        }
+        never = hint_when_nothing_comes(&bar, args.output.quiet) => match never {},
     };
     match ended {
         Ok(ended) => ended?,
@@ -87,11 +134,7 @@ async fn wait(
         }
     };
     match store.report(id, ReportLinks::All).await? {
-        Some(report) => write::report(settings, &args.output, &report).and_then(|status| {
-            let what_to_do =
-                "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
-            check::complete(&report, status, what_to_do)
-        }),
+        Some(report) => write::report(settings, &args.output, &report, write::LOOK_AT_PARKED),
         None => Err(Failure::infrastructure(format!("run {id} is no longer in the database"))),
     }
 }

@@ -3,7 +3,7 @@ use linkbeat_shared::{RunId, RunState};
 use linkbeat_store::ReportLinks;
 
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, OutputArgs};
+use crate::args::{Flags, GlobalArgs, OutputArgs, parse_run_id};
 use crate::exit::{Failure, Status};
 
 #[derive(Debug, Subcommand)]
@@ -17,8 +17,16 @@ pub(crate) enum RunsCommand {
         output: OutputArgs,
     },
     /// The report of one run, as far as it has come
+    #[command(after_help = "\
+Examples:
+  linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
+  linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11 --format junit --output report.xml
+
+Exit status: 0 the run is finished and every link passed; 1 some link did not pass, or the run goes on;
+2 there is no such run; 3 the run is incomplete, as jobs of it are parked; 4 the run was cancelled.")]
     Show {
         /// The run's id
+        #[arg(value_parser = parse_run_id)]
         id: RunId,
         #[command(flatten)]
         output: OutputArgs,
@@ -26,6 +34,7 @@ pub(crate) enum RunsCommand {
     /// Stop a run: its open jobs are not published again, and what still comes in changes no link
     Cancel {
         /// The run's id
+        #[arg(value_parser = parse_run_id)]
         id: RunId,
     },
 }
@@ -54,7 +63,7 @@ async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Sta
     let report = store.report(id, ReportLinks::All).await?;
     store.close().await;
     match report {
-        Some(report) => write::report(&settings, output, &report),
+        Some(report) => write::report(&settings, output, &report, write::LOOK_AT_PARKED),
         None => Err(no_run(id)),
     }
 }

@@ -4,19 +4,48 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use linkbeat_shared::{Link, Report, Run};
+use linkbeat_shared::{Link, Report, Run, RunState};
 use serde_json::Value;
 
 use super::doctor::Finding;
 use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
-use crate::output::{self, Format, ListFormat, Prose, Style};
+use crate::output::{self, Format, FormatName, ListFormat, Prose, Style};
 use crate::settings::{Origin, Settings};
 
-/// Writes a report; the status says whether every link passed.
-pub(crate) fn report(settings: &Settings, args: &OutputArgs, report: &Report) -> Result<Status, Failure> {
+/// What to do about parked jobs of a fleet.
+pub(crate) const LOOK_AT_PARKED: &str =
+    "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
+
+/// Writes a report; the status says whether every link passed. Links that have no result by our own fault are a
+/// failure, for which the caller knows what to do.
+pub(crate) fn report(
+    settings: &Settings,
+    args: &OutputArgs,
+    report: &Report,
+    what_to_do: &str,
+) -> Result<Status, Failure> {
     written(settings, args, |format, out| format.report(report, out))?;
-    Ok(if report.counts.all_passed() { Status::Passed } else { Status::SomeFailed })
+    // Its rows are the links that have a result, and nothing else.
+    if settings.output.format == FormatName::Csv && !args.quiet {
+        note_unfinished(report);
+    }
+    match report.state {
+        RunState::Finished if report.counts.all_passed() => Ok(Status::Passed),
+        RunState::Finished | RunState::Running => Ok(Status::SomeFailed),
+        RunState::Cancelled => Ok(Status::Cancelled),
+        RunState::Incomplete => Err(Failure::infrastructure(format!(
+            "{} links have no result: their jobs failed by our own fault and are parked; {what_to_do}",
+            report.missing
+        ))),
+    }
+}
+
+fn note_unfinished(report: &Report) {
+    if matches!(report.state, RunState::Running | RunState::Cancelled) {
+        let (id, state, counts) = (report.run_id, report.state.as_str(), &report.counts);
+        anstream::eprintln!("note: run {id} is {state}: {} of {} checked", counts.checked, counts.active);
+    }
 }
 
 /// Writes stored links.

@@ -15,7 +15,7 @@ pub(crate) fn table(items: &[Value], style: Style, out: &mut dyn Write) -> io::R
     let columns = vec![
         Column::fixed("ID"),
         Column::fixed("FROM"),
-        Column::fixed("PARKED AT"),
+        Column::fixed("PARKED AT (UTC)"),
         Column::number("TRIES"),
         Column::fixed("RUN"),
         Column::narrowing("CAUSE", 20),

@@ -22,12 +22,17 @@ pub(crate) fn table(
         writeln!(out)?;
     }
     grid::write(&of_findings(findings), style, out)?;
-    let remedies = || findings.iter().filter_map(|finding| Some((finding, finding.remedy.as_ref()?)));
-    if remedies().next().is_some() {
+    // What helps against several is said once.
+    let mut remedies = Vec::new();
+    for finding in findings {
+        let remedy = finding.remedy.as_ref().map(|remedy| (finding.check, remedy));
+        remedies.extend(remedy.filter(|remedy| !remedies.contains(remedy)));
+    }
+    if !remedies.is_empty() {
         writeln!(out, "\nWhat to do:")?;
     }
-    for (finding, remedy) in remedies() {
-        writeln!(out, "  {}: {}", finding.check, plain(remedy))?;
+    for (check, remedy) in remedies {
+        writeln!(out, "  {check}: {}", plain(remedy))?;
     }
     Ok(())
 }

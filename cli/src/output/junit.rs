@@ -1,4 +1,5 @@
-//! `--format junit`: one test case per link, in the XML that Jenkins and GitLab read.
+//! `--format junit`: one test case per link, in the XML that Jenkins and GitLab read. A run that is not finished
+//! has one more, with an error: links without a result are not among the others, and it must not look passed.
 //!
 //! There is no official schema; this is the common part of what both document
 //! (<https://github.com/testmoapp/junitxml>).
@@ -6,12 +7,13 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use linkbeat_shared::{Lang, Link, LinkReport, Report, Run, Verdict};
+use linkbeat_shared::{Lang, Link, LinkReport, Report, Run, RunState, Verdict};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::Format;
 use super::reason_word::reason_word;
+use super::summary::progress;
 
 pub(super) struct Junit {
     pub(super) lang: Lang,
@@ -60,7 +62,26 @@ impl Junit {
                 missing => property("missing", &missing.to_string(), xml),
             }
         })?;
+        if report.state != RunState::Finished {
+            self.unfinished(report, xml)?;
+        }
         report.links.iter().try_for_each(|link| self.case(link, xml))
+    }
+
+    fn unfinished(&self, report: &Report, xml: &mut Xml<'_>) -> io::Result<()> {
+        let case = xml.create_element("testcase").with_attributes([
+            ("classname", "linkbeat"),
+            ("name", format!("run {}", report.run_id).as_str()),
+            ("time", "0.000"),
+        ]);
+        let text = progress(report, self.lang);
+        let write_error = |xml: &mut Xml<'_>| {
+            xml.create_element("error")
+                .with_attributes([("type", report.state.as_str()), ("message", text.as_str())])
+                .write_text_content(BytesText::new(&text))
+                .map(drop)
+        };
+        case.write_inner_content(write_error).map(drop)
     }
 
     fn case(&self, link: &LinkReport, xml: &mut Xml<'_>) -> io::Result<()> {
@@ -106,11 +127,12 @@ fn totals(report: &Report) -> [(&'static str, Cow<'static, str>); 6] {
     let count = |counts: fn(Option<Verdict>) -> bool| {
         report.links.iter().filter(|link| counts(link.verdict)).count().to_string().into()
     };
+    let unfinished = usize::from(report.state != RunState::Finished);
     [
         ("name", "linkbeat".into()),
-        ("tests", report.links.len().to_string().into()),
+        ("tests", (report.links.len() + unfinished).to_string().into()),
         ("failures", count(|verdict| !matches!(verdict, None | Some(Verdict::Up)))),
-        ("errors", "0".into()),
+        ("errors", unfinished.to_string().into()),
         ("skipped", count(|verdict| verdict.is_none())),
         ("time", format!("{:.3}", report.seconds()).into()),
     ]

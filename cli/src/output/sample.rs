@@ -121,6 +121,14 @@ pub(super) fn good_report() -> Report {
     report_of(vec![link(1, "Alice", "https://alice.example/", Some(Verdict::Up), None)])
 }
 
+/// The run of [`report`], cancelled when four of its links had no result yet.
+pub(super) fn cancelled_report() -> Report {
+    let mut report = report();
+    report.state = RunState::Cancelled;
+    report.counts.active += 4;
+    report
+}
+
 /// A run in which all went well, of which one certificate is about to end.
 pub(super) fn ending_report() -> Report {
     report_of(vec![ending(link(1, "Alice", "https://alice.example/", Some(Verdict::Up), None))])

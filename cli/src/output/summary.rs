@@ -1,15 +1,16 @@
 //! A run in one line of counts.
 
-use linkbeat_shared::{Counts, Lang, Report, Verdict};
+use linkbeat_shared::{Counts, Lang, Report, RunState, Verdict};
 
 use super::remarks::ending_certificates;
 use super::{Prose, words};
 
 /// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`, and the certificates
-/// about to expire. What no link got is left out; the time is, while the run goes on.
+/// about to expire. What no link got is left out; the time is, while the run goes on. Of a run that is not finished
+/// it begins with its state.
 pub(super) fn summary(report: &Report, prose: Prose) -> String {
     let (counts, lang) = (&report.counts, prose.lang);
-    let mut parts = vec![checked(counts, lang)];
+    let mut parts = vec![progress(report, lang)];
     parts.push(match lang {
         Lang::En => format!("{} hidden, {} shown", counts.to_not_show, counts.to_show),
         Lang::Zh => format!("隐藏 {}，恢复 {}", counts.to_not_show, counts.to_show),
@@ -47,6 +48,16 @@ fn without_result(report: &Report, lang: Lang) -> impl Iterator<Item = String> {
         Lang::Zh => format!("待复查 {}", report.to_recheck),
     });
     missing.into_iter().chain(to_recheck)
+}
+
+/// How far a run has come, such as `cancelled: 20 of 24 checked: 20 up`.
+pub(super) fn progress(report: &Report, lang: Lang) -> String {
+    let checked = checked(&report.counts, lang);
+    match (report.state, lang) {
+        (RunState::Finished, _) => checked,
+        (state, Lang::En) => format!("{}: {checked}", words::state(lang, state)),
+        (state, Lang::Zh) => format!("{}：{checked}", words::state(lang, state)),
+    }
 }
 
 fn checked(counts: &Counts, lang: Lang) -> String {

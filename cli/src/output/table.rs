@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use chrono::Utc;
-use linkbeat_shared::{Link, Report, Run};
+use linkbeat_shared::{Link, Report, Run, RunState};
 
 use super::listing::Listing;
 use super::summary::summary;
@@ -21,7 +21,7 @@ impl Format for Table {
         let summary = summary(report, self.prose);
         if listing.rows.is_empty() {
             let passed = report.counts.active > 0 && report.counts.all_passed();
-            return match passed {
+            return match passed && report.state == RunState::Finished {
                 true => writeln!(out, "{} · {summary}", words(self.prose.lang).all_is_well),
                 false => writeln!(out, "{summary}"),
             };

@@ -54,9 +54,12 @@ fn the_table_says_in_one_line_that_all_is_well() {
     assert_eq!(table(sample::good_report()), "All is well · 1 checked: 1 up · 0 hidden, 0 shown · 5.1 s\n");
     // Nothing failed yet, which is not the same.
     let mut going_on = sample::good_report();
-    going_on.finished_at = None;
+    (going_on.state, going_on.finished_at) = (RunState::Running, None);
     going_on.counts.active = 2;
-    assert_eq!(table(going_on), "1 of 2 checked: 1 up · 0 hidden, 0 shown\n");
+    assert_eq!(table(going_on), "running: 1 of 2 checked: 1 up · 0 hidden, 0 shown\n");
+    let mut cancelled = sample::good_report();
+    cancelled.state = RunState::Cancelled;
+    assert_eq!(table(cancelled), "cancelled: 1 checked: 1 up · 0 hidden, 0 shown · 5.1 s\n");
     assert_eq!(table(sample::report_of(Vec::new())), "0 checked · 0 hidden, 0 shown · 5.1 s\n");
     let none = written(|out| plainly(FormatName::Table, Lang::En).links(&[], out));
     assert_eq!(none, "No links\n");
@@ -77,6 +80,17 @@ fn links_without_a_result_are_told_of() {
     let data = message.data.unwrap();
     assert_eq!((data.state, data.missing, data.to_recheck), (RunState::Incomplete, 3, 2));
     assert!(written_in(FormatName::Junit, Lang::En).contains(r#"<property name="missing" value="3"/>"#));
+}
+
+#[test]
+fn a_run_that_is_not_finished_says_so_and_is_no_passed_test() {
+    let report = sample::cancelled_report();
+    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    expected!(written_in(FormatName::Table, Lang::En), "cancelled.txt");
+    expected!(written_in(FormatName::Markdown, Lang::En), "cancelled.md");
+    let chinese = written_in(FormatName::Markdown, Lang::Zh);
+    assert!(chinese.starts_with("### 已取消：检查 7/11 个：正常 2"), "{chinese}");
+    expected!(written_in(FormatName::Junit, Lang::En), "cancelled.xml");
 }
 
 #[test]

@@ -9,20 +9,22 @@ use linkbeat_shared::RunId;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::args::parse_run_id;
+
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Only those that came from this queue: jobs (whichever of their queues), suspects, isolated, results or
     /// requests
     #[arg(long, value_parser = parse_queue)]
     queue: Option<Queue>,
-    /// Only those whose cause contains this text
+    /// Only those whose cause contains this text, in the same upper and lower case
     #[arg(long, value_name = "TEXT")]
     cause: Option<String>,
     /// Only those parked longer ago than this, such as 1h or 30d
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     older_than: Option<Duration>,
     /// Only jobs and results of this run
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_run_id)]
     run: Option<RunId>,
 }
 

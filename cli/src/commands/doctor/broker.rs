@@ -15,6 +15,8 @@ use crate::settings::Settings;
 
 /// For each step of the look.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What to do about queues and exchanges that are not there.
+const MAKE_THEM: &str = "run `linkbeat migrate` as a user who may configure, or start a role whose user may";
 
 pub(super) async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
     if settings.broker_url.starts_with("memory:") && roles.0.is_none() {
@@ -60,13 +62,22 @@ fn node(node: &NodeInspection) -> Finding {
 fn items(items: &[BrokerItem], namespace: &str) -> Vec<Finding> {
     let ours = || items.iter().filter(|item| short(item, namespace).is_some_and(|name| !name.is_empty()));
     if ours().all(|item| item.state == BrokerItemState::Missing) {
-        let text = format!("none of the namespace `{namespace}` yet; the first role to start makes them");
+        let text = format!(
+            "none of the namespace `{namespace}` yet; `linkbeat migrate` or the first role to start makes them"
+        );
         return vec![Finding::ok("queues", text)];
     }
     let (plain, told): (Vec<_>, Vec<_>) = ours().partition(|item| is_plain(item, namespace));
-    let mut findings: Vec<Finding> = told.into_iter().map(|item| of_item(item, namespace)).collect();
+    let in_use = ours().any(|item| is_in_use(item, namespace));
+    let mut findings: Vec<Finding> = told.into_iter().map(|item| of_item(item, namespace, in_use)).collect();
     findings.push(in_short(&plain));
     findings
+}
+
+/// Whether roles run or work waits for them. The dead queue is people's, and a stream keeps what was read.
+fn is_in_use(item: &BrokerItem, namespace: &str) -> bool {
+    let works = !matches!(short(item, namespace), None | Some("dead" | "broadcast"));
+    matches!(item.state, BrokerItemState::Present { messages, consumers } if works && messages + consumers > 0)
 }
 
 /// Exchanges, and queues that are only passed through, are told together as long as they are in order.
@@ -93,18 +104,16 @@ fn in_short(items: &[&BrokerItem]) -> Finding {
     Finding::ok("exchanges", text)
 }
 
-fn of_item(item: &BrokerItem, namespace: &str) -> Finding {
+fn of_item(item: &BrokerItem, namespace: &str, in_use: bool) -> Finding {
     let (check, what) = match item.kind {
         BrokerItemKind::Queue => ("queues", "queue"),
         BrokerItemKind::Exchange => ("exchanges", "exchange"),
     };
     let name = &item.name;
     match &item.state {
-        BrokerItemState::Missing => Finding::warning(
-            check,
-            format!("the {what} {name} is missing"),
-            "start a role whose user may configure it: each role makes what is missing",
-        ),
+        BrokerItemState::Missing => {
+            Finding::warning(check, format!("the {what} {name} is missing"), MAKE_THEM)
+        }
         BrokerItemState::Different(cause) => Finding::problem(
             check,
             format!("the {what} {name} is there, but not as linkbeat makes it: {cause}"),
@@ -116,7 +125,10 @@ fn of_item(item: &BrokerItem, namespace: &str) -> Finding {
             "try again; if it stays, look into RabbitMQ's log",
         ),
         BrokerItemState::Present { messages, consumers } if item.kind == BrokerItemKind::Queue => {
-            of_queue(name, short(item, namespace).unwrap_or_default(), *messages, *consumers)
+            let of_nobody = *consumers == 0 && in_use;
+            let consumers = if *consumers == 1 { "1 consumer" } else { &format!("{consumers} consumers") };
+            let text = format!("{name}: {messages} waiting, {consumers}");
+            of_queue(short(item, namespace).unwrap_or_default(), text, *messages, of_nobody)
         }
         BrokerItemState::Present { .. } => Finding::ok(check, format!("{name} is there")),
     }
@@ -138,22 +150,20 @@ fn migration(item: &BrokerItem) -> String {
     }
 }
 
-fn of_queue(name: &str, short: &str, messages: u32, consumers: u32) -> Finding {
-    let text = format!("{name}: {messages} waiting, {consumers} consumers");
-    match short {
+/// `of_nobody`: nobody consumes it, although the fleet is in use.
+fn of_queue(short: &str, text: String, messages: u32, of_nobody: bool) -> Finding {
+    let remedy = match short {
         "dead" if messages > 0 => {
-            Finding::warning("queues", text, "see what was parked: `linkbeat dead list`")
+            return Finding::warning("queues", text, "see what was parked: `linkbeat dead list`");
         }
-        "jobs" | "suspects" | "isolated" if messages > 0 && consumers == 0 => {
-            Finding::warning("queues", text, "start workers: `linkbeat worker`")
-        }
-        "results" if messages > 0 && consumers == 0 => {
-            Finding::warning("queues", text, "start a recorder: `linkbeat recorder`")
-        }
-        "requests" if messages > 0 && consumers == 0 => {
-            Finding::warning("queues", text, "start a producer: `linkbeat producer`")
-        }
-        _ => Finding::ok("queues", text),
+        "jobs" | "suspects" | "isolated" => "start workers: `linkbeat worker`",
+        "results" => "start a recorder: `linkbeat recorder`",
+        "requests" => "start a producer: `linkbeat producer`",
+        _ => return Finding::ok("queues", text),
+    };
+    match of_nobody {
+        true => Finding::warning("queues", format!("{text}: its role does not run"), remedy),
+        false => Finding::ok("queues", text),
     }
 }
 
@@ -175,11 +185,7 @@ fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
     let forbidden = items.iter().any(|item| item.configure == Some(false));
     if missing && forbidden {
         let text = format!("something is missing that a {role} needs, and this user may not make it");
-        return Finding::problem(
-            "permissions",
-            text,
-            "let a user make it that may configure, as an administrator's `linkbeat doctor` shows",
-        );
+        return Finding::problem("permissions", text, MAKE_THEM);
     }
     match unknown {
         0 => Finding::ok("permissions", format!("this user may do what a {role} does")),
@@ -219,4 +225,63 @@ fn short<'a>(item: &'a BrokerItem, namespace: &str) -> Option<&'a str> {
         return Some("");
     }
     item.name.strip_prefix(namespace)?.strip_prefix('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::State;
+
+    /// What is said of the queues `jobs`, `results` and `dead`, of which the last is missing where it is `None`.
+    fn said(
+        jobs: (u32, u32),
+        results: (u32, u32),
+        dead: Option<u32>,
+    ) -> Vec<(State, String, Option<String>)> {
+        let queue = |name: &str, state| BrokerItem {
+            name: format!("ours.{name}"),
+            kind: BrokerItemKind::Queue,
+            state,
+            configure: None,
+            write: None,
+            read: None,
+        };
+        let present = |(messages, consumers)| BrokerItemState::Present { messages, consumers };
+        let seen = [
+            queue("jobs", present(jobs)),
+            queue("results", present(results)),
+            queue("dead", dead.map_or(BrokerItemState::Missing, |messages| present((messages, 0)))),
+        ];
+        let mut said = items(&seen, "ours");
+        said.truncate(3);
+        said.into_iter().map(|finding| (finding.state, finding.text, finding.remedy)).collect()
+    }
+
+    fn states(said: &[(State, String, Option<String>)]) -> Vec<State> {
+        said.iter().map(|(state, ..)| *state).collect()
+    }
+
+    #[test]
+    fn a_queue_that_nobody_consumes_is_told_of_only_where_somebody_should() {
+        let resting = said((0, 0), (0, 0), Some(0));
+        assert!(resting.iter().all(|(state, ..)| *state == State::Ok), "no role runs: {resting:?}");
+        let parked = said((0, 0), (0, 0), Some(3));
+        assert_eq!(states(&parked), [State::Ok, State::Ok, State::Warning]);
+        let recorder_alone = said((0, 0), (0, 1), Some(0));
+        let (state, text, remedy) = &recorder_alone[0];
+        assert_eq!(
+            (*state, text.as_str()),
+            (State::Warning, "ours.jobs: 0 waiting, 0 consumers: its role does not run")
+        );
+        assert_eq!(remedy.as_deref(), Some("start workers: `linkbeat worker`"));
+        assert_eq!(recorder_alone[1].1, "ours.results: 0 waiting, 1 consumer");
+        let waiting = said((5, 0), (0, 0), Some(0));
+        assert_eq!(states(&waiting), [State::Warning, State::Warning, State::Ok]);
+    }
+
+    #[test]
+    fn what_is_missing_is_made_by_migrate() {
+        let (state, _, remedy) = said((0, 2), (0, 1), None).remove(2);
+        assert_eq!((state, remedy.as_deref()), (State::Warning, Some(MAKE_THEM)));
+    }
 }

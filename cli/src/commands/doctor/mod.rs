@@ -28,7 +28,7 @@ Examples:
   linkbeat doctor --role worker          only what a worker needs, which is no database
   linkbeat doctor --settings             every setting, and where its value comes from
 
-Exit status: 0 no problem (there may be warnings); 2 a setting is wrong; 3 a server or this machine is.")]
+Exit status: 0 all is well, or there are only warnings; 2 a setting is wrong; 3 a server or this machine is.")]
 pub(crate) struct DoctorArgs {
     /// Look only at what this role needs
     #[arg(long, value_enum)]
