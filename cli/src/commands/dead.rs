@@ -22,6 +22,8 @@ use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
 use crate::output::ListFormat;
 
+/// How often messages that come again are looked for.
+const MOST_ROUNDS: usize = 20;
 /// Characters of a body that are printed.
 const BODY_SHOWN: usize = 100_000;
 
@@ -157,19 +159,24 @@ async fn settle(
 ) -> Result<usize, Failure> {
     let mut settled = HashSet::new();
     let mut look = Look::begin(broker).await?;
-    while chosen.wants_more_than(settled.len())
-        && let Some(page) = look.page().await?
-    {
-        for letter in page {
-            let id = letter.id();
-            if settled.contains(&id) {
-                // Whether it is forgotten now or comes again: it is known.
-                let _ = letter.forget().await;
-            } else if !chosen.takes(&letter) {
-                look.hold(vec![letter]);
-            } else if each(letter).await? {
-                settled.insert(id);
+    for _ in 0..MOST_ROUNDS {
+        while chosen.wants_more_than(settled.len())
+            && let Some(page) = look.page().await?
+        {
+            for letter in page {
+                let id = letter.id();
+                if settled.contains(&id) {
+                    // Whether it is forgotten now or comes again: it is known.
+                    let _ = letter.forget().await;
+                } else if !chosen.takes(&letter) {
+                    look.hold(vec![letter]);
+                } else if each(letter).await? {
+                    settled.insert(id);
+                }
             }
+        }
+        if !chosen.all || !look.goes_on().await? {
+            break;
         }
     }
     if chosen.wants_more_than(settled.len())

@@ -1,5 +1,7 @@
 //! A look through the dead queue, page by page.
 
+use std::time::Duration;
+
 use linkbeat_broker::{DeadLetter, Queue, SharedBroker, dead_letters};
 
 use crate::exit::Failure;
@@ -8,6 +10,9 @@ use crate::exit::Failure;
 const PAGE: u16 = 1_000;
 /// Messages held at most; each page is a connection of its own, and a body may be large.
 const MOST_HELD: usize = 10_000;
+
+/// How long settled messages may take to come again.
+const COME_AGAIN: Duration = Duration::from_millis(500);
 
 /// Holds what was seen and not settled until it is dropped: RabbitMQ would give it out again and again.
 pub(super) struct Look<'a> {
@@ -39,6 +44,15 @@ impl<'a> Look<'a> {
             self.at_end = waiting == 0;
         }
         Ok((!page.is_empty()).then_some(page))
+    }
+
+    /// Whether messages wait although all were looked at, and there is room for them: some of those that were
+    /// settled come again, if any, as soon as the session that took them has ended. Then the look goes on.
+    pub(super) async fn goes_on(&mut self) -> Result<bool, Failure> {
+        tokio::time::sleep(COME_AGAIN).await;
+        let more = self.held.len() < MOST_HELD && self.broker.waiting(Queue::Dead).await? > 0;
+        self.at_end &= !more;
+        Ok(more)
     }
 
     /// Keeps them, so that the next page holds others.
