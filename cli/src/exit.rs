@@ -13,10 +13,8 @@ use crate::logging;
 pub(crate) enum Status {
     /// 0: done, and every link passed.
     Passed,
-    /// 1: some link did not pass, or has no result yet.
+    /// 1: some link did not pass, or has no result, because the run goes on or was cancelled.
     SomeFailed,
-    /// 4: somebody cancelled the run, as the report's `code` says.
-    Cancelled,
     /// 130: interrupted by a signal.
     Interrupted,
 }
@@ -26,7 +24,6 @@ impl From<Status> for ExitCode {
         match status {
             Status::Passed => Self::SUCCESS,
             Status::SomeFailed => Self::from(1),
-            Status::Cancelled => Self::from(4),
             Status::Interrupted => Self::from(130),
         }
     }

@@ -41,7 +41,7 @@ Every setting can also stand in linkbeat.toml, or in the variable of its path:
 check.timeout is LINKBEAT_CHECK_TIMEOUT.
 
 Exit status: 0 every link passed; 1 some link did not; 2 usage, configuration or input error;
-3 broker, database or other infrastructure failure; 4 the run was cancelled; 130 interrupted.";
+3 broker, database or other infrastructure failure; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -22,8 +22,8 @@ Examples:
   linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
   linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11 --format junit --output report.xml
 
-Exit status: 0 the run is finished and every link passed; 1 some link did not pass, or the run goes on;
-2 there is no such run; 3 the run is incomplete, as jobs of it are parked; 4 the run was cancelled.")]
+Exit status: 0 the run is finished and every link passed; 1 some link did not pass, or the run
+goes on or was cancelled; 2 there is no such run; 3 the run is incomplete, as jobs of it are parked.")]
     Show {
         /// The run's id
         #[arg(value_parser = parse_run_id)]

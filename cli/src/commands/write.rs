@@ -32,8 +32,7 @@ pub(crate) fn report(
     }
     match report.state {
         RunState::Finished if report.counts.all_passed() => Ok(Status::Passed),
-        RunState::Finished | RunState::Running => Ok(Status::SomeFailed),
-        RunState::Cancelled => Ok(Status::Cancelled),
+        RunState::Finished | RunState::Running | RunState::Cancelled => Ok(Status::SomeFailed),
         RunState::Incomplete => Err(Failure::infrastructure(format!(
             "{} links have no result: their jobs failed by our own fault and are parked; {what_to_do}",
             report.missing
