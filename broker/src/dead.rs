@@ -38,7 +38,8 @@ pub async fn park(
     cause: &str,
 ) -> Result<(), PublishError> {
     let mut message = delivery.message.clone();
-    message.set_header(PARKED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
+    // So exact that it tells each parking of a message from the next.
+    message.set_header(PARKED_AT, Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true));
     message.set_header(QUEUE, queue.as_str().to_owned());
     message.set_header(CAUSE, shortened(cause).to_owned());
     move_to(broker, delivery, &Target::Queue(Queue::Dead), message).await

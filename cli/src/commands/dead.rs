@@ -6,8 +6,9 @@
 mod filter;
 mod look;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use chrono::SecondsFormat;
 use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
 use linkbeat_shared::JobId;
@@ -151,27 +152,30 @@ async fn show(broker: &SharedBroker, id: Uuid) -> Result<(), Failure> {
 /// Settles the chosen ones, page after page, until none is left that could be meant; returns how many.
 ///
 /// Some come again: a quorum queue forgets acknowledgements that were sent in great number right before the
-/// end of their session (seen with 3.10). They were carried out, so they are only acknowledged again.
+/// end of their session (seen with 3.10). They were carried out, so they are only acknowledged again. One that was
+/// put back and is parked anew meanwhile is another matter, and stays.
 async fn settle(
     broker: &SharedBroker,
     chosen: &Chosen,
     each: impl AsyncFn(DeadLetter) -> Result<bool, Failure>,
 ) -> Result<usize, Failure> {
-    let mut settled = HashSet::new();
+    let mut settled = HashMap::new();
     let mut look = Look::begin(broker).await?;
     for _ in 0..MOST_ROUNDS {
         while chosen.wants_more_than(settled.len())
             && let Some(page) = look.page().await?
         {
             for letter in page {
-                let id = letter.id();
-                if settled.contains(&id) {
-                    // Whether it is forgotten now or comes again: it is known.
-                    let _ = letter.forget().await;
-                } else if !chosen.takes(&letter) {
-                    look.hold(vec![letter]);
-                } else if each(letter).await? {
-                    settled.insert(id);
+                let (id, parked_at) = (letter.id(), letter.parked_at());
+                match settled.get(&id) {
+                    // Whether it is forgotten now or comes again: it is known. Without a time nobody knows.
+                    Some(known) if *known == parked_at && parked_at.is_some() => drop(letter.forget().await),
+                    None if chosen.takes(&letter) => {
+                        if each(letter).await? {
+                            settled.insert(id, parked_at);
+                        }
+                    }
+                    _ => look.hold(vec![letter]),
                 }
             }
         }
@@ -220,7 +224,7 @@ fn item(letter: &DeadLetter) -> serde_json::Value {
         "id": letter.id(),
         "queue": letter.queue().map(Queue::as_str),
         "cause": letter.cause(),
-        "parked_at": letter.parked_at(),
+        "parked_at": letter.parked_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         "attempts": letter.attempts(),
         "run_id": run_of(letter),
         "bytes": letter.body().len(),
