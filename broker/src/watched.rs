@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Activity, UnderWay};
+use linkbeat_vitals::{Activity, UnderWay};
 
 use crate::{
     Broadcasts, Broker, BrokerClosed, Delivery, Message, PublishError, Queue, SessionLost, Settle,

@@ -5,7 +5,6 @@
 //! function checks them again. What travels between processes stands apart, in [`wire`].
 
 mod accept;
-mod activity;
 mod backlink;
 mod details;
 mod id;
@@ -23,7 +22,6 @@ mod verdict;
 pub mod wire;
 
 pub use accept::{AcceptedStatuses, BadStatuses};
-pub use activity::{Activity, Tally, UnderWay};
 pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
 pub use details::{Certificate, Details, Note};
 pub use id::{JobId, LinkId, RequestId, RunId};

@@ -1,7 +1,7 @@
 //! What can go wrong with a database, and whether trying again may help.
 
 use diesel::result::{DatabaseErrorKind, Error};
-use linkbeat_shared::UnderWay;
+use linkbeat_vitals::UnderWay;
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -26,9 +26,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Activity, CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
+    CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
     RecheckAfter, ReplyTo, Report, RequestId, Run, RunId, ShowRules,
 };
+use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
 pub use database_url::DatabaseUrl;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_shared::{Activity, CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
+use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
+use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
 use crate::connectivity::Connectivity;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{BrokerClosed, MOST_LANES, SharedBroker};
-use linkbeat_shared::{Activity, Timeout};
+use linkbeat_shared::Timeout;
+use linkbeat_vitals::Activity;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linkbeat_shared::Tally;
+use linkbeat_vitals::Tally;
 
 /// One activity over time, as exact as it is looked at often.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use linkbeat_broker::{Broker, WatchedBroker};
-use linkbeat_shared::{Activity, Tally};
 use linkbeat_store::SharedStore;
+use linkbeat_vitals::{Activity, Tally};
 use linkbeat_worker::Health;
 use serde::Serialize;
 use tokio::sync::watch;

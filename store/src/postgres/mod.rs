@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
 pub(crate) use connect::Server;

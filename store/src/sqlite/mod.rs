@@ -20,7 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use diesel::connection::Connection;
-use linkbeat_shared::{Activity, Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
 use crate::database_url::DatabaseUrl;
