@@ -1,8 +1,6 @@
 //! Several broker URLs: nodes that are away are passed over, and a cluster survives the loss of one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "../../tests/servers.rs"]
-mod servers;
 mod support;
 
 use std::collections::HashSet;
@@ -13,7 +11,7 @@ use futures::future::join_all;
 use linkbeat_broker::{
     Broker, BrokerSettings, ConnectError, Namespace, Queue, RabbitBroker, SharedBroker, Target,
 };
-use servers::Servers;
+use linkbeat_testbed::servers::PrivateServers;
 use support::{SOON, broker_url, in_space, message};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -51,7 +49,7 @@ async fn when_no_node_can_be_used_the_error_names_them_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_killed_takes_nothing_with_it() {
-    let servers = Servers::start("start_cluster");
+    let servers = PrivateServers::start("start_cluster");
     let settings = BrokerSettings::new(
         servers.get("CLUSTER_URLS").parse().unwrap(),
         Namespace::default(),

@@ -1,9 +1,6 @@
 //! The users of docs/operations.md: each role can do its work, and nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "../../tests/servers.rs"]
-mod servers;
-
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,7 +13,7 @@ use linkbeat_broker::{
     Broadcast, BrokerSettings, ConnectError, Message, Namespace, Queue, RabbitBroker, SharedBroker, Target,
 };
 use linkbeat_shared::ReplyTo;
-use servers::Servers;
+use linkbeat_testbed::servers::PrivateServers;
 use tokio::time::timeout;
 use url::Url;
 use uuid::Uuid;
@@ -47,7 +44,7 @@ const ROLES: [(&str, &[&str], &[&str]); 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_role_can_do_its_work_and_nothing_else() {
-    let servers = Servers::start("start_rabbitmq provide_rabbitmqctl");
+    let servers = PrivateServers::start("start_rabbitmq provide_rabbitmqctl");
     run_documented(&servers, "permissions");
     roles_say_what_an_administrator_has_to_do(&servers).await;
     session(&servers, "linkbeat-admin").await.close().await;
@@ -60,7 +57,7 @@ async fn each_role_can_do_its_work_and_nothing_else() {
 }
 
 /// Runs the lines of one block of the manual, to the letter.
-fn run_documented(servers: &Servers, block: &str) {
+fn run_documented(servers: &PrivateServers, block: &str) {
     let manual = include_str!("../../docs/operations.md");
     let (_, rest) = manual.split_once(&format!("```sh {block}\n")).expect(block);
     let (commands, _) = rest.split_once("```").unwrap();
@@ -73,12 +70,12 @@ fn run_documented(servers: &Servers, block: &str) {
     assert!(output.status.success(), "{output:?}");
 }
 
-async fn roles_say_what_an_administrator_has_to_do(servers: &Servers) {
+async fn roles_say_what_an_administrator_has_to_do(servers: &PrivateServers) {
     let error = RabbitBroker::connect(settings(servers, "linkbeat-worker")).await.unwrap_err();
     assert!(matches!(error, ConnectError::NotDeclared { .. }), "{error}");
 }
 
-async fn may_do_exactly(servers: &Servers, user: &str, writes: &[&str], reads: &[&str]) {
+async fn may_do_exactly(servers: &PrivateServers, user: &str, writes: &[&str], reads: &[&str]) {
     let connection = connect(servers, user).await;
     for name in EXCHANGES {
         let written = write(&connection, &format!("linkbeat.{name}")).await;
@@ -129,7 +126,7 @@ fn may(outcome: lapin::Result<()>) -> bool {
 }
 
 /// A request becomes a job, a result, and an answer; a job is delayed, one is parked, all hear a broadcast.
-async fn all_roles_work(servers: &Servers) {
+async fn all_roles_work(servers: &PrivateServers) {
     let admin = session(servers, "linkbeat-admin").await;
     let producer = session(servers, "linkbeat-producer").await;
     let worker = session(servers, "linkbeat-worker").await;
@@ -167,7 +164,7 @@ async fn all_roles_work(servers: &Servers) {
     }
 }
 
-async fn an_app_asks_and_listens(servers: &Servers) {
+async fn an_app_asks_and_listens(servers: &PrivateServers) {
     let connection = connect(servers, "blog").await;
     let channel = confirming(&connection).await;
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
@@ -200,21 +197,21 @@ async fn an_app_asks_and_listens(servers: &Servers) {
     assert_eq!(heard, ["news", "answer"]);
 }
 
-async fn connect(servers: &Servers, user: &str) -> Connection {
+async fn connect(servers: &PrivateServers, user: &str) -> Connection {
     Connection::connect(url(servers, user).as_str(), ConnectionProperties::default()).await.unwrap()
 }
 
-async fn session(servers: &Servers, user: &str) -> SharedBroker {
+async fn session(servers: &PrivateServers, user: &str) -> SharedBroker {
     let connecting = timeout(SOON, RabbitBroker::connect(settings(servers, user)));
     connecting.await.expect("in time").unwrap()
 }
 
-fn settings(servers: &Servers, user: &str) -> BrokerSettings {
+fn settings(servers: &PrivateServers, user: &str) -> BrokerSettings {
     let urls = url(servers, user).as_str().parse().unwrap();
     BrokerSettings::new(urls, Namespace::default(), "linkbeat test")
 }
 
-fn url(servers: &Servers, user: &str) -> Url {
+fn url(servers: &PrivateServers, user: &str) -> Url {
     let mut url: Url = servers.get("BROKER_URL").parse().unwrap();
     url.set_username(user).unwrap();
     url.set_password(Some(PASSWORD)).unwrap();

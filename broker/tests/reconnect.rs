@@ -11,7 +11,8 @@ use linkbeat_broker::{
     ConnectError, Delivery, PublishError, Queue, RabbitBroker, SessionLost, SharedBroker, Subscription,
     Target,
 };
-use support::proxy::Proxy;
+use linkbeat_testbed::free_port;
+use linkbeat_testbed::proxy::{Proxy, Weather};
 use support::{SOON, Space, body, broker_url, hear, in_space, message, nothing_comes, put, take, take_body};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -137,7 +138,7 @@ async fn a_silent_connection_is_given_up_and_the_message_sent_again() {
         settings.confirm_timeout = Duration::from_millis(300);
         let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
         let before = proxy.accepted();
-        proxy.swallow(true);
+        proxy.set(Weather::Swallowing);
         let publishing = {
             let broker = broker.clone();
             tokio::spawn(async move { put(&broker, Queue::Jobs, "through at last").await })
@@ -149,7 +150,7 @@ async fn a_silent_connection_is_given_up_and_the_message_sent_again() {
         };
         timeout(SOON, another).await.expect("another connection is tried");
         assert!(!publishing.is_finished());
-        proxy.swallow(false);
+        proxy.set(Weather::Clear);
         proxy.cut();
         publishing.await.unwrap();
         let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
@@ -168,9 +169,9 @@ async fn a_silent_server_is_noticed_by_the_heartbeat() {
         let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
         put(&broker, Queue::Jobs, "a").await;
         let held = take(&mut reader).await;
-        proxy.swallow(true);
+        proxy.set(Weather::Swallowing);
         timeout(SOON, held.session().cancelled()).await.expect("the loss is noticed");
-        proxy.swallow(false);
+        proxy.set(Weather::Clear);
         proxy.cut();
         assert!(take(&mut reader).await.redelivered);
     })
@@ -188,7 +189,7 @@ async fn a_forgotten_reader_is_noticed() {
         put(&broker, Queue::Jobs, "first").await;
         assert_eq!(take_body(&mut reader).await, "first");
 
-        proxy.drop_deliveries(true);
+        proxy.set(Weather::NoDeliveries);
         // The first of them is on its way for ever; the second is ready.
         put(&broker, Queue::Jobs, "a").await;
         put(&broker, Queue::Jobs, "b").await;
@@ -199,7 +200,7 @@ async fn a_forgotten_reader_is_noticed() {
             }
         };
         timeout(SOON, renewed).await.expect("the session is made again");
-        proxy.drop_deliveries(false);
+        proxy.set(Weather::Clear);
         proxy.cut();
         let mut bodies = [take_body(&mut reader).await, take_body(&mut reader).await];
         bodies.sort();
@@ -229,7 +230,7 @@ async fn a_reader_is_left_alone_while_somebody_works() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_waits_for_a_broker_that_is_not_there_yet() {
     in_space(|space| async move {
-        let port = closed_port();
+        let port = free_port();
         let mut url = broker_url();
         let upstream = url.clone();
         url.set_port(Some(port)).unwrap();
@@ -255,7 +256,7 @@ async fn a_daemon_waits_for_a_broker_that_is_not_there_yet() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_does_not_wait_for_a_broker_that_is_gone() {
     let mut url = broker_url();
-    url.set_port(Some(closed_port())).unwrap();
+    url.set_port(Some(free_port())).unwrap();
     let broker: SharedBroker = RabbitBroker::new(Space { namespace: "unused".to_owned() }.settings_at(&url));
     let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
     let jobs = Target::Queue(Queue::Jobs);
@@ -335,10 +336,6 @@ async fn broadcasts_go_on_over_a_lost_session() {
     .await;
 }
 
-fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_shot_commands_learn_quickly_why_there_is_no_connection() {
     in_space(|space| async move {
@@ -358,7 +355,7 @@ async fn one_shot_commands_learn_quickly_why_there_is_no_connection() {
             );
             error
         };
-        let error = refused(|url| url.set_port(Some(closed_port())).unwrap()).await;
+        let error = refused(|url| url.set_port(Some(free_port())).unwrap()).await;
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
         let error = refused(|_| {}).await;
         assert!(matches!(error, ConnectError::Refused { .. }), "{error}");

@@ -1,15 +1,12 @@
 //! Encrypted sessions with a RabbitMQ that takes only clients it knows.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "../../tests/servers.rs"]
-mod servers;
-
 use std::time::Duration;
 
 use linkbeat_broker::{
     BrokerSettings, BrokerTls, ConnectError, Message, Namespace, Queue, RabbitBroker, SharedBroker, Target,
 };
-use servers::Servers;
+use linkbeat_testbed::servers::PrivateServers;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -17,20 +14,20 @@ const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_who_is_trusted_gets_a_session() {
-    let servers = Servers::start("make_certificates start_rabbitmq");
+    let servers = PrivateServers::start("make_certificates start_rabbitmq");
     our_authority_and_certificate_open_a_session(&servers).await;
     each_distrust_is_told_apart(&servers).await;
     renewed_files_are_used(&servers).await;
 }
 
-async fn our_authority_and_certificate_open_a_session(servers: &Servers) {
+async fn our_authority_and_certificate_open_a_session(servers: &PrivateServers) {
     let broker: SharedBroker =
         timeout(SOON, RabbitBroker::connect(settings(servers))).await.unwrap().unwrap();
     carries_messages(&broker).await;
     broker.close().await;
 }
 
-async fn each_distrust_is_told_apart(servers: &Servers) {
+async fn each_distrust_is_told_apart(servers: &PrivateServers) {
     let with = |change: &dyn Fn(&mut BrokerSettings)| {
         let mut settings = settings(servers);
         change(&mut settings);
@@ -65,7 +62,7 @@ async fn distrust(settings: BrokerSettings) -> String {
     }
 }
 
-async fn renewed_files_are_used(servers: &Servers) {
+async fn renewed_files_are_used(servers: &PrivateServers) {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let put = |file: &str| std::fs::copy(servers.certificate(file), &ca).unwrap();
@@ -112,7 +109,7 @@ async fn carries_messages(broker: &SharedBroker) {
     timeout(SOON, until_it_comes).await.expect("it comes");
 }
 
-fn settings(servers: &Servers) -> BrokerSettings {
+fn settings(servers: &PrivateServers) -> BrokerSettings {
     let urls = servers.get("BROKER_TLS_URL").parse().unwrap();
     let file = |name| Some(servers.certificate(name));
     let tls = BrokerTls { ca: file("ca.pem"), certificate: file("client.pem"), key: file("client.key") };

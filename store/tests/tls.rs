@@ -1,15 +1,12 @@
 //! Encrypted connections to a PostgreSQL that lets nobody in otherwise.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "../../tests/servers.rs"]
-mod servers;
-
 use linkbeat_store::{OpenMode, StoreError, open};
-use servers::Servers;
+use linkbeat_testbed::servers::PrivateServers;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn encryption_is_as_in_libpq() {
-    let servers = Servers::start("make_certificates start_postgres");
+    let servers = PrivateServers::start("make_certificates start_postgres");
     let try_with = async |parameters: &str| connect(&servers, "localhost", "postgres", parameters).await;
     let ca = format!("sslrootcert={}", servers.certificate("ca.pem").display());
     let stranger = format!("sslrootcert={}", servers.certificate("stranger.pem").display());
@@ -33,7 +30,7 @@ async fn encryption_is_as_in_libpq() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_certificate_is_shown_where_it_is_asked_for() {
-    let servers = Servers::start("make_certificates start_postgres");
+    let servers = PrivateServers::start("make_certificates start_postgres");
     let guarded = async |parameters: &str| connect(&servers, "localhost", "guarded", parameters).await;
     let path = |file| servers.certificate(file).display().to_string();
     let own = format!("sslmode=require&sslcert={}&sslkey={}", path("client.pem"), path("client.key"));
@@ -46,7 +43,12 @@ async fn a_client_certificate_is_shown_where_it_is_asked_for() {
     assert!(matches!(&error, StoreError::BadUrl(text) if text.contains("stranger.key")), "{error}");
 }
 
-async fn connect(servers: &Servers, host: &str, database: &str, parameters: &str) -> Result<(), StoreError> {
+async fn connect(
+    servers: &PrivateServers,
+    host: &str,
+    database: &str,
+    parameters: &str,
+) -> Result<(), StoreError> {
     let mut url: url::Url = servers.get("DATABASE_URL").parse().unwrap();
     url.set_host(Some(host)).unwrap();
     url.set_path(database);

@@ -1,15 +1,51 @@
 //! What checks see besides the verdict: redirects, certificates and notes, from the site to the outputs; and
 //! where the backlink is looked for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
+use linkbeat_testbed::background;
+use linkbeat_testbed::site::Site;
+use linkbeat_testbed::site::tls::{Authority, until};
 use serde_json::{Value, json};
 
 use crate::support::form::{Form, arg, both_forms};
 use crate::support::named;
-use crate::support::secure::{AUTHORITY, SecureSite};
 use crate::support::site::{Answer, Street};
 
 const BACKLINK: &str = r"https?://my\.blog";
+/// Who vouches for every site over TLS. Nobody trusts it unless told to.
+const AUTHORITY: &str = "Authority of the tests";
+
+/// A site over TLS.
+struct SecureSite {
+    url: String,
+    /// Its authority's certificate, for `worker.extra_ca`.
+    authority: String,
+    /// When its certificate ends.
+    expires_at: DateTime<Utc>,
+    _site: Site,
+}
+
+impl SecureSite {
+    /// Gives this answer to every request, with a certificate that ends at midnight (UTC) after so many days.
+    fn open(days: i64, answer: String) -> Self {
+        let ends = (Utc::now() + chrono::Duration::days(days)).date_naive();
+        let authority = Authority::new(AUTHORITY);
+        let identity = authority.vouches_for("127.0.0.1", until(ends));
+        let site = background(Site::plays_over_tls(identity, &[], move |mut visit| {
+            let answer = answer.clone();
+            async move {
+                visit.request().await;
+                visit.send(answer).await;
+            }
+        }));
+        Self {
+            url: site.https_url().expose().to_owned(),
+            authority: authority.pem().to_owned(),
+            expires_at: ends.and_time(NaiveTime::MIN).and_utc(),
+            _site: site,
+        }
+    }
+}
 
 /// The item of a report and that of the stored link, of which both must know the details.
 fn items(form: &Form, name: &str, args: &[&str]) -> [Value; 2] {

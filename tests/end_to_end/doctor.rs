@@ -6,28 +6,27 @@ use std::time::{Duration, Instant};
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
+use linkbeat_testbed::name_server::NameServer;
 use serde_json::Value;
 
-use crate::support::Folder;
-use crate::support::dns::Resolver;
-use crate::support::eventually;
 use crate::support::fleet::{Fleet, Servers};
 use crate::support::form::{arg, block_on};
 use crate::support::process::{Ended, linkbeat, run};
+use crate::support::{Folder, eventually, knowing_no_name};
 
 /// What the doctor says of these servers, on a machine whose resolver answers.
 struct Doctor {
     folder: Folder,
-    resolver: Resolver,
+    resolver: NameServer,
 }
 
 impl Doctor {
     fn new() -> Self {
-        Self { folder: Folder::new(), resolver: Resolver::answering_nxdomain() }
+        Self { folder: Folder::new(), resolver: knowing_no_name() }
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let resolver = self.resolver.address();
+        let resolver = self.resolver.address().to_string();
         linkbeat(self.folder.path(), [&["doctor", "--resolver", &resolver], args].concat())
     }
 
@@ -181,7 +180,7 @@ fn servers_that_are_away_or_silent_are_told_within_seconds() {
 
 #[test]
 fn a_resolver_that_does_not_answer_is_a_problem_unless_another_does() {
-    let (folder, answering) = (Folder::new(), Resolver::answering_nxdomain());
+    let (folder, answering) = (Folder::new(), knowing_no_name());
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
     let doctor = |resolvers: &[&str]| {
@@ -191,7 +190,7 @@ fn a_resolver_that_does_not_answer_is_a_problem_unless_another_does() {
     let answer = doctor(&[&silent]).expect(3).json();
     let (found, remedy) = problem(&answer, "resolver");
     assert!(found.contains(&silent) && remedy.contains("--resolver"), "{answer:#}");
-    let answer = doctor(&[&silent, &answering.address()]).expect(0).json();
+    let answer = doctor(&[&silent, &answering.address().to_string()]).expect(0).json();
     let states: Vec<_> = findings(&answer, "resolver").iter().map(|found| &found["state"]).collect();
     assert_eq!(states, ["warning", "ok"], "{answer:#}");
 }

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
+use linkbeat_testbed::background;
+use linkbeat_testbed::proxy::{Proxy, Weather};
 use serde_json::Value;
 
 use crate::support::fleet::{Servers, free_port, http_status};
 use crate::support::form::arg;
 use crate::support::process::{Guarded, linkbeat, run};
-use crate::support::proxy::Proxy;
 use crate::support::{Folder, eventually};
 
 /// One role on servers of its own, seen by its health address.
@@ -76,13 +77,8 @@ impl Role {
     }
 }
 
-fn authority(url: &str) -> String {
-    let rest = url.rsplit_once('@').unwrap().1;
-    rest.split('/').next().unwrap().to_owned()
-}
-
-fn through(url: &str, proxy: &Proxy) -> String {
-    url.replace(&authority(url), &proxy.address.to_string())
+fn before(url: &str) -> Proxy {
+    background(Proxy::before(&url.parse().unwrap()))
 }
 
 #[test]
@@ -115,13 +111,13 @@ fn each_role_lists_its_parts() {
 fn a_broker_that_hangs_is_seen_and_so_is_its_coming_back() {
     let proxy = std::cell::OnceCell::new();
     let role = Role::start("recorder", &[], |servers| {
-        let proxy = proxy.get_or_init(|| Proxy::before(&authority(&servers.broker_url)));
-        vec![("LINKBEAT_BROKER_URL", through(&servers.broker_url, proxy) + "/?heartbeat=1")]
+        let proxy = proxy.get_or_init(|| before(&servers.broker_url));
+        vec![("LINKBEAT_BROKER_URL", format!("{}?heartbeat=1", proxy.url))]
     });
     role.becomes_ready();
-    proxy.get().unwrap().freeze(true);
+    proxy.get().unwrap().set(Weather::BlackHole);
     role.is_seen_to_fail("connected", "no session with the broker");
-    proxy.get().unwrap().freeze(false);
+    proxy.get().unwrap().set(Weather::Clear);
     role.becomes_ready();
 }
 
@@ -129,14 +125,14 @@ fn a_broker_that_hangs_is_seen_and_so_is_its_coming_back() {
 fn a_database_that_hangs_is_seen_and_so_is_its_coming_back() {
     let proxy = std::cell::OnceCell::new();
     let role = Role::start("recorder", &[], |servers| {
-        let proxy = proxy.get_or_init(|| Proxy::before(&authority(&servers.database_url)));
-        vec![("LINKBEAT_DATABASE_URL", through(&servers.database_url, proxy))]
+        let proxy = proxy.get_or_init(|| before(&servers.database_url));
+        vec![("LINKBEAT_DATABASE_URL", proxy.url.to_string())]
     });
     role.becomes_ready();
     eventually("the database to have answered", || role.part("database")?["last_ok_seconds"].as_f64());
-    proxy.get().unwrap().freeze(true);
+    proxy.get().unwrap().set(Weather::BlackHole);
     role.is_seen_to_fail("database", "no answer for");
-    proxy.get().unwrap().freeze(false);
+    proxy.get().unwrap().set(Weather::Clear);
     role.becomes_ready();
 }
 

@@ -61,8 +61,8 @@ fn an_offline_worker_gives_its_jobs_back_to_the_fleet() {
         fleet.role(2).is_running() && fleet.role(3).is_running(),
         "an offline worker waits, it does not end"
     );
-    let resolver = crate::support::dns::Resolver::answering_nxdomain();
-    fleet.start_worker(&["--resolver", &resolver.address()]);
+    let resolver = crate::support::knowing_no_name();
+    fleet.start_worker(&["--resolver", &resolver.address().to_string()]);
     eventually("the worker that can resolve to finish the run", || {
         (show(&fleet)["data"]["down"] == 2).then_some(())
     });

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use crate::support::fleet::linkbeat;
-use crate::support::site::Site;
+use crate::support::site::Crowd;
 
 const CHECK: [&str; 6] = ["check", "--allow-network", "127.0.0.0/8", "--format", "json", "--quiet"];
 const LINKS: usize = 2_000;
@@ -13,7 +13,7 @@ const LEFT_KIB: u64 = 64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn is_said_and_the_run_is_finished_once_there_is_room() {
-    let (site, folder) = (Site::open(), tempfile::tempdir().unwrap());
+    let (site, folder) = (Crowd::open().await, tempfile::tempdir().unwrap());
     let urls: String = site.mix(0..LINKS, 0).into_iter().map(|link| link.url + "\n").collect();
     std::fs::write(folder.path().join("list.txt"), urls).unwrap();
     let imported = linkbeat(folder.path()).args(["links", "import", "list.txt"]).output().unwrap();

@@ -2,17 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use linkbeat_broker::{
-    Broadcasts, Broker, BrokerClosed, Delivery, MemoryBroker, Message, PublishError, Queue, Subscription,
-    Target,
-};
+use linkbeat_broker::{Broker, BrokerClosed, Delivery, MemoryBroker, Message, Queue, Target};
 use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
 use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Timeout, Verdict};
+use linkbeat_testbed::broker::{Fate, Watched};
 use linkbeat_worker::{Health, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,52 +19,6 @@ use uuid::Uuid;
 use crate::site::name_server::{NameServer, Says};
 use crate::site::{PATIENCE, Site, nobody, page, visited};
 use crate::{link, settings, within};
-
-/// The in-process broker, watched: keeps what is published, and refuses results while told to.
-#[derive(Debug)]
-struct Watched {
-    inner: Arc<MemoryBroker>,
-    published: watch::Sender<Vec<(Target, Message)>>,
-    refuses_results: AtomicBool,
-    refused: watch::Sender<usize>,
-}
-
-#[async_trait]
-impl Broker for Watched {
-    async fn publish(&self, target: &Target, message: Message) -> Result<(), PublishError> {
-        if *target == Target::Queue(Queue::Results) && self.refuses_results.load(Ordering::SeqCst) {
-            self.refused.send_modify(|count| *count += 1);
-            return Err(PublishError::Closed(BrokerClosed));
-        }
-        self.inner.publish(target, message.clone()).await?;
-        self.published.send_modify(|published| published.push((target.clone(), message)));
-        Ok(())
-    }
-
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
-        self.inner.subscribe(queue, prefetch).await
-    }
-
-    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
-        self.inner.waiting(queue).await
-    }
-
-    async fn delayed(&self) -> Result<u64, BrokerClosed> {
-        self.inner.delayed().await
-    }
-
-    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
-        self.inner.broadcasts().await
-    }
-
-    fn ready(&self) -> bool {
-        self.inner.ready()
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
-    }
-}
 
 /// A broker with one worker at work.
 struct Running {
@@ -84,12 +34,7 @@ impl Running {
     }
 
     fn on(inner: Arc<MemoryBroker>, settings: &WorkerSettings) -> Self {
-        let broker = Arc::new(Watched {
-            inner,
-            published: watch::Sender::default(),
-            refuses_results: AtomicBool::new(false),
-            refused: watch::Sender::default(),
-        });
+        let broker = Watched::over(inner);
         let worker = Worker::new(settings, broker.clone()).unwrap();
         let (health, shutdown) = (worker.health(), CancellationToken::new());
         let token = shutdown.clone();
@@ -98,7 +43,7 @@ impl Running {
     }
 
     async fn send(&self, message: Message) {
-        self.broker.inner.publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
+        self.broker.inner().publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
     }
 
     /// Waits until something was published to a queue, and gives the first of it.
@@ -205,11 +150,14 @@ async fn a_job_whose_results_are_not_confirmed_comes_again_under_the_same_messag
     let site = Site::answers(page("hello")).await;
     let running = Running::with(&settings());
     let (_, message) = job(CheckSpec::default(), vec![link(&site.url("/a")), link(&site.url("/b"))]);
-    running.broker.refuses_results.store(true, Ordering::SeqCst);
+    running.broker.treats(|target| match target {
+        Target::Queue(Queue::Results) => Fate::Refused,
+        _ => Fate::Through,
+    });
     running.send(message.clone()).await;
-    let mut refused = running.broker.refused.subscribe();
-    timeout(PATIENCE, refused.wait_for(|count| *count >= 2)).await.expect("comes again").unwrap();
-    running.broker.refuses_results.store(false, Ordering::SeqCst);
+    let mut refused = running.broker.held_back.subscribe();
+    timeout(PATIENCE, refused.wait_for(|refused| refused.len() >= 2)).await.expect("comes again").unwrap();
+    running.broker.treats(|_| Fate::Through);
     let first = running.published(Queue::Results).await.id;
     assert!(running.stop().await.is_none());
     // Another worker, the same job: the same id.
@@ -339,7 +287,7 @@ async fn links_of_a_cancelled_run_are_not_begun() {
     running.send(message.clone()).await;
     visited(&slow, 1).await;
     let cancel = Message::of(Uuid::now_v7(), &CancelMessage::new(job.run_id));
-    running.broker.inner.publish(&Target::Broadcast, cancel).await.unwrap();
+    running.broker.inner().publish(&Target::Broadcast, cancel).await.unwrap();
     assert_eq!(running.results().await.results.len(), 1, "what was begun is judged");
     // A whole job of that run, and one of another run behind it.
     running.send(message).await;

@@ -13,9 +13,14 @@ mod offline;
 mod pages;
 mod proxy;
 mod safety;
-mod site;
 mod tls;
 mod verdicts;
+
+/// The fake servers, by short names.
+mod site {
+    pub(crate) use linkbeat_testbed::name_server;
+    pub(crate) use linkbeat_testbed::site::*;
+}
 
 use std::time::Duration;
 

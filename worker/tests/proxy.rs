@@ -2,11 +2,9 @@
 
 use linkbeat_shared::{CheckResult, LinkUrl, Reason, Verdict};
 use linkbeat_worker::{Engine, Outcome, OwnFault, WorkerSettings};
-use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
 
 use crate::site::tls::Authority;
-use crate::site::{Site, answer, nobody, page};
+use crate::site::{Forward, Site, answer, nobody, page};
 use crate::{assert_judged, check_with, link, settings, within};
 
 /// Only what a proxy changes: nothing private may be dialled, and no name can be looked up.
@@ -60,11 +58,9 @@ async fn https_goes_through_a_tunnel_and_its_certificate_is_the_sites() {
     })
     .await;
     let behind = site.address();
-    let proxy = Site::plays(move |mut visit, _| async move {
-        assert!(visit.request().await.starts_with("CONNECT secure.test:443 "));
-        let mut there = TcpStream::connect(behind).await.unwrap();
-        visit.send("HTTP/1.1 200 Connected\r\n\r\n").await;
-        let _ = copy_bidirectional(&mut visit.stream, &mut there).await;
+    let proxy = Site::forwards(move |method, target| match (method, target) {
+        ("CONNECT", "secure.test:443") => Forward::Tunnel(behind),
+        _ => Forward::Close,
     })
     .await;
     let file = authority.file();

@@ -1,5 +1,7 @@
 //! Handshakes and HTTP/2, where the table of the hostile site does not reach.
 
+use std::net::Ipv4Addr;
+
 use linkbeat_shared::{ConnectKind, Reason, Verdict};
 use linkbeat_worker::{Engine, WorkerSettings};
 
@@ -34,17 +36,9 @@ async fn a_connection_lost_in_the_handshake_is_tried_again() {
 async fn http2_is_spoken_where_the_server_offers_it() {
     let authority = Authority::new("trusted");
     let identity = authority.vouches_for(HOST, |_| {});
-    let site = Site::plays_over_tls(identity, &[b"h2"], |visit| async move {
-        let mut connection = h2::server::handshake(visit.stream).await.unwrap();
-        while let Some(Ok((request, mut respond))) = connection.accept().await {
-            match request.uri().path() {
-                "/" => {
-                    let mut body = respond.send_response(hyper::Response::new(()), false).unwrap();
-                    body.send_data(bytes::Bytes::from_static(b"the backlink"), true).unwrap();
-                }
-                _ => respond.send_reset(h2::Reason::INTERNAL_ERROR),
-            }
-        }
+    let site = Site::plays_http2_at(Ipv4Addr::LOCALHOST, identity, |request| match request.path.as_str() {
+        "/" => request.answer(hyper::Response::new(()), "the backlink"),
+        _ => request.reset(h2::Reason::INTERNAL_ERROR),
     })
     .await;
     let engine = trusting(&authority);

@@ -1,18 +1,16 @@
 //! A namespace of its own on the real RabbitMQ for each test, gone when the test is over.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-pub(crate) mod proxy;
-
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
-use lapin::{Connection, ConnectionProperties};
 use linkbeat_broker::{
     Broadcast, Broadcasts, BrokerSettings, Delivery, Message, Queue, RabbitBroker, SharedBroker,
     Subscription, Target,
 };
+use linkbeat_testbed::queues::{Queues, connect};
+use linkbeat_testbed::shared_server;
 use url::Url;
 use uuid::Uuid;
 
@@ -20,10 +18,8 @@ use uuid::Uuid;
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) fn broker_url() -> Url {
-    let url = std::env::var("LINKBEAT_TEST_BROKER_URL").expect(
-        "these tests need RabbitMQ: set LINKBEAT_TEST_BROKER_URL, or run scripts/test, which starts one",
-    );
-    let mut url: Url = url.parse().expect("LINKBEAT_TEST_BROKER_URL is a URL");
+    let mut url: Url =
+        shared_server("LINKBEAT_TEST_BROKER_URL").parse().expect("LINKBEAT_TEST_BROKER_URL is a URL");
     if url.path().len() < 2 {
         url.set_path("/%2f");
     }
@@ -55,30 +51,13 @@ impl Space {
 
     /// A connection for what linkbeat itself never does.
     pub(crate) async fn raw(&self) -> lapin::Channel {
-        let connection =
-            Connection::connect(broker_url().as_str(), ConnectionProperties::default()).await.unwrap();
-        connection.create_channel().await.unwrap()
+        connect(broker_url().as_str()).await.unwrap().create_channel().await.unwrap()
     }
 
     /// The queues beside the work queues; each has an exchange of its name, like those.
     pub(crate) fn other_names(&self) -> [String; 6] {
         ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h", "broadcast"]
             .map(|name| format!("{}.{name}", self.namespace))
-    }
-
-    /// RabbitMQ 3.10 starts a worker for each queue that dead-letters at least once. Deleting the queue before
-    /// that is up can end their supervisor, and with it such queues on the whole server until it is
-    /// restarted: so they live for a moment at least. Nothing tells when the worker is up.
-    async fn clean_up(&self) {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let channel = self.raw().await;
-        let names = Queue::ALL.map(|queue| self.name(queue)).into_iter().chain(self.other_names());
-        for name in names {
-            channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
-            channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await.unwrap();
-        }
-        let events = format!("{}.events", self.namespace);
-        channel.exchange_delete(events.into(), ExchangeDeleteOptions::default()).await.unwrap();
     }
 }
 
@@ -87,7 +66,7 @@ pub(crate) async fn in_space<T: Future<Output = ()>>(test: impl FnOnce(Space) ->
     let space = Space { namespace: format!("test-{}", Uuid::now_v7().simple()) };
     let limited = tokio::time::timeout(2 * SOON, test(space.clone()));
     let outcome = AssertUnwindSafe(limited).catch_unwind().await;
-    space.clean_up().await;
+    Queues { url: broker_url().to_string(), namespace: space.namespace }.remove_all().await;
     match outcome {
         Ok(in_time) => in_time.expect("the test came to an end"),
         Err(panic) => std::panic::resume_unwind(panic),

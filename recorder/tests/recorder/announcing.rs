@@ -6,15 +6,15 @@ use linkbeat_broker::{Broadcast, Target};
 use linkbeat_shared::RunState;
 use linkbeat_shared::wire::{CancelMessage, decode};
 
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, first_stuck};
 
 #[tokio::test]
 async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
     let mut world = World::open().await;
-    let mut tries = world.start_stuck();
+    let stuck = world.start_stuck();
     let (first, job) = world.file().await;
     world.send(first, &job).await;
-    assert_eq!(tries.recv().await, Some(Target::Event("run.finished".to_owned())));
+    assert_eq!(first_stuck(&stuck).await, Target::Event("run.finished".to_owned()));
     for _ in 0..3 {
         let (run, job) = world.file().await;
         world.send(run, &job).await;
@@ -36,8 +36,8 @@ async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
         world.store.cancel_run(run).await.unwrap();
         runs.push(run);
     }
-    let mut tries = world.start_stuck();
-    assert_eq!(tries.recv().await, Some(Target::Broadcast));
+    let stuck = world.start_stuck();
+    assert_eq!(first_stuck(&stuck).await, Target::Broadcast);
     let others = world.store.unannounced_runs(None, 10, Duration::from_secs(60)).await.unwrap();
     let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
     assert_eq!(others, runs[1..], "the first is being told");
@@ -47,7 +47,7 @@ async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
 #[tokio::test]
 async fn what_the_last_results_ended_is_closed_before_the_recorder_stops() {
     let mut world = World::open().await;
-    let _tries = world.start_stuck();
+    let _stuck = world.start_stuck();
     let (run, job) = world.file().await;
     world.send(run, &job).await;
     world.recorded(run).await;

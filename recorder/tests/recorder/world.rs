@@ -3,12 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::Utc;
-use linkbeat_broker::{
-    Broadcasts, Broker, BrokerClosed, MemoryBroker, Message, PublishError, Queue, SharedBroker, Subscription,
-    Target,
-};
+use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Target};
 use linkbeat_recorder::{Recorder, RecorderSettings};
 use linkbeat_shared::wire::ResultsMessage;
 use linkbeat_shared::{
@@ -16,6 +12,7 @@ use linkbeat_shared::{
     Verdict,
 };
 use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, RunLinks, SharedStore, open};
+use linkbeat_testbed::broker::{Fate, Watched};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,48 +20,6 @@ use uuid::Uuid;
 
 /// How long anything may take before a case gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A broker that takes no announcement: whoever publishes one waits.
-#[derive(Debug)]
-struct Stuck {
-    broker: SharedBroker,
-    tried: mpsc::UnboundedSender<Target>,
-}
-
-#[async_trait]
-impl Broker for Stuck {
-    async fn publish(&self, target: &Target, message: Message) -> Result<(), PublishError> {
-        if matches!(target, Target::Event(_) | Target::Broadcast) {
-            self.tried.send(target.clone()).unwrap();
-            std::future::pending::<()>().await;
-        }
-        self.broker.publish(target, message).await
-    }
-
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
-        self.broker.subscribe(queue, prefetch).await
-    }
-
-    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
-        self.broker.waiting(queue).await
-    }
-
-    async fn delayed(&self) -> Result<u64, BrokerClosed> {
-        self.broker.delayed().await
-    }
-
-    async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
-        self.broker.broadcasts().await
-    }
-
-    fn ready(&self) -> bool {
-        self.broker.ready()
-    }
-
-    async fn close(&self) {
-        self.broker.close().await;
-    }
-}
 
 /// A recorder at work.
 pub(crate) struct World {
@@ -81,12 +36,15 @@ impl World {
         Self { store, broker: MemoryBroker::new(100), stop: CancellationToken::new(), recorder: None }
     }
 
-    /// Starts a recorder whose announcements never get through; gives what it tries to publish.
-    pub(crate) fn start_stuck(&mut self) -> mpsc::UnboundedReceiver<Target> {
-        let (tried, tries) = mpsc::unbounded_channel();
-        let broker: SharedBroker = Arc::new(Stuck { broker: self.broker.clone(), tried });
-        self.start(Recorder::new(RecorderSettings::default(), broker, self.store.clone()));
-        tries
+    /// Starts a recorder whose announcements never get through: whoever publishes one waits.
+    pub(crate) fn start_stuck(&mut self) -> Arc<Watched> {
+        let broker = Watched::over(self.broker.clone());
+        broker.treats(|target| match target {
+            Target::Event(_) | Target::Broadcast => Fate::Stuck,
+            _ => Fate::Through,
+        });
+        self.start(Recorder::new(RecorderSettings::default(), broker.clone(), self.store.clone()));
+        broker
     }
 
     /// Starts a recorder for one run.
@@ -145,6 +103,13 @@ impl World {
         };
         tokio::time::timeout(PATIENCE, recorded).await.unwrap();
     }
+}
+
+/// The first announcement that was tried in vain.
+pub(crate) async fn first_stuck(broker: &Watched) -> Target {
+    let mut held_back = broker.held_back.subscribe();
+    let first = tokio::time::timeout(PATIENCE, held_back.wait_for(|targets| !targets.is_empty())).await;
+    first.unwrap().unwrap()[0].clone()
 }
 
 fn up(link_id: LinkId) -> CheckResult {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use linkbeat_store::{DatabaseUrl, OpenMode, StoreError, open};
+use linkbeat_testbed::shared_server;
 
 /// Opens a database that must not open, within the few seconds that a person waits.
 async fn refused(url: &str) -> StoreError {
@@ -32,7 +33,7 @@ async fn a_server_that_never_answers() {
 
 #[tokio::test]
 async fn a_server_that_has_no_such_database() {
-    let server = std::env::var("LINKBEAT_TEST_DATABASE_URL").expect("run scripts/test");
+    let server = shared_server("LINKBEAT_TEST_DATABASE_URL");
     let mut url: url::Url = server.parse().unwrap();
     url.set_path("no_such_database");
     let error = refused(url.as_str()).await;
@@ -42,7 +43,7 @@ async fn a_server_that_has_no_such_database() {
 
 #[tokio::test]
 async fn a_server_that_does_not_let_us_in() {
-    let server = std::env::var("LINKBEAT_TEST_DATABASE_URL").expect("run scripts/test");
+    let server = shared_server("LINKBEAT_TEST_DATABASE_URL");
     let mut url: url::Url = server.parse().unwrap();
     url.set_password(Some("secret")).unwrap();
     let error = refused(url.as_str()).await;
@@ -53,7 +54,7 @@ async fn a_server_that_does_not_let_us_in() {
 
 #[tokio::test]
 async fn a_server_that_does_not_encrypt() {
-    let server = std::env::var("LINKBEAT_TEST_DATABASE_URL").expect("run scripts/test");
+    let server = shared_server("LINKBEAT_TEST_DATABASE_URL");
     for mode in ["require", "verify-full"] {
         let mut url: url::Url = server.parse().unwrap();
         url.set_query(Some(&format!("sslmode={mode}")));

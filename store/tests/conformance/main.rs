@@ -4,11 +4,7 @@
 //! PostgreSQL comes from `LINKBEAT_TEST_DATABASE_URL`, whose role may create databases; `scripts/test`
 //! starts one.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a case ends where it meets what it does not expect"
-)]
+#![expect(clippy::unwrap_used, reason = "a case ends where it meets what it does not expect")]
 
 mod database;
 mod make;

@@ -1,32 +1,15 @@
 //! What the tests stand on.
 
-pub(crate) mod dns;
 pub(crate) mod fleet;
 pub(crate) mod form;
 pub(crate) mod process;
-pub(crate) mod proxy;
-pub(crate) mod secure;
-pub(crate) mod site;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
+use linkbeat_testbed::background;
+use linkbeat_testbed::name_server::{NameServer, ResponseCode, Says};
+pub(crate) use linkbeat_testbed::{PATIENCE, eventually_blocking as eventually, street as site};
 use serde_json::Value;
-
-/// How long anything may take before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-
-/// Waits until `look` finds something.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "gave up waiting for: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 /// A folder of the test's own, removed at its end.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -45,6 +28,11 @@ impl Folder {
         std::fs::write(&file, content).unwrap();
         file
     }
+}
+
+/// A name server that knows no name at all.
+pub(crate) fn knowing_no_name() -> NameServer {
+    background(NameServer::that(|_| Says::Code(ResponseCode::NXDomain)))
 }
 
 /// The item of that name in a report's or listing's links.

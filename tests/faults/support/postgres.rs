@@ -83,7 +83,7 @@ fn serve(home: &Path, port: u16) -> Process {
     ]);
     server.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on"]);
     server.args(["-c", "max_connections=200"]);
-    Process::spawn(&mut server, &home.with_extension("log"))
+    Process::logged(&mut server, &home.with_extension("log"))
 }
 
 /// One of PostgreSQL's programs. They refuse to run as root.

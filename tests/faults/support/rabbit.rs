@@ -30,7 +30,7 @@ impl Rabbit {
         let environment = environment(&home, dist_port, names_port);
         let mut names = Command::new("epmd");
         names.args(["-port", &names_port.to_string(), "-address", "127.0.0.1"]);
-        let names = Process::spawn(&mut names, &home.join("epmd.log"));
+        let names = Process::logged(&mut names, &home.join("epmd.log"));
         let server = serve(&home, &environment);
         let rabbit = Self { home, port, environment, server, _names: names };
         rabbit.until_ready().await;
@@ -83,7 +83,7 @@ impl Rabbit {
 
 fn serve(home: &Path, environment: &[(&'static str, String)]) -> Process {
     let mut command = Command::new(format!("{PROGRAMS}/rabbitmq-server"));
-    Process::spawn(command.envs(environment.iter().cloned()), &home.join("out.log"))
+    Process::logged(command.envs(environment.iter().cloned()), &home.join("out.log"))
 }
 
 fn configuration(port: u16) -> String {

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use linkbeat_testbed::shared_server;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::database::Database;
 use super::eventually;
-use super::fleet::{CommandLine, Fleet, Role};
+use super::fleet::{BINARY, CommandLine, Fleet, IMPATIENT, Place, Role};
 use super::invariant::Findings;
 use super::ledger::{Ledger, Request};
 use super::postgres::Postgres;
 use super::queues::{Queues, Raw};
 use super::rabbit::Rabbit;
-use super::site::{Link, Site};
+use super::site::{Crowd, Link};
 
 /// Which servers a test has to itself. The others are those that `scripts/test` provides.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +36,12 @@ impl Own {
 pub(crate) struct World {
     // In the order in which they end.
     pub(crate) fleet: Fleet,
-    pub(crate) site: Site,
+    pub(crate) site: Crowd,
     pub(crate) ledger: Ledger,
     pub(crate) queues: Queues,
     pub(crate) database: Database,
     pub(crate) rabbit: Option<Rabbit>,
     pub(crate) postgres: Option<Postgres>,
-    admin: Database,
     folder: Option<TempDir>,
 }
 
@@ -63,21 +63,26 @@ impl World {
         };
         let (rabbit, postgres) = starting.await;
         let name = format!("faults_{}", Uuid::now_v7().simple());
-        let broker_url = rabbit.as_ref().map_or_else(|| required("LINKBEAT_TEST_BROKER_URL"), Rabbit::url);
-        let admin = postgres.as_ref().map_or_else(|| required("LINKBEAT_TEST_DATABASE_URL"), Postgres::url);
-        let database = Database::create(&admin, &name).await;
-        // A lone slash is the empty virtual host to lapin; to everybody else it is the default one.
-        let queues = Queues { url: broker_url.trim_end_matches('/').to_owned(), namespace: name.clone() };
-        let broker_url = format!("{}/?heartbeat={}", queues.url, own.heartbeat);
+        let queues = match &rabbit {
+            Some(rabbit) => Queues { url: rabbit.url(), namespace: name.clone() },
+            None => Queues::shared(&name),
+        };
+        let server =
+            postgres.as_ref().map_or_else(|| shared_server("LINKBEAT_TEST_DATABASE_URL"), Postgres::url);
+        let database = Database::create_on(&server, &name).await;
+        let place = Place {
+            broker_url: format!("{}/?heartbeat={}", queues.url, own.heartbeat),
+            database_url: database.url.clone(),
+            namespace: name,
+        };
         Self {
-            fleet: Fleet::new(folder.path(), &name, &broker_url, &database.url).await,
-            site: Site::open(),
+            fleet: Fleet::new(BINARY, folder.path(), place, &IMPATIENT).on_wires().await,
+            site: Crowd::open().await,
             ledger: Ledger::default(),
             queues,
             database,
             rabbit,
             postgres,
-            admin: Database { url: admin },
             folder: Some(folder),
         }
     }
@@ -199,23 +204,21 @@ impl Drop for World {
         for member in &mut self.fleet.members {
             member.process.kill();
         }
-        let (queues, admin) = (self.queues.clone(), self.admin.clone());
-        let (own_rabbit, own_postgres) = (self.rabbit.is_some(), self.postgres.is_some());
+        if self.rabbit.is_some() {
+            return;
+        }
+        let queues = self.queues.clone();
         let clean_up = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                if !own_rabbit {
-                    queues.remove_all().await;
-                }
-                if !own_postgres {
-                    let drop = format!("DROP DATABASE {} WITH (FORCE)", queues.namespace);
-                    admin.execute(&drop).await;
-                }
+                // Those who declared the queues were killed just now: the broker may still be at it.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                queues.remove_all().await;
             });
         };
         // A runtime cannot be entered from within another.
         if std::thread::spawn(clean_up).join().is_err() {
-            eprintln!("the test's queues or its database could not be removed");
+            eprintln!("the test's queues could not be removed");
         }
     }
 }
@@ -224,9 +227,4 @@ impl Drop for World {
 fn let_others_pass(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711)).unwrap();
-}
-
-fn required(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: this test needs real servers; run scripts/test"))
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use chrono::{Datelike, NaiveDate};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
 };
@@ -17,20 +18,21 @@ use tokio_rustls::server::TlsStream;
 use super::{Site, Visit};
 
 /// A private certificate authority.
-pub(crate) struct Authority {
+pub struct Authority {
     certificate: CertificateDer<'static>,
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate chain and its key.
-pub(crate) struct Identity {
+pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// Nobody trusts it unless told to.
+    pub fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -43,15 +45,20 @@ impl Authority {
         }
     }
 
+    /// Its certificate in PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Its certificate as a file, for `extra_ca`.
-    pub(crate) fn file(&self) -> NamedTempFile {
+    pub fn file(&self) -> NamedTempFile {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(self.pem.as_bytes()).unwrap();
         file
     }
 
     /// A certificate for a host, changed as a test wants it. The chain holds the authority's own as well.
-    pub(crate) fn vouches_for(&self, host: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub fn vouches_for(&self, host: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = params(host);
         change(&mut params);
@@ -62,7 +69,8 @@ impl Authority {
 }
 
 impl Identity {
-    pub(crate) fn self_signed(host: &str) -> Self {
+    /// Vouched for by nobody but itself.
+    pub fn self_signed(host: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params(host).self_signed(&key).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
@@ -70,7 +78,7 @@ impl Identity {
     }
 
     /// Only the site's own certificate, as a careless administrator installs it.
-    pub(crate) fn without_its_issuer(mut self) -> Self {
+    pub fn without_its_issuer(mut self) -> Self {
         self.chain.truncate(1);
         self
     }
@@ -95,20 +103,28 @@ fn params(host: &str) -> CertificateParams {
 }
 
 /// Valid until 2001.
-pub(crate) fn expired(params: &mut CertificateParams) {
+pub fn expired(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2001, 1, 1);
 }
 
+/// Valid until midnight (UTC) of this day.
+pub fn until(day: NaiveDate) -> impl FnOnce(&mut CertificateParams) {
+    move |params| {
+        let (month, of_month) = (u8::try_from(day.month()).unwrap(), u8::try_from(day.day()).unwrap());
+        params.not_after = date_time_ymd(day.year(), month, of_month);
+    }
+}
+
 /// Valid from 2999 on.
-pub(crate) fn not_yet_valid(params: &mut CertificateParams) {
+pub fn not_yet_valid(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(2999, 1, 1);
     params.not_after = date_time_ymd(3000, 1, 1);
 }
 
 /// Says where its issuer's certificate is: authorityInfoAccess (RFC 5280 §4.2.2.1), `caIssuers` at
 /// `http://a.test/`.
-pub(crate) fn names_its_issuer(params: &mut CertificateParams) {
+pub fn names_its_issuer(params: &mut CertificateParams) {
     let ca_issuers = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
     let location = [&[0x86, 14][..], b"http://a.test/"].concat();
     let description = [&[0x30, 26][..], &ca_issuers, &location].concat();
@@ -119,7 +135,7 @@ pub(crate) fn names_its_issuer(params: &mut CertificateParams) {
 
 impl Site {
     /// Plays `play` on every connection whose handshake succeeds, under this identity.
-    pub(crate) async fn plays_over_tls<F, P>(identity: Identity, alpn: &[&[u8]], play: F) -> Self
+    pub async fn plays_over_tls<F, P>(identity: Identity, alpn: &[&[u8]], play: F) -> Self
     where
         F: Fn(Visit<TlsStream<TcpStream>>) -> P + Send + Sync + 'static,
         P: Future<Output = ()> + Send + 'static,
@@ -128,7 +144,7 @@ impl Site {
     }
 
     /// The same at another address of loopback.
-    pub(crate) async fn plays_over_tls_at<F, P>(
+    pub async fn plays_over_tls_at<F, P>(
         address: Ipv4Addr,
         identity: Identity,
         alpn: &[&[u8]],

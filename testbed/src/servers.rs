@@ -1,4 +1,7 @@
 //! Servers of one test's own, started by `scripts/servers.sh` and gone with the test.
+//!
+//! A test that only needs a place of its own on a server takes a [`Database`](crate::database::Database) or a
+//! namespace ([`Queues`](crate::queues::Queues)) on the servers that all tests share.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -7,15 +10,15 @@ use std::process::{Child, Command, Stdio};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Dropping it stops them.
-pub(crate) struct Servers {
+/// Servers of one test's own. Dropping them stops them.
+pub struct PrivateServers {
     keeper: Child,
     variables: HashMap<String, String>,
 }
 
-impl Servers {
+impl PrivateServers {
     /// Starts what these functions of `scripts/servers.sh` start, one after the other; takes seconds.
-    pub(crate) fn start(functions: &str) -> Self {
+    pub fn start(functions: &str) -> Self {
         let script = format!("set -euo pipefail; . scripts/servers.sh; serve {functions}");
         let mut keeper = Command::new("bash")
             .args(["-c", &script])
@@ -37,18 +40,17 @@ impl Servers {
     }
 
     /// What they export as `LINKBEAT_TEST_…`.
-    pub(crate) fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         &self.variables[&format!("LINKBEAT_TEST_{name}")]
     }
 
     /// A file of `make_certificates`.
-    #[allow(dead_code, reason = "not every test is about certificates")]
-    pub(crate) fn certificate(&self, file: &str) -> PathBuf {
+    pub fn certificate(&self, file: &str) -> PathBuf {
         [self.get("CERTIFICATES"), file].iter().collect()
     }
 }
 
-impl Drop for Servers {
+impl Drop for PrivateServers {
     fn drop(&mut self) {
         // The script ends with its input.
         drop(self.keeper.stdin.take());

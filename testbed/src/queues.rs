@@ -1,4 +1,5 @@
-//! What the tests do to the queues by themselves: requests, poison, repeats, disappearance.
+//! A namespace's queues, seen from outside, by AMQP. So a test puts requests and rubbish into them, repeats
+//! messages, and lets queues vanish.
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use uuid::Uuid;
 
-use super::eventually;
+use crate::{eventually, shared_server};
 
 /// All queues of a namespace, but the rungs of its delays.
 const QUEUES: [&str; 7] = ["jobs", "suspects", "isolated", "results", "requests", "dead", "broadcast"];
@@ -23,29 +24,37 @@ const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "del
 const EXCHANGES: [&str; 1] = ["events"];
 /// Messages that are published in one conversation.
 const CHUNK: usize = 2_000;
+/// RabbitMQ 3.10 starts a worker for each queue that dead-letters at least once. Deleting the queue before that is
+/// up can end their supervisor. Then no such queue works on the whole server until it is restarted. Nothing tells
+/// when the worker is up, so these queues live for this long at least.
+const SETTLING: Duration = Duration::from_millis(500);
 /// How long one conversation with the broker may take.
 const CONVERSATION: Duration = Duration::from_secs(20);
 
-pub(crate) async fn connect(url: &str) -> lapin::Result<Connection> {
+/// A connection for what linkbeat itself never does.
+pub async fn connect(url: &str) -> lapin::Result<Connection> {
     Connection::connect(url, ConnectionProperties::default()).await
 }
 
 /// One message as it lies in a queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Raw {
-    pub(crate) body: Vec<u8>,
-    pub(crate) properties: BasicProperties,
+pub struct Raw {
+    /// What it says.
+    pub body: Vec<u8>,
+    /// Its id, headers and so on.
+    pub properties: BasicProperties,
 }
 
 impl Raw {
-    pub(crate) fn new(body: impl Into<Vec<u8>>) -> Self {
+    /// A lasting message with an id of its own.
+    pub fn new(body: impl Into<Vec<u8>>) -> Self {
         let id = Uuid::now_v7().to_string();
         let properties = BasicProperties::default().with_message_id(id.into()).with_delivery_mode(2);
         Self { body: body.into(), properties }
     }
 
     /// A text header, such as those that say why a message was parked.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
+    pub fn header(&self, name: &str) -> Option<String> {
         let headers = self.properties.headers().as_ref()?;
         let value = headers.inner().get(name)?.as_long_string()?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -54,18 +63,28 @@ impl Raw {
 
 /// A namespace's queues on one broker.
 #[derive(Debug, Clone)]
-pub(crate) struct Queues {
-    pub(crate) url: String,
-    pub(crate) namespace: String,
+pub struct Queues {
+    /// Where the broker is, with user and password.
+    pub url: String,
+    /// What the names of the queues begin with.
+    pub namespace: String,
 }
 
 impl Queues {
-    pub(crate) fn name(&self, queue: &str) -> String {
+    /// In this namespace, on the broker that all tests share.
+    pub fn shared(namespace: &str) -> Self {
+        // A lone slash is the empty virtual host to lapin; to everybody else it is the default one.
+        let url = shared_server("LINKBEAT_TEST_BROKER_URL").trim_end_matches('/').to_owned();
+        Self { url, namespace: namespace.to_owned() }
+    }
+
+    /// What the broker calls a queue.
+    pub fn name(&self, queue: &str) -> String {
         format!("{}.{queue}", self.namespace)
     }
 
     /// Puts messages into a queue and returns when all are confirmed, however often that takes.
-    pub(crate) async fn put(&self, queue: &str, messages: &[Raw]) {
+    pub async fn put(&self, queue: &str, messages: &[Raw]) {
         let name = self.name(queue);
         for some in messages.chunks(CHUNK) {
             self.talk("the messages to be confirmed", async |channel| publish(&channel, &name, some).await)
@@ -75,7 +94,7 @@ impl Queues {
 
     /// Puts each message that is ready, up to `limit` of them, `times` times into its queue instead, in random
     /// order. Returns how many there were.
-    pub(crate) async fn repeat(&self, queue: &str, limit: usize, times: usize, random: &mut StdRng) -> usize {
+    pub async fn repeat(&self, queue: &str, limit: usize, times: usize, random: &mut StdRng) -> usize {
         let name = self.name(queue);
         self.talk("the messages to be repeated", async |channel| {
             let (originals, last) = get(&channel, &name, limit).await?;
@@ -94,18 +113,19 @@ impl Queues {
     }
 
     /// Looks at all messages of a queue; they stay there.
-    pub(crate) async fn look(&self, queue: &str) -> Vec<Raw> {
+    pub async fn look(&self, queue: &str) -> Vec<Raw> {
         let name = self.name(queue);
         self.talk("a look into the queue", async |channel| read(&channel, &name).await).await
     }
 
     /// How many messages are ready.
-    pub(crate) async fn depth(&self, queue: &str) -> u32 {
+    pub async fn depth(&self, queue: &str) -> u32 {
         let name = self.name(queue);
         self.talk("the depth of a queue", async |channel| depth(&channel, &name).await).await
     }
 
-    pub(crate) async fn purge(&self, queue: &str) {
+    /// Throws away what waits in a queue.
+    pub async fn purge(&self, queue: &str) {
         let name = self.name(queue);
         self.talk("the queue to be purged", async |channel| {
             channel.queue_purge(name.as_str().into(), <_>::default()).await.ok().map(drop)
@@ -113,7 +133,8 @@ impl Queues {
         .await;
     }
 
-    pub(crate) async fn delete(&self, queue: &str) {
+    /// Deletes a queue, if it is there.
+    pub async fn delete(&self, queue: &str) {
         let name = self.name(queue);
         self.talk("the queue to be deleted", async |channel| {
             channel.queue_delete(name.as_str().into(), <_>::default()).await.ok().map(drop)
@@ -122,23 +143,17 @@ impl Queues {
     }
 
     /// Removes every queue and exchange of the namespace.
-    pub(crate) async fn remove_all(&self) {
-        for name in QUEUES {
-            self.delete(name).await;
-        }
-        // Deleting a rung in the moment in which it is made ends all dead-lettering of a RabbitMQ 3.10 until it is
-        // started again: those who declared it were killed just now.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        for name in RUNGS {
-            self.delete(name).await;
-        }
-        for name in QUEUES.iter().chain(&RUNGS).chain(&EXCHANGES) {
-            let name = self.name(name);
-            self.talk("the exchange to be deleted", async |channel| {
-                channel.exchange_delete(name.as_str().into(), <_>::default()).await.ok()
-            })
-            .await;
-        }
+    pub async fn remove_all(&self) {
+        tokio::time::sleep(SETTLING).await;
+        self.talk("the namespace to be removed", async |channel| {
+            for name in QUEUES.iter().chain(&RUNGS).chain(&EXCHANGES) {
+                let name = self.name(name);
+                channel.queue_delete(name.as_str().into(), <_>::default()).await.ok()?;
+                channel.exchange_delete(name.into(), <_>::default()).await.ok()?;
+            }
+            Some(())
+        })
+        .await;
     }
 
     /// On a connection of its own, until it succeeds.
