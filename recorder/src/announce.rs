@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, RUN_CANCELLED, ReportMessage};
-use linkbeat_shared::{Lang, Report, Run, RunId, RunState};
+use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary};
 use linkbeat_store::{ReportLinks, SharedStore, StoreError, Unannounced};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -169,15 +169,14 @@ impl Announcer {
 
     async fn announce(&self, told: &Unannounced) -> Result<(), AnnounceError> {
         let run = &told.run;
-        let which = ReportLinks::ChangedOrFailed { limit: REPLY_LINKS };
         if run.state == RunState::Cancelled {
             let cancel = Message::of(message_id(run, RUN_CANCELLED), &CancelMessage::new(run.id));
             self.broker.publish(&Target::Broadcast, cancel).await?;
         }
-        if let Some(report) = self.store.report(run.id, which).await? {
-            self.publish(run, &report).await?;
+        if let Some(summary) = self.store.summary(run.id).await? {
+            let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
+            self.publish(run, summary).await?;
             self.close_jobs(run).await?;
-            let (state, missing, seconds) = (run.state.as_str(), report.missing, report.seconds());
             tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
         }
         self.store.mark_announced(told).await?;
@@ -195,23 +194,34 @@ impl Announcer {
         Ok(())
     }
 
-    async fn publish(&self, run: &Run, report: &Report) -> Result<(), PublishError> {
+    /// Publishes the event of the run's end, and the reply if one was asked for.
+    async fn publish(&self, run: &Run, summary: RunSummary) -> Result<(), AnnounceError> {
         // Running again: a parked job was put back meanwhile.
-        let Some(event) = EventMessage::run_ended(report) else { return Ok(()) };
+        let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
         self.broker.publish(&target, Message::of(message_id(run, &event.event), &event)).await?;
-        let Some(reply_to) = &run.reply_to else { return Ok(()) };
-        let answer = Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En))
-            .in_answer_to(reply_to);
-        match self.broker.publish(&Target::Reply(reply_to.clone()), answer).await {
+        match &run.reply_to {
+            Some(reply_to) => self.reply(run, summary, reply_to).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn reply(&self, run: &Run, summary: RunSummary, to: &ReplyTo) -> Result<(), AnnounceError> {
+        let links = self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?;
+        let answer = answer(run, &Report::new(summary, links), to);
+        match self.broker.publish(&Target::Reply(to.clone()), answer).await {
             // The client has gone, or reads nothing: nothing is lost, the report is stored.
             Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {
                 tracing::info!(run.id = %run.id, %error, "nobody takes the report");
                 Ok(())
             }
-            other => other,
+            other => Ok(other?),
         }
     }
+}
+
+fn answer(run: &Run, report: &Report, to: &ReplyTo) -> Message {
+    Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En)).in_answer_to(to)
 }
 
 /// The same for every try to tell the same. A run may end incomplete several times.

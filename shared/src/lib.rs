@@ -31,7 +31,7 @@ pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
 pub use reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 pub use reason_text::Lang;
-pub use report::{Counts, LinkReport, Report};
+pub use report::{Counts, LinkReport, Report, RunSummary};
 pub use request::{LinkSelection, OnBlocked, Request, ShowRules, WhiteList};
 pub use result::{Change, CheckResult};
 pub use run::{ReplyTo, Run, RunState};

@@ -51,15 +51,32 @@ impl Counts {
         }
     }
 
+    /// Links with this verdict.
+    pub fn of(&self, verdict: Verdict) -> u64 {
+        match verdict {
+            Verdict::Up => self.up,
+            Verdict::Down => self.down,
+            Verdict::NoBacklink => self.no_backlink,
+            Verdict::Blocked => self.blocked,
+            Verdict::Refused => self.refused,
+        }
+    }
+
     /// Whether every link that was to be checked passed.
     pub fn all_passed(&self) -> bool {
         self.up == self.active
     }
+
+    /// Links that changed or did not pass. A link is hidden only when it fails. It is shown only when it passes
+    /// or is on the white list. So no link counts twice.
+    pub fn changed_or_failed(&self) -> u64 {
+        self.checked.saturating_sub(self.up) + self.to_show
+    }
 }
 
-/// What a run amounted to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+/// A run without its links: where it stands, and its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
     /// The run.
     pub run_id: RunId,
     /// Where it stands.
@@ -74,17 +91,32 @@ pub struct Report {
     pub finished_at: Option<DateTime<Utc>>,
     /// The run in numbers.
     pub counts: Counts,
-    /// Its links; a reply over the broker carries only those that changed or failed.
-    pub links: Vec<LinkReport>,
-    /// How many such links were left out of `links`.
-    pub links_left_out: u64,
 }
 
-impl Report {
+impl RunSummary {
     /// How long the run took, in seconds; 0 while it goes on.
     pub fn seconds(&self) -> f64 {
         let took = self.finished_at.map_or_else(Default::default, |end| end - self.created_at);
         f64::from(u32::try_from(took.num_milliseconds().max(0)).unwrap_or(u32::MAX)) / 1_000.0
+    }
+}
+
+/// The report that is sent as a reply. It lists a bounded number of links.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The run without its links.
+    pub summary: RunSummary,
+    /// Links that changed or did not pass.
+    pub links: Vec<LinkReport>,
+    /// How many more such links there are.
+    pub links_left_out: u64,
+}
+
+impl Report {
+    /// A report with the first links that changed or did not pass.
+    pub fn new(summary: RunSummary, links: Vec<LinkReport>) -> Self {
+        let links_left_out = summary.counts.changed_or_failed().saturating_sub(links.len() as u64);
+        Self { summary, links, links_left_out }
     }
 }
 

@@ -26,8 +26,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Counts, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink,
-    RecheckAfter, ReplyTo, Report, RequestId, Run, RunId, ShowRules,
+    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink, RecheckAfter,
+    ReplyTo, RequestId, Run, RunId, ShowRules,
 };
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
@@ -37,6 +37,7 @@ pub use error::StoreError;
 pub use inspect::{DatabaseInspection, Schema, ServerInspection, TableRights, inspect};
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
+pub use reporting::{ReportLinks, Reports};
 
 /// What every method gives.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -59,7 +60,7 @@ pub enum Ruling {
 
 /// Links, runs, jobs and checks, kept safe. Every method is one transaction: done wholly or not at all.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Reports + Send + Sync + std::fmt::Debug {
     // ---- links -------------------------------------------------------------------------------------
 
     /// Adds links, or updates the stored ones of the same [`linkbeat_shared::LinkUrl::key`]: what is
@@ -153,14 +154,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Notes that a run's end was announced. Without effect where the claim is no longer the latest, or the run
     /// has something new to tell.
     async fn mark_announced(&self, told: &Unannounced) -> Result<()>;
-
-    // ---- reports -----------------------------------------------------------------------------------
-
-    /// A run in numbers, counted afresh from its checks; `None` if there is no such run.
-    async fn counts(&self, run: RunId) -> Result<Option<Counts>>;
-
-    /// What a run amounted to; `None` if there is no such run. Links come in the order of their ids.
-    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>>;
 
     // ---- upkeep ------------------------------------------------------------------------------------
 
@@ -348,16 +341,4 @@ pub enum Recorded {
     },
     /// No such job, or not these links: nothing was stored of it.
     NotAskedFor,
-}
-
-/// Which links a report lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportLinks {
-    /// All.
-    All,
-    /// Those that changed or are not `up`, at most so many.
-    ChangedOrFailed {
-        /// The limit; the report says how many more there were.
-        limit: u32,
-    },
 }

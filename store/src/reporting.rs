@@ -1,10 +1,47 @@
-//! How a run's stored checks become numbers and a report.
+//! Reports: a run's summary, and its links page by page.
 
-use linkbeat_shared::{Counts, LinkReport, Report, Run, RunState, Verdict};
+use async_trait::async_trait;
+use linkbeat_shared::{Change, Counts, LinkId, LinkReport, Run, RunId, RunState, RunSummary, Verdict};
 
-use crate::ReportLinks;
+use crate::Result;
 use crate::error::Fault;
-use crate::rows::{CheckRow, change, number, verdict};
+use crate::rows::{change, number, verdict};
+
+/// Reads what a run amounted to. A run of a million links never lies in memory whole.
+///
+/// A report is read in several steps: the summary first, then the links. The result of a link in a run is stored
+/// once and never changes. So the steps agree for a run that is finished. A run of any other state may get more
+/// results in between; then its links can be more than its summary counts.
+#[async_trait]
+pub trait Reports: Send + Sync {
+    /// A run in numbers; `None` if there is no such run.
+    async fn summary(&self, run: RunId) -> Result<Option<RunSummary>>;
+
+    /// Links of a run that have a result, in the order of their ids: those after `after`, at most `limit`.
+    async fn report_links(
+        &self,
+        run: RunId,
+        which: ReportLinks,
+        after: Option<LinkId>,
+        limit: u32,
+    ) -> Result<Vec<LinkReport>>;
+}
+
+/// Which links of a run to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportLinks {
+    /// All.
+    All,
+    /// Those that changed or are not `up`.
+    ChangedOrFailed,
+    /// Those with exactly this change and this verdict.
+    Of {
+        /// What the run did to the link.
+        change: Option<Change>,
+        /// The judgement; `None`: on the white list.
+        verdict: Option<Verdict>,
+    },
+}
 
 /// A run with its checks in numbers.
 pub(crate) struct Tallies {
@@ -18,7 +55,19 @@ pub(crate) struct Tallies {
 }
 
 impl Tallies {
-    pub(crate) fn counts(&self) -> Result<Counts, Fault> {
+    pub(crate) fn summary(self) -> Result<RunSummary, Fault> {
+        Ok(RunSummary {
+            run_id: self.run.id,
+            state: self.run.state,
+            missing: self.run.missing,
+            to_recheck: self.to_recheck()?,
+            created_at: self.run.created_at,
+            finished_at: self.run.finished_at,
+            counts: self.counts()?,
+        })
+    }
+
+    fn counts(&self) -> Result<Counts, Fault> {
         let white_listed: u64 = number(self.white_listed.iter().sum::<i64>(), "jobs.links_count")?;
         let mut counts = Counts { active: self.run.links.saturating_sub(white_listed), ..Counts::default() };
         for (verdict_word, change_word, links) in &self.by_kind {
@@ -28,35 +77,7 @@ impl Tallies {
         Ok(counts)
     }
 
-    /// The report with these checks, which the database chose by `which`.
-    pub(crate) fn report(self, checks: Vec<CheckRow>, which: ReportLinks) -> Result<Report, Fault> {
-        let matching = match which {
-            ReportLinks::All => checks.len() as u64,
-            ReportLinks::ChangedOrFailed { .. } => self.changed_or_failed()?,
-        };
-        Ok(Report {
-            run_id: self.run.id,
-            state: self.run.state,
-            missing: self.run.missing,
-            to_recheck: self.to_recheck()?,
-            created_at: self.run.created_at,
-            finished_at: self.run.finished_at,
-            counts: self.counts()?,
-            links_left_out: matching.saturating_sub(checks.len() as u64),
-            links: checks.into_iter().map(LinkReport::try_from).collect::<Result<_, _>>()?,
-        })
-    }
-
     fn to_recheck(&self) -> Result<u64, Fault> {
         if self.run.state == RunState::Cancelled { Ok(0) } else { number(self.rechecks, "a count of jobs") }
-    }
-
-    fn changed_or_failed(&self) -> Result<u64, Fault> {
-        let failed = |verdict: &str| verdict != Verdict::Up.as_str();
-        let matching = self
-            .by_kind
-            .iter()
-            .filter(|(verdict, change, _)| change.is_some() || verdict.as_deref().is_some_and(failed));
-        number(matching.map(|(_, _, links)| links).sum::<i64>(), "a count of checks")
     }
 }

@@ -30,7 +30,7 @@ fn a_run_that_was_filed_but_never_published_is_carried_out() {
     let counts = eventually("the producer to find and publish its jobs", || {
         form.store(async |store| {
             let state = store.run(run).await.unwrap().unwrap().state;
-            let counts = store.counts(run).await.unwrap().unwrap();
+            let counts = store.summary(run).await.unwrap().unwrap().counts;
             store.close().await;
             (state == RunState::Finished).then_some(counts)
         })

@@ -3,7 +3,6 @@
 use std::process::Stdio;
 
 use linkbeat_shared::RunState;
-use linkbeat_store::ReportLinks;
 use serde_json::json;
 
 use crate::support::form::{Form, arg, both_forms};
@@ -62,7 +61,7 @@ fn a_run_that_waits_for_its_second_looks_can_be_resumed() {
         form.store(async |store| {
             let run = store.runs(1).await.unwrap().pop();
             let report = match &run {
-                Some(run) => store.report(run.id, ReportLinks::All).await.unwrap(),
+                Some(run) => store.summary(run.id).await.unwrap(),
                 None => None,
             };
             store.close().await;

@@ -1,6 +1,6 @@
 use clap::Args;
-use linkbeat_shared::{LinkSelection, Report, Request, RequestId, Run, RunState};
-use linkbeat_store::{Filed, ReportLinks, SharedStore};
+use linkbeat_shared::{LinkSelection, Request, RequestId, Run, RunState, RunSummary};
+use linkbeat_store::{Filed, SharedStore};
 use tokio_util::sync::CancellationToken;
 
 use super::{servers, write};
@@ -56,8 +56,9 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
     let interrupt = shutdown::on_signal("interrupted: storing what was found, at most a few seconds");
     let ended = carry_out(&settings, &store, &filed, args.output.quiet, &interrupt).await;
     let status = match ended {
-        Ok(Some(report)) => {
-            write::report(&settings, &args.output, &report, "`linkbeat check --resume` tries them again")
+        Ok(Some(run)) => {
+            let what_to_do = "`linkbeat check --resume` tries them again";
+            write::report(&settings, &args.output, &*store, &run, what_to_do).await
         }
         Ok(None) => {
             anstream::eprintln!("run {} can be finished with `linkbeat check --resume`", filed.run.id);
@@ -100,7 +101,7 @@ pub(crate) async fn carry_out(
     filed: &Filed,
     quiet: bool,
     interrupt: &CancellationToken,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<RunSummary>, Failure> {
     if filed.run.state == RunState::Incomplete {
         // The queue in which they were parked ended with its process.
         store.reopen_parked(filed.run.id).await?;
@@ -112,8 +113,8 @@ pub(crate) async fn carry_out(
             Ending::Interrupted => return Ok(None),
         }
     }
-    let report = store.report(filed.run.id, ReportLinks::All).await?;
-    report.map(Some).ok_or_else(|| Failure::infrastructure("the run is no longer in the database"))
+    let ended = store.summary(filed.run.id).await?;
+    ended.map(Some).ok_or_else(|| Failure::infrastructure("the run is no longer in the database"))
 }
 
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {

@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use linkbeat_shared::{LinkSelection, Report};
-use linkbeat_store::SharedStore;
+use linkbeat_shared::{LinkReport, LinkSelection, RunSummary};
+use linkbeat_store::{ReportLinks, SharedStore};
 use tokio_util::sync::CancellationToken;
 
 use super::{check, servers, write};
@@ -17,6 +17,8 @@ use crate::shutdown;
 
 /// Short, so that the site that hangs does not make you wait.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// More sites than the street has.
+const STREET_MAX: u32 = 1_000;
 
 /// Serves a street of small sites on loopback (up, slow, moved, dead, hanging, recovering, backlink lost,
 /// anti-bot wall, certificates expired and about to, …), writes their list as CSV, runs `check` on it twice with the
@@ -56,11 +58,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
             street.roles().count(),
             list.display()
         );
-        let Some(report) = check_list(&settings, &store, &list, &interrupt).await? else {
+        let Some(run) = check_list(&settings, &store, &list, &interrupt).await? else {
             return Ok(Status::Interrupted);
         };
-        write::report(&settings, &OutputArgs::default(), &report, "play it again")?;
-        wrong.extend(differences(&street, act, &report));
+        write::report(&settings, &OutputArgs::default(), &*store, &run, "play it again").await?;
+        let links = store.report_links(run.run_id, ReportLinks::All, None, STREET_MAX).await?;
+        wrong.extend(differences(&street, act, &links));
     }
     if args.keep {
         explore(&settings, &list, &authority, &interrupt).await;
@@ -90,16 +93,16 @@ async fn check_list(
     store: &SharedStore,
     list: &Path,
     interrupt: &CancellationToken,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<RunSummary>, Failure> {
     let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let filed = check::file(settings, store, LinkSelection::Given(input.links)).await?;
     check::carry_out(settings, store, &filed, false, interrupt).await
 }
 
-/// Where the report is not what was played.
-fn differences(street: &Street, act: Act, report: &Report) -> Vec<String> {
-    let found = |name: &str| report.links.iter().find(|link| link.name.as_str() == name);
+/// Where the results are not what was played.
+fn differences(street: &Street, act: Act, links: &[LinkReport]) -> Vec<String> {
+    let found = |name: &str| links.iter().find(|link| link.name.as_str() == name);
     let mut wrong = Vec::new();
     for role in street.roles() {
         let expected = role.expected(act);

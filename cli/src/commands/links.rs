@@ -8,9 +8,6 @@ use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
 
-/// Links read from the database at once.
-const PAGE: u32 = 5_000;
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum LinksCommand {
     /// Add the links of INPUT, or update those of the same URL
@@ -145,18 +142,9 @@ async fn import_links(store: &SharedStore, links: Vec<NewLink>) -> Result<(), Fa
 async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
-    let mut links: Vec<Link> = Vec::new();
-    loop {
-        let page = store.links(links.last().map(|link| link.id), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        links.extend(page);
-    }
+    let written = write::links(&settings, &args.output, &store, |link| wanted(args, link)).await;
     store.close().await;
-    links.retain(|link| wanted(args, link));
-    write::links(&settings, &args.output, &links)?;
-    Ok(Status::Passed)
+    written.map(|()| Status::Passed)
 }
 
 fn wanted(args: &ListArgs, link: &Link) -> bool {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use linkbeat_store::{Filed, ReportLinks, SharedStore};
+use linkbeat_store::{Filed, SharedStore};
 
 use super::{check, servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs};
@@ -133,8 +133,8 @@ async fn wait(
             )));
         }
     };
-    match store.report(id, ReportLinks::All).await? {
-        Some(report) => write::report(settings, &args.output, &report, write::LOOK_AT_PARKED),
+    match store.summary(id).await? {
+        Some(run) => write::report(settings, &args.output, &**store, &run, write::LOOK_AT_PARKED).await,
         None => Err(Failure::infrastructure(format!("run {id} is no longer in the database"))),
     }
 }

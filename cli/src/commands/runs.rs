@@ -1,6 +1,5 @@
 use clap::Subcommand;
 use linkbeat_shared::{RunId, RunState};
-use linkbeat_store::ReportLinks;
 
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, OutputArgs, parse_run_id};
@@ -60,12 +59,12 @@ async fn list(global: &GlobalArgs, limit: u32, output: &OutputArgs) -> Result<St
 async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
-    let report = store.report(id, ReportLinks::All).await?;
-    store.close().await;
-    match report {
-        Some(report) => write::report(&settings, output, &report, write::LOOK_AT_PARKED),
+    let status = match store.summary(id).await? {
+        Some(run) => write::report(&settings, output, &*store, &run, write::LOOK_AT_PARKED).await,
         None => Err(no_run(id)),
-    }
+    };
+    store.close().await;
+    status
 }
 
 async fn cancel(global: &GlobalArgs, id: RunId) -> Result<Status, Failure> {

@@ -1,11 +1,17 @@
 //! Writes results: to standard output or a file, in the format and language asked for.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
-use std::path::Path;
+mod sink;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-use linkbeat_shared::{Link, Report, Run, RunState};
+use std::io::{self, IsTerminal, Write};
+
+use linkbeat_shared::{Link, Run, RunState, RunSummary};
+use linkbeat_store::{Reports, SharedStore};
 use serde_json::Value;
+
+use sink::Sink;
 
 use super::doctor::Finding;
 use crate::args::OutputArgs;
@@ -19,47 +25,62 @@ pub(crate) const LOOK_AT_PARKED: &str =
 
 /// Writes a report; the status says whether every link passed. Links that have no result by our own fault are a
 /// failure, for which the caller knows what to do.
-pub(crate) fn report(
+pub(crate) async fn report(
     settings: &Settings,
     args: &OutputArgs,
-    report: &Report,
+    reports: &dyn Reports,
+    run: &RunSummary,
     what_to_do: &str,
 ) -> Result<Status, Failure> {
-    written(settings, args, |format, out| format.report(report, out))?;
+    let format = format(settings, args);
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let written = stream::report(&*format, reports, run, sink.out()).await;
+    sink.end(written)?;
     // Its rows are the links that have a result, and nothing else.
     if settings.output.format == FormatName::Csv && !args.quiet {
-        note_unfinished(report);
+        note_unfinished(run);
     }
-    match report.state {
-        RunState::Finished if report.counts.all_passed() => Ok(Status::Passed),
+    match run.state {
+        RunState::Finished if run.counts.all_passed() => Ok(Status::Passed),
         RunState::Finished | RunState::Running | RunState::Cancelled => Ok(Status::SomeFailed),
         RunState::Incomplete => Err(Failure::infrastructure(format!(
             "{} links have no result: their jobs failed by our own fault and are parked; {what_to_do}",
-            report.missing
+            run.missing
         ))),
     }
 }
 
-fn note_unfinished(report: &Report) {
-    if matches!(report.state, RunState::Running | RunState::Cancelled) {
-        let (id, state, counts) = (report.run_id, report.state.as_str(), &report.counts);
+fn note_unfinished(run: &RunSummary) {
+    if matches!(run.state, RunState::Running | RunState::Cancelled) {
+        let (id, state, counts) = (run.run_id, run.state.as_str(), &run.counts);
         anstream::eprintln!("note: run {id} is {state}: {} of {} checked", counts.checked, counts.active);
     }
 }
 
-/// Writes stored links.
-pub(crate) fn links(settings: &Settings, args: &OutputArgs, links: &[Link]) -> Result<(), Failure> {
-    written(settings, args, |format, out| format.links(links, out))
+/// Writes the stored links that are `wanted`.
+pub(crate) async fn links(
+    settings: &Settings,
+    args: &OutputArgs,
+    store: &SharedStore,
+    wanted: impl Fn(&Link) -> bool,
+) -> Result<(), Failure> {
+    let format = format(settings, args);
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let written = stream::links(&*format, store, wanted, sink.out()).await;
+    sink.end(written)
 }
 
 /// Writes stored runs.
 pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Result<(), Failure> {
-    written(settings, args, |format, out| format.runs(runs, out))
+    let format = format(settings, args);
+    let mut sink = Sink::open(args.output.as_deref())?;
+    let written = format.runs(runs, sink.out());
+    sink.end(written.map_err(Into::into))
 }
 
 /// Writes parked messages to standard output.
 pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Failure> {
-    let style = Style::detect(std::io::stdout().is_terminal());
+    let style = Style::detect(io::stdout().is_terminal());
     to_stdout(|out| match format {
         ListFormat::Table => output::dead::table(items, style, out),
         ListFormat::Json => output::dead::json(&Value::from(items), out),
@@ -73,54 +94,22 @@ pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
 
 /// Writes what the doctor found to standard output.
 pub(crate) fn findings(findings: &[Finding], settings: &[Origin], format: ListFormat) -> Result<(), Failure> {
-    let style = Style::detect(std::io::stdout().is_terminal());
+    let style = Style::detect(io::stdout().is_terminal());
     to_stdout(|out| match format {
         ListFormat::Table => output::findings::table(findings, settings, style, out),
         ListFormat::Json => output::findings::json(findings, settings, out),
     })
 }
 
-fn written(
-    settings: &Settings,
-    args: &OutputArgs,
-    write: impl Fn(&dyn Format, &mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), Failure> {
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut sink = Sink::open(None)?;
+    let written = write(sink.out());
+    sink.end(written.map_err(Into::into))
+}
+
+fn format(settings: &Settings, args: &OutputArgs) -> Box<dyn Format> {
     let prose =
         Prose { lang: settings.output.lang, warn_certificate_days: settings.output.warn_certificate_days };
-    let format = output::format(settings.output.format, prose, style(args));
-    match &args.output {
-        None => to_stdout(|out| write(&*format, out)),
-        Some(file) => to_file(file, |out| write(&*format, out)),
-    }
-}
-
-fn style(args: &OutputArgs) -> Style {
-    let terminal = args.output.is_none() && std::io::stdout().is_terminal();
-    Style::detect(terminal)
-}
-
-fn to_stdout(write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        // The reader (`head`, say) has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(|error| failure("the result", &error)),
-    }
-}
-
-fn to_file(file: &Path, write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
-    let written = File::create(file).and_then(|created| {
-        let mut out = BufWriter::new(created);
-        write(&mut out)?;
-        out.flush()
-    });
-    written.map_err(|error| failure(&file.display().to_string(), &error))
-}
-
-fn failure(what: &str, error: &std::io::Error) -> Failure {
-    match error.kind() {
-        // The format has no form for this.
-        std::io::ErrorKind::InvalidInput => Failure::usage(error.to_string()),
-        _ => Failure::infrastructure(format!("cannot write {what}: {error}")),
-    }
+    let terminal = args.output.is_none() && io::stdout().is_terminal();
+    output::format(settings.output.format, prose, Style::detect(terminal))
 }

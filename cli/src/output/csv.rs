@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use csv::{ErrorKind, Writer};
-use linkbeat_shared::{Change, Details, Lang, Link, LinkReport, Note, Reason, Report, Run, Verdict};
+use linkbeat_shared::{Change, Details, Lang, Link, LinkReport, Note, Reason, Run, RunSummary, Verdict};
 
-use super::Format;
 use super::plain::plain;
 use super::reason_word::reason_word;
+use super::{Begun, Format, Pages};
 
 pub(super) struct Csv {
     pub(super) lang: Lang,
@@ -55,30 +55,49 @@ const RUNS_HEADER: [&str; 8] =
     ["run_id", "request_id", "state", "links", "done", "created_at", "finished_at", "missing"];
 
 impl Format for Csv {
-    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        write(REPORT_HEADER, report.links.iter().map(|link| self.report_row(link)), out)
+    fn report<'a>(&'a self, _: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
+        Ok(Box::new(Sheet::begin(REPORT_HEADER, |link| self.report_row(link), out)?))
     }
 
-    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
-        write(LINKS_HEADER, links.iter().map(|link| self.link_row(link)), out)
+    fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
+        Ok(Box::new(Sheet::begin(LINKS_HEADER, |link| self.link_row(link), out)?))
     }
 
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
-        write(RUNS_HEADER, runs.iter().map(run_row), out)
+        let mut sheet = Box::new(Sheet::begin(RUNS_HEADER, run_row, out)?);
+        sheet.page(runs)?;
+        sheet.end()
     }
 }
 
-fn write<const COLUMNS: usize>(
-    header: [&str; COLUMNS],
-    rows: impl Iterator<Item = [String; COLUMNS]>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut writer = Writer::from_writer(out);
-    writer.write_record(header).map_err(io_error)?;
-    for row in rows {
-        writer.write_record(row).map_err(io_error)?;
+/// A header, and a row for each item.
+struct Sheet<'a, R, const COLUMNS: usize> {
+    writer: Writer<&'a mut dyn Write>,
+    row: R,
+}
+
+impl<'a, R, const COLUMNS: usize> Sheet<'a, R, COLUMNS> {
+    fn begin<T>(header: [&str; COLUMNS], row: R, out: &'a mut dyn Write) -> io::Result<Self>
+    where
+        R: Fn(&T) -> [String; COLUMNS],
+    {
+        let mut writer = Writer::from_writer(out);
+        writer.write_record(header).map_err(io_error)?;
+        Ok(Self { writer, row })
     }
-    writer.flush()
+}
+
+impl<T, R, const COLUMNS: usize> Pages<T> for Sheet<'_, R, COLUMNS>
+where
+    R: Fn(&T) -> [String; COLUMNS],
+{
+    fn page(&mut self, items: &[T]) -> io::Result<()> {
+        items.iter().try_for_each(|item| self.writer.write_record((self.row)(item)).map_err(io_error))
+    }
+
+    fn end(mut self: Box<Self>) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// The error underneath: csv's own conversion hides that a pipe was closed.

@@ -10,39 +10,58 @@ use anstyle::{AnsiColor, Style as Ansi};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Style;
-use super::listing::{Column, Kind, Listing};
+use super::listing::{Cell, Column, Kind, Listing};
+use super::long_listing::Draw;
 
 /// What stands between two columns.
 const GAP: &str = "  ";
 
 /// Writes the headings and the rows, one line each.
 pub(super) fn write(listing: &Listing, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let widths = widths(listing, style.width);
-    let heading = if style.color { Ansi::new().bold() } else { Ansi::new() };
-    let headings = listing.columns.iter().map(|column| (column.heading, heading));
-    write_line(&listing.columns, &widths, headings, out)?;
-    for row in &listing.rows {
-        let cells = row.iter().map(|cell| (cell.text.as_str(), ansi(cell.kind, style)));
-        write_line(&listing.columns, &widths, cells, out)?;
-    }
-    Ok(())
+    Grid::new(style).begin(listing, out)
 }
 
-fn write_line<'a>(
-    columns: &[Column],
-    widths: &[usize],
-    cells: impl Iterator<Item = (&'a str, Ansi)>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut line = String::new();
-    for (index, ((text, ansi), (column, &width))) in cells.zip(columns.iter().zip(widths)).enumerate() {
-        let text = shorten(text, width);
-        let spare = " ".repeat(width.saturating_sub(text.width()));
-        let (before, after) = if column.number { (spare.as_str(), "") } else { ("", spare.as_str()) };
-        let gap = if index == 0 { "" } else { GAP };
-        line += &format!("{gap}{before}{ansi}{text}{ansi:#}{after}");
+/// A grid that takes more rows. They stand in the widths that the first rows have given. A text that is too long
+/// for its column is shortened only where the terminal has a width; else the line gets longer.
+pub(super) struct Grid {
+    style: Style,
+    columns: Vec<Column>,
+    widths: Vec<usize>,
+}
+
+impl Grid {
+    pub(super) fn new(style: Style) -> Self {
+        Self { style, columns: Vec::new(), widths: Vec::new() }
     }
-    writeln!(out, "{}", line.trim_end())
+
+    fn line<'a>(&self, cells: impl Iterator<Item = (&'a str, Ansi)>, out: &mut dyn Write) -> io::Result<()> {
+        let mut line = String::new();
+        for (index, ((text, ansi), (column, &width))) in
+            cells.zip(self.columns.iter().zip(&self.widths)).enumerate()
+        {
+            let narrow = column.least.is_some() && self.style.width.is_some();
+            let text = if narrow { shorten(text, width) } else { Cow::Borrowed(text) };
+            let spare = " ".repeat(width.saturating_sub(text.width()));
+            let (before, after) = if column.number { (spare.as_str(), "") } else { ("", spare.as_str()) };
+            let gap = if index == 0 { "" } else { GAP };
+            line += &format!("{gap}{before}{ansi}{text}{ansi:#}{after}");
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+}
+
+impl Draw for Grid {
+    fn begin(&mut self, first: &Listing, out: &mut dyn Write) -> io::Result<()> {
+        self.widths = widths(first, self.style.width);
+        self.columns.clone_from(&first.columns);
+        let heading = if self.style.color { Ansi::new().bold() } else { Ansi::new() };
+        self.line(self.columns.iter().map(|column| (column.heading, heading)), out)?;
+        first.rows.iter().try_for_each(|row| self.row(row, out))
+    }
+
+    fn row(&mut self, row: &[Cell], out: &mut dyn Write) -> io::Result<()> {
+        self.line(row.iter().map(|cell| (cell.text.as_str(), ansi(cell.kind, self.style))), out)
+    }
 }
 
 fn ansi(kind: Kind, style: Style) -> Ansi {

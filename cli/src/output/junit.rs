@@ -7,42 +7,59 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use linkbeat_shared::{Lang, Link, LinkReport, Report, Run, RunState, Verdict};
+use linkbeat_shared::{Lang, Link, LinkReport, Run, RunState, RunSummary, Verdict};
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesText, Event};
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
-use super::Format;
 use super::reason_word::reason_word;
 use super::summary::progress;
+use super::{Begun, Format, Pages};
 
 pub(super) struct Junit {
     pub(super) lang: Lang,
 }
 
 impl Format for Junit {
-    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
         let mut xml = Writer::new_with_indent(out, b' ', 2);
         xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-        let totals = totals(report);
-        xml.create_element("testsuites").with_attributes(totals.clone()).write_inner_content(|xml| {
-            xml.create_element("testsuite")
-                .with_attributes(totals)
-                .with_attribute((
-                    "timestamp",
-                    report.created_at.format("%Y-%m-%dT%H:%M:%S").to_string().as_str(),
-                ))
-                .write_inner_content(|xml| self.suite(report, xml))
-                .map(drop)
-        })?;
-        writeln!(xml.into_inner())
+        let totals = totals(run);
+        xml.write_event(Event::Start(BytesStart::new(SUITES).with_attributes(attributes(&totals))))?;
+        let time = run.created_at.format("%Y-%m-%dT%H:%M:%S").to_string();
+        let suite = BytesStart::new(SUITE).with_attributes(attributes(&totals));
+        xml.write_event(Event::Start(suite.with_attributes([("timestamp", time.as_str())])))?;
+        Self::properties(run, &mut xml)?;
+        if run.state != RunState::Finished {
+            self.unfinished(run, &mut xml)?;
+        }
+        Ok(Box::new(Suite { xml, format: self }))
     }
 
-    fn links(&self, _: &[Link], _: &mut dyn Write) -> io::Result<()> {
+    fn links<'a>(&'a self, _: &'a mut dyn Write) -> Begun<'a, Link> {
         Err(no_form("links"))
     }
 
     fn runs(&self, _: &[Run], _: &mut dyn Write) -> io::Result<()> {
         Err(no_form("runs"))
+    }
+}
+
+/// A suite that takes its cases.
+struct Suite<'a> {
+    xml: Xml<'a>,
+    format: &'a Junit,
+}
+
+impl Pages<LinkReport> for Suite<'_> {
+    fn page(&mut self, links: &[LinkReport]) -> io::Result<()> {
+        links.iter().try_for_each(|link| self.format.case(link, &mut self.xml))
+    }
+
+    fn end(mut self: Box<Self>) -> io::Result<()> {
+        for element in [SUITE, SUITES] {
+            self.xml.write_event(Event::End(BytesEnd::new(element)))?;
+        }
+        writeln!(self.xml.into_inner())
     }
 }
 
@@ -53,31 +70,31 @@ fn no_form(what: &str) -> io::Error {
 
 type Xml<'a> = Writer<&'a mut dyn Write>;
 
+const SUITES: &str = "testsuites";
+const SUITE: &str = "testsuite";
+
 impl Junit {
-    fn suite(&self, report: &Report, xml: &mut Xml<'_>) -> io::Result<()> {
-        xml.create_element("properties").write_inner_content(|xml| {
-            property("run_id", &report.run_id.to_string(), xml)?;
-            match report.missing {
+    fn properties(run: &RunSummary, xml: &mut Xml<'_>) -> io::Result<()> {
+        let properties = xml.create_element("properties").write_inner_content(|xml| {
+            property("run_id", &run.run_id.to_string(), xml)?;
+            match run.missing {
                 0 => Ok(()),
                 missing => property("missing", &missing.to_string(), xml),
             }
-        })?;
-        if report.state != RunState::Finished {
-            self.unfinished(report, xml)?;
-        }
-        report.links.iter().try_for_each(|link| self.case(link, xml))
+        });
+        properties.map(drop)
     }
 
-    fn unfinished(&self, report: &Report, xml: &mut Xml<'_>) -> io::Result<()> {
+    fn unfinished(&self, run: &RunSummary, xml: &mut Xml<'_>) -> io::Result<()> {
         let case = xml.create_element("testcase").with_attributes([
             ("classname", "linkbeat"),
-            ("name", format!("run {}", report.run_id).as_str()),
+            ("name", format!("run {}", run.run_id).as_str()),
             ("time", "0.000"),
         ]);
-        let text = progress(report, self.lang);
+        let text = progress(run, self.lang);
         let write_error = |xml: &mut Xml<'_>| {
             xml.create_element("error")
-                .with_attributes([("type", report.state.as_str()), ("message", text.as_str())])
+                .with_attributes([("type", run.state.as_str()), ("message", text.as_str())])
                 .write_text_content(BytesText::new(&text))
                 .map(drop)
         };
@@ -122,19 +139,21 @@ fn property(name: &str, value: &str, xml: &mut Xml<'_>) -> io::Result<()> {
     xml.create_element("property").with_attributes([("name", name), ("value", value)]).write_empty().map(drop)
 }
 
-/// The numbers of a suite, counted from the very cases that follow.
-fn totals(report: &Report) -> [(&'static str, Cow<'static, str>); 6] {
-    let count = |counts: fn(Option<Verdict>) -> bool| {
-        report.links.iter().filter(|link| counts(link.verdict)).count().to_string().into()
-    };
-    let unfinished = usize::from(report.state != RunState::Finished);
+fn attributes<'a>(totals: &'a [(&'static str, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    totals.iter().map(|(name, value)| (*name, value.as_str()))
+}
+
+/// The numbers of a suite. They stand before its cases, so they come from the run's counts.
+fn totals(run: &RunSummary) -> [(&'static str, String); 6] {
+    let counts = &run.counts;
+    let unfinished = u64::from(run.state != RunState::Finished);
     [
-        ("name", "linkbeat".into()),
-        ("tests", (report.links.len() + unfinished).to_string().into()),
-        ("failures", count(|verdict| !matches!(verdict, None | Some(Verdict::Up)))),
-        ("errors", unfinished.to_string().into()),
-        ("skipped", count(|verdict| verdict.is_none())),
-        ("time", format!("{:.3}", report.seconds()).into()),
+        ("name", "linkbeat".to_owned()),
+        ("tests", (counts.checked + counts.white_listed + unfinished).to_string()),
+        ("failures", counts.checked.saturating_sub(counts.up).to_string()),
+        ("errors", unfinished.to_string()),
+        ("skipped", counts.white_listed.to_string()),
+        ("time", format!("{:.3}", run.seconds())),
     ]
 }
 

@@ -2,13 +2,15 @@
 
 use std::io::{self, Write};
 
-use chrono::Utc;
-use linkbeat_shared::{Link, Report, Run};
+use linkbeat_shared::{Link, LinkReport, Run, RunSummary};
+use linkbeat_store::ReportLinks;
 
-use super::listing::{Cell, Kind, Listing};
+use super::listing::{Cell, Column, Kind, Listing};
+use super::long_listing::{Draw, StoredLinks};
+use super::report_rows::{self, ReportRows};
 use super::summary::summary;
-use super::words::{and_more, words};
-use super::{Format, Prose};
+use super::words::and_more;
+use super::{Begun, Format, Pages, Prose};
 
 /// Bytes of rows after which the rest of a report is only counted: an issue takes 65,536 characters.
 const MAX_ROW_BYTES: usize = 60_000;
@@ -18,51 +20,85 @@ pub(super) struct Markdown {
 }
 
 impl Format for Markdown {
-    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "### {}", summary(report, self.prose))?;
-        let listing = Listing::of_report(report, self.prose);
-        if listing.rows.is_empty() {
-            return Ok(());
-        }
-        writeln!(out)?;
-        let left_out = write_table(&listing, MAX_ROW_BYTES, out)? + report.links_left_out;
-        if left_out > 0 {
-            writeln!(out, "\n{}", and_more(self.prose.lang, left_out))?;
+    fn selections(&self, run: &RunSummary) -> Vec<ReportLinks> {
+        report_rows::selections(run)
+    }
+
+    fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
+        let rows = ReportRows::new(run, self.prose);
+        Ok(Box::new(MarkdownReport { run, prose: self.prose, rows, lines: String::new(), left_out: 0, out }))
+    }
+
+    fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
+        Ok(Box::new(StoredLinks::new(MarkdownTable, self.prose, out)))
+    }
+
+    fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
+        MarkdownTable.begin(&Listing::of_runs(runs, self.prose.lang), out)
+    }
+}
+
+/// The summary of a run, and below it the links that are worth a row, as many as fit. The summary counts something
+/// of every link, so all is written at the end.
+struct MarkdownReport<'a> {
+    run: &'a RunSummary,
+    prose: Prose,
+    rows: ReportRows,
+    lines: String,
+    left_out: u64,
+    out: &'a mut dyn Write,
+}
+
+impl Pages<LinkReport> for MarkdownReport<'_> {
+    fn page(&mut self, links: &[LinkReport]) -> io::Result<()> {
+        for link in links {
+            let Some(row) = self.rows.row(link) else { continue };
+            let line = line(&row);
+            if self.left_out == 0 && self.lines.len() + line.len() <= MAX_ROW_BYTES {
+                self.lines += &line;
+            } else {
+                self.left_out += 1;
+            }
         }
         Ok(())
     }
 
-    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
-        if links.is_empty() {
-            return writeln!(out, "{}", words(self.prose.lang).no_links);
+    fn end(self: Box<Self>) -> io::Result<()> {
+        writeln!(self.out, "### {}", summary(self.run, self.rows.ending_certificates, self.prose))?;
+        if !self.lines.is_empty() {
+            writeln!(self.out)?;
+            headings(&self.rows.columns(), self.out)?;
+            self.out.write_all(self.lines.as_bytes())?;
         }
-        write_table(&Listing::of_links(links, Utc::now(), self.prose), usize::MAX, out).map(drop)
-    }
-
-    fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
-        write_table(&Listing::of_runs(runs, self.prose.lang), usize::MAX, out).map(drop)
+        if self.left_out > 0 {
+            writeln!(self.out, "\n{}", and_more(self.prose.lang, self.left_out))?;
+        }
+        Ok(())
     }
 }
 
-/// Writes rows as long as they fit into `room` bytes, and gives the number of those that did not.
-fn write_table(listing: &Listing, mut room: usize, out: &mut dyn Write) -> io::Result<u64> {
-    let headings: Vec<_> = listing.columns.iter().map(|column| column.heading).collect();
-    let rules: Vec<_> =
-        listing.columns.iter().map(|column| if column.number { "---:" } else { "---" }).collect();
-    writeln!(out, "| {} |\n| {} |", headings.join(" | "), rules.join(" | "))?;
-    let mut left_out = 0;
-    for row in &listing.rows {
-        let cells: Vec<_> = row.iter().map(cell).collect();
-        let line = format!("| {} |\n", cells.join(" | "));
-        match room.checked_sub(line.len()) {
-            Some(rest) if left_out == 0 => {
-                room = rest;
-                out.write_all(line.as_bytes())?;
-            }
-            _ => left_out += 1,
-        }
+struct MarkdownTable;
+
+impl Draw for MarkdownTable {
+    fn begin(&mut self, first: &Listing, out: &mut dyn Write) -> io::Result<()> {
+        headings(&first.columns, out)?;
+        first.rows.iter().try_for_each(|row| self.row(row, out))
     }
-    Ok(left_out)
+
+    fn row(&mut self, row: &[Cell], out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(line(row).as_bytes())
+    }
+}
+
+fn headings(columns: &[Column], out: &mut dyn Write) -> io::Result<()> {
+    let headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+    let rules: Vec<_> = columns.iter().map(|column| if column.number { "---:" } else { "---" }).collect();
+    writeln!(out, "| {} |\n| {} |", headings.join(" | "), rules.join(" | "))
+}
+
+fn line(row: &[Cell]) -> String {
+    let cells: Vec<_> = row.iter().map(cell).collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 fn cell(cell: &Cell) -> String {

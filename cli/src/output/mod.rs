@@ -1,5 +1,8 @@
 //! Results on their way out: one trait, one file per format.
 //!
+//! A report and a listing of links are written page by page, as they are read. So a million links never lie in
+//! memory whole.
+//!
 //! Names, URLs and addresses in a result come from strangers. Each format guards against what can
 //! happen in it: escape sequences in a terminal, formulas in a spreadsheet, markup in Markdown and XML.
 
@@ -12,10 +15,12 @@ mod jsonl;
 mod junit;
 mod link_item;
 mod listing;
+mod long_listing;
 mod markdown;
 mod plain;
 mod reason_word;
 mod remarks;
+mod report_rows;
 mod run_item;
 mod summary;
 mod table;
@@ -24,7 +29,8 @@ mod words;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use linkbeat_shared::{Lang, Link, Report, Run};
+use linkbeat_shared::{Lang, Link, LinkReport, Run, RunSummary};
+use linkbeat_store::ReportLinks;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use plain::plain;
@@ -58,17 +64,34 @@ pub(crate) enum ListFormat {
 
 /// A way to write results.
 pub(crate) trait Format {
-    /// Writes what a run amounted to.
-    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()>;
+    /// Which links of a run the report wants, one selection after the other.
+    fn selections(&self, _run: &RunSummary) -> Vec<ReportLinks> {
+        vec![ReportLinks::All]
+    }
 
-    /// Writes stored links with their latest state.
+    /// Begins the report of a run. It then takes the links of [`Format::selections`], in that order.
+    fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport>;
+
+    /// Begins a listing of stored links with their latest state.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] from a format that has no form for it (JUnit).
-    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()>;
+    fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link>;
 
     /// Writes stored runs; the same errors.
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// A result whose beginning is written.
+pub(crate) type Begun<'a, T> = io::Result<Box<dyn Pages<T> + 'a>>;
+
+/// A result that takes its items page by page.
+pub(crate) trait Pages<T> {
+    /// The next items.
+    fn page(&mut self, items: &[T]) -> io::Result<()>;
+
+    /// Writes what is left, when there are no more items.
+    fn end(self: Box<Self>) -> io::Result<()>;
 }
 
 /// What is said to people, and how.

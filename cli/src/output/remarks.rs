@@ -1,20 +1,23 @@
 //! What is worth a look although it decides nothing: notes, and certificates that soon end.
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Details, Lang, LinkReport, Note, Reason, Report, Verdict};
+use linkbeat_shared::{Details, Lang, Note, Reason, RunSummary, Verdict};
 
 use super::Prose;
 
-/// The certificates of a report's links that are up and end within the days to warn of.
-pub(super) fn ending_certificates(report: &Report, prose: Prose) -> usize {
-    let ends =
-        |link: &&LinkReport| days_left(link.verdict, &link.details, report_time(report), prose).is_some();
-    report.links.iter().filter(ends).count()
+/// Whether a link is up and its certificate ends within the days to warn of, as of `now`.
+pub(super) fn certificate_ends_soon(
+    verdict: Option<Verdict>,
+    details: &Details,
+    now: DateTime<Utc>,
+    prose: Prose,
+) -> bool {
+    days_left(verdict, details, now, prose).is_some()
 }
 
 /// When a report was made: what it says does not change with the day on which it is read.
-pub(super) fn report_time(report: &Report) -> DateTime<Utc> {
-    report.finished_at.unwrap_or(report.created_at)
+pub(super) fn report_time(run: &RunSummary) -> DateTime<Utc> {
+    run.finished_at.unwrap_or(run.created_at)
 }
 
 /// Why a link is not up, and the remarks on it as of `now`; empty when nothing is worth telling.

@@ -3,9 +3,15 @@
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
     Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport,
-    LinkState, Note, Phase, Reason, Report, RunId, RunState, Verdict,
+    LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
 };
 use uuid::Uuid;
+
+/// A run and its links.
+pub(super) struct Report {
+    pub(super) run: RunSummary,
+    pub(super) links: Vec<LinkReport>,
+}
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0190_a1b2_0000_7000_8000_0000_0000_0000 + number)
@@ -103,7 +109,7 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
         counts.add(link.verdict, link.change, 1);
     }
     counts.active = counts.checked;
-    Report {
+    let run = RunSummary {
         run_id: RunId(id(0x99)),
         state: RunState::Finished,
         missing: 0,
@@ -111,9 +117,8 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
         created_at: time(),
         finished_at: Some(time() + Duration::milliseconds(5_130)),
         counts,
-        links,
-        links_left_out: 0,
-    }
+    };
+    Report { run, links }
 }
 
 /// A run in which all went well.
@@ -124,8 +129,8 @@ pub(super) fn good_report() -> Report {
 /// The run of [`report`], cancelled when four of its links had no result yet.
 pub(super) fn cancelled_report() -> Report {
     let mut report = report();
-    report.state = RunState::Cancelled;
-    report.counts.active += 4;
+    report.run.state = RunState::Cancelled;
+    report.run.counts.active += 4;
     report
 }
 

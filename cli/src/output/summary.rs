@@ -1,16 +1,15 @@
 //! A run in one line of counts.
 
-use linkbeat_shared::{Counts, Lang, Report, RunState, Verdict};
+use linkbeat_shared::{Counts, Lang, RunState, RunSummary, Verdict};
 
-use super::remarks::ending_certificates;
 use super::{Prose, words};
 
-/// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`, and the certificates
-/// about to expire. What no link got is left out; the time is, while the run goes on. Of a run that is not finished
-/// it begins with its state.
-pub(super) fn summary(report: &Report, prose: Prose) -> String {
-    let (counts, lang) = (&report.counts, prose.lang);
-    let mut parts = vec![progress(report, lang)];
+/// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`. It also counts the certificates
+/// that end soon. Verdicts that no link got are left out; so is the time, while the run goes on. Of a run that is not
+/// finished it begins with its state.
+pub(super) fn summary(run: &RunSummary, ending_certificates: u64, prose: Prose) -> String {
+    let (counts, lang) = (&run.counts, prose.lang);
+    let mut parts = vec![progress(run, lang)];
     parts.push(match lang {
         Lang::En => format!("{} hidden, {} shown", counts.to_not_show, counts.to_show),
         Lang::Zh => format!("隐藏 {}，恢复 {}", counts.to_not_show, counts.to_show),
@@ -21,8 +20,8 @@ pub(super) fn summary(report: &Report, prose: Prose) -> String {
             Lang::Zh => format!("白名单 {}", counts.white_listed),
         });
     }
-    parts.extend(without_result(report, lang));
-    match ending_certificates(report, prose) {
+    parts.extend(without_result(run, lang));
+    match ending_certificates {
         0 => {}
         ending => parts.push(match (lang, ending) {
             (Lang::En, 1) => "1 certificate about to expire".to_owned(),
@@ -30,30 +29,30 @@ pub(super) fn summary(report: &Report, prose: Prose) -> String {
             (Lang::Zh, _) => format!("证书即将过期 {ending}"),
         }),
     }
-    if report.finished_at.is_some() {
+    if run.finished_at.is_some() {
         let unit = if lang == Lang::Zh { "秒" } else { "s" };
-        parts.push(format!("{:.1} {unit}", report.seconds()));
+        parts.push(format!("{:.1} {unit}", run.seconds()));
     }
     parts.join(" · ")
 }
 
 /// Links that have no result, as far as that is worth telling: their job is parked, or they wait for a second look.
-fn without_result(report: &Report, lang: Lang) -> impl Iterator<Item = String> {
-    let missing = (report.missing > 0).then(|| match lang {
-        Lang::En => format!("{} missing (parked)", report.missing),
-        Lang::Zh => format!("缺失 {}（已搁置）", report.missing),
+fn without_result(run: &RunSummary, lang: Lang) -> impl Iterator<Item = String> {
+    let missing = (run.missing > 0).then(|| match lang {
+        Lang::En => format!("{} missing (parked)", run.missing),
+        Lang::Zh => format!("缺失 {}（已搁置）", run.missing),
     });
-    let to_recheck = (report.to_recheck > 0).then(|| match lang {
-        Lang::En => format!("{} to be looked at again", report.to_recheck),
-        Lang::Zh => format!("待复查 {}", report.to_recheck),
+    let to_recheck = (run.to_recheck > 0).then(|| match lang {
+        Lang::En => format!("{} to be looked at again", run.to_recheck),
+        Lang::Zh => format!("待复查 {}", run.to_recheck),
     });
     missing.into_iter().chain(to_recheck)
 }
 
 /// How far a run has come, such as `cancelled: 20 of 24 checked: 20 up`.
-pub(super) fn progress(report: &Report, lang: Lang) -> String {
-    let checked = checked(&report.counts, lang);
-    match (report.state, lang) {
+pub(super) fn progress(run: &RunSummary, lang: Lang) -> String {
+    let checked = checked(&run.counts, lang);
+    match (run.state, lang) {
         (RunState::Finished, _) => checked,
         (state, Lang::En) => format!("{}: {checked}", words::state(lang, state)),
         (state, Lang::Zh) => format!("{}：{checked}", words::state(lang, state)),
@@ -67,7 +66,7 @@ fn checked(counts: &Counts, lang: Lang) -> String {
         let of = if lang == Lang::Zh { "/" } else { " of " };
         format!("{}{of}{}", counts.checked, counts.active)
     };
-    let verdicts = Verdict::ALL.map(|verdict| (count(counts, verdict), words::verdict(lang, verdict)));
+    let verdicts = Verdict::ALL.map(|verdict| (counts.of(verdict), words::verdict(lang, verdict)));
     let given = verdicts.iter().filter(|(count, _)| *count > 0);
     let (head, colon, list) = match lang {
         Lang::En => {
@@ -80,14 +79,4 @@ fn checked(counts: &Counts, lang: Lang) -> String {
         }
     };
     if list.is_empty() { head } else { head + colon + &list }
-}
-
-fn count(counts: &Counts, verdict: Verdict) -> u64 {
-    match verdict {
-        Verdict::Up => counts.up,
-        Verdict::Down => counts.down,
-        Verdict::NoBacklink => counts.no_backlink,
-        Verdict::Blocked => counts.blocked,
-        Verdict::Refused => counts.refused,
-    }
 }

@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 
-use chrono::Utc;
-use linkbeat_shared::{Link, Report, Run, RunState};
+use linkbeat_shared::{Link, LinkReport, Run, RunState, RunSummary};
+use linkbeat_store::ReportLinks;
 
+use super::grid::Grid;
 use super::listing::Listing;
+use super::long_listing::{LongListing, StoredLinks};
+use super::report_rows::{self, ReportRows};
 use super::summary::summary;
-use super::words::{and_more, words};
-use super::{Format, Prose, Style, grid};
+use super::words::words;
+use super::{Begun, Format, Pages, Prose, Style, grid};
 
 pub(super) struct Table {
     pub(super) prose: Prose,
@@ -16,31 +19,53 @@ pub(super) struct Table {
 }
 
 impl Format for Table {
-    fn report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        let listing = Listing::of_report(report, self.prose);
-        let summary = summary(report, self.prose);
-        if listing.rows.is_empty() {
-            let passed = report.counts.active > 0 && report.counts.all_passed();
-            return match passed && report.state == RunState::Finished {
-                true => writeln!(out, "{} · {summary}", words(self.prose.lang).all_is_well),
-                false => writeln!(out, "{summary}"),
-            };
-        }
-        grid::write(&listing, self.style, out)?;
-        if report.links_left_out > 0 {
-            writeln!(out, "{}", and_more(self.prose.lang, report.links_left_out))?;
-        }
-        writeln!(out, "\n{summary}")
+    fn selections(&self, run: &RunSummary) -> Vec<ReportLinks> {
+        report_rows::selections(run)
     }
 
-    fn links(&self, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
-        if links.is_empty() {
-            return writeln!(out, "{}", words(self.prose.lang).no_links);
-        }
-        grid::write(&Listing::of_links(links, Utc::now(), self.prose), self.style, out)
+    fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
+        let rows = ReportRows::new(run, self.prose);
+        let listing = LongListing::new(rows.columns(), Grid::new(self.style));
+        Ok(Box::new(ReportTable { run, prose: self.prose, rows, listing, out }))
+    }
+
+    fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
+        Ok(Box::new(StoredLinks::new(Grid::new(self.style), self.prose, out)))
     }
 
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
         grid::write(&Listing::of_runs(runs, self.prose.lang), self.style, out)
+    }
+}
+
+/// The links of a run that are worth a row, and the summary below them.
+struct ReportTable<'a> {
+    run: &'a RunSummary,
+    prose: Prose,
+    rows: ReportRows,
+    listing: LongListing<Grid>,
+    out: &'a mut dyn Write,
+}
+
+impl Pages<LinkReport> for ReportTable<'_> {
+    fn page(&mut self, links: &[LinkReport]) -> io::Result<()> {
+        for link in links {
+            if let Some(row) = self.rows.row(link) {
+                self.listing.row(row, self.out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> io::Result<()> {
+        let summary = summary(self.run, self.rows.ending_certificates, self.prose);
+        if self.listing.end(self.out)? {
+            return writeln!(self.out, "\n{summary}");
+        }
+        let passed = self.run.counts.active > 0 && self.run.counts.all_passed();
+        match passed && self.run.state == RunState::Finished {
+            true => writeln!(self.out, "{} · {summary}", words(self.prose.lang).all_is_well),
+            false => writeln!(self.out, "{summary}"),
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! Each format's exact output, which is a contract with scripts and people; the texts are in `expected/`.
 
+use std::io::{self, Write};
+
 use clap::ValueEnum;
 use linkbeat_shared::wire::{ReportMessage, decode};
-use linkbeat_shared::{Counts, Lang, RunState};
+use linkbeat_shared::{Counts, Lang, Link, LinkName, LinkReport, RunState, Verdict};
+use linkbeat_store::ReportLinks;
 
+use super::sample::Report;
 use super::{Format, FormatName, Prose, Style, sample};
 
 fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
@@ -21,11 +25,38 @@ fn plainly(name: FormatName, lang: Lang) -> Box<dyn Format> {
 }
 
 fn report(name: FormatName, lang: Lang) -> String {
-    written(|out| plainly(name, lang).report(&sample::report(), out))
+    written(|out| write_report(&*plainly(name, lang), &sample::report(), out))
 }
 
 fn links(name: FormatName) -> String {
-    written(|out| plainly(name, Lang::En).links(&sample::links(), out))
+    written(|out| write_links(&*plainly(name, Lang::En), &sample::links(), out))
+}
+
+/// Links that a page has.
+const PAGE: usize = 3;
+
+/// Writes what a format asks for, in pages, as if it came from the database.
+fn write_report(format: &dyn Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut pages = format.report(&report.run, out)?;
+    for which in format.selections(&report.run) {
+        let selected: Vec<_> = report.links.iter().filter(|link| is_among(link, which)).cloned().collect();
+        selected.chunks(PAGE).try_for_each(|page| pages.page(page))?;
+    }
+    pages.end()
+}
+
+fn is_among(link: &LinkReport, which: ReportLinks) -> bool {
+    match which {
+        ReportLinks::All => true,
+        ReportLinks::ChangedOrFailed => unreachable!("only replies ask for these"),
+        ReportLinks::Of { change, verdict } => (link.change, link.verdict) == (change, verdict),
+    }
+}
+
+fn write_links(format: &dyn Format, links: &[Link], out: &mut dyn Write) -> io::Result<()> {
+    let mut pages = format.links(out)?;
+    links.chunks(PAGE).try_for_each(|page| pages.page(page))?;
+    pages.end()
 }
 
 macro_rules! expected {
@@ -44,32 +75,34 @@ fn the_table_lists_what_changed_and_then_what_failed() {
 #[test]
 fn the_table_fits_a_narrow_terminal_and_is_coloured_there() {
     let style = Style { color: true, width: Some(72) };
-    let table = written(|out| format(FormatName::Table, Lang::Zh, style).report(&sample::report(), out));
+    let table =
+        written(|out| write_report(&*format(FormatName::Table, Lang::Zh, style), &sample::report(), out));
     expected!(table, "report_narrow.ansi");
 }
 
 #[test]
 fn the_table_says_in_one_line_that_all_is_well() {
-    let table = |report| written(|out| plainly(FormatName::Table, Lang::En).report(&report, out));
+    let table = |report| written(|out| write_report(&*plainly(FormatName::Table, Lang::En), &report, out));
     assert_eq!(table(sample::good_report()), "All is well · 1 checked: 1 up · 0 hidden, 0 shown · 5.1 s\n");
     // Nothing failed yet, which is not the same.
     let mut going_on = sample::good_report();
-    (going_on.state, going_on.finished_at) = (RunState::Running, None);
-    going_on.counts.active = 2;
+    (going_on.run.state, going_on.run.finished_at) = (RunState::Running, None);
+    going_on.run.counts.active = 2;
     assert_eq!(table(going_on), "running: 1 of 2 checked: 1 up · 0 hidden, 0 shown\n");
     let mut cancelled = sample::good_report();
-    cancelled.state = RunState::Cancelled;
+    cancelled.run.state = RunState::Cancelled;
     assert_eq!(table(cancelled), "cancelled: 1 checked: 1 up · 0 hidden, 0 shown · 5.1 s\n");
     assert_eq!(table(sample::report_of(Vec::new())), "0 checked · 0 hidden, 0 shown · 5.1 s\n");
-    let none = written(|out| plainly(FormatName::Table, Lang::En).links(&[], out));
+    let none = written(|out| write_links(&*plainly(FormatName::Table, Lang::En), &[], out));
     assert_eq!(none, "No links\n");
 }
 
 #[test]
 fn links_without_a_result_are_told_of() {
     let mut report = sample::good_report();
-    (report.state, report.missing, report.to_recheck, report.counts.active) = (RunState::Incomplete, 3, 2, 6);
-    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    let run = &mut report.run;
+    (run.state, run.missing, run.to_recheck, run.counts.active) = (RunState::Incomplete, 3, 2, 6);
+    let written_in = |name, lang| written(|out| write_report(&*plainly(name, lang), &report, out));
     let table = written_in(FormatName::Table, Lang::En);
     assert!(table.contains(" · 3 missing (parked) · 2 to be looked at again · 5.1 s"), "{table}");
     let markdown = written_in(FormatName::Markdown, Lang::Zh);
@@ -85,7 +118,7 @@ fn links_without_a_result_are_told_of() {
 #[test]
 fn a_run_that_is_not_finished_says_so_and_is_no_passed_test() {
     let report = sample::cancelled_report();
-    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    let written_in = |name, lang| written(|out| write_report(&*plainly(name, lang), &report, out));
     expected!(written_in(FormatName::Table, Lang::En), "cancelled.txt");
     expected!(written_in(FormatName::Markdown, Lang::En), "cancelled.md");
     let chinese = written_in(FormatName::Markdown, Lang::Zh);
@@ -96,7 +129,7 @@ fn a_run_that_is_not_finished_says_so_and_is_no_passed_test() {
 #[test]
 fn a_run_that_went_well_says_which_certificates_are_about_to_end() {
     let report = sample::ending_report();
-    let written_in = |name, lang| written(|out| plainly(name, lang).report(&report, out));
+    let written_in = |name, lang| written(|out| write_report(&*plainly(name, lang), &report, out));
     let table = written_in(FormatName::Table, Lang::En);
     assert!(table.contains("certificate expires in 5 days  "), "{table}");
     assert!(table.ends_with("1 up · 0 hidden, 0 shown · 1 certificate about to expire · 5.1 s\n"), "{table}");
@@ -104,21 +137,18 @@ fn a_run_that_went_well_says_which_certificates_are_about_to_end() {
     assert!(markdown.contains("证书即将过期 1") && markdown.contains("| 证书 5 天后过期 |"), "{markdown}");
     let calm = Prose { lang: Lang::En, warn_certificate_days: 5 };
     let calm = super::format(FormatName::Table, calm, Style::PLAIN);
-    assert!(written(|out| calm.report(&report, out)).starts_with("All is well · 1 checked: 1 up"));
+    assert!(written(|out| write_report(&*calm, &report, out)).starts_with("All is well · 1 checked: 1 up"));
 }
 
 #[test]
 fn rows_that_were_left_out_are_counted() {
     let mut report = sample::report();
-    report.links_left_out = 7;
-    let table = written(|out| plainly(FormatName::Table, Lang::En).report(&report, out));
-    assert!(table.contains("\nand 7 more\n\n7 checked"), "{table}");
     report.links = std::iter::repeat_n(report.links, 200).flatten().collect();
-    let markdown = written(|out| plainly(FormatName::Markdown, Lang::En).report(&report, out));
+    let markdown = written(|out| write_report(&*plainly(FormatName::Markdown, Lang::En), &report, out));
     assert!((55_000..65_536).contains(&markdown.len()), "{}", markdown.len());
     let rows = markdown.matches("\n| ").count() - 2;
     // Seven of the sample's links are worth a row.
-    assert!(markdown.ends_with(&format!("\n\nand {} more\n", 7 * 200 - rows + 7)), "{rows}");
+    assert!(markdown.ends_with(&format!("\n\nand {} more\n", 7 * 200 - rows)), "{rows}");
 }
 
 #[test]
@@ -147,7 +177,7 @@ fn csv_has_a_row_per_link_and_no_formulas() {
 #[test]
 fn junit_has_a_case_per_link() {
     expected!(report(FormatName::Junit, Lang::En), "report.xml");
-    let error = plainly(FormatName::Junit, Lang::En).links(&[], &mut Vec::new()).unwrap_err();
+    let error = write_links(&*plainly(FormatName::Junit, Lang::En), &[], &mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
 
@@ -180,7 +210,7 @@ fn a_closed_pipe_is_told_as_such() {
     let mut long = sample::report();
     long.links = std::iter::repeat_n(long.links, 100).flatten().collect();
     for name in FormatName::value_variants() {
-        let error = plainly(*name, Lang::En).report(&long, &mut Closed).unwrap_err();
+        let error = write_report(&*plainly(*name, Lang::En), &long, &mut Closed).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{name:?}");
     }
 }
@@ -208,7 +238,46 @@ fn listed_links_can_be_read_again() {
 #[test]
 fn a_run_of_the_white_list_alone_has_nothing_to_complain_about() {
     let mut report = sample::report_of(Vec::new());
-    report.counts = Counts { white_listed: 2, to_show: 1, ..Counts::default() };
-    let table = written(|out| plainly(FormatName::Table, Lang::Zh).report(&report, out));
+    report.run.counts = Counts { white_listed: 2, to_show: 1, ..Counts::default() };
+    let table = written(|out| write_report(&*plainly(FormatName::Table, Lang::Zh), &report, out));
     assert_eq!(table, "检查 0 个 · 隐藏 0，恢复 1 · 白名单 2 · 5.1 秒\n");
+}
+
+#[test]
+fn a_long_table_is_as_wide_as_its_first_rows_and_loses_nothing() {
+    let mut report = sample::good_report();
+    let mut link = report.links.remove(0);
+    link.verdict = Some(Verdict::Down);
+    report.run.counts = Counts { active: 10_001, checked: 10_001, down: 10_001, ..Counts::default() };
+    report.links = vec![link.clone(); 10_000];
+    link.name = LinkName::parse("A rather long name").unwrap();
+    report.links.push(link);
+    let table =
+        |style| written(|out| write_report(&*format(FormatName::Table, Lang::En, style), &report, out));
+
+    let last_row = |table: &str| table.lines().nth(10_001).unwrap().to_owned();
+    let plain = table(Style::PLAIN);
+    assert_eq!(plain.lines().nth(1).unwrap(), "        Alice  https://alice.example/  down             120");
+    assert_eq!(last_row(&plain), "        A rather long name  https://alice.example/  down             120");
+    assert!(plain.ends_with("\n\n10001 checked: 10001 down · 0 hidden, 0 shown · 5.1 s\n"));
+    let narrow = table(Style { color: false, width: Some(80) });
+    assert_eq!(last_row(&narrow), "        A r…e  https://alice.example/  down             120");
+}
+
+#[test]
+fn a_long_listing_keeps_the_columns_that_its_first_rows_leave_empty() {
+    let [with_certificate, without] = sample::links().try_into().unwrap();
+    let mut stored = vec![without; 10_000];
+    let listing = |name, stored: &[Link]| written(|out| write_links(&*plainly(name, Lang::En), stored, out));
+    for name in [FormatName::Table, FormatName::Markdown] {
+        assert!(!listing(name, &stored).contains("certificate until"), "{name:?}");
+    }
+    stored.push(with_certificate);
+    for name in [FormatName::Table, FormatName::Markdown] {
+        let listing = listing(name, &stored);
+        assert!(
+            listing.starts_with(listing.lines().find(|line| line.contains("certificate until")).unwrap())
+        );
+        assert!(listing.lines().last().unwrap().contains("2026-01-07"), "{name:?}");
+    }
 }

@@ -3,8 +3,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{LinkItem, Message, ReportData, ReportMessage, schema_of};
-use crate::{Lang, LinkReport, Report, RunId, RunState};
+use super::{LinkItem, Message, ReportData, schema_of};
+use crate::{Lang, LinkReport, RunId, RunState, RunSummary};
 
 /// Routing key of the event that a run was filed.
 pub const RUN_STARTED: &str = "run.started";
@@ -58,19 +58,16 @@ impl EventMessage {
     }
 
     /// A run came to its end, of whatever kind; `None` while it goes on.
-    pub fn run_ended(report: &Report) -> Option<Self> {
-        let event = match report.state {
+    pub fn run_ended(run: &RunSummary) -> Option<Self> {
+        let event = match run.state {
             RunState::Running => return None,
             RunState::Finished => RUN_FINISHED,
             RunState::Incomplete => RUN_INCOMPLETE,
             RunState::Cancelled => RUN_CANCELLED,
         };
-        let mut data = ReportMessage::of(report, Lang::En).data;
-        if let Some(data) = &mut data {
-            data.links.clear();
-        }
-        let at = report.finished_at.unwrap_or(report.created_at);
-        Some(Self { report: data, event: event.into(), ..Self::run_started(report.run_id, at) })
+        let at = run.finished_at.unwrap_or(run.created_at);
+        let report = Some(ReportData::without_links(run));
+        Some(Self { report, event: event.into(), ..Self::run_started(run.run_id, at) })
     }
 
     /// A link was hidden or shown; `event` is [`LINK_HIDDEN`] or [`LINK_SHOWN`].

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{Change, Lang, LinkReport, Note, Reason, Report, RunState, Verdict};
+use crate::{Change, Lang, LinkReport, Note, Reason, Report, RunState, RunSummary, Verdict};
 
 /// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -115,16 +115,24 @@ impl Message for ReportMessage {
 }
 
 impl ReportMessage {
-    /// A run, as far as it has come.
+    /// A report, with texts in this language.
     pub fn of(report: &Report, lang: Lang) -> Self {
-        let (code, error, message) = match report.state {
+        let links = report.links.iter().map(|link| LinkItem::of(link, lang)).collect();
+        let links_left_out = report.links_left_out;
+        let data = ReportData { links, links_left_out, ..ReportData::without_links(&report.summary) };
+        Self { data: Some(data), ..Self::without_links(&report.summary) }
+    }
+
+    /// A run, as far as it has come, without its links.
+    pub fn without_links(run: &RunSummary) -> Self {
+        let (code, error, message) = match run.state {
             RunState::Running | RunState::Finished => (0, "", String::new()),
-            RunState::Incomplete => (3, "incomplete", incomplete(report.missing)),
+            RunState::Incomplete => (3, "incomplete", incomplete(run.missing)),
             RunState::Cancelled => (4, "cancelled", "the run was cancelled".to_owned()),
         };
-        let data = Some(ReportData::of(report, lang));
+        let data = Some(ReportData::without_links(run));
         let (schema, error) = (schema_of::<Self>(), error.to_owned());
-        Self { schema, code, data, message, error, time: report.seconds() }
+        Self { schema, code, data, message, error, time: run.seconds() }
     }
 
     /// A request that led to no run.
@@ -145,17 +153,18 @@ fn finished() -> RunState {
 }
 
 impl ReportData {
-    fn of(report: &Report, lang: Lang) -> Self {
-        let counts = report.counts;
+    /// A run, as far as it has come, without its links.
+    pub fn without_links(run: &RunSummary) -> Self {
+        let counts = run.counts;
         Self {
             active_num: counts.active,
             to_not_show: counts.to_not_show,
             to_show: counts.to_show,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: report.run_id.0,
-            state: report.state,
-            created_at: report.created_at,
-            finished_at: report.finished_at,
+            run_id: run.run_id.0,
+            state: run.state,
+            created_at: run.created_at,
+            finished_at: run.finished_at,
             checked: counts.checked,
             up: counts.up,
             down: counts.down,
@@ -163,10 +172,10 @@ impl ReportData {
             blocked: counts.blocked,
             refused: counts.refused,
             white_listed: counts.white_listed,
-            missing: report.missing,
-            to_recheck: report.to_recheck,
-            links: report.links.iter().map(|link| LinkItem::of(link, lang)).collect(),
-            links_left_out: report.links_left_out,
+            missing: run.missing,
+            to_recheck: run.to_recheck,
+            links: Vec::new(),
+            links_left_out: 0,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{JobId, Link, LinkId, NewLink, Run, RunId};
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
@@ -31,8 +31,8 @@ use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
-    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
-    ReportLinks, Result, Rule, RunLinks, Store, StoredJob, Unannounced,
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded, Result,
+    Rule, RunLinks, Store, StoredJob, Unannounced,
 };
 use pool::{Pool, Work};
 
@@ -172,22 +172,6 @@ impl Store for PostgresStore {
 
     async fn mark_announced(&self, told: &Unannounced) -> Result<()> {
         self.transaction(Work::Write, async |connection| runs::mark_announced(connection, told).await).await
-    }
-
-    async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
-        self.transaction(Work::Read, async |connection| match reports::tallies(connection, run).await? {
-            Some(tallies) => tallies.counts().map(Some),
-            None => Ok(None),
-        })
-        .await
-    }
-
-    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>> {
-        self.transaction(Work::Read, async |connection| match reports::tallies(connection, run).await? {
-            Some(tallies) => tallies.report(reports::checks(connection, run, which).await?, which).map(Some),
-            None => Ok(None),
-        })
-        .await
     }
 
     async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {

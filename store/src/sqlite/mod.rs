@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel::SqliteConnection;
 use diesel::connection::Connection;
-use linkbeat_shared::{Counts, JobId, Link, LinkId, NewLink, Report, Run, RunId};
+use linkbeat_shared::{JobId, Link, LinkId, NewLink, Run, RunId};
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
@@ -28,8 +28,8 @@ use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
-    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded,
-    ReportLinks, Result, Rule, Store, StoredJob, Unannounced,
+    Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded, Result,
+    Rule, Store, StoredJob, Unannounced,
 };
 pub(crate) use inspect::inspect;
 use thread::DatabaseThread;
@@ -157,22 +157,6 @@ impl Store for SqliteStore {
     async fn mark_announced(&self, told: &Unannounced) -> Result<()> {
         let (run, claim) = (told.run.id, told.claimed_until);
         self.write(move |connection| runs::mark_announced(connection, run, claim)).await
-    }
-
-    async fn counts(&self, run: RunId) -> Result<Option<Counts>> {
-        self.read(move |connection| match reports::tallies(connection, run)? {
-            Some(tallies) => tallies.counts().map(Some),
-            None => Ok(None),
-        })
-        .await
-    }
-
-    async fn report(&self, run: RunId, which: ReportLinks) -> Result<Option<Report>> {
-        self.read(move |connection| match reports::tallies(connection, run)? {
-            Some(tallies) => tallies.report(reports::checks(connection, run, which)?, which).map(Some),
-            None => Ok(None),
-        })
-        .await
     }
 
     async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {

@@ -163,7 +163,7 @@ impl Case {
     async fn check(&self) {
         let seed = self.seed;
         let run = self.store.run(self.run).await.unwrap().unwrap();
-        let counts = self.store.counts(self.run).await.unwrap().unwrap();
+        let counts = self.store.summary(self.run).await.unwrap().unwrap().counts;
         let mut shown = HashMap::new();
         for job in &self.jobs {
             for id in &job.links {

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink,
-    Note, Reason, RequestId, RunId, ShowRules, Verdict,
+    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkReport, LinkState,
+    LinkUrl, NewLink, Note, Reason, RequestId, RunId, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, Ruling, RunLinks, SharedStore,
+    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling, RunLinks,
+    SharedStore,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {
@@ -180,6 +181,25 @@ pub(crate) fn rule(state: &LinkState, result: &CheckResult, rules: &ShowRules) -
         passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
         failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
     })
+}
+
+/// What a run made of its links, read in pages of two.
+pub(crate) async fn report_links(store: &SharedStore, run: RunId) -> Vec<LinkReport> {
+    selected(store, run, ReportLinks::All).await
+}
+
+/// The same, of some of its links.
+pub(crate) async fn selected(store: &SharedStore, run: RunId, which: ReportLinks) -> Vec<LinkReport> {
+    let mut links: Vec<LinkReport> = Vec::new();
+    loop {
+        let after = links.last().map(|link| link.id);
+        let page = store.report_links(run, which, after, 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            return links;
+        }
+        links.extend(page);
+    }
 }
 
 /// The one stored link of this URL.

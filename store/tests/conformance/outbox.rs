@@ -169,7 +169,7 @@ async fn results_of_closed_jobs_are_history(database: Arc<TestDatabase>) {
 
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Cancelled, 4, 0));
-    assert_eq!(store.counts(run).await.unwrap().unwrap().down, 4);
+    assert_eq!(store.summary(run).await.unwrap().unwrap().counts.down, 4);
     let done = "SELECT count(*) FROM jobs WHERE state = 'done' AND links_done = 2";
     assert_eq!(database.value(done).await.as_deref(), Some("2"));
     assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));

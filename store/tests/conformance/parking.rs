@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::{JobId, RunState, Verdict};
-use linkbeat_store::{OpenJobs, ParkingNotice, ReportLinks, RunLinks};
+use linkbeat_store::{OpenJobs, ParkingNotice, RunLinks};
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
@@ -50,7 +50,7 @@ async fn a_run_with_a_parked_job_ends_incomplete(database: Arc<TestDatabase>) {
     );
     assert!(closed[0].finished_at.is_some());
     assert!(store.close_runs(10).await.unwrap().is_empty());
-    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    let report = store.summary(run).await.unwrap().unwrap();
     assert_eq!((report.state, report.missing, report.counts.up), (RunState::Incomplete, 3, 2));
     assert_eq!(database.value("SELECT missing FROM linkbeat_runs").await.as_deref(), Some("3"));
     let told = store.unannounced_runs(None, 10, NOW).await.unwrap();

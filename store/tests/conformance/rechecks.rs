@@ -6,8 +6,8 @@ use std::time::Duration;
 use linkbeat_shared::wire::{JobMessage, decode};
 use linkbeat_shared::{Job, LinkId, RecheckAfter, RunId, RunState, ShowRules, Verdict};
 use linkbeat_store::{
-    JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, Recorded, ReportLinks, RunLinks,
-    SharedStore, StoredJob,
+    JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, Recorded, RunLinks, SharedStore,
+    StoredJob,
 };
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ async fn the_first_failure_files_a_recheck_and_nothing_else(database: Arc<TestDa
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Running, 0, 0));
     assert!(store.close_runs(10).await.unwrap().is_empty(), "it waits for its rechecks");
-    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    let report = store.summary(run).await.unwrap().unwrap();
     assert_eq!((report.to_recheck, report.counts.checked), (2, 0));
     assert_eq!(database.value("SELECT to_recheck FROM linkbeat_runs").await.as_deref(), Some("2"));
     let rechecks = rechecks(&store).await;
@@ -91,7 +91,7 @@ async fn the_second_look_decides(database: Arc<TestDatabase>) {
     }
 
     assert_eq!(store.close_runs(10).await.unwrap()[0].state, RunState::Finished);
-    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    let report = store.summary(run).await.unwrap().unwrap();
     assert_eq!(
         (report.to_recheck, report.counts.checked, report.counts.up, report.counts.down),
         (0, 2, 1, 1)
@@ -112,7 +112,7 @@ async fn what_passes_at_first_is_not_looked_at_again(database: Arc<TestDatabase>
     // The job was carried out twice, and the other worker saw the site down.
     record(&store, run, std::slice::from_ref(&job), Verdict::Down).await;
     assert!(rechecks(&store).await.is_empty());
-    assert_eq!(store.counts(run).await.unwrap().unwrap().up, 1);
+    assert_eq!(store.summary(run).await.unwrap().unwrap().counts.up, 1);
 }
 
 async fn the_same_first_result_defers_once(database: Arc<TestDatabase>) {
@@ -164,7 +164,7 @@ async fn the_rechecks_of_a_cancelled_run_are_left(database: Arc<TestDatabase>) {
     store.cancel_run(run).await.unwrap();
 
     assert!(rechecks(&store).await.is_empty());
-    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
+    let report = store.summary(run).await.unwrap().unwrap();
     assert_eq!(report.to_recheck, 0, "nothing of it is looked at again");
     assert_eq!(database.value("SELECT to_recheck FROM linkbeat_runs").await.as_deref(), Some("0"));
     store.record(&[of(second), second_look(run, &recheck, first, Verdict::Down)], rule).await.unwrap();

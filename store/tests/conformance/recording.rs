@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{Change, Details, JobId, LinkId, LinkReport, Reason, RunId, RunState, Verdict};
-use linkbeat_store::{JobResults, LinkChanges, Recorded, ReportLinks, RunLinks, SharedStore};
+use linkbeat_store::{JobResults, LinkChanges, Recorded, RunLinks, SharedStore};
 
 use crate::database::TestDatabase;
 use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, rule, stored};
@@ -149,7 +149,7 @@ async fn an_older_run_never_overwrites_a_newer_one(database: Arc<TestDatabase>) 
     assert_eq!(store.links(None, 10).await.unwrap(), before);
     assert_eq!(before[0].state.last_run_id, Some(newer));
     assert_eq!(store.run(older).await.unwrap().unwrap().done, 1);
-    assert_eq!(store.counts(older).await.unwrap().unwrap().down, 1);
+    assert_eq!(store.summary(older).await.unwrap().unwrap().counts.down, 1);
 }
 
 async fn what_was_not_asked_for_is_not_stored(database: Arc<TestDatabase>) {
@@ -281,8 +281,8 @@ async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase
     assert_eq!(reports(&recorded)[0].details, make::details());
     assert_eq!(reports(&recorded)[1].details, Details::default());
 
-    let report = store.report(run, ReportLinks::All).await.unwrap().unwrap();
-    let reported = report.links.iter().find(|link| link.id == plan.links[0].id).unwrap();
+    let report = make::report_links(&store, run).await;
+    let reported = report.iter().find(|link| link.id == plan.links[0].id).unwrap();
     assert_eq!(reported.details, make::details());
     let url = plan.links[0].url.expose();
     assert_eq!(stored(&store, url).await.state.details, make::details());
@@ -297,7 +297,7 @@ async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase
     let (next, next_plan) = file_stored(&store).await;
     record(&store, next, &next_plan.jobs, Verdict::Up).await;
     assert_eq!(stored(&store, url).await.state.details, Details::default());
-    assert_eq!(store.report(run, ReportLinks::All).await.unwrap().unwrap().links, report.links);
+    assert_eq!(make::report_links(&store, run).await, report);
 }
 
 async fn no_details_break_a_batch(database: Arc<TestDatabase>) {
@@ -355,7 +355,7 @@ async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) 
         assert_eq!(recorder.await.unwrap(), LINKS);
     }
     let run = store.run(run).await.unwrap().unwrap();
-    let counts = store.counts(run.id).await.unwrap().unwrap();
+    let counts = store.summary(run.id).await.unwrap().unwrap().counts;
     assert_eq!((run.done, counts.checked, counts.to_not_show), (LINKS as u64, LINKS as u64, LINKS as u64));
     let links = store.links(None, 1_000).await.unwrap();
     assert!(links.iter().all(|link| link.state.failed_in_a_row == 1));
