@@ -10,7 +10,7 @@ use linkbeat_shared::{Link, LinkId, LinkUrl, NewLink};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::importing::Import;
+use crate::importing::{Import, PART, Part};
 use crate::rows::LinkRow;
 use crate::schema::links;
 use crate::values::{Id, Moment};
@@ -19,26 +19,24 @@ use crate::{Imported, LinkChanges};
 /// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
 /// meanwhile; they write only what the checks made of a link.
 const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
-/// How many links one statement handles.
+/// How many links one statement updates.
 const BATCH: usize = 5_000;
 
 pub(super) async fn import(connection: &mut AsyncPgConnection, input: &[NewLink]) -> Result<Imported, Fault> {
     lock_for_editing(connection).await?;
-    let import = Import::new(input);
-    let mut stored = Vec::new();
-    for keys in import.keys().chunks(BATCH) {
+    let mut import = Import::default();
+    for part in input.chunks(PART) {
+        let part = Part::new(part);
         // A join: for `= ANY` a hash index compares each row it finds with each key.
         let of_keys = sql_query("SELECT links.* FROM unnest($1) AS wanted (key) JOIN links ON url_key = key");
-        stored.extend(of_keys.bind::<Array<Text>, _>(keys).load::<LinkRow>(connection).await?);
+        let stored = of_keys.bind::<Array<Text>, _>(part.keys()).load::<LinkRow>(connection).await?;
+        insert(connection, &import.take(part, stored)?).await?;
     }
-    let changes = import.compare(stored)?;
-    for rows in changes.added.chunks(BATCH) {
-        insert(connection, rows).await?;
-    }
-    for rows in changes.updated.chunks(BATCH) {
+    let (updated, imported) = import.finish();
+    for rows in updated.chunks(BATCH) {
         update(connection, rows).await?;
     }
-    Ok(changes.imported)
+    Ok(imported)
 }
 
 pub(super) async fn page(

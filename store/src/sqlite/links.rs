@@ -8,33 +8,28 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::importing::Import;
+use crate::importing::{Import, PART, Part};
 use crate::rows::LinkRow;
 use crate::schema::links;
 use crate::values::{Id, Moment, json};
 use crate::{Imported, LinkChanges};
 
-/// How many links one statement handles.
-const BATCH: usize = 5_000;
-
 pub(super) fn import(
     connection: &mut SqliteConnection,
     input: &[linkbeat_shared::NewLink],
 ) -> Result<Imported, Fault> {
-    let import = Import::new(input);
-    let mut stored = Vec::new();
-    for keys in import.keys().chunks(BATCH) {
+    let mut import = Import::default();
+    for part in input.chunks(PART) {
+        let part = Part::new(part);
         let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");
-        stored.extend(of_keys.bind::<Text, _>(json(keys)).load::<LinkRow>(connection)?);
+        let stored = of_keys.bind::<Text, _>(json(&part.keys())).load::<LinkRow>(connection)?;
+        insert(connection, &import.take(part, stored)?)?;
     }
-    let changes = import.compare(stored)?;
-    for rows in changes.added.chunks(BATCH) {
-        insert(connection, rows)?;
-    }
-    for row in &changes.updated {
+    let (updated, imported) = import.finish();
+    for row in &updated {
         update(connection, row)?;
     }
-    Ok(changes.imported)
+    Ok(imported)
 }
 
 pub(super) fn page(

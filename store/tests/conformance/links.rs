@@ -14,6 +14,7 @@ cases![
     an_import_again_changes_nothing,
     an_import_changes_what_it_says,
     repeats_within_an_import_are_one_link,
+    repeats_far_apart_are_one_link,
     credentials_do_not_make_another_link,
     very_long_urls_are_links_too,
     many_links_are_imported_in_seconds,
@@ -108,6 +109,27 @@ async fn repeats_within_an_import_are_one_link(database: Arc<TestDatabase>) {
     assert_eq!(imported.ids[0], imported.ids[2]);
     assert_ne!(imported.ids[0], imported.ids[1]);
     assert_eq!(stored(&store, "https://a.example/").await.name, name("first"));
+}
+
+async fn repeats_far_apart_are_one_link(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let named = |called| NewLink { name: Some(name(called)), ..link("https://a.example/") };
+    // An import handles fewer links at once than stand between these two.
+    let mut input = vec![named("first")];
+    input.extend(make::links(6_000));
+    input.push(named("second"));
+
+    let imported = store.import_links(&input).await.unwrap();
+
+    assert_eq!((imported.added, imported.updated, imported.unchanged), (6_001, 0, 0));
+    assert_eq!((imported.ids.len(), imported.ids[0]), (6_002, imported.ids[6_001]));
+    assert_eq!(stored(&store, "https://a.example/").await.name, name("first"));
+
+    input[0] = named("third");
+    let again = store.import_links(&input).await.unwrap();
+    assert_eq!((again.added, again.updated, again.unchanged), (0, 1, 6_000));
+    assert_eq!(again.ids, imported.ids);
+    assert_eq!(stored(&store, "https://a.example/").await.name, name("third"));
 }
 
 async fn credentials_do_not_make_another_link(database: Arc<TestDatabase>) {
