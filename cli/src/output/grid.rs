@@ -21,17 +21,30 @@ pub(super) fn write(listing: &Listing, style: Style, out: &mut dyn Write) -> io:
     Grid::new(style).begin(listing, out)
 }
 
-/// A grid that takes more rows. They stand in the widths that the first rows have given. A text that is too long
-/// for its column is shortened only where the terminal has a width; else the line gets longer.
+/// A grid that takes more rows. A row with a wider cell widens the column from there on.
 pub(super) struct Grid {
     style: Style,
     columns: Vec<Column>,
+    /// Of each column, the width of its widest cell so far.
+    widest: Vec<usize>,
+    /// Of each column, the width it is drawn with.
     widths: Vec<usize>,
 }
 
 impl Grid {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, columns: Vec::new(), widths: Vec::new() }
+        Self { style, columns: Vec::new(), widest: Vec::new(), widths: Vec::new() }
+    }
+
+    /// Makes room for a row. Returns whether more is needed than before.
+    fn widen(&mut self, row: &[Cell]) -> bool {
+        let mut wider = false;
+        for (widest, cell) in self.widest.iter_mut().zip(row) {
+            let width = cell.text.width();
+            wider |= width > *widest;
+            *widest = width.max(*widest);
+        }
+        wider
     }
 
     fn line<'a>(&self, cells: impl Iterator<Item = (&'a str, Ansi)>, out: &mut dyn Write) -> io::Result<()> {
@@ -39,8 +52,7 @@ impl Grid {
         for (index, ((text, ansi), (column, &width))) in
             cells.zip(self.columns.iter().zip(&self.widths)).enumerate()
         {
-            let narrow = column.least.is_some() && self.style.width.is_some();
-            let text = if narrow { shorten(text, width) } else { Cow::Borrowed(text) };
+            let text = shorten(text, width);
             let spare = " ".repeat(width.saturating_sub(text.width()));
             let (before, after) = if column.number { (spare.as_str(), "") } else { ("", spare.as_str()) };
             let gap = if index == 0 { "" } else { GAP };
@@ -52,14 +64,21 @@ impl Grid {
 
 impl Draw for Grid {
     fn begin(&mut self, first: &Listing, out: &mut dyn Write) -> io::Result<()> {
-        self.widths = widths(first, self.style.width);
         self.columns.clone_from(&first.columns);
+        self.widest = self.columns.iter().map(|column| column.heading.width()).collect();
+        for row in &first.rows {
+            self.widen(row);
+        }
+        self.widths = fitting_widths(&self.columns, &self.widest, self.style.width);
         let heading = if self.style.color { Ansi::new().bold() } else { Ansi::new() };
         self.line(self.columns.iter().map(|column| (column.heading, heading)), out)?;
         first.rows.iter().try_for_each(|row| self.row(row, out))
     }
 
     fn row(&mut self, row: &[Cell], out: &mut dyn Write) -> io::Result<()> {
+        if self.widen(row) {
+            self.widths = fitting_widths(&self.columns, &self.widest, self.style.width);
+        }
         self.line(row.iter().map(|cell| (cell.text.as_str(), ansi(cell.kind, self.style))), out)
     }
 }
@@ -76,19 +95,14 @@ fn ansi(kind: Kind, style: Style) -> Ansi {
 }
 
 /// Each column's width: that of its widest cell, less what `limit` asks for.
-fn widths(listing: &Listing, limit: Option<usize>) -> Vec<usize> {
-    let mut widths: Vec<usize> = listing.columns.iter().map(|column| column.heading.width()).collect();
-    for row in &listing.rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.text.width());
-        }
-    }
+fn fitting_widths(columns: &[Column], widest: &[usize], limit: Option<usize>) -> Vec<usize> {
+    let mut widths = widest.to_vec();
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let limit = limit.unwrap_or(usize::MAX);
     while widths.iter().sum::<usize>() + gaps > limit {
         let narrowing = widths
             .iter_mut()
-            .zip(&listing.columns)
+            .zip(columns)
             .filter_map(|(width, column)| column.least.filter(|least| *width > *least).map(|_| width));
         match narrowing.max_by_key(|width| **width) {
             Some(width) => *width -= 1,

@@ -9,7 +9,7 @@ use super::listing::{Cell, Column, Listing, link_columns, link_row};
 use super::words::words;
 use super::{Pages, Prose};
 
-/// So many rows decide which columns there are and how wide they are. A listing that has no more is drawn as a
+/// So many rows decide which columns there are and how wide they begin. A listing that has no more is drawn as a
 /// whole.
 const FIRST_ROWS: usize = 10_000;
 
