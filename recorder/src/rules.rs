@@ -204,4 +204,20 @@ mod tests {
         assert!(!ruling(&once, Some(Verdict::Down), &third));
         assert!(ruling(&twice, Some(Verdict::Down), &third));
     }
+
+    /// Reports count on it: see [`linkbeat_shared::Counts::changed_or_failed`].
+    #[test]
+    fn only_what_fails_is_hidden_and_only_what_passes_is_shown() {
+        let verdicts: Vec<_> = Verdict::ALL.map(Some).into_iter().chain([None]).collect();
+        for on_blocked in [OnBlocked::Hide, OnBlocked::Keep] {
+            let rules = ShowRules { on_blocked, ..ShowRules::default() };
+            for verdict in &verdicts {
+                let passed = matches!(verdict, None | Some(Verdict::Up));
+                for before in [shown(), hidden(404)] {
+                    let next = after(&before, &[(*verdict, 404)], rules);
+                    assert!(next.shown == before.shown || next.shown == passed, "{verdict:?}, {before:?}");
+                }
+            }
+        }
+    }
 }
