@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_else_a_check_saw_is_kept_until_the_next_and_decides_nothing() {
-        let noted = Details { notes: [Note::Suspect].into(), ..Details::default() };
+        let noted = Details { notes: [Note::Nofollow].into(), ..Details::default() };
         let seen = CheckResult { details: noted.clone(), ..result(Some(Verdict::Up), 200) };
         let next = next_state(&shown(), &seen, &ShowRules::default());
         assert_eq!((next.shown, &next.details), (true, &noted));

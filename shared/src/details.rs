@@ -45,9 +45,7 @@ pub enum Note {
     Downgraded,
     /// The backlink stands in a link with `rel=nofollow`.
     Nofollow,
-    /// The page looks like a placeholder (parked, or shown by JavaScript only). Never a verdict.
-    Suspect,
-    /// Something that a newer version of linkbeat notes.
+    /// A note that a newer version of linkbeat gave.
     #[serde(other)]
     Other,
 }
@@ -58,7 +56,6 @@ impl Note {
         match self {
             Self::Downgraded => "downgraded",
             Self::Nofollow => "nofollow",
-            Self::Suspect => "suspect",
             Self::Other => "other",
         }
     }

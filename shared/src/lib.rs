@@ -1,8 +1,10 @@
 //! linkbeat's contract: the words every crate speaks and the messages they exchange.
 //!
-//! Everything here is pure: no I/O, no clock, no database. Values are parsed once into types that
-//! cannot be wrong ([`LinkUrl`], [`BacklinkPattern`], [`Timeout`], …); inside the other crates no
-//! function checks them again. What travels between processes stands apart, in [`wire`].
+//! Nothing here does I/O. Only a new id reads the clock: it is a UUIDv7, which begins with the time ([`RunId::new`]).
+//! Every other time comes in as a value.
+//!
+//! Values are parsed once, into types that cannot be wrong ([`LinkUrl`], [`BacklinkPattern`], [`Timeout`], …). The
+//! other crates do not check them again. Messages between processes have types of their own, in [`wire`].
 
 mod accept;
 mod backlink;

@@ -9,8 +9,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::reason::BadUrlKind;
-
 /// Longest URL taken, in bytes: RFC 9110 §4.1 asks for at least 8,000 octets of support.
 const MAX_BYTES: usize = 8_000;
 
@@ -46,20 +44,6 @@ pub enum BadUrl {
     /// Anything else the URL Standard refuses.
     #[error("the URL is malformed")]
     Malformed,
-}
-
-impl BadUrl {
-    /// The same as a typed reason, for results and reports.
-    pub fn kind(self) -> BadUrlKind {
-        match self {
-            Self::Empty => BadUrlKind::Empty,
-            Self::TooLong => BadUrlKind::TooLong,
-            Self::ControlCharacter => BadUrlKind::ControlCharacter,
-            Self::NoScheme | Self::Scheme => BadUrlKind::Scheme,
-            Self::Host => BadUrlKind::Host,
-            Self::Malformed => BadUrlKind::Other,
-        }
-    }
 }
 
 impl LinkUrl {

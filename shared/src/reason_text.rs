@@ -105,10 +105,6 @@ fn english(reason: &Reason) -> String {
         }
         Reason::UnsafeAddress { address: None } => "not fetched: its address is not public",
         Reason::BadUrl { kind } => match kind {
-            BadUrlKind::Empty => "not fetched: the URL is empty",
-            BadUrlKind::TooLong => "not fetched: the URL is too long",
-            BadUrlKind::ControlCharacter => "not fetched: the URL contains control characters",
-            BadUrlKind::Scheme => "not fetched: only http and https can be checked",
             BadUrlKind::Host => "not fetched: the URL's host is invalid",
             BadUrlKind::Other => "not fetched: the URL is malformed",
         },
@@ -171,10 +167,6 @@ fn chinese(reason: &Reason) -> String {
         Reason::UnsafeAddress { address: Some(address) } => return format!("未访问：{address} 不是公网地址"),
         Reason::UnsafeAddress { address: None } => "未访问：不是公网地址",
         Reason::BadUrl { kind } => match kind {
-            BadUrlKind::Empty => "未访问：网址为空",
-            BadUrlKind::TooLong => "未访问：网址过长",
-            BadUrlKind::ControlCharacter => "未访问：网址含控制字符",
-            BadUrlKind::Scheme => "未访问：仅支持 http 和 https",
             BadUrlKind::Host => "未访问：主机名无效",
             BadUrlKind::Other => "未访问：网址格式错误",
         },

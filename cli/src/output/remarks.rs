@@ -64,10 +64,8 @@ fn note_text(lang: Lang, note: Note) -> Option<&'static str> {
     match (lang, note) {
         (Lang::En, Note::Downgraded) => Some("redirected from https to http"),
         (Lang::En, Note::Nofollow) => Some("the backlink is nofollow"),
-        (Lang::En, Note::Suspect) => Some("looks like a placeholder page"),
         (Lang::Zh, Note::Downgraded) => Some("从 https 跳转到 http"),
         (Lang::Zh, Note::Nofollow) => Some("外链带有 nofollow"),
-        (Lang::Zh, Note::Suspect) => Some("疑似占位页面"),
         (_, Note::Other) => None,
     }
 }
@@ -107,14 +105,14 @@ mod tests {
     #[test]
     fn notes_follow_the_reason_and_those_of_newer_versions_are_left_out() {
         let details =
-            Details { notes: [Note::Nofollow, Note::Suspect, Note::Other].into(), ..Details::default() };
+            Details { notes: [Note::Downgraded, Note::Nofollow, Note::Other].into(), ..Details::default() };
         let (reason, now) = (Reason::Status { code: 404 }, DateTime::UNIX_EPOCH);
         let told = |lang| {
             let prose = Prose { lang, warn_certificate_days: 14 };
             reason_and_remarks(Some(Verdict::Down), Some(&reason), &details, now, prose)
         };
-        let english = "the page answered 404; the backlink is nofollow; looks like a placeholder page";
+        let english = "the page answered 404; redirected from https to http; the backlink is nofollow";
         assert_eq!(told(Lang::En), english);
-        assert_eq!(told(Lang::Zh), "网页请求返回404；外链带有 nofollow；疑似占位页面");
+        assert_eq!(told(Lang::Zh), "网页请求返回404；从 https 跳转到 http；外链带有 nofollow");
     }
 }

@@ -94,7 +94,7 @@ fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
         schema: String,
     }
     check_size(bytes, limit)?;
-    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(told(&error)));
+    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(without_quotes(&error)));
     probe.map(|probe: Probe| probe.schema)
 }
 
@@ -102,12 +102,12 @@ fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
 fn decode_as<M: Message>(bytes: &[u8], schema: String) -> Result<M, Unreadable> {
     check_size(bytes, M::MAX_BYTES)?;
     check_schema::<M>(schema)?;
-    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(told(&error)))
+    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(without_quotes(&error)))
 }
 
-/// What is wrong and where. A text that was found is left out: it may be a URL with a password, and this goes to
-/// logs and answers.
-fn told(error: &serde_json::Error) -> String {
+/// What is wrong with a message, and where. It leaves out any text that was found there: that may be a URL with a
+/// password, and the error goes to logs and answers.
+fn without_quotes(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match (text.find('"'), text.rfind('"')) {
         (Some(begin), Some(end)) if begin < end => format!("{}…{}", &text[..=begin], &text[end..]),
