@@ -1,7 +1,9 @@
+//! Counts of work.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counts work of one kind, so that somebody who looks now and then can tell whether it goes on. Clones count
+/// Counts work of one kind. Whoever reads the counts now and then can tell whether the work goes on. Clones count
 /// together.
 #[derive(Debug, Clone, Default)]
 pub struct Activity(Arc<Counts>);
@@ -25,7 +27,7 @@ pub struct Tally {
 }
 
 impl Activity {
-    /// A piece of work begins; it ends when the value is dropped.
+    /// A piece of work begins. It ends when the value is dropped.
     pub fn begin(&self) -> UnderWay {
         self.0.begun.fetch_add(1, Relaxed);
         UnderWay(Arc::clone(&self.0))

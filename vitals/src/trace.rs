@@ -1,10 +1,10 @@
-//! What looking at a [`Tally`] again and again tells.
+//! What a [`Tally`] tells when it is read again and again.
 
 use std::time::{Duration, Instant};
 
-use linkbeat_vitals::Tally;
+use crate::activity::Tally;
 
-/// One activity over time, as exact as it is looked at often.
+/// One activity over time. It is as exact as it is read often.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trace {
     seen: Tally,
@@ -18,8 +18,8 @@ impl Trace {
         Self { seen: Tally::default(), moved: now, succeeded: None, wanted_since: None }
     }
 
-    /// Takes a new look into account.
-    pub(super) fn look(&mut self, tally: Tally, now: Instant) {
+    /// Takes a new reading into account.
+    pub(super) fn observe(&mut self, tally: Tally, now: Instant) {
         let before = std::mem::replace(&mut self.seen, tally);
         if before != tally {
             self.moved = now;
@@ -28,12 +28,12 @@ impl Trace {
             self.succeeded = Some(now);
             self.wanted_since = None;
         } else if tally.under_way() > 0 || before.ended != tally.ended {
-            // It goes on, or has failed meanwhile.
+            // It goes on, or it failed since the last reading.
             self.wanted_since.get_or_insert(now);
         }
     }
 
-    /// Whoever wanted it wants it no longer.
+    /// Nobody wants it any longer.
     pub(super) fn give_up(&mut self) {
         self.wanted_since = None;
     }
@@ -53,7 +53,7 @@ impl Trace {
         self.succeeded.map(|at| now.saturating_duration_since(at))
     }
 
-    /// How long it has been tried without success; zero while nobody tries.
+    /// How long it has been tried without success. Zero while nobody tries.
     pub(super) fn in_vain_for(&self, now: Instant) -> Duration {
         self.wanted_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
@@ -72,19 +72,19 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut trace = Trace::begin(start);
-        trace.look(tally(1, 1, 1), at(1));
-        trace.look(tally(1, 1, 1), at(100));
+        trace.observe(tally(1, 1, 1), at(1));
+        trace.observe(tally(1, 1, 1), at(100));
         assert_eq!(
             (trace.in_vain_for(at(100)), trace.succeeded_ago(at(100))),
             (Duration::ZERO, Some(Duration::from_secs(99)))
         );
         // One waits, and fails, and none is tried after it.
-        trace.look(tally(2, 1, 1), at(101));
-        trace.look(tally(2, 2, 1), at(105));
-        trace.look(tally(2, 2, 1), at(110));
+        trace.observe(tally(2, 1, 1), at(101));
+        trace.observe(tally(2, 2, 1), at(105));
+        trace.observe(tally(2, 2, 1), at(110));
         assert_eq!(trace.in_vain_for(at(111)), Duration::from_secs(10));
         assert_eq!(trace.still_for(at(111)), Duration::from_secs(6));
-        trace.look(tally(3, 3, 2), at(112));
+        trace.observe(tally(3, 3, 2), at(112));
         assert_eq!(trace.in_vain_for(at(120)), Duration::ZERO);
     }
 }

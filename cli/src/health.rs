@@ -1,0 +1,139 @@
+//! Which parts each role has at `/live` and `/ready`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::Utc;
+use linkbeat_broker::{Broker, WatchedBroker};
+use linkbeat_store::SharedStore;
+use linkbeat_vitals::{Activity, Calls, Served, Unanswered, Vitals};
+use linkbeat_worker::Health;
+use tokio::sync::watch;
+
+use crate::exit::Failure;
+
+/// How long publishing may be tried without a confirmation.
+const PUBLISHING: Calls = Calls {
+    limit: Duration::from_secs(15),
+    problem: "the broker has confirmed nothing",
+    // Publishing is dropped half-way when the session of its job ends.
+    unanswered: Unanswered::GivenUp,
+};
+/// How long the database may be tried without an answer.
+const DATABASE: Calls =
+    Calls { limit: Duration::from_secs(5), problem: "no answer", unanswered: Unanswered::Failed };
+
+/// What every role has: its broker. `stall` is how long it may hold messages, wait for no server, and do nothing.
+pub(crate) fn of_role(role: &'static str, broker: &Arc<WatchedBroker>, stall: Duration) -> Vitals {
+    let (session, publisher) = (Arc::clone(broker), Arc::clone(broker));
+    Vitals::new(role)
+        .connection("connected", "no session with the broker", move || session.ready())
+        .calls("publishing", PUBLISHING, move || Some(publisher.publishing().tally()))
+        .held("consuming", broker.in_hand().clone(), stall)
+}
+
+/// A role with a database. `database` is set once it was reached.
+pub(crate) fn with_database(vitals: Vitals, database: Arc<OnceLock<SharedStore>>) -> Vitals {
+    vitals.calls("database", DATABASE, move || database.get().map(|store| store.activity().tally()))
+}
+
+/// A worker. `checks` counts one piece of work for each check.
+pub(crate) fn with_checks(vitals: Vitals, checks: Activity, health: watch::Receiver<Health>) -> Vitals {
+    vitals.work("checking", checks, move || match &*health.borrow() {
+        Health::Paused { fault, since } => {
+            let seconds = (Utc::now() - since).num_seconds().max(0);
+            Some(format!("paused for {seconds} s: {}", fault.as_str()))
+        }
+        Health::Starting | Health::Working => None,
+    })
+}
+
+/// Serves the role's state until the value is dropped. Without an address it serves nothing.
+pub(crate) fn serve(address: Option<SocketAddr>, vitals: Vitals) -> Result<Option<Served>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let failed = |error| Failure::usage(format!("cannot serve --health-addr {address}: {error}"));
+    vitals.serve(address).map(Some).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use linkbeat_broker::{MemoryBroker, Message, Queue, Target};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(120);
+
+    fn problem(vitals: &Vitals, part: &str, now: Instant) -> Option<String> {
+        let parts = vitals.ready(now).parts;
+        parts.into_iter().find(|found| found.part == part).unwrap_or_else(|| panic!("no {part}")).problem
+    }
+
+    #[tokio::test]
+    async fn a_role_that_holds_messages_and_does_nothing_is_not_alive() {
+        let broker = Arc::new(WatchedBroker::new(MemoryBroker::new(10)));
+        let mut vitals = of_role("recorder", &broker, LIMIT);
+        let start = Instant::now();
+        let observe = |vitals: &mut Vitals, seconds: u64| {
+            let now = start + Duration::from_secs(seconds);
+            // The runtime goes on, whatever the role does.
+            vitals.runtime().begin().succeed();
+            vitals.observe(now);
+            vitals.live(now)
+        };
+        observe(&mut vitals, 0).unwrap();
+        assert_eq!(observe(&mut vitals, 1_000), Ok(()), "idle is well");
+        broker.publish(&Target::Queue(Queue::Results), Message::new(Uuid::now_v7(), "{}")).await.unwrap();
+        let mut results = broker.subscribe(Queue::Results, 1).await.unwrap();
+        let delivery = results.next().await.unwrap();
+        assert_eq!(observe(&mut vitals, 1_001), Ok(()));
+        assert_eq!(observe(&mut vitals, 1_120), Ok(()));
+        let why = observe(&mut vitals, 1_130).unwrap_err();
+        assert!(why.contains("1 messages are held") && why.contains("129 s"), "{why}");
+        assert!(problem(&vitals, "consuming", start + Duration::from_secs(1_130)).is_some());
+        delivery.ack().await.unwrap();
+        assert_eq!(observe(&mut vitals, 1_140), Ok(()));
+        assert_eq!(problem(&vitals, "consuming", start + Duration::from_secs(1_140)), None);
+    }
+
+    #[tokio::test]
+    async fn waiting_for_the_broker_is_no_reason_to_start_again() {
+        let broker = Arc::new(WatchedBroker::new(MemoryBroker::new(1)));
+        let mut vitals = of_role("recorder", &broker, LIMIT);
+        let start = Instant::now();
+        let message = || Message::new(Uuid::now_v7(), "{}");
+        let results = Target::Queue(Queue::Results);
+        broker.publish(&results, message()).await.unwrap();
+        let mut jobs = broker.subscribe(Queue::Results, 1).await.unwrap();
+        let _held = jobs.next().await.unwrap();
+        // The queue is full: its only message is held.
+        let mut publishing = Box::pin(broker.publish(&results, message()));
+        assert!(futures::poll!(&mut publishing).is_pending());
+        for seconds in [0, 1, 1_000] {
+            vitals.runtime().begin().succeed();
+            vitals.observe(start + Duration::from_secs(seconds));
+        }
+        let now = start + Duration::from_secs(1_000);
+        assert_eq!(vitals.live(now), Ok(()));
+        assert!(problem(&vitals, "publishing", now).unwrap().contains("999 s"));
+        assert!(!vitals.ready(now).ready);
+        // Whoever wanted it gave it up. That says nothing about the broker.
+        drop(publishing);
+        vitals.observe(now);
+        assert_eq!(problem(&vitals, "publishing", now), None);
+    }
+
+    #[test]
+    fn a_database_that_was_not_reached_is_told() {
+        let broker = Arc::new(WatchedBroker::new(MemoryBroker::new(10)));
+        let vitals = of_role("producer", &broker, LIMIT);
+        let mut vitals = with_database(vitals, Arc::new(OnceLock::new()));
+        let now = Instant::now();
+        vitals.observe(now);
+        assert_eq!(problem(&vitals, "database", now).as_deref(), Some("it was not reached yet"));
+        assert_eq!(vitals.live(now), Ok(()), "a new start would not help");
+    }
+}
