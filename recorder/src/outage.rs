@@ -22,7 +22,8 @@ impl Outage {
         if self.begun.swap(true, Ordering::Relaxed) {
             tracing::debug!(%error, "{}; trying again", self.what);
         } else {
-            tracing::warn!(%error, "{}; trying again until they can", self.what);
+            let advice = error.advice();
+            tracing::warn!(%error, advice, "{}; trying again until they can", self.what);
         }
     }
 

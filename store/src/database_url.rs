@@ -1,4 +1,4 @@
-//! Where the database is: parsed once, shown without passwords.
+//! Where the database is. It is parsed once, and shown without passwords.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use url::{Url, form_urlencoded};
 
 use crate::error::StoreError;
-use crate::postgres::{Server, Tls, TlsMode};
+use crate::server::{Server, Tls, TlsMode};
 
 /// A database's URL: `sqlite://PATH`, `sqlite:PATH`, `sqlite::memory:`, or
 /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` (`postgresql://` is the same).

@@ -4,16 +4,15 @@ use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
+///
+/// The text says what happened. [`StoreError::advice`] says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Not a database URL.
-    #[error(
-        "the database URL is not usable: {0}; write sqlite://PATH, sqlite::memory: or \
-         postgres://USER:PASSWORD@HOST:PORT/DATABASE"
-    )]
+    #[error("the database URL is not usable: {0}")]
     BadUrl(String),
     /// It cannot be reached, does not let us in, does not answer in time, is locked, or has no room left.
-    #[error("the database {database} cannot be used now: {problem}; {}", remedy(.problem))]
+    #[error("the database {database} cannot be used now: {problem}")]
     Unavailable {
         /// Its URL.
         database: String,
@@ -21,10 +20,7 @@ pub enum StoreError {
         problem: String,
     },
     /// A newer linkbeat has migrated it.
-    #[error(
-        "the database {database} has the schema {found}, but this linkbeat knows none after {known}; \
-         use a newer linkbeat"
-    )]
+    #[error("the database {database} has the schema {found}, but this linkbeat knows none after {known}")]
     NewerSchema {
         /// Its URL.
         database: String,
@@ -34,7 +30,7 @@ pub enum StoreError {
         known: String,
     },
     /// Migrations are pending.
-    #[error("the database {database} lacks the schema {missing}; run `linkbeat migrate`")]
+    #[error("the database {database} lacks the schema {missing}")]
     OlderSchema {
         /// Its URL.
         database: String,
@@ -42,13 +38,13 @@ pub enum StoreError {
         missing: String,
     },
     /// Others kept changing the same rows.
-    #[error("others were changing the same rows of the database {database}; try again")]
+    #[error("others were changing the same rows of the database {database}")]
     Conflict {
         /// Its URL.
         database: String,
     },
     /// A stored value that this linkbeat cannot read.
-    #[error("the database {database} holds something unreadable: {what}; was it changed by hand?")]
+    #[error("the database {database} holds something unreadable: {what}")]
     Corrupt {
         /// Its URL.
         database: String,
@@ -56,9 +52,7 @@ pub enum StoreError {
         what: String,
     },
     /// The database refused a statement. A fault of linkbeat, or of the database's set-up.
-    #[error(
-        "the database {database} refused a statement: {problem}; this should not happen, please report it"
-    )]
+    #[error("the database {database} refused a statement: {problem}")]
     Query {
         /// Its URL.
         database: String,
@@ -72,10 +66,25 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
+
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::BadUrl(_) => {
+                "write sqlite://PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+            }
+            Self::Unavailable { problem, .. } => advice_on(problem),
+            Self::NewerSchema { .. } => "use a newer linkbeat",
+            Self::OlderSchema { .. } => "run `linkbeat migrate`",
+            Self::Conflict { .. } => "try again",
+            Self::Corrupt { .. } => "was it changed by hand?",
+            Self::Query { .. } => "this should not happen, please report it",
+        }
+    }
 }
 
-/// What to do about a database that cannot be used, by its words.
-fn remedy(problem: &str) -> &'static str {
+/// What to do about a database that cannot be used. Only the server's own words tell the cases apart.
+fn advice_on(problem: &str) -> &'static str {
     let has = |words: &str| problem.contains(words);
     if has("database \"") && has("does not exist") {
         "create it, or correct its name in the database URL"
@@ -215,6 +224,19 @@ mod tests {
         one.batch_execute("BEGIN IMMEDIATE").unwrap();
         let error = refusal(&mut other, "BEGIN IMMEDIATE");
         assert!(error.is_transient() && error.to_string().contains("locked"), "{error}");
+    }
+
+    #[test]
+    fn each_cause_of_an_unusable_database_has_its_own_advice() {
+        let advice = |problem: &str| {
+            let (database, problem) = ("postgres://db/links".to_owned(), problem.to_owned());
+            StoreError::Unavailable { database, problem }.advice()
+        };
+        assert!(advice("database \"links\" does not exist").starts_with("create it"));
+        assert!(advice("password authentication failed for user \"me\"").starts_with("check user"));
+        assert!(advice("role \"me\" does not exist").starts_with("check user"));
+        assert!(advice("permission denied for table links").starts_with("grant"));
+        assert!(advice("Connection refused").starts_with("see that it runs"));
     }
 
     #[test]

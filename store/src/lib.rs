@@ -9,6 +9,7 @@ mod error;
 mod filing;
 mod importing;
 mod inspect;
+mod inspection;
 mod migrations;
 mod open;
 mod parking;
@@ -17,6 +18,7 @@ mod recording;
 mod reporting;
 mod rows;
 mod schema;
+mod server;
 mod sqlite;
 mod values;
 
@@ -34,7 +36,8 @@ use uuid::Uuid;
 
 pub use database_url::DatabaseUrl;
 pub use error::StoreError;
-pub use inspect::{DatabaseInspection, Schema, ServerInspection, TableRights, inspect};
+pub use inspect::inspect;
+pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use reporting::{ReportLinks, Reports};

@@ -14,13 +14,12 @@ pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 
-/// A session could not be opened. The text names the broker without secrets, the cause, and what to do.
+/// A session could not be opened. The text names the broker without secrets, and the cause.
+/// [`ConnectError::advice`] says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// Nothing answers there.
-    #[error(
-        "cannot reach the broker at {address}: {cause}; check that RabbitMQ runs there and that the broker URL is right"
-    )]
+    #[error("cannot reach the broker at {address}: {cause}")]
     Unreachable {
         /// `host:port`.
         address: String,
@@ -28,9 +27,7 @@ pub enum ConnectError {
         cause: String,
     },
     /// It is there, but one side does not trust the other.
-    #[error(
-        "no encrypted session with the broker at {address}: {cause}; check the broker's CA file, certificate and key"
-    )]
+    #[error("no encrypted session with the broker at {address}: {cause}")]
     Untrusted {
         /// `host:port`.
         address: String,
@@ -41,10 +38,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Tls(#[from] BadBrokerTls),
     /// Something may be there, but it does not answer in time.
-    #[error(
-        "the broker at {address} did not answer within {} s; check that RabbitMQ listens there and that no firewall is in between",
-        .waited.as_secs_f32()
-    )]
+    #[error("the broker at {address} did not answer within {} s", .waited.as_secs_f32())]
     TimedOut {
         /// `host:port`.
         address: String,
@@ -52,9 +46,7 @@ pub enum ConnectError {
         waited: Duration,
     },
     /// It does not let us in, or not do what we need.
-    #[error(
-        "the broker at {address} refuses access: {cause}; check user, password, virtual host and permissions"
-    )]
+    #[error("the broker at {address} refuses access: {cause}")]
     Refused {
         /// `host:port`.
         address: String,
@@ -62,9 +54,7 @@ pub enum ConnectError {
         cause: String,
     },
     /// A queue or exchange of our name exists, made otherwise.
-    #[error(
-        "`{name}` exists at the broker at {address}, but not as linkbeat makes it: {cause}; delete it there (rabbitmqctl delete_queue, after saving what it holds) or choose another namespace"
-    )]
+    #[error("`{name}` exists at the broker at {address}, but not as linkbeat makes it: {cause}")]
     Conflict {
         /// `host:port`.
         address: String,
@@ -77,9 +67,7 @@ pub enum ConnectError {
     #[error("none of the broker's nodes can be used: {}", each(.0))]
     NoNode(Vec<ConnectError>),
     /// A queue or exchange is missing, and this user may not declare it.
-    #[error(
-        "`{name}` does not exist at the broker at {address}, and this user may not declare it; let a user with permission to configure declare linkbeat's queues first"
-    )]
+    #[error("`{name}` does not exist at the broker at {address}, and this user may not declare it")]
     NotDeclared {
         /// `host:port`.
         address: String,
@@ -97,6 +85,29 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// What to do about it, where that is known. Of a cluster: about the first node for which it is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => {
+                Some("check that RabbitMQ runs there and that the broker URL is right")
+            }
+            Self::Untrusted { .. } => Some("check the broker's CA file, certificate and key"),
+            Self::Tls(error) => error.advice(),
+            Self::TimedOut { .. } => {
+                Some("check that RabbitMQ listens there and that no firewall is in between")
+            }
+            Self::Refused { .. } => Some("check user, password, virtual host and permissions"),
+            Self::Conflict { .. } => Some(
+                "delete it there (rabbitmqctl delete_queue, after saving what it holds) or choose another namespace",
+            ),
+            Self::NoNode(nodes) => nodes.iter().find_map(Self::advice),
+            Self::NotDeclared { .. } => {
+                Some("let a user with permission to configure declare linkbeat's queues first")
+            }
+            Self::Ended { .. } => Some("look into RabbitMQ's log for the reason"),
+        }
+    }
+
     /// Whether somebody has to act, here or at the broker: time alone will not help.
     pub(super) fn is_lasting(&self) -> bool {
         match self {

@@ -127,7 +127,7 @@ impl Reopen {
                         self.succeeded();
                         return session;
                     }
-                    Err(error) => self.failed(error.to_string(), error.is_lasting()),
+                    Err(error) => self.failed(error.to_string(), error.advice(), error.is_lasting()),
                 }
             }
         })
@@ -145,14 +145,14 @@ impl Reopen {
     /// Notes the end of a session, and makes way for what must come before the next.
     pub(super) async fn after(&mut self, end: &End) {
         let Some(cause) = end.cause() else { return };
-        self.failed(cause.to_string(), false);
+        self.failed(cause.to_string(), None, false);
         if matches!(cause, Cause::QueueGone(_)) {
             self.stop.run_until_cancelled(sleep(QUEUE_GONE_PAUSE)).await;
         }
     }
 
     /// `lasting`: somebody has to act.
-    fn failed(&mut self, error: String, lasting: bool) {
+    fn failed(&mut self, error: String, advice: Option<&str>, lasting: bool) {
         self.wanted.set_open(false);
         let session = &self.purpose;
         if self.failure.as_ref() == Some(&error) {
@@ -160,11 +160,17 @@ impl Reopen {
             return;
         }
         if lasting {
-            tracing::error!(broker.session = session, error, "no session with RabbitMQ until somebody acts");
+            tracing::error!(
+                broker.session = session,
+                error,
+                advice,
+                "no session with RabbitMQ until somebody acts"
+            );
         } else {
             tracing::warn!(
                 broker.session = session,
                 error,
+                advice,
                 "no session with RabbitMQ; trying until there is one"
             );
         }

@@ -117,26 +117,35 @@ pub struct BrokerUrl {
 }
 
 /// Why a text is not a [`BrokerUrl`]. Never quotes the text: it may hold a password.
+/// [`BadBrokerUrl::advice`] says what to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadBrokerUrl {
     /// Not `amqp` or `amqps`.
-    #[error(
-        "a broker URL begins with amqp:// or amqps://; several are separated by commas, and a comma within one is written %2C"
-    )]
+    #[error("a broker URL begins with amqp:// or amqps://")]
     Scheme,
     /// Nothing to connect to.
-    #[error("the broker URL has no host; write it as amqp://user:password@host:5672/")]
+    #[error("the broker URL has no host")]
     Host,
     /// Anything else a URL parser refuses.
-    #[error(
-        "the broker URL is malformed; write it as amqp://user:password@host:5672/ and percent-encode special characters in the password"
-    )]
+    #[error("the broker URL is malformed")]
     Malformed,
     /// Several that cannot be nodes of one cluster.
-    #[error(
-        "several broker URLs are nodes of one cluster: all are amqp:// or all amqps://, with the same virtual host"
-    )]
+    #[error("several broker URLs must be nodes of one cluster")]
     NotOneCluster,
+}
+
+impl BadBrokerUrl {
+    /// What to write.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Scheme => "separate several URLs by commas, and write a comma within one as %2C",
+            Self::Host => "write it as amqp://user:password@host:5672/",
+            Self::Malformed => {
+                "write it as amqp://user:password@host:5672/ and percent-encode special characters in the password"
+            }
+            Self::NotOneCluster => "write all with amqp:// or all with amqps://, and the same virtual host",
+        }
+    }
 }
 
 impl BrokerUrl {
@@ -219,7 +228,7 @@ pub enum BadNamespace {
     #[error("a namespace is 1 to {NAMESPACE_MAX} of the characters a-z 0-9 _ . -")]
     Form,
     /// RabbitMQ keeps these names for itself.
-    #[error("names that begin with `amq.` belong to RabbitMQ; choose another namespace")]
+    #[error("names that begin with `amq.` belong to RabbitMQ")]
     Reserved,
 }
 

@@ -24,7 +24,7 @@ pub struct BrokerTls {
     pub key: Option<PathBuf>,
 }
 
-/// Why [`BrokerTls`] cannot be used.
+/// Why [`BrokerTls`] cannot be used. [`BadBrokerTls::advice`] says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadBrokerTls {
     /// A file is missing, unreadable, or not what it should be.
@@ -38,21 +38,32 @@ pub enum BadBrokerTls {
         problem: String,
     },
     /// A certificate without a key, or the other way round.
-    #[error("a client certificate for the broker needs its key, and a key its certificate; set both")]
+    #[error("a client certificate for the broker needs its key, and a key its certificate")]
     Half,
     /// Files for a connection that would not use them.
-    #[error(
-        "a CA, certificate or key for the broker is of no use with amqp://, which is not encrypted; write amqps://"
-    )]
+    #[error("a CA, certificate or key for the broker is of no use with amqp://, which is not encrypted")]
     InTheClear,
     /// Nobody is trusted.
-    #[error(
-        "the system has no certificates to verify the broker by; install ca-certificates, set SSL_CERT_FILE, or set the broker's CA file"
-    )]
+    #[error("the system has no certificates to verify the broker by")]
     NoAuthorities,
     /// Nothing that a setting could change.
     #[error("encryption cannot be set up: {0}")]
     SetUp(String),
+}
+
+impl BadBrokerTls {
+    /// What to do about it, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::File { .. } => Some("correct the setting that names it, or the file"),
+            Self::Half => Some("set both"),
+            Self::InTheClear => Some("write amqps://"),
+            Self::NoAuthorities => {
+                Some("install ca-certificates, set SSL_CERT_FILE, or set the broker's CA file")
+            }
+            Self::SetUp(_) => None,
+        }
+    }
 }
 
 impl BrokerTls {

@@ -11,10 +11,10 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::time::timeout;
 use tokio_postgres::Config;
 
-use super::tls::Tls;
 use crate::error::Fault;
 use crate::migrations::{self, Migrated, OpenMode};
 use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations, version};
+use crate::server::Server;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 
@@ -30,15 +30,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 const SERVER_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s";
 /// The advisory lock that migrating processes take: "linkbeat" in ASCII.
 const MIGRATION_LOCK: i64 = 0x6c69_6e6b_6265_6174;
-
-/// A server, and how to speak to it.
-#[derive(Clone)]
-pub(crate) struct Server {
-    /// What the URL says, but for encryption.
-    pub(crate) config: Config,
-    /// What it says of encryption.
-    pub(crate) tls: Tls,
-}
 
 impl Server {
     /// Makes one connection.

@@ -6,10 +6,11 @@ use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::timeout;
 
-use super::connect::{Server, pending, silent};
+use super::connect::{pending, silent};
 use crate::OpenMode;
 use crate::error::Fault;
-use crate::inspect::{DatabaseInspection, ServerInspection, TableRights, schema};
+use crate::inspection::{DatabaseInspection, ServerInspection, TableRights, schema};
+use crate::server::Server;
 
 /// How long all questions together may take.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -23,13 +23,12 @@ use linkbeat_shared::{JobId, Link, LinkId, NewLink, Run, RunId};
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
-pub(crate) use connect::Server;
 pub(crate) use inspect::inspect;
-pub(crate) use tls::{Tls, TlsMode};
 
 use crate::database_url::DatabaseUrl;
 use crate::error::{Fault, StoreError, counted};
 use crate::migrations::{Migrated, OpenMode};
+use crate::server::Server;
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded, Result,
     Rule, RunLinks, Store, StoredJob, Unannounced,

@@ -10,8 +10,9 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager
 use futures::FutureExt;
 use tokio::time::timeout;
 
-use super::connect::{Server, silent};
+use super::connect::silent;
 use crate::error::Fault;
+use crate::server::Server;
 
 /// How many connections one process uses at most.
 const CONNECTIONS: usize = 8;

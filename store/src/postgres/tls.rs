@@ -4,7 +4,7 @@
 //! The files are read for each connection anew, so that renewed certificates are used without a restart.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -17,33 +17,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Fault;
-
-/// What the URL says of encryption.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tls {
-    /// `sslmode`.
-    pub(crate) mode: TlsMode,
-    /// `sslrootcert`: the only authorities the server is verified by, instead of the system's.
-    pub(crate) authorities: Option<PathBuf>,
-    /// `sslcert` and `sslkey`: our certificate with its intermediate ones, and its private key.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// What `sslmode` says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum TlsMode {
-    /// In the clear.
-    Disable,
-    /// Encrypted where the server offers it.
-    #[default]
-    Prefer,
-    /// Encrypted.
-    Require,
-    /// Encrypted, and the server's certificate verified, but not its name.
-    VerifyCa,
-    /// Encrypted, and the server's certificate and name verified.
-    VerifyFull,
-}
+use crate::server::{Tls, TlsMode};
 
 impl Tls {
     /// The part that tokio-postgres decides.

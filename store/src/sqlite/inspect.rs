@@ -8,7 +8,7 @@ use diesel::sql_types::Text;
 use super::connect::pending;
 use crate::OpenMode;
 use crate::error::Fault;
-use crate::inspect::{DatabaseInspection, Schema, schema};
+use crate::inspection::{DatabaseInspection, Schema, schema};
 
 /// How long a look waits for whoever writes, in milliseconds.
 const BUSY_TIMEOUT: u32 = 2_000;

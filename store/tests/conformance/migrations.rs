@@ -38,7 +38,7 @@ async fn processes_may_migrate_at_the_same_time(database: Arc<TestDatabase>) {
 async fn an_older_schema_is_refused(database: Arc<TestDatabase>) {
     let error = open(&database.url, OpenMode::Check).await.unwrap_err();
     assert!(matches!(error, StoreError::OlderSchema { .. }), "{error}");
-    assert!(error.to_string().contains("linkbeat migrate") && !error.is_transient());
+    assert!(error.advice().contains("linkbeat migrate") && !error.is_transient());
     match database.kind {
         Kind::Postgres => {
             let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
