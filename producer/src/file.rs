@@ -4,7 +4,8 @@ use linkbeat_shared::{LinkSelection, Request, RunId};
 use linkbeat_store::{Filed, NewRun, RunLinks, SharedStore, StoreError};
 use uuid::Uuid;
 
-use crate::{JobPlanner, ProducerError};
+use crate::ProducerError;
+use crate::plan::JobPlanner;
 
 /// Files a request as a run with all its jobs, in one transaction. Nothing is published yet.
 /// The same request id again gives the run that exists.

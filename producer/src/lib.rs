@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 pub use enqueue::{enqueue, enqueue_all};
 pub use file::file;
 pub use intake::Intake;
-pub use plan::{HOST_JOB_LINKS_MAX, JOB_LINKS_MAX, JobPlanner};
 pub use reconcile::Reconciler;
 pub use settings::ProducerSettings;
 

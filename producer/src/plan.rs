@@ -10,9 +10,9 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, Job, JobId, JobLink, Link
 use linkbeat_store::{JobKind, PlannedJob, Planner};
 
 /// Most links of a job that covers several hosts.
-pub const JOB_LINKS_MAX: u64 = 16;
+const JOB_LINKS_MAX: u64 = 16;
 /// Most links of a job that covers a single host; its worker checks only a few of them at once.
-pub const HOST_JOB_LINKS_MAX: usize = 64;
+const HOST_JOB_LINKS_MAX: usize = 64;
 /// Runs up to `JOBS_WANTED * JOB_LINKS_MAX` links are spread over about so many jobs.
 const JOBS_WANTED: u64 = 128;
 /// Most white-listed links in one message to the recorder.
@@ -20,7 +20,7 @@ const WHITE_LISTED_MAX: usize = 500;
 
 /// Cuts one run into jobs.
 #[derive(Debug)]
-pub struct JobPlanner {
+pub(crate) struct JobPlanner {
     check: CheckSpec,
     white_list: WhiteList,
     run_id: RunId,
@@ -35,7 +35,7 @@ pub struct JobPlanner {
 
 impl JobPlanner {
     /// A planner for a run of these checks.
-    pub fn new(check: CheckSpec, white_list: WhiteList) -> Self {
+    pub(crate) fn new(check: CheckSpec, white_list: WhiteList) -> Self {
         Self {
             check,
             white_list,

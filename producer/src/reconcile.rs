@@ -55,14 +55,14 @@ impl Reconciler {
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                outcome = self.look() => failing = told(&outcome, failing),
+                outcome = self.reconcile() => failing = log(&outcome, failing),
             }
         }
         // Where this fails the lease runs out by itself.
         let _ = tokio::time::timeout(RELEASE, self.store.lease(LEASE, self.holder, Duration::ZERO)).await;
     }
 
-    async fn look(&self) -> Result<(), ProducerError> {
+    async fn reconcile(&self) -> Result<(), ProducerError> {
         if !self.lease().await? {
             return Ok(());
         }
@@ -115,13 +115,13 @@ impl Reconciler {
     }
 }
 
-/// Tells of a look that failed after one that did not, and of the first that does again; whether it failed.
-fn told(look: &Result<(), ProducerError>, failing: bool) -> bool {
-    match look {
+/// Logs a failure after a success, and a success after a failure. Returns whether it failed this time.
+fn log(outcome: &Result<(), ProducerError>, failing: bool) -> bool {
+    match outcome {
         Err(error) if failing => tracing::debug!(%error, "the reconciler still cannot finish its look"),
         Err(error) => tracing::warn!(%error, "the reconciler cannot finish its look; it goes on trying"),
         Ok(()) if failing => tracing::info!("the reconciler finishes its looks again"),
         Ok(()) => {}
     }
-    look.is_err()
+    outcome.is_err()
 }
