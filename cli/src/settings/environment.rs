@@ -1,42 +1,64 @@
 //! The environment as a source of settings: every setting has the variable of its path.
 
+use std::ffi::OsString;
+
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
+use crate::exit::Failure;
+
 /// The prefix of every variable.
-pub(super) const PREFIX: &str = "LINKBEAT_";
-/// How errors call a variable.
+const PREFIX: &str = "LINKBEAT_";
+/// What [`Metadata`] calls the environment.
 pub(super) const NAME: &str = "environment variable";
 
-/// Reads the variables of all settings that `defaults` has.
-pub(super) struct Environment {
-    defaults: Dict,
-    lookup: fn(&str) -> Option<String>,
+/// The variable of a setting.
+pub(super) fn variable(setting: &str) -> String {
+    format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
 }
 
+/// What the variables say.
+pub(super) struct Environment(Dict);
+
 impl Environment {
-    pub(super) fn new(defaults: Dict) -> Self {
-        Self { defaults, lookup: |name| std::env::var(name).ok() }
+    /// Reads the variables of all settings that `defaults` has.
+    ///
+    /// # Errors
+    /// A variable that is not UTF-8.
+    pub(super) fn read(defaults: &Dict) -> Result<Self, Failure> {
+        Self::read_from(&|variable| std::env::var_os(variable), defaults)
     }
 
-    /// The settings below `path` that have a variable.
-    fn read(&self, defaults: &Dict, path: &str) -> Dict {
-        let mut found = Dict::new();
-        for (key, default) in defaults {
-            let variable = format!("{path}{}", key.to_uppercase());
-            let value = match default {
-                Value::Dict(_, section) => {
-                    let section = self.read(section, &format!("{variable}_"));
-                    if section.is_empty() { None } else { Some(Value::from(section)) }
-                }
-                default => (self.lookup)(&variable).map(|text| typed(&text, default)),
-            };
-            if let Some(value) = value {
-                found.insert(key.clone(), value);
-            }
-        }
-        found
+    fn read_from(lookup: &dyn Fn(&str) -> Option<OsString>, defaults: &Dict) -> Result<Self, Failure> {
+        section(lookup, defaults, "").map(Self)
     }
+}
+
+/// The settings of a section that have a variable. `above` is the section's path.
+fn section(lookup: &dyn Fn(&str) -> Option<OsString>, defaults: &Dict, above: &str) -> Result<Dict, Failure> {
+    let mut found = Dict::new();
+    for (key, default) in defaults {
+        let setting = format!("{above}{key}");
+        let value = match default {
+            Value::Dict(_, inner) => {
+                let inner = section(lookup, inner, &format!("{setting}."))?;
+                (!inner.is_empty()).then(|| Value::from(inner))
+            }
+            default => text(lookup, &setting)?.map(|text| typed(&text, default)),
+        };
+        found.extend(value.map(|value| (key.clone(), value)));
+    }
+    Ok(found)
+}
+
+/// The text of a setting's variable. An error does not quote it: it may be a password.
+fn text(lookup: &dyn Fn(&str) -> Option<OsString>, setting: &str) -> Result<Option<String>, Failure> {
+    let variable = variable(setting);
+    lookup(&variable).map(OsString::into_string).transpose().map_err(|_| Failure {
+        setting: Some(setting.to_owned()),
+        ..Failure::usage(format!("bad setting `{setting}` (from {variable}): the variable is not UTF-8 text"))
+            .advise("set it to UTF-8 text; in a URL, percent-encode other bytes")
+    })
 }
 
 /// A variable's text takes the type that its setting's default has: `200` is a text for `accept`.
@@ -56,11 +78,11 @@ fn typed(text: &str, default: &Value) -> Value {
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
-        Metadata::named(NAME).interpolater(|_, keys| format!("{PREFIX}{}", keys.join("_").to_uppercase()))
+        Metadata::named(NAME)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        Ok(Map::from([(Profile::Default, self.read(&self.defaults, PREFIX))]))
+        Ok(Map::from([(Profile::Default, self.0.clone())]))
     }
 }
 
@@ -71,11 +93,13 @@ mod tests {
 
     use super::*;
     use crate::settings::Settings;
+    use crate::settings::load::bad_setting;
 
-    fn read(lookup: fn(&str) -> Option<String>) -> Result<Settings, Box<Error>> {
+    fn read(lookup: fn(&str) -> Option<OsString>) -> Result<Settings, Failure> {
         let defaults = Figment::from(Serialized::defaults(Settings::default()));
-        let dict = defaults.extract::<Dict>().unwrap();
-        defaults.merge(Environment { defaults: dict, lookup }).extract().map_err(Box::new)
+        let shape = defaults.extract::<Dict>().unwrap();
+        let all = defaults.merge(Environment::read_from(&lookup, &shape)?);
+        all.extract().map_err(|error| bad_setting(&all, &error))
     }
 
     #[test]
@@ -93,10 +117,10 @@ mod tests {
                 "LINKBEAT_WORKER_PER_HOST" => "3",
                 _ => return None,
             };
-            Some(text.to_owned())
+            Some(text.into())
         })
         .unwrap();
-        assert_eq!(settings.database_url, "sqlite://other.db");
+        assert_eq!(settings.database_url.to_string(), "sqlite://other.db");
         assert_eq!(settings.broker_tls().ca.unwrap().to_str(), Some("/etc/linkbeat/ca.pem"));
         assert_eq!(settings.check.timeout.as_millis(), 3_000);
         assert_eq!(settings.check.accept.to_string(), "200");
@@ -110,5 +134,20 @@ mod tests {
     fn a_bad_value_names_its_variable() {
         let error = read(|name| (name == "LINKBEAT_CHECK_HIDE_AFTER").then(|| "0".into())).unwrap_err();
         assert!(error.to_string().contains("LINKBEAT_CHECK_HIDE_AFTER"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_named_and_not_quoted() {
+        use std::os::unix::ffi::OsStringExt;
+        let secret = || OsString::from_vec(b"amqp://me:secret\xff@mq/".to_vec());
+        for setting in ["LINKBEAT_BROKER_URL", "LINKBEAT_CHECK_RETRIES", "LINKBEAT_WORKER_HEADERS"] {
+            let defaults = Figment::from(Serialized::defaults(Settings::default()));
+            let lookup = |name: &str| (name == setting).then(secret);
+            let read = Environment::read_from(&lookup, &defaults.extract().unwrap());
+            let error = read.err().unwrap().to_string();
+            assert!(error.contains(setting) && error.contains("UTF-8"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }

@@ -1,42 +1,107 @@
 use std::path::Path;
 
 use figment::Figment;
-use figment::providers::{Format, Serialized, Toml};
+use figment::error::{Actual, Kind};
+use figment::providers::Serialized;
 use figment::value::Dict;
+use linkbeat_store::DatabaseUrl;
 use serde::Serialize;
 
-use super::Settings;
 use super::environment::Environment;
+use super::secret::{is_secret, without_userinfo};
+use super::source::{FLAG, File, Flags, origin};
+use super::{BrokerAddress, Settings};
 use crate::exit::Failure;
 
 /// The file that is read when no `--config` is given and it exists.
 const DEFAULT_FILE: &str = "linkbeat.toml";
+/// What to do about a setting whose error has no advice of its own.
+const ADVICE: &str = "correct it where it is set; docs/settings.md tells what each setting takes";
 
-/// Merges defaults, file, environment and flags. `flags` has the shape of [`Settings`], with what was not
-/// given left out.
+/// Merges defaults, file, environment and flags, and parses every value. `flags` has the shape of [`Settings`],
+/// without what was not given.
+///
+/// # Errors
+/// A value that cannot be used: the error names the setting and where its value comes from, and shows no password.
 pub(crate) fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Settings, Failure> {
-    merged(file, flags)?.extract().map_err(|error| bad(&error))
+    let merged = merged(file, flags)?;
+    merged.extract().map_err(|error| bad_setting(&merged, &error))
 }
 
-/// The same before its values are read.
+/// The same before its values are parsed.
 pub(super) fn merged(file: Option<&Path>, flags: &impl Serialize) -> Result<Figment, Failure> {
     let defaults = Figment::from(Serialized::defaults(Settings::default()));
-    let shape: Dict = defaults.extract().map_err(|error| bad(&error))?;
-    let mut figment = defaults;
+    let shape: Dict = defaults.extract().map_err(|error| bad_setting(&defaults, &error))?;
+    let mut merged = defaults;
     if let Some(file) = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists())) {
-        if !file.is_file() {
-            let file = file.display();
-            return Err(Failure::usage(format!("the settings file {file} does not exist; see --config")));
-        }
-        figment = figment.merge(Toml::file_exact(file));
+        merged = merged.merge(File::read(file)?);
     }
-    Ok(figment.merge(Environment::new(shape)).merge(Serialized::defaults(flags)))
+    Ok(merged.merge(Environment::read(&shape)?).merge(Flags(flags)))
 }
 
-/// Figment says which setting, and from which file or variable.
-pub(super) fn bad(error: &figment::Error) -> Failure {
-    let all: Vec<_> = error.clone().into_iter().map(|error| error.to_string()).collect();
-    Failure::usage(format!("bad setting: {}", all.join("; ")))
+/// The first thing that is wrong with the settings.
+pub(super) fn bad_setting(all: &Figment, error: &figment::Error) -> Failure {
+    let setting = match &error.kind {
+        Kind::UnknownField(field, _) if error.path.last() != Some(field) => {
+            [error.path.clone(), vec![field.clone()]].concat().join(".")
+        }
+        _ => error.path.join("."),
+    };
+    let from = match origin(&setting, all.find_metadata(&setting).or(error.metadata.as_ref())) {
+        from if from == FLAG => flag(&setting),
+        from => from,
+    };
+    let problem = problem(&setting, &error.kind);
+    let failure =
+        Failure::usage(format!("bad setting `{}` (from {from}): {problem}", without_userinfo(&setting)))
+            .advise(advice(all, &setting));
+    Failure { setting: Some(setting), ..failure }
+}
+
+/// What is wrong. A value of another type may be quoted, unless the setting is secret.
+fn problem(setting: &str, kind: &Kind) -> String {
+    match kind {
+        Kind::UnknownField(_, expected) => format!("there is no such setting, only {}", expected.join(", ")),
+        Kind::InvalidType(found, expected) if is_secret(setting) => {
+            format!("{} was found, and {expected} was expected", type_of(found))
+        }
+        // The types of secret settings quote nothing in their errors.
+        kind => without_userinfo(&kind.to_string()),
+    }
+}
+
+/// The flag of a setting.
+fn flag(setting: &str) -> String {
+    let mut names = setting.split('.').filter(|name| name.parse::<usize>().is_err());
+    match names.next_back().unwrap_or_default() {
+        "headers" => "--header".to_owned(),
+        name => format!("--{}", name.replace('_', "-")),
+    }
+}
+
+fn type_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Str(_) | Actual::Char(_) => "a text",
+        Actual::Seq => "a list",
+        Actual::Map => "a section",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        _ => "another kind of value",
+    }
+}
+
+/// What to do about a setting, in the words of its own type where it has some.
+fn advice(all: &Figment, setting: &str) -> String {
+    let value = || all.extract_inner::<String>(setting).ok();
+    let own = match setting {
+        "database_url" => {
+            value().and_then(|text| text.parse::<DatabaseUrl>().err()).map(|error| error.advice())
+        }
+        "broker_url" => {
+            value().and_then(|text| text.parse::<BrokerAddress>().err()).map(|error| error.advice())
+        }
+        _ => None,
+    };
+    own.unwrap_or(ADVICE).to_owned()
 }
 
 #[cfg(test)]
@@ -61,8 +126,8 @@ mod tests {
         let file =
             file("namespace = 'of-file'\ndatabase_url = 'sqlite://of-file.db'\n[check]\ntimeout = '2s'\n");
         let settings = load(Some(file.path()), &Flags { namespace: "of-flag" }).unwrap();
-        assert_eq!(settings.namespace, "of-flag");
-        assert_eq!(settings.database_url, "sqlite://of-file.db");
+        assert_eq!(settings.namespace.to_string(), "of-flag");
+        assert_eq!(settings.database_url.to_string(), "sqlite://of-file.db");
         assert_eq!(settings.check.timeout.as_millis(), 2_000);
         assert_eq!(settings.check.retries.get(), 1);
     }
@@ -75,15 +140,43 @@ mod tests {
             ("[check]\nbacklink = 'a(?=b)'", "look-around"),
             ("[output]\nformat = 'xls'", "xls"),
             ("nonsense", "expected"),
+            ("namespace = 'Blog'", "`namespace`"),
+            ("database_url = 7", "`database_url`"),
         ] {
             let file = file(text);
-            let Err(Failure::Usage(message)) = load(Some(file.path()), &NoFlags {}) else { panic!("{text}") };
-            assert!(message.contains(part), "{text}: {message}");
+            let failure = load(Some(file.path()), &NoFlags {}).unwrap_err().to_string();
+            assert!(failure.contains(part), "{text}: {failure}");
+            assert!(failure.contains(&file.path().display().to_string()), "{text}: {failure}");
         }
-        let Err(Failure::Usage(message)) = load(Some(Path::new("/no/such.toml")), &NoFlags {}) else {
-            panic!()
-        };
-        assert!(message.contains("/no/such.toml"), "{message}");
+        let failure = load(Some(Path::new("/no/such.toml")), &NoFlags {}).unwrap_err().to_string();
+        assert!(failure.contains("/no/such.toml"), "{failure}");
+    }
+
+    #[test]
+    fn a_bad_url_is_the_settings_error_and_has_its_types_advice() {
+        let file = file("broker_url = 'amqp://a,amqps://b'");
+        let failure = load(Some(file.path()), &NoFlags {}).unwrap_err();
+        assert_eq!(failure.setting.as_deref(), Some("broker_url"));
+        assert!(failure.problem.contains("one cluster"), "{failure}");
+        assert!(failure.advice.unwrap().contains("the same virtual host"));
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_place_and_not_its_line() {
+        for (text, place) in [
+            ("namespace = 'a'\nbroker_url = amqp://me:secret@mq/", ":2:14: "),
+            ("database_url = 'postgres://me:secret@db", ":1:"),
+            ("[worker]\nheaders = ['X-Key: secret'", ":2:"),
+            ("'secret' = 1\n'secret' = 2", ":2:1: "),
+            ("[secret]\n[secret]", ":2:"),
+            ("secret.a = 1\nsecret.a.b = 2", ":2:"),
+            ("broker_url = \"amqp://me:se\\cret@mq\"", ":1:"),
+        ] {
+            let file = file(text);
+            let failure = load(Some(file.path()), &NoFlags {}).unwrap_err().to_string();
+            assert!(failure.contains(&format!("{}{place}", file.path().display())), "{text}: {failure}");
+            assert!(!failure.contains("secret") && !failure.contains("cret@"), "{text}: {failure}");
+        }
     }
 
     #[test]

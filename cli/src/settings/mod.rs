@@ -1,41 +1,52 @@
-//! Settings: flag, environment, file, default, in this order of precedence.
+//! Settings: from a flag, the environment, the file, or the default, in this order.
 //!
 //! A setting's variable is its path: `check.timeout` is `LINKBEAT_CHECK_TIMEOUT`. The file is TOML
-//! (`linkbeat.toml`, or `--config FILE`) with a section per role.
+//! (`linkbeat.toml`, or `--config FILE`) with a section for each role.
+//!
+//! Every value is parsed when the settings are loaded. Those that may hold a password have types that never show it:
+//! neither in `Debug` nor in an error.
 
+mod broker_address;
 mod environment;
 mod load;
 mod origins;
+mod secret;
+mod source;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use linkbeat_broker::BrokerTls;
+use linkbeat_broker::{BrokerTls, Namespace};
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, RecheckAfter, Retries,
     ShowRules, Timeout, WhiteList, as_text,
 };
+use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::logging::LogFormat;
 use crate::output::FormatName;
 
+pub(crate) use broker_address::BrokerAddress;
 pub(crate) use load::load;
 pub(crate) use origins::{Origin, origins};
+pub(crate) use secret::{HIDDEN, Secret, without_userinfo};
 
 /// Everything that can be set, a section per concern.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// `sqlite://FILE` or `postgres://…`.
-    pub(crate) database_url: String,
+    #[serde(with = "as_text")]
+    pub(crate) database_url: DatabaseUrl,
     /// `memory://`, or `amqp://…` or `amqps://…`, several nodes of a cluster separated by commas.
-    pub(crate) broker_url: String,
+    #[serde(with = "as_text")]
+    pub(crate) broker_url: BrokerAddress,
     /// PEM file of authorities trusted besides the system's for `amqps://`.
     pub(crate) broker_ca: Option<PathBuf>,
     /// PEM file of the client certificate for `amqps://`.
@@ -43,7 +54,8 @@ pub(crate) struct Settings {
     /// PEM file of its private key.
     pub(crate) broker_key: Option<PathBuf>,
     /// Prefixes every exchange and queue.
-    pub(crate) namespace: String,
+    #[serde(with = "as_text")]
+    pub(crate) namespace: Namespace,
     /// A level such as `info`, or a filter such as `linkbeat_worker=debug,warn`; empty: by command.
     pub(crate) log: String,
     /// Where `/live` and `/ready` are served; none: nowhere.
@@ -65,12 +77,12 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            database_url: "sqlite://linkbeat.db".into(),
-            broker_url: "memory://".into(),
+            database_url: default_database(),
+            broker_url: BrokerAddress::Memory,
             broker_ca: None,
             broker_certificate: None,
             broker_key: None,
-            namespace: "linkbeat".into(),
+            namespace: Namespace::default(),
             log: String::new(),
             health_addr: None,
             log_format: LogFormat::default(),
@@ -83,6 +95,11 @@ impl Default for Settings {
     }
 }
 
+#[expect(clippy::expect_used, reason = "a constant")]
+fn default_database() -> DatabaseUrl {
+    "sqlite://linkbeat.db".parse().expect("a valid URL")
+}
+
 impl Settings {
     pub(crate) fn broker_tls(&self) -> BrokerTls {
         BrokerTls {
@@ -93,7 +110,7 @@ impl Settings {
     }
 }
 
-/// Days before the end of a certificate from which it is told of.
+/// A certificate that ends within so many days is remarked on.
 const WARN_CERTIFICATE_DAYS: u32 = 14;
 
 /// How results are written.
@@ -172,3 +189,6 @@ impl CheckSettings {
         WhiteList(self.white_list.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

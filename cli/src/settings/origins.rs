@@ -1,20 +1,17 @@
-//! Each setting with its value and where that comes from, for people: without secrets.
+//! Each setting with its value and where that comes from, for people. Secrets are not shown.
 
 use std::path::Path;
 
-use figment::Figment;
-use figment::providers::Serialized;
 use figment::value::{Dict, Value};
-use linkbeat_broker::BrokerUrl;
 use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::ProxyUrl;
 use serde::Serialize;
 
-use super::load::{bad, merged};
+use super::BrokerAddress;
+use super::load::{bad_setting, merged};
+use super::secret::{HIDDEN, is_secret, without_userinfo};
+use super::source::origin;
 use crate::exit::Failure;
-
-/// What stands in place of a value that cannot be shown.
-const HIDDEN: &str = "(not shown)";
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,14 +31,17 @@ impl Origin {
     }
 }
 
-/// All settings in the order of their paths; the parameters are those of [`super::load`].
+/// All settings in the order of their paths. The parameters are those of [`super::load`].
 pub(crate) fn origins(file: Option<&Path>, flags: &impl Serialize) -> Result<Vec<Origin>, Failure> {
     let all = merged(file, flags)?;
-    let flags = Figment::from(Serialized::defaults(flags));
+    let settings = all.extract::<Dict>().map_err(|error| bad_setting(&all, &error))?;
     let mut found = Vec::new();
-    collect(&all.extract::<Dict>().map_err(|error| bad(&error))?, "", &mut |name, value| {
-        let from = if flags.contains(&name) { "flag".to_owned() } else { origin(&all, &name) };
-        found.push(Origin { value: shown(&name, value), name, from });
+    collect(&settings, "", &mut |name, value| {
+        found.push(Origin {
+            value: shown(&name, value),
+            from: origin(&name, all.find_metadata(&name)),
+            name,
+        });
     });
     Ok(found)
 }
@@ -55,24 +55,9 @@ fn collect(dict: &Dict, above: &str, each: &mut impl FnMut(String, &Value)) {
     }
 }
 
-/// Below the flags: variable, file or default.
-fn origin(all: &Figment, name: &str) -> String {
-    let Some(metadata) = all.find_metadata(name) else { return "default".to_owned() };
-    match metadata.source.as_ref().and_then(|source| source.file_path()) {
-        Some(file) => file.display().to_string(),
-        None if metadata.name == super::environment::NAME => {
-            format!("{}{}", super::environment::PREFIX, name.replace('.', "_").to_uppercase())
-        }
-        None => "default".to_owned(),
-    }
-}
-
 fn shown(name: &str, value: &Value) -> String {
     match (name, value) {
-        ("broker_url", Value::String(_, text)) if text.starts_with("memory:") => text.clone(),
-        ("broker_url", Value::String(_, text)) => {
-            text.split(',').map(redacted::<BrokerUrl>).collect::<Vec<_>>().join(",")
-        }
+        ("broker_url", Value::String(_, text)) => redacted::<BrokerAddress>(text),
         ("database_url", Value::String(_, text)) => redacted::<DatabaseUrl>(text),
         ("worker.proxy", Value::String(_, text)) => redacted::<ProxyUrl>(text),
         // A header may well be an API key.
@@ -81,19 +66,21 @@ fn shown(name: &str, value: &Value) -> String {
             let names = headers.iter().map(|header| name(header).unwrap_or_default() + ": " + HIDDEN);
             names.collect::<Vec<_>>().join(", ")
         }
+        // What should not stand there may still be a secret.
+        (name, value) if is_secret(name) && !matches!(value, Value::Empty(..)) => HIDDEN.to_owned(),
         (_, Value::Array(_, items)) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         (_, value) => plain(value),
     }
 }
 
-/// URLs leave their secrets out by themselves.
+/// The text of a URL whose type leaves secrets out.
 fn redacted<Url: std::str::FromStr + ToString>(text: &str) -> String {
     text.trim().parse::<Url>().map_or_else(|_| HIDDEN.to_owned(), |url| url.to_string())
 }
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(_, text) => text.clone(),
+        Value::String(_, text) => without_userinfo(text),
         Value::Empty(..) => String::new(),
         other => serde_json::to_string(other).unwrap_or_default(),
     }
