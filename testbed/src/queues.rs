@@ -112,8 +112,8 @@ impl Queues {
         .await
     }
 
-    /// Looks at all messages of a queue; they stay there.
-    pub async fn look(&self, queue: &str) -> Vec<Raw> {
+    /// Reads all messages of a queue, and leaves them there.
+    pub async fn browse(&self, queue: &str) -> Vec<Raw> {
         let name = self.name(queue);
         self.talk("a look into the queue", async |channel| read(&channel, &name).await).await
     }

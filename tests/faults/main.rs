@@ -6,7 +6,7 @@
 //! `scripts/faults`, plays them at random for half an hour. docs/faults.md tells more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "the long forms tell what they find")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the long forms tell what they find")]
 
 mod support;
 

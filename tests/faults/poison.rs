@@ -40,7 +40,7 @@ async fn what_cannot_be_read_is_parked() {
         (parked == put).then_some(())
     })
     .await;
-    for parked in world.queues.look("dead").await {
+    for parked in world.queues.browse("dead").await {
         assert!(parked.header("linkbeat-cause").is_some_and(|cause| !cause.is_empty()), "{parked:?}");
     }
     world.sound().await;

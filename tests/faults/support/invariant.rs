@@ -89,7 +89,7 @@ const FORBIDDEN: [(&str, &str); 11] = [
 
 impl Findings {
     /// Looks at everything. `dead`: what lies in the dead queue.
-    pub(crate) async fn look(database: &Database, ledger: &Ledger, dead: &[Raw]) -> Self {
+    pub(crate) async fn read(database: &Database, ledger: &Ledger, dead: &[Raw]) -> Self {
         let client = database.client().await;
         enter(&client, ledger, dead).await;
         let mut findings = Self {

@@ -163,8 +163,8 @@ impl World {
     }
 
     pub(crate) async fn findings(&self) -> Findings {
-        let dead = self.queues.look("dead").await;
-        Findings::look(&self.database, &self.ledger, &dead).await
+        let dead = self.queues.browse("dead").await;
+        Findings::read(&self.database, &self.ledger, &dead).await
     }
 
     /// Waits for a sign of recovery from the return of a server on; says how long it took, and fails where that
