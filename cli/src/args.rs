@@ -11,14 +11,13 @@ use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, RecheckAfter,
     Retries, RunId, Timeout, as_text,
 };
-use linkbeat_worker::{Header, ProxyUrl};
 use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
 use crate::logging::LogFormat;
 use crate::output::FormatName;
-use crate::settings::{Origin, Settings, origins};
+use crate::settings::{Origin, Secret, Settings, origins};
 
 #[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Global options")]
@@ -30,11 +29,11 @@ pub(crate) struct GlobalArgs {
     /// Database: sqlite://FILE or postgres://… [env: LINKBEAT_DATABASE_URL] [default: sqlite://linkbeat.db]
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) database_url: Option<String>,
+    pub(crate) database_url: Option<Secret>,
     /// Broker: amqp://… or amqps://…, a cluster's nodes separated by commas; not used by `check` [env: LINKBEAT_BROKER_URL]
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) broker_url: Option<String>,
+    pub(crate) broker_url: Option<Secret>,
     /// PEM file of authorities trusted besides the system's, for amqps:// [env: LINKBEAT_BROKER_CA]
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,11 +142,11 @@ pub(crate) struct WorkerArgs {
     /// Header sent with every request, such as 'Accept-Language: en' (repeatable)
     #[arg(long = "header", value_name = "HEADER")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<Header>,
+    headers: Vec<Secret>,
     /// HTTP proxy for every request; it looks names up and guards its own networks [default: none]
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    proxy: Option<ProxyUrl>,
+    proxy: Option<Secret>,
 }
 
 /// The same for the daemon. `check` is not given `--drain-timeout`: it ends within seconds, and its run can be
@@ -189,9 +188,9 @@ impl InputArgs {
     pub(crate) fn links(&self) -> Result<Vec<NewLink>, Failure> {
         let sources: Vec<_> = self.input.iter().map(|path| Source::from_path(path)).collect();
         let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
-        let input = input::read_all(&sources, bad_rows).map_err(|error| Failure::usage(error.to_string()))?;
+        let input = input::read_all(&sources, bad_rows)?;
         if input.skipped.total() > 0 {
-            anstream::eprintln!("skipped {}", input.skipped);
+            crate::logging::print_note(format_args!("skipped {}", input.skipped));
         }
         Ok(input.links)
     }

@@ -69,8 +69,7 @@ impl Roles {
         worker_settings.drain_timeout = DRAIN.try_into().ok();
         // Here nobody takes back what is held for long.
         worker_settings.max_hold = None;
-        let worker = Worker::new(&worker_settings, broker.clone())
-            .map_err(|error| Failure::usage(error.to_string()))?;
+        let worker = Worker::new(&worker_settings, broker.clone())?;
         // In a database that a fleet shares, the ends of its runs are the fleet's to tell.
         let recorder =
             Recorder::new(settings.recorder.clone(), broker.clone(), store.clone()).only(filed.run.id);

@@ -5,20 +5,22 @@ mod commands;
 mod demo;
 mod embedded;
 mod exit;
+mod filing;
+mod finding;
 mod follow;
 mod health;
 mod input;
+mod local_run;
 mod logging;
 mod output;
+mod plain;
 mod progress;
 mod settings;
 mod shutdown;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::commands::Cli;
+use crate::exit::Failure;
 
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
 compile_error!("crash points are for tests: they are never built into a release");
@@ -31,20 +33,25 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
-    let cli = Cli::parse();
+    let cli = commands::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return exit::report(&exit::Failure::infrastructure(format!(
-                "the runtime cannot start: {error}"
-            )));
+            return fail(&Failure::infrastructure(format!("the runtime cannot start: {error}")));
         }
     };
     let code = match runtime.block_on(commands::run(cli)) {
         Ok(status) => status.into(),
-        Err(failure) => exit::report(&failure),
+        Err(failure) => fail(&failure),
     };
     // What still runs after an orderly end (a blocked look-up, say) must not hold up the exit.
     runtime.shutdown_background();
+    logging::finish();
     code
+}
+
+/// Prints the failure and gives its exit status.
+fn fail(failure: &Failure) -> ExitCode {
+    logging::print_failure(failure);
+    failure.into()
 }

@@ -1,5 +1,6 @@
 //! Text from strangers that cannot steer a terminal. Everything that prints foreign text uses it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -16,9 +17,13 @@ pub(crate) fn plain_lines(text: &str) -> String {
 
 /// JSON text with the same characters escaped, so that its values stay what they are. The text must have its control
 /// characters up to U+001F escaped already, as every JSON writer does: those that are left are white space.
-pub(crate) fn plain_json(json: &str) -> String {
-    json.chars().fold(String::with_capacity(json.len()), |mut plain, c| {
-        if steers(c) && !c.is_ascii_whitespace() {
+pub(crate) fn plain_json(json: &str) -> Cow<'_, str> {
+    let escaped = |c| steers(c) && !c.is_ascii_whitespace();
+    if !json.contains(escaped) {
+        return json.into();
+    }
+    let plain = json.chars().fold(String::with_capacity(json.len()), |mut plain, c| {
+        if escaped(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 // Writing to a String does not fail.
@@ -28,7 +33,8 @@ pub(crate) fn plain_json(json: &str) -> String {
             plain.push(c);
         }
         plain
-    })
+    });
+    plain.into()
 }
 
 /// Passes JSON on to `out` as [`plain_json`]. Each write must end between two characters, as those of `serde_json` do.

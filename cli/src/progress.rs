@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// A bar over this many links; it draws nothing when `quiet` or when standard error is no terminal.
+/// A bar over this many links. It draws nothing if `quiet`, or if standard error is no terminal.
 pub(crate) fn bar(links: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -24,7 +24,7 @@ fn write_pace(state: &ProgressState, out: &mut dyn Write) {
     let _ = out.write_str(&pace(state.pos(), state.per_sec(), state.eta()));
 }
 
-/// How fast it goes and how long it will still take; nothing before there is anything to tell it by.
+/// How fast it goes and how long it will still take. Empty while nothing is done yet.
 fn pace(done: u64, per_second: f64, left: Duration) -> String {
     match done {
         0 => String::new(),

@@ -1,14 +1,16 @@
-//! Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the process at once.
+//! Ctrl-C and SIGTERM. The first signal asks for an orderly end. The second ends the process at once.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::logging;
+
 const ONCE_MORE: &str = "a second signal ends at once";
 
-/// A token that is cancelled by the first signal. `notice` tells people what happens then.
+/// A token that the first signal cancels. `notice` tells people what happens then.
 pub(crate) fn on_signal(notice: &'static str) -> CancellationToken {
-    cancelled_by_signal(move || anstream::eprintln!("{notice}; {ONCE_MORE}"))
+    cancelled_by_signal(move || logging::print_note(format_args!("{notice}; {ONCE_MORE}")))
 }
 
 /// The same for a daemon, whose standard error is its log and nothing else.
@@ -16,7 +18,7 @@ pub(crate) fn on_signal_to_daemon(notice: &'static str) -> CancellationToken {
     cancelled_by_signal(move || tracing::info!("{notice}; {ONCE_MORE}"))
 }
 
-fn cancelled_by_signal(tell: impl FnOnce() + Send + 'static) -> CancellationToken {
+fn cancelled_by_signal(notify: impl FnOnce() + Send + 'static) -> CancellationToken {
     let token = CancellationToken::new();
     let trigger = token.clone();
     tokio::spawn(async move {
@@ -24,7 +26,7 @@ fn cancelled_by_signal(tell: impl FnOnce() + Send + 'static) -> CancellationToke
             return;
         }
         trigger.cancel();
-        tell();
+        notify();
         if signal().await.is_ok() {
             std::process::exit(130);
         }
@@ -32,8 +34,8 @@ fn cancelled_by_signal(tell: impl FnOnce() + Send + 'static) -> CancellationToke
     token
 }
 
-/// Runs a role to its end. Once `shutdown` is cancelled it has `limit` left; then it is given up, and what
-/// it held goes back to the queues by itself.
+/// Runs a role to its end. Once `shutdown` is cancelled it has `limit` left. Then it is given up. What it held goes
+/// back to the queues by itself.
 pub(crate) async fn within(limit: Duration, shutdown: CancellationToken, role: impl Future<Output = ()>) {
     let overdue = async {
         shutdown.cancelled().await;

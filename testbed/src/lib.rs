@@ -16,6 +16,7 @@
 //! starts them with [`background`]. docs/testing.md shows a test of each kind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that fails tells what the process said")]
 
 pub mod broker;
 pub mod command;

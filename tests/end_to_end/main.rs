@@ -30,3 +30,5 @@ mod requests;
 mod roles;
 mod rules;
 mod same_outcome;
+mod secrets;
+mod standard_error;

@@ -1,14 +1,14 @@
 use clap::Args;
-use linkbeat_shared::{LinkSelection, Request, RequestId, Run, RunState, RunSummary};
+use linkbeat_shared::{Run, RunState};
 use linkbeat_store::{Filed, SharedStore};
-use tokio_util::sync::CancellationToken;
 
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs, WorkerArgs};
-use crate::embedded::{self, Ending};
 use crate::exit::{Failure, Status};
-use crate::settings::Settings;
-use crate::{progress, shutdown};
+use crate::filing::file;
+use crate::local_run;
+use crate::logging::print_note;
+use crate::shutdown;
 
 /// Imports INPUT into the database, checks its links in this process, and prints the report. Without
 /// INPUT all stored active links are checked.
@@ -54,14 +54,14 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
         file(&settings, &store, links).await?
     };
     let interrupt = shutdown::on_signal("interrupted: storing what was found, at most a few seconds");
-    let ended = carry_out(&settings, &store, &filed, args.output.quiet, &interrupt).await;
+    let ended = local_run::to_end(&settings, &store, &filed, args.output.quiet, &interrupt).await;
     let status = match ended {
         Ok(Some(run)) => {
             let what_to_do = "`linkbeat check --resume` tries them again";
             write::report(&settings, &args.output, &*store, &run, what_to_do).await
         }
         Ok(None) => {
-            anstream::eprintln!("run {} can be finished with `linkbeat check --resume`", filed.run.id);
+            print_note(format_args!("run {} can be finished with `linkbeat check --resume`", filed.run.id));
             Ok(Status::Interrupted)
         }
         Err(failure) => Err(failure),
@@ -70,57 +70,13 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
     status
 }
 
-/// Files a run of these links, or of all stored ones.
-pub(crate) async fn file(
-    settings: &Settings,
-    store: &SharedStore,
-    links: LinkSelection,
-) -> Result<Filed, Failure> {
-    if matches!(links, LinkSelection::Stored) && store.links(None, 1).await?.is_empty() {
-        return Err(Failure::usage(
-            "there are no stored links yet; name a list (`linkbeat check friends.csv`) or import one \
-             (`linkbeat links import friends.csv`)",
-        ));
-    }
-    let check = &settings.check;
-    let request = Request {
-        id: RequestId::new(),
-        links,
-        white_list: check.white_list(),
-        check: check.spec(),
-        rules: check.rules(),
-        reply_to: None,
-    };
-    Ok(linkbeat_producer::file(store, request).await?)
-}
-
-/// Carries the run to its end, if it is not there yet; `None`: interrupted.
-pub(crate) async fn carry_out(
-    settings: &Settings,
-    store: &SharedStore,
-    filed: &Filed,
-    quiet: bool,
-    interrupt: &CancellationToken,
-) -> Result<Option<RunSummary>, Failure> {
-    if filed.run.state == RunState::Incomplete {
-        // The queue in which they were parked ended with its process.
-        store.reopen_parked(filed.run.id).await?;
-    }
-    if matches!(filed.run.state, RunState::Running | RunState::Incomplete) {
-        let bar = progress::bar(filed.run.links, quiet);
-        match embedded::carry_out(settings, store, filed, &bar, interrupt).await? {
-            Ending::Finished => {}
-            Ending::Interrupted => return Ok(None),
-        }
-    }
-    let ended = store.summary(filed.run.id).await?;
-    ended.map(Some).ok_or_else(|| Failure::infrastructure("the run is no longer in the database"))
-}
-
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     match store.runs(1).await?.pop() {
         Some(run) => Ok(Filed { run, existed: true }),
-        None => Err(Failure::usage("there is no run to resume; start one with `linkbeat check friends.csv`")),
+        None => {
+            Err(Failure::usage("there is no run to resume")
+                .advise("start one with `linkbeat check friends.csv`"))
+        }
     }
 }
 
@@ -129,10 +85,10 @@ async fn hint_at_unfinished(store: &SharedStore, quiet: bool) -> Result<(), Fail
         store.runs(1).await?.pop()
         && !quiet
     {
-        anstream::eprintln!(
+        print_note(format_args!(
             "note: run {id} was not finished ({done} of {links} links); \
              instead of a new run, `linkbeat check --resume` finishes it"
-        );
+        ));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Messages that nobody could handle: looked at, put back, forgotten.
+//! Messages that nobody could handle: list them, put them back, forget them.
 //!
-//! Whoever looks holds what is seen, so a look that goes on past the first page keeps what it passes by until
-//! its end. It is bounded, and says of how many it knows only the number.
+//! Browsing holds messages unacknowledged until its end, so pages already seen stay held. It holds a bounded number,
+//! and says how many messages it did not reach.
 
+mod browse;
 mod filter;
-mod look;
 
 use std::collections::HashMap;
 
@@ -16,14 +16,15 @@ use linkbeat_shared::wire::{self, JobMessage, ParkingMessage};
 use serde_json::json;
 use uuid::Uuid;
 
+use self::browse::Browse;
 use self::filter::{Filter, run_of};
-use self::look::Look;
 use super::{servers, write};
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+use crate::logging::print_note;
 use crate::output::ListFormat;
 
-/// How often messages that come again are looked for.
+/// How often settling begins anew, for messages that come again.
 const MOST_ROUNDS: usize = 20;
 /// Characters of a body that are printed.
 const BODY_SHOWN: usize = 100_000;
@@ -93,7 +94,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: DeadCommand) -> Result<Sta
     let settings = global.plain_settings()?;
     let broker = servers::connect(&settings, "dead").await?;
     let done = carry_out(&broker, command).await;
-    // What was only looked at goes back with the connection.
+    // What was not settled goes back with the connection.
     broker.close().await;
     done.map(|()| Status::Passed)
 }
@@ -104,13 +105,13 @@ async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Fa
         DeadCommand::Show { id } => show(broker, id).await,
         DeadCommand::Requeue(chosen) => {
             let settled = settle(broker, &chosen, async |letter| requeue(broker, letter).await).await?;
-            anstream::eprintln!("{settled} put back");
+            print_note(format_args!("{settled} put back"));
             Ok(())
         }
         DeadCommand::Drop(chosen) => {
             let drop = async |letter: DeadLetter| Ok(letter.forget().await.is_ok());
             let settled = settle(broker, &chosen, drop).await?;
-            anstream::eprintln!("{settled} dropped");
+            print_note(format_args!("{settled} dropped"));
             Ok(())
         }
     }
@@ -118,83 +119,83 @@ async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Fa
 
 async fn list(broker: &SharedBroker, filter: &Filter, limit: u32, format: ListFormat) -> Result<(), Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut look = Look::begin(broker).await?;
+    let mut browse = Browse::begin(broker).await?;
     let mut letters = Vec::new();
     while letters.len() <= limit
-        && let Some(page) = look.page().await?
+        && let Some(page) = browse.page().await?
     {
         let (taken, others): (Vec<_>, Vec<_>) = page.into_iter().partition(|letter| filter.takes(letter));
         letters.extend(taken);
-        look.hold(others);
+        browse.hold(others);
     }
     let matching = letters.len();
     let mut shown = letters;
-    // RabbitMQ keeps no order among those that were looked at before.
+    // RabbitMQ keeps no order among messages that were browsed before.
     shown.sort_by_key(|letter| (letter.parked_at(), letter.id()));
     shown.truncate(limit);
     let items: Vec<_> = shown.iter().map(item).collect();
     write::dead_letters(&items, format)?;
-    anstream::eprintln!("{}", look.told(items.len(), matching, filter.is_empty()));
+    print_note(format_args!("{}", browse.summarize(items.len(), matching, filter.is_empty())));
     Ok(())
 }
 
 async fn show(broker: &SharedBroker, id: Uuid) -> Result<(), Failure> {
-    let mut look = Look::begin(broker).await?;
-    while let Some(page) = look.page().await? {
+    let mut browse = Browse::begin(broker).await?;
+    while let Some(page) = browse.page().await? {
         if let Some(letter) = page.iter().find(|letter| letter.id() == id) {
             return write::dead_letter(&with_body(letter));
         }
-        look.hold(page);
+        browse.hold(page);
     }
-    Err(not_parked(&id, &look))
+    Err(not_parked(&id, &browse))
 }
 
-/// Settles the chosen ones, page after page, until none is left that could be meant; returns how many.
+/// Settles the chosen messages, page after page, until none is left that could be meant. Returns how many.
 ///
-/// Some come again: a quorum queue forgets acknowledgements that were sent in great number right before the
-/// end of their session (seen with 3.10). They were carried out, so they are only acknowledged again. One that was
-/// put back and is parked anew meanwhile is another matter, and stays.
+/// Some come again: a quorum queue forgets acknowledgements that were sent in great number right before the end of
+/// their session (seen with 3.10). Such a message is only acknowledged again, as it was carried out. But a message
+/// that was put back and has been parked anew is another one, and stays.
 async fn settle(
     broker: &SharedBroker,
     chosen: &Chosen,
     each: impl AsyncFn(DeadLetter) -> Result<bool, Failure>,
 ) -> Result<usize, Failure> {
     let mut settled = HashMap::new();
-    let mut look = Look::begin(broker).await?;
+    let mut browse = Browse::begin(broker).await?;
     for _ in 0..MOST_ROUNDS {
         while chosen.wants_more_than(settled.len())
-            && let Some(page) = look.page().await?
+            && let Some(page) = browse.page().await?
         {
             for letter in page {
                 let (id, parked_at) = (letter.id(), letter.parked_at());
                 match settled.get(&id) {
-                    // Whether it is forgotten now or comes again: it is known. Without a time nobody knows.
+                    // It may be forgotten now or come once more. Without a time nobody knows whether it is the same.
                     Some(known) if *known == parked_at && parked_at.is_some() => drop(letter.forget().await),
                     None if chosen.takes(&letter) => {
                         if each(letter).await? {
                             settled.insert(id, parked_at);
                         }
                     }
-                    _ => look.hold(vec![letter]),
+                    _ => browse.hold(vec![letter]),
                 }
             }
         }
-        if !chosen.all || !look.goes_on().await? {
+        if !chosen.all || !browse.goes_on().await? {
             break;
         }
     }
     if chosen.wants_more_than(settled.len())
-        && let Some(unseen) = look.unseen()
+        && let Some(unseen) = browse.unseen()
     {
-        anstream::eprintln!("{unseen}");
+        print_note(format_args!("{unseen}"));
     }
     match chosen.ids.first() {
-        Some(id) if settled.is_empty() => Err(not_parked(id, &look)),
+        Some(id) if settled.is_empty() => Err(not_parked(id, &browse)),
         _ => Ok(settled.len()),
     }
 }
 
-/// Tells the recorder first that the job is no longer parked: so its run waits for it again.
+/// First tells the recorder that the job is no longer parked, so that its run waits for it again.
 async fn requeue(broker: &SharedBroker, letter: DeadLetter) -> Result<bool, Failure> {
     let Some(queue) = letter.queue() else { return Ok(false) };
     if let Some(notice) = notice(&letter) {
@@ -205,7 +206,7 @@ async fn requeue(broker: &SharedBroker, letter: DeadLetter) -> Result<bool, Fail
     Ok(true)
 }
 
-/// Of a job that can be read. Of the same letter it is the same notice, however often it is put back.
+/// The notice for a job that can be read. The same letter always gives the same notice.
 fn notice(letter: &DeadLetter) -> Option<ParkingMessage> {
     let from_jobs = matches!(letter.queue()?, Queue::Jobs | Queue::Suspects | Queue::Isolated);
     let job = wire::decode::<JobMessage>(letter.body()).ok().filter(|_| from_jobs)?;
@@ -214,9 +215,9 @@ fn notice(letter: &DeadLetter) -> Option<ParkingMessage> {
     Some(ParkingMessage { notice_id, ..ParkingMessage::requeued(JobId(job.job_id)) })
 }
 
-fn not_parked(id: &Uuid, look: &Look<'_>) -> Failure {
-    let unseen = look.unseen().map(|text| format!(" ({text})")).unwrap_or_default();
-    Failure::usage(format!("no parked message has the id {id}{unseen}; see `linkbeat dead list`"))
+fn not_parked(id: &Uuid, browse: &Browse<'_>) -> Failure {
+    let unseen = browse.unseen().map(|text| format!(" ({text})")).unwrap_or_default();
+    Failure::usage(format!("no parked message has the id {id}{unseen}")).advise("see `linkbeat dead list`")
 }
 
 fn item(letter: &DeadLetter) -> serde_json::Value {

@@ -6,16 +6,18 @@ use linkbeat_shared::{LinkReport, LinkSelection, RunSummary};
 use linkbeat_store::{ReportLinks, SharedStore};
 use tokio_util::sync::CancellationToken;
 
-use super::{check, servers, write};
+use super::{servers, write};
 use crate::args::OutputArgs;
 use crate::demo::{Act, BACKLINK, Street, WHITE_LISTED, cast};
 use crate::exit::{Failure, Status};
+use crate::filing::file;
 use crate::input::{self, BadRows, Source};
-use crate::logging::LogFormat;
+use crate::local_run;
+use crate::logging::{LogFormat, print_note};
 use crate::settings::Settings;
 use crate::shutdown;
 
-/// Short, so that the site that hangs does not make you wait.
+/// Short, so that nobody waits long for the site that hangs.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// More sites than the street has.
 const STREET_MAX: u32 = 1_000;
@@ -74,7 +76,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Status, Failure> {
 
 fn settings(folder: &Path, authority: PathBuf) -> Result<Settings, Failure> {
     let mut settings = Settings {
-        database_url: format!("sqlite://{}", folder.join("linkbeat.db").display()),
+        database_url: format!("sqlite://{}", folder.join("linkbeat.db").display()).parse()?,
         ..Settings::default()
     };
     let bad = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
@@ -94,10 +96,9 @@ async fn check_list(
     list: &Path,
     interrupt: &CancellationToken,
 ) -> Result<Option<RunSummary>, Failure> {
-    let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse)
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    let filed = check::file(settings, store, LinkSelection::Given(input.links)).await?;
-    check::carry_out(settings, store, &filed, false, interrupt).await
+    let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse)?;
+    let filed = file(settings, store, LinkSelection::Given(input.links)).await?;
+    local_run::to_end(settings, store, &filed, false, interrupt).await
 }
 
 /// Where the results are not what was played.
@@ -132,7 +133,7 @@ fn verdict(wrong: &[String]) -> Status {
         return Status::Passed;
     }
     for line in wrong {
-        anstream::eprintln!("not as played: {line}");
+        print_note(format_args!("not as played: {line}"));
     }
     Status::SomeFailed
 }

@@ -1,4 +1,4 @@
-//! The stored links: imported, listed, added, changed, removed.
+//! `linkbeat links`: imports, lists, adds, changes and removes stored links.
 
 use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_shared::{Link, LinkId, LinkName, LinkUrl, NewLink, Verdict};
@@ -7,6 +7,7 @@ use linkbeat_store::{LinkChanges, SharedStore};
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
+use crate::logging::print_note;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LinksCommand {
@@ -130,12 +131,10 @@ async fn import_links(store: &SharedStore, links: Vec<NewLink>) -> Result<(), Fa
         return Err(Failure::usage("name a list to import, such as `linkbeat links import friends.csv`"));
     }
     let imported = store.import_links(&links).await?;
-    anstream::eprintln!(
+    print_note(format_args!(
         "{} added, {} updated, {} unchanged",
-        imported.added,
-        imported.updated,
-        imported.unchanged
-    );
+        imported.added, imported.updated, imported.unchanged
+    ));
     Ok(())
 }
 
@@ -163,7 +162,7 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
     };
     let imported = store.import_links(&[link]).await?;
     let what = if imported.added == 1 { "added" } else { "updated: a link of this URL was stored already" };
-    anstream::eprintln!("{url} {what}");
+    print_note(format_args!("{url} {what}"));
     Ok(())
 }
 
@@ -177,7 +176,7 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         backlink: args.backlink,
     };
     match store.set_link(link.id, &changes).await? {
-        Some(link) => anstream::eprintln!("{} ({}) changed", link.name, link.url),
+        Some(link) => print_note(format_args!("{} ({}) changed", link.name, link.url)),
         None => return Err(not_stored(&args.link)),
     }
     Ok(())
@@ -189,22 +188,24 @@ async fn remove(store: &SharedStore, wanted: &[String]) -> Result<(), Failure> {
         ids.push(one(store, wanted).await?.id);
     }
     let removed = store.remove_links(&ids).await?;
-    anstream::eprintln!("{removed} removed");
+    print_note(format_args!("{removed} removed"));
     Ok(())
 }
 
-/// The one stored link that is meant; a name that several links share is not enough.
+/// The one stored link that is meant. A name that several links share does not say which.
 async fn one(store: &SharedStore, wanted: &str) -> Result<Link, Failure> {
     let mut found = store.find_links(wanted).await?;
     match (found.pop(), found.len()) {
         (Some(link), 0) => Ok(link),
         (Some(_), others) => {
-            Err(Failure::usage(format!("`{wanted}` names {} links; use an id or a URL", others + 1)))
+            let problem = format!("`{wanted}` names {} links", others + 1);
+            Err(Failure::usage(problem).advise("use an id or a URL"))
         }
         (None, _) => Err(not_stored(wanted)),
     }
 }
 
 fn not_stored(wanted: &str) -> Failure {
-    Failure::usage(format!("no stored link has the id, URL or name `{wanted}`; see `linkbeat links list`"))
+    Failure::usage(format!("no stored link has the id, URL or name `{wanted}`"))
+        .advise("see `linkbeat links list`")
 }

@@ -3,9 +3,10 @@
 mod check;
 mod dead;
 mod demo;
-pub(crate) mod doctor;
+mod doctor;
 mod links;
 mod migrate;
+mod parse;
 mod roles;
 mod run;
 mod runs;
@@ -14,6 +15,7 @@ mod write;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::parse::parse;
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
 

@@ -1,4 +1,4 @@
-//! The roles as daemons: each runs until a signal, and waits out faults of its servers.
+//! The roles as daemons. Each runs until a signal, and waits while its servers are away.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,9 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::servers;
 use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::exit::{Failure, Status};
-use crate::health::{self, Checking, Vitals};
 use crate::settings::Settings;
-use crate::shutdown;
+use crate::{health, shutdown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -45,7 +44,7 @@ pub(crate) struct WorkerRoleArgs {
     daemon: DaemonArgs,
 }
 
-/// How long a role may hold messages, wait for no server, and do nothing, before `/live` fails.
+/// A role may hold messages, wait for no server, and do nothing for this long. Then `/live` fails.
 const STALL: Duration = Duration::from_secs(120);
 /// How long a producer or recorder may take to stop.
 const STOP: Duration = Duration::from_secs(10);
@@ -80,7 +79,7 @@ async fn with_database(
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, role)?));
     let shutdown = shutdown::on_signal_to_daemon(notice);
     let database = Arc::new(OnceLock::new());
-    let vitals = Vitals::new(role, broker.clone(), Some(database.clone()), None, STALL);
+    let vitals = health::with_database(health::of_role(role, &broker, STALL), Arc::clone(&database));
     let _health = health::serve(settings.health_addr, vitals)?;
     let Some(store) = servers::patient_store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
     let store = database.get_or_init(|| store).clone();
@@ -100,12 +99,11 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
     let settings = global.settings(flags, "info")?;
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
-    let worker =
-        Worker::new(&settings.worker, broker.clone()).map_err(|error| Failure::usage(error.to_string()))?;
+    let worker = Worker::new(&settings.worker, broker.clone())?;
     let shutdown =
         shutdown::on_signal_to_daemon("draining: checks under way are finished, the other jobs go back");
-    let checking = Checking { checks: worker.checks().clone(), health: worker.health() };
-    let vitals = Vitals::new("worker", broker.clone(), None, Some(checking), worker_stall(&settings.worker));
+    let vitals = health::of_role("worker", &broker, worker_stall(&settings.worker));
+    let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
     let _health = health::serve(settings.health_addr, vitals)?;
     tracing::info!(role = "worker", "started");
     // It ends before its broker is closed.
@@ -115,7 +113,7 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     Ok(Status::Passed)
 }
 
-/// Some check ends within its deadline, once its host's turn has come.
+/// At least one check ends within its deadline, once its host's turn has come.
 fn worker_stall(settings: &WorkerSettings) -> Duration {
     let turn = settings.min_interval.map(Timeout::duration).unwrap_or_default();
     settings.max_timeout.duration() + turn + STALL

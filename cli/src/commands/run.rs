@@ -5,16 +5,18 @@ use clap::Args;
 use indicatif::ProgressBar;
 use linkbeat_store::{Filed, SharedStore};
 
-use super::{check, servers, write};
+use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs};
 use crate::exit::{Failure, Status};
+use crate::filing::file;
+use crate::logging::print_note;
 use crate::output::FormatName;
 use crate::settings::Settings;
 use crate::{follow, progress, shutdown};
 
-/// How often a followed run is looked at.
+/// How often a followed run is read from the database.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// After so long without any result somebody should look whether the roles run.
+/// Without any result for this long, the roles may not be running.
 const HINT_AFTER: Duration = Duration::from_secs(10);
 
 /// Files a run of INPUT, or of all stored active links, and leaves it to the fleet. With --wait it is
@@ -50,7 +52,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     let links = args.input.read()?;
     let broker = servers::connect(&settings, "run").await?;
     let store = servers::store(&settings).await?;
-    let filed = check::file(&settings, &store, links).await?;
+    let filed = file(&settings, &store, links).await?;
     linkbeat_producer::enqueue(&broker, &store, &filed).await?;
     broker.close().await;
     let status =
@@ -59,8 +61,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     status
 }
 
-/// There is no report yet to be written as they say. A format that only a setting names is for reports, and is
-/// left alone.
+/// Refuses flags that say how the report is written, since there is no report yet. A format from a setting is
+/// meant for other commands, so it is ignored.
 fn refuse_report_flags(output: &OutputArgs) -> Result<(), Failure> {
     let flag = match (&output.output, output.format) {
         (Some(_), _) => "--output FILE",
@@ -69,9 +71,8 @@ fn refuse_report_flags(output: &OutputArgs) -> Result<(), Failure> {
         (None, Some(FormatName::Markdown)) => "--format markdown",
         (None, None | Some(FormatName::Table | FormatName::Json | FormatName::Jsonl)) => return Ok(()),
     };
-    Err(Failure::usage(format!(
-        "{flag} is for the report, which is not there when a run is only filed; add --wait to follow the run to its end"
-    )))
+    let problem = format!("{flag} is for the report, which is not there when a run is only filed");
+    Err(Failure::usage(problem).advise("add --wait to follow the run to its end"))
 }
 
 fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
@@ -89,14 +90,14 @@ fn counted(links: u64) -> String {
     if links == 1 { "1 link".to_owned() } else { format!("{links} links") }
 }
 
-/// A run that nobody works on looks like one that is slow.
+/// Tells people that the roles may not be running: a run that nobody works on looks like a slow one.
 async fn hint_when_nothing_comes(bar: &ProgressBar, quiet: bool) -> Infallible {
     tokio::time::sleep(HINT_AFTER).await;
     if bar.position() == 0 && !quiet {
         bar.suspend(|| {
-            anstream::eprintln!(
+            print_note(format_args!(
                 "nothing was checked yet; are producer, worker and recorder running? `linkbeat doctor` looks"
-            );
+            ));
         });
     }
     std::future::pending().await
@@ -110,7 +111,10 @@ async fn wait(
 ) -> Result<Status, Failure> {
     let id = filed.run.id;
     if !args.output.quiet {
-        anstream::eprintln!("run {id} of {}; `linkbeat runs show {id}` shows it", counted(filed.run.links));
+        print_note(format_args!(
+            "run {id} of {}; `linkbeat runs show {id}` shows it",
+            counted(filed.run.links)
+        ));
     }
     let interrupt = shutdown::on_signal("interrupted");
     let bar = progress::bar(filed.run.links, args.output.quiet);
@@ -118,7 +122,7 @@ async fn wait(
         ended = tokio::time::timeout(args.wait_timeout, follow::until_end(store, id, &bar, LOOK_EVERY)) => ended,
         () = interrupt.cancelled() => {
             bar.finish_and_clear();
-            anstream::eprintln!("run {id} goes on without being followed; `linkbeat runs show {id}` shows it");
+            print_note(format_args!("run {id} goes on without being followed; `linkbeat runs show {id}` shows it"));
             return Ok(Status::Interrupted);
         }
         never = hint_when_nothing_comes(&bar, args.output.quiet) => match never {},
@@ -126,11 +130,10 @@ async fn wait(
     match ended {
         Ok(ended) => ended?,
         Err(_) => {
-            return Err(Failure::infrastructure(format!(
-                "run {id} did not end within {}; it goes on: see `linkbeat runs show {id}`. Are a recorder and \
-                 workers running?",
-                humantime::format_duration(args.wait_timeout)
-            )));
+            let limit = humantime::format_duration(args.wait_timeout);
+            return Err(Failure::infrastructure(format!("run {id} did not end within {limit}")).advise(
+                format!("it goes on: see `linkbeat runs show {id}`. Are a recorder and workers running?"),
+            ));
         }
     };
     match store.summary(id).await? {

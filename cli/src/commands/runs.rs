@@ -4,6 +4,7 @@ use linkbeat_shared::{RunId, RunState};
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, OutputArgs, parse_run_id};
 use crate::exit::{Failure, Status};
+use crate::logging::print_note;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
@@ -72,7 +73,7 @@ async fn cancel(global: &GlobalArgs, id: RunId) -> Result<Status, Failure> {
     let run = store.cancel_run(id).await?;
     store.close().await;
     match run {
-        Some(run) if run.state == RunState::Cancelled => anstream::eprintln!("run {id} is cancelled"),
+        Some(run) if run.state == RunState::Cancelled => print_note(format_args!("run {id} is cancelled")),
         Some(run) => return Err(Failure::usage(format!("run {id} is {} already", run.state.as_str()))),
         None => return Err(no_run(id)),
     }
@@ -80,5 +81,5 @@ async fn cancel(global: &GlobalArgs, id: RunId) -> Result<Status, Failure> {
 }
 
 fn no_run(id: RunId) -> Failure {
-    Failure::usage(format!("there is no run {id}; see `linkbeat runs list`"))
+    Failure::usage(format!("there is no run {id}")).advise("see `linkbeat runs list`")
 }

@@ -1,4 +1,4 @@
-//! Writes results: to standard output or a file, in the format and language asked for.
+//! Writes results to standard output or a file, in the format and language that was asked for.
 
 mod sink;
 mod stream;
@@ -13,18 +13,20 @@ use serde_json::Value;
 
 use sink::Sink;
 
-use super::doctor::Finding;
 use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
+use crate::finding::Finding;
+use crate::logging::print_note;
 use crate::output::{self, Format, FormatName, ListFormat, Prose, Style};
+use crate::plain::PlainJson;
 use crate::settings::{Origin, Settings};
 
 /// What to do about parked jobs of a fleet.
 pub(crate) const LOOK_AT_PARKED: &str =
     "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
 
-/// Writes a report; the status says whether every link passed. Links that have no result by our own fault are a
-/// failure, for which the caller knows what to do.
+/// Writes a report. The status says whether every link passed. If links have no result through our own fault, that
+/// is a failure, with this advice.
 pub(crate) async fn report(
     settings: &Settings,
     args: &OutputArgs,
@@ -33,7 +35,7 @@ pub(crate) async fn report(
     what_to_do: &str,
 ) -> Result<Status, Failure> {
     let format = format(settings, args);
-    let mut sink = Sink::open(args.output.as_deref())?;
+    let mut sink = sink(settings, args)?;
     let written = stream::report(&*format, reports, run, sink.out()).await;
     sink.end(written)?;
     // Its rows are the links that have a result, and nothing else.
@@ -44,16 +46,20 @@ pub(crate) async fn report(
         RunState::Finished if run.counts.all_passed() => Ok(Status::Passed),
         RunState::Finished | RunState::Running | RunState::Cancelled => Ok(Status::SomeFailed),
         RunState::Incomplete => Err(Failure::infrastructure(format!(
-            "{} links have no result: their jobs failed by our own fault and are parked; {what_to_do}",
+            "{} links have no result: their jobs failed by our own fault and are parked",
             run.missing
-        ))),
+        ))
+        .advise(what_to_do)),
     }
 }
 
 fn note_unfinished(run: &RunSummary) {
     if matches!(run.state, RunState::Running | RunState::Cancelled) {
         let (id, state, counts) = (run.run_id, run.state.as_str(), &run.counts);
-        anstream::eprintln!("note: run {id} is {state}: {} of {} checked", counts.checked, counts.active);
+        print_note(format_args!(
+            "note: run {id} is {state}: {} of {} checked",
+            counts.checked, counts.active
+        ));
     }
 }
 
@@ -65,7 +71,7 @@ pub(crate) async fn links(
     wanted: impl Fn(&Link) -> bool,
 ) -> Result<(), Failure> {
     let format = format(settings, args);
-    let mut sink = Sink::open(args.output.as_deref())?;
+    let mut sink = sink(settings, args)?;
     let written = stream::links(&*format, store, wanted, sink.out()).await;
     sink.end(written)
 }
@@ -73,7 +79,7 @@ pub(crate) async fn links(
 /// Writes stored runs.
 pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Result<(), Failure> {
     let format = format(settings, args);
-    let mut sink = Sink::open(args.output.as_deref())?;
+    let mut sink = sink(settings, args)?;
     let written = format.runs(runs, sink.out());
     sink.end(written.map_err(Into::into))
 }
@@ -83,13 +89,13 @@ pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Fa
     let style = Style::detect(io::stdout().is_terminal());
     to_stdout(|out| match format {
         ListFormat::Table => output::dead::table(items, style, out),
-        ListFormat::Json => output::dead::json(&Value::from(items), out),
+        ListFormat::Json => output::dead::json(&Value::from(items), &mut PlainJson(out)),
     })
 }
 
 /// Writes one of them, with its body.
 pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
-    to_stdout(|out| output::dead::json(item, out))
+    to_stdout(|out| output::dead::json(item, &mut PlainJson(out)))
 }
 
 /// Writes what the doctor found to standard output.
@@ -97,14 +103,19 @@ pub(crate) fn findings(findings: &[Finding], settings: &[Origin], format: ListFo
     let style = Style::detect(io::stdout().is_terminal());
     to_stdout(|out| match format {
         ListFormat::Table => output::findings::table(findings, settings, style, out),
-        ListFormat::Json => output::findings::json(findings, settings, out),
+        ListFormat::Json => output::findings::json(findings, settings, &mut PlainJson(out)),
     })
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let mut sink = Sink::open(None)?;
+    let mut sink = Sink::open(None, false)?;
     let written = write(sink.out());
     sink.end(written.map_err(Into::into))
+}
+
+fn sink<'a>(settings: &Settings, args: &'a OutputArgs) -> Result<Sink<'a>, Failure> {
+    let json = matches!(settings.output.format, FormatName::Json | FormatName::Jsonl);
+    Sink::open(args.output.as_deref(), json)
 }
 
 fn format(settings: &Settings, args: &OutputArgs) -> Box<dyn Format> {

@@ -37,7 +37,7 @@ pub(crate) struct Expected {
 }
 
 impl Role {
-    /// What a report must say of it; `None`: it is not in the report.
+    /// What a report must say about it. `None`: it is not in the report.
     pub(crate) fn expected(&self, act: Act) -> Option<Expected> {
         self.active.then_some(match act {
             Act::First => self.expected[0],

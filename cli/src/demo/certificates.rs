@@ -14,7 +14,7 @@ pub(crate) struct Certificates {
     pub(crate) expired: TlsAcceptor,
     /// Has five days left, and some hours.
     pub(crate) ending: TlsAcceptor,
-    /// Who vouches for the second, in PEM; trusted by nobody who is not told to.
+    /// The authority of the second certificate, in PEM. Nobody trusts it by default.
     pub(crate) authority: String,
 }
 

@@ -1,14 +1,13 @@
 //! CSV (RFC 4180) with a header: `name,url[,page_url][,active][,shown][,backlink]` in any order.
 //!
 //! `link` and `linkpage`, as other friend-link tools write, stand for `url` and `page_url`; columns
-//! nobody knows are ignored.
+//! that nobody knows are ignored.
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::format::Rows;
 use super::lines::Lines;
 use super::quote::quote;
-use super::row::{Fields, Problem, Row};
+use super::row::{Fields, Problem, Row, Rows};
 use super::{InputError, Source};
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
@@ -86,7 +85,7 @@ impl Columns {
     }
 }
 
-/// The records of a text, each with the line it begins in; records of empty cells alone are passed over.
+/// The records of a text, each with the line in which it begins. Records with only empty cells are skipped.
 struct Records<'a> {
     text: &'a str,
     reader: Reader<&'a [u8]>,
@@ -131,8 +130,8 @@ impl Iterator for Records<'_> {
     }
 }
 
-/// Whether the last record's text runs over several lines because of a quote that is never closed: the
-/// reader takes that for a value with line breaks in it, and the rows in it would be lost unseen.
+/// Whether a quote that is never closed made the last record run over several lines. The reader takes that for a
+/// value with line breaks, so the rows in it would be lost without a word.
 fn swallows_lines(record: &str) -> bool {
     record.trim_end().contains('\n') && record.matches('"').count() % 2 == 1
 }

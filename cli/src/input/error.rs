@@ -1,55 +1,75 @@
-//! What can be wrong with an input: each message says what, where (`file:line`) and what to do.
+//! What can be wrong with an input. Each error says what is wrong and where (`file:line`), and has advice.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
 use super::Source;
 
-/// How many bad rows a message lists and memory holds; the rest are counted.
+/// How many bad rows are kept and listed. The others are only counted.
 const LISTED: usize = 20;
 
 /// An input that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// No such file, a directory, no permission, …
-    #[error("{at}: cannot be read: {error}{advice}")]
-    Unreadable { at: Source, error: io::Error, advice: &'static str },
+    #[error("{at}: cannot be read: {error}")]
+    Unreadable { at: Source, error: io::Error, advice: Option<&'static str> },
     /// Over the size limit.
-    #[error("{at}: is larger than {} MiB; split it into several files", limit >> 20)]
+    #[error("{at}: is larger than {} MiB", limit >> 20)]
     TooLarge { at: Source, limit: u64 },
     /// Nothing but white space.
-    #[error("{at}: is empty; write one URL per line, or CSV or JSON with names and URLs")]
+    #[error("{at}: is empty")]
     Empty { at: Source },
     /// Another encoding.
-    #[error(
-        "{at}:{line}: is not UTF-8 text (first bad byte at offset {offset}); convert it, for example with \
-         iconv -f {charset} -t UTF-8 OLD > NEW"
-    )]
+    #[error("{at}:{line}: is not UTF-8 text (first bad byte at offset {offset})")]
     NotUtf8 { at: Source, line: usize, offset: usize, charset: &'static str },
-    /// A CSV header that does not do.
-    #[error(
-        "{at}:{line}: {problem}; the first line of a CSV names its columns, separated by commas: url (or link), \
-         and as you like name, page_url (or linkpage), active, shown, backlink"
-    )]
+    /// A CSV header without the needed columns.
+    #[error("{at}:{line}: {problem}")]
     Header { at: Source, line: usize, problem: String },
     /// JSON that breaks JSON's grammar.
-    #[error("{at}:{line}:{column}: is not valid JSON: {problem}; correct it there")]
+    #[error("{at}:{line}:{column}: is not valid JSON: {problem}")]
     Json { at: Source, line: usize, column: usize, problem: String },
     /// JSON of another form.
-    #[error(
-        "{at}: is JSON without a list of links; write [{{\"name\": …, \"url\": …}}, …] or \
-         {{\"link_list\": [{{\"name\": …, \"link\": …}}, …]}}"
-    )]
+    #[error("{at}: is JSON without a list of links")]
     JsonForm { at: Source },
     /// A header, comments or brackets, and nothing else.
-    #[error("{at}: lists no link; write at least one")]
+    #[error("{at}: lists no link")]
     NoLinks { at: Source },
     /// Not one good row, while bad rows are skipped.
     #[error("{at}: no usable link is left without the bad rows; correct them\n{bad}")]
     NothingLeft { at: Source, bad: RowErrors },
     /// Bad rows, while none is allowed.
-    #[error("{0}\nCorrect them, or import only the good rows with --skip-bad-rows")]
+    #[error("{0}")]
     BadRows(RowErrors),
+}
+
+impl InputError {
+    /// What to do about it. It is a sentence of its own if the error has several lines.
+    pub(crate) fn advice(&self) -> Option<Cow<'static, str>> {
+        let advice = match self {
+            Self::Unreadable { advice, .. } => return advice.map(Into::into),
+            Self::NotUtf8 { charset, .. } => {
+                let advice = format!("convert it, for example with iconv -f {charset} -t UTF-8 OLD > NEW");
+                return Some(advice.into());
+            }
+            Self::TooLarge { .. } => "split it into several files",
+            Self::Empty { .. } => "write one URL per line, or CSV or JSON with names and URLs",
+            Self::Header { .. } => {
+                "the first line of a CSV names its columns, separated by commas: url (or link), and as you like \
+                 name, page_url (or linkpage), active, shown, backlink"
+            }
+            Self::Json { .. } => "correct it there",
+            Self::JsonForm { .. } => {
+                r#"write [{"name": …, "url": …}, …] or {"link_list": [{"name": …, "link": …}, …]}"#
+            }
+            Self::NoLinks { .. } => "write at least one",
+            // It stands in the first line.
+            Self::NothingLeft { .. } => return None,
+            Self::BadRows(_) => "Correct them, or import only the good rows with --skip-bad-rows",
+        };
+        Some(advice.into())
+    }
 }
 
 /// A row that is no usable link.
@@ -75,7 +95,7 @@ impl fmt::Display for RowError {
     }
 }
 
-/// Bad rows: how many, and the first of them. As text a line with the number and one line per row.
+/// Bad rows: how many there are, and the first of them. As text: a line with the number, then a line for each row.
 #[derive(Debug, Default)]
 pub(crate) struct RowErrors {
     first: Vec<RowError>,

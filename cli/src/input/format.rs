@@ -1,10 +1,7 @@
-//! Tells the format from the content. The extension only decides what the content leaves open.
+//! Finds out the format from the content. The file's extension only decides what the content leaves open.
 
-use super::row::Row;
+use super::row::Rows;
 use super::{InputError, Source, csv, json, list};
-
-/// The rows of a text, one by one.
-pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
 
 /// The rows of `text`, in the format it is written in.
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
@@ -18,8 +15,8 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
     }
 }
 
-/// Whether a first line names columns. One that has several and does not begin with a URL counts too:
-/// a complaint about its header helps more than one about every line.
+/// Whether a first line names columns. A line with several values that does not begin with a URL counts too: one
+/// error about the header helps more than an error about every line.
 fn is_csv(first: &str) -> bool {
     let mut columns = first.split(',').map(|column| column.trim().trim_matches('"'));
     let has_url = columns.any(|column| ["url", "link"].iter().any(|name| column.eq_ignore_ascii_case(name)));

@@ -1,17 +1,16 @@
 //! JSON: an array of objects with the fields of the CSV columns, or friend-link JSON,
 //! `{"link_list": [{"name", "link", "linkpage"}]}`. Fields nobody knows are ignored.
 //!
-//! The elements are split first ([`RawValue`]) and parsed one by one, so that every bad element is
-//! found and each has its line.
+//! The elements are first split ([`RawValue`]) and then parsed one by one. So every bad element is found, and each has
+//! its line.
 
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::format::Rows;
 use super::lines::Lines;
 use super::quote::quote;
-use super::row::{Fields, Problem, Row};
+use super::row::{Fields, Problem, Row, Rows};
 use super::{InputError, Source};
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
@@ -55,7 +54,7 @@ fn without_position(error: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned()
 }
 
-/// One element, its fields not looked at yet; null is the same as absent.
+/// One element. Its fields are not parsed yet. A field that is null counts as absent.
 #[derive(Deserialize)]
 struct Element {
     name: Option<Value>,
@@ -92,7 +91,7 @@ fn text(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
     }
 }
 
-/// `true`, `1` and `"yes"` alike: the text is judged where that of the other formats is.
+/// Takes `true`, `1` and `"yes"` alike, as text. All formats parse that text in the same place.
 fn boolean(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
     match value {
         None => Ok(String::new()),

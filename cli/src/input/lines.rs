@@ -1,6 +1,6 @@
-//! Byte offsets as line numbers.
+//! Turns byte offsets into line numbers.
 
-/// Counts lines while somebody walks through a text, each byte once.
+/// Counts lines on the way through a text. It reads each byte once.
 pub(super) struct Lines<'a> {
     text: &'a str,
     offset: usize,
@@ -12,7 +12,7 @@ impl<'a> Lines<'a> {
         Self { text, offset: 0, line: 1 }
     }
 
-    /// The line, from 1, in which `offset` lies; offsets must not go back.
+    /// The line in which `offset` lies, counted from 1. Offsets must not go back.
     pub(super) fn at(&mut self, offset: usize) -> usize {
         let passed = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
         self.line += passed.iter().filter(|&&byte| byte == b'\n').count();

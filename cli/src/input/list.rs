@@ -1,7 +1,6 @@
-//! A plain list: one URL per line; `#` begins a comment line.
+//! A plain list: one URL per line. A line that begins with `#` is a comment.
 
-use super::format::Rows;
-use super::row::{Fields, Row};
+use super::row::{Fields, Row, Rows};
 
 pub(super) fn rows(text: &str) -> Rows<'_> {
     let urls = text.lines().map(str::trim).zip(1..);

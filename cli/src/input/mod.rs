@@ -1,8 +1,7 @@
 //! Links on their way in: files and standard input, as CSV, JSON or a plain list of URLs.
 //!
-//! All inputs are read to their end before anything is stored, so that somebody with ten bad rows
-//! learns of ten and not of the first. Two rows are the same link when their [`LinkUrl::key`] is the
-//! same, whichever files they stand in.
+//! All inputs are read to their end before anything is stored. So somebody with ten bad rows learns about all ten. Two
+//! rows are the same link if their [`LinkUrl::key`] is the same, in whichever files they stand.
 //!
 //! [`LinkUrl::key`]: linkbeat_shared::LinkUrl::key
 
@@ -32,7 +31,7 @@ use row::Problem;
 pub(crate) enum BadRows {
     /// Take nothing at all.
     Refuse,
-    /// Leave them out (`--skip-bad-rows`); of duplicates the first is kept.
+    /// Leave them out (`--skip-bad-rows`). The first of several duplicates is kept.
     Skip,
 }
 
@@ -41,14 +40,14 @@ pub(crate) enum BadRows {
 pub(crate) struct Input {
     /// The links, in the order of the inputs.
     pub(crate) links: Vec<NewLink>,
-    /// The rows that were left out; none with [`BadRows::Refuse`].
+    /// The rows that were left out. There are none with [`BadRows::Refuse`].
     pub(crate) skipped: RowErrors,
 }
 
-/// Reads all sources; a link that stands in two of them is a duplicate.
+/// Reads all sources. A link that stands in two of them is a duplicate.
 ///
 /// # Errors
-/// A source that cannot be read or holds no usable link; with [`BadRows::Refuse`] any bad row.
+/// A source that cannot be read, or that holds no usable link. With [`BadRows::Refuse`] also any bad row.
 pub(crate) fn read_all(sources: &[Source], bad_rows: BadRows) -> Result<Input, InputError> {
     let mut intake = Intake::new(bad_rows);
     for source in sources {

@@ -1,9 +1,9 @@
-//! Values from a file, fit for a message.
+//! Quotes values from a file in a message.
 
 /// Most characters shown of a value.
 const SHOWN: usize = 60;
 
-/// The value without userinfo (a password may stand there), without control characters, and shortened.
+/// The value, shortened, with control characters escaped, and without userinfo: a password may stand there.
 pub(super) fn quote(value: &str) -> String {
     let value = without_userinfo(value.trim());
     let mut characters = value.chars();
@@ -14,7 +14,7 @@ pub(super) fn quote(value: &str) -> String {
     shown.escape_debug().to_string()
 }
 
-/// Cuts out all up to the last `@`, since no parser vouches for what a broken URL's userinfo is.
+/// Leaves out everything up to the last `@`. In a broken URL nobody can tell where the userinfo ends.
 fn without_userinfo(value: &str) -> String {
     let (Some(first), Some(last)) = (value.find('@'), value.rfind('@')) else { return value.to_owned() };
     let start = value[..first].find("://").map_or(0, |scheme| scheme + "://".len());

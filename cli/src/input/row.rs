@@ -1,4 +1,4 @@
-//! One row as text, whatever the format, and as a link.
+//! One row: as text, in whatever format it was written, and as a link.
 
 use linkbeat_shared::{LinkName, LinkUrl, NewLink};
 
@@ -12,7 +12,10 @@ pub(super) struct Row {
     pub(super) fields: Result<Fields, Problem>,
 }
 
-/// The fields of a row as text; empty: absent.
+/// The rows of a text, one by one.
+pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
+
+/// The fields of a row as text. An empty text means: absent.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) name: String,
@@ -43,7 +46,7 @@ impl Problem {
 }
 
 impl Fields {
-    /// Parses each field; the first bad one is the problem.
+    /// Parses each field. The first bad field is the problem.
     pub(super) fn parse(&self) -> Result<NewLink, Problem> {
         Ok(NewLink {
             name: present(&self.name, name)?,

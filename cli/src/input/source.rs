@@ -1,4 +1,4 @@
-//! Where links come from, and its bytes as text.
+//! Where links come from, and how their bytes become text.
 
 use std::fmt;
 use std::fs::File;
@@ -74,10 +74,10 @@ impl Source {
 
     fn unreadable(&self, error: io::Error) -> InputError {
         let advice = match error.kind() {
-            io::ErrorKind::NotFound => "; check the path (- reads standard input)",
-            io::ErrorKind::IsADirectory => "; name a file in it",
-            io::ErrorKind::PermissionDenied => "; check who may read it",
-            _ => "",
+            io::ErrorKind::NotFound => Some("check the path (- reads standard input)"),
+            io::ErrorKind::IsADirectory => Some("name a file in it"),
+            io::ErrorKind::PermissionDenied => Some("check who may read it"),
+            _ => None,
         };
         InputError::Unreadable { at: self.clone(), error, advice }
     }
@@ -87,7 +87,7 @@ impl Source {
     }
 }
 
-/// All bytes of the reader; `None` when there are more than `limit`.
+/// All bytes of the reader. `None` if there are more than `limit`.
 fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let read = reader.take(limit + 1).read_to_end(&mut bytes)?;
@@ -109,9 +109,8 @@ mod tests {
         assert_eq!(read_bounded(&b"four"[..], 4).unwrap().as_deref(), Some(&b"four"[..]));
         assert_eq!(read_bounded(&b"fives"[..], 4).unwrap(), None);
         assert_eq!(read_bounded(io::repeat(b'x'), 4).unwrap(), None);
-        assert_eq!(
-            Source::Stdin.too_large().to_string(),
-            "standard input: is larger than 256 MiB; split it into several files"
-        );
+        let error = Source::Stdin.too_large();
+        assert_eq!(error.to_string(), "standard input: is larger than 256 MiB");
+        assert_eq!(error.advice().as_deref(), Some("split it into several files"));
     }
 }

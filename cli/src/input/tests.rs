@@ -4,16 +4,17 @@ use std::path::Path;
 use linkbeat_shared::LinkName;
 
 use super::*;
+use crate::exit::Failure;
 
 /// Reads files, each given as its name and its bytes.
 fn read(files: &[(&str, &[u8])], bad_rows: BadRows) -> Result<Input, String> {
     let sources: Vec<Source> = files.iter().map(|(name, _)| Source::File(name.into())).collect();
     let mut intake = Intake::new(bad_rows);
     for (source, (_, bytes)) in sources.iter().zip(files) {
-        let text = source.decode(bytes.to_vec()).map_err(|error| error.to_string())?;
-        intake.take(source, &text).map_err(|error| error.to_string())?;
+        let text = source.decode(bytes.to_vec()).map_err(|error| Failure::from(error).to_string())?;
+        intake.take(source, &text).map_err(|error| Failure::from(error).to_string())?;
     }
-    intake.finish().map_err(|error| error.to_string())
+    intake.finish().map_err(|error| Failure::from(error).to_string())
 }
 
 fn links(file: &str, text: &str) -> Vec<NewLink> {
@@ -145,14 +146,14 @@ fn a_file_that_cannot_be_read_says_why() {
     let read = |path: &Path| read_all(&[Source::File(path.into())], BadRows::Refuse);
     let missing = folder.path().join("missing.csv");
     assert_eq!(
-        read(&missing).unwrap_err().to_string(),
+        Failure::from(read(&missing).unwrap_err()).to_string(),
         format!(
             "{}: cannot be read: No such file or directory (os error 2); check the path (- reads standard input)",
             missing.display()
         )
     );
     assert_eq!(
-        read(folder.path()).unwrap_err().to_string(),
+        Failure::from(read(folder.path()).unwrap_err()).to_string(),
         format!(
             "{}: cannot be read: Is a directory (os error 21); name a file in it",
             folder.path().display()

@@ -89,8 +89,11 @@ struct Line {
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let safe =
-            if self.json { plain_json(&String::from_utf8_lossy(line)).into_bytes() } else { line.to_vec() };
+        let safe = if self.json {
+            plain_json(&String::from_utf8_lossy(line)).into_owned().into_bytes()
+        } else {
+            line.to_vec()
+        };
         (self.take)(safe);
         Ok(line.len())
     }
@@ -128,7 +131,7 @@ fn own_line(message: &str) -> String {
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let fields = json!({ "message": message });
         let line = json!({ "timestamp": now, "level": "ERROR", "fields": fields, "target": "linkbeat" });
-        plain_json(&line.to_string()) + "\n"
+        plain_json(&line.to_string()).into_owned() + "\n"
     } else {
         plain_lines(message) + "\n"
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::listing::{Cell, Column, Kind, Listing};
 use super::{Style, grid, plain};
-use crate::commands::doctor::{Finding, State};
+use crate::finding::{Finding, State};
 use crate::settings::Origin;
 
 /// For people. Lines are not shortened: in what was found every word may matter.

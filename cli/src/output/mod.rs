@@ -17,7 +17,6 @@ mod link_item;
 mod listing;
 mod long_listing;
 mod markdown;
-mod plain;
 mod reason_word;
 mod remarks;
 mod report_rows;
@@ -33,7 +32,7 @@ use linkbeat_shared::{Lang, Link, LinkReport, Run, RunSummary};
 use linkbeat_store::ReportLinks;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use plain::plain;
+pub(crate) use crate::plain::{self, plain};
 
 /// The formats by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Which parked messages are meant.
+//! Selects parked messages.
 
 use std::time::Duration;
 
@@ -41,18 +41,18 @@ impl Filter {
     }
 }
 
-/// A job is a job, in whichever of its queues it was.
+/// A job counts as one of `jobs`, in whichever of its queues it was.
 fn comes_from(from: Queue, wanted: Queue) -> bool {
     from == wanted || (wanted == Queue::Jobs && matches!(from, Queue::Suspects | Queue::Isolated))
 }
 
-/// By this machine's clock against the one of whoever parked it. One that does not say when is not older.
+/// Compares this machine's clock with the clock of whoever parked it. A message without a time is not older.
 fn is_older(letter: &DeadLetter, age: Duration) -> bool {
     let parked = letter.parked_at().and_then(|at| (Utc::now() - at).to_std().ok());
     parked.is_some_and(|parked| parked > age)
 }
 
-/// The run that its body names, if it can be read.
+/// The run that its body names, if the body can be read.
 pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
     #[derive(Deserialize)]
     struct OfRun {

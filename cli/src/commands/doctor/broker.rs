@@ -3,35 +3,33 @@
 use std::time::Duration;
 
 use linkbeat_broker::{
-    BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, ConnectError, NodeInspection,
-    inspect_broker,
+    BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, NodeInspection, inspect_broker,
 };
 
 use super::needs::{self, Need};
-use super::{Finding, Role, Roles};
+use super::{Role, Roles};
 use crate::commands::servers;
 use crate::exit::Failure;
-use crate::settings::Settings;
+use crate::finding::Finding;
+use crate::settings::{BrokerAddress, Settings};
 
-/// For each step of the look.
+/// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What to do about queues and exchanges that are not there.
 const MAKE_THEM: &str = "run `linkbeat migrate` as a user who may configure, or start a role whose user may";
 
-pub(super) async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
-    if settings.broker_url.starts_with("memory:") && roles.0.is_none() {
+pub(super) async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
+    if settings.broker_url == BrokerAddress::Memory && roles.0.is_none() {
         let text = "memory://: `linkbeat check` needs no broker; a fleet would need RabbitMQ";
         return vec![Finding::ok("broker", text)];
     }
     let role = roles.0.map_or("doctor", Role::as_str);
     let mut broker = match servers::broker_settings(settings, role) {
         Ok(broker) => broker,
-        Err(Failure::Usage(text) | Failure::Infrastructure(text)) => {
-            return vec![Finding::misconfigured("broker", &text)];
-        }
+        Err(failure) => return vec![Finding::failure("broker", failure)],
     };
     broker.connect_timeout = broker.connect_timeout.min(PATIENCE);
-    findings(&inspect_broker(&broker).await, &settings.namespace, roles)
+    findings(&inspect_broker(&broker).await, &settings.namespace.to_string(), roles)
 }
 
 fn findings(seen: &BrokerInspection, namespace: &str, roles: Roles) -> Vec<Finding> {
@@ -51,14 +49,11 @@ fn node(node: &NodeInspection) -> Finding {
             let tls = if node.url.to_string().starts_with("amqps:") { "over TLS" } else { "without TLS" };
             Finding::ok("broker", format!("{} answers, {tls}: RabbitMQ{version}", node.url))
         }
-        Err(error @ ConnectError::Ended { .. }) => {
-            Finding::problem("broker", error.to_string(), "look into RabbitMQ's log for the reason")
-        }
-        Err(error) => Finding::error("broker", error),
+        Err(error) => Finding::failure("broker", Failure::from(error.clone())),
     }
 }
 
-/// Queues and exchanges; those of a broker that linkbeat has never used are not told one by one.
+/// Queues and exchanges. Where linkbeat has never used the broker, one finding stands for all of them.
 fn items(items: &[BrokerItem], namespace: &str) -> Vec<Finding> {
     let ours = || items.iter().filter(|item| short(item, namespace).is_some_and(|name| !name.is_empty()));
     if ours().all(|item| item.state == BrokerItemState::Missing) {
@@ -67,20 +62,21 @@ fn items(items: &[BrokerItem], namespace: &str) -> Vec<Finding> {
         );
         return vec![Finding::ok("queues", text)];
     }
-    let (plain, told): (Vec<_>, Vec<_>) = ours().partition(|item| is_plain(item, namespace));
+    let (plain, others): (Vec<_>, Vec<_>) = ours().partition(|item| is_plain(item, namespace));
     let in_use = ours().any(|item| is_in_use(item, namespace));
-    let mut findings: Vec<Finding> = told.into_iter().map(|item| of_item(item, namespace, in_use)).collect();
-    findings.push(in_short(&plain));
+    let mut findings: Vec<Finding> =
+        others.into_iter().map(|item| of_item(item, namespace, in_use)).collect();
+    findings.push(summarize(&plain));
     findings
 }
 
-/// Whether roles run or work waits for them. The dead queue is people's, and a stream keeps what was read.
+/// Whether roles run or work waits for them. The dead queue waits for people, and a stream keeps what was read.
 fn is_in_use(item: &BrokerItem, namespace: &str) -> bool {
     let works = !matches!(short(item, namespace), None | Some("dead" | "broadcast"));
     matches!(item.state, BrokerItemState::Present { messages, consumers } if works && messages + consumers > 0)
 }
 
-/// Exchanges, and queues that are only passed through, are told together as long as they are in order.
+/// Exchanges, and queues that messages only pass through, share one finding as long as they are in order.
 fn is_plain(item: &BrokerItem, namespace: &str) -> bool {
     let passing =
         short(item, namespace).is_some_and(|name| name == "broadcast" || name.starts_with("delay."));
@@ -88,7 +84,7 @@ fn is_plain(item: &BrokerItem, namespace: &str) -> bool {
     in_order && (passing || item.kind == BrokerItemKind::Exchange)
 }
 
-fn in_short(items: &[&BrokerItem]) -> Finding {
+fn summarize(items: &[&BrokerItem]) -> Finding {
     let exchanges = items.iter().filter(|item| item.kind == BrokerItemKind::Exchange).count();
     let delayed: u32 = items
         .iter()
@@ -150,7 +146,7 @@ fn migration(item: &BrokerItem) -> String {
     }
 }
 
-/// `of_nobody`: nobody consumes it, although the fleet is in use.
+/// `of_nobody`: the fleet is in use, but nobody consumes this queue.
 fn of_queue(short: &str, text: String, messages: u32, of_nobody: bool) -> Finding {
     let remedy = match short {
         "dead" if messages > 0 => {
@@ -171,7 +167,7 @@ fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
     let needs = needs::of_broker(role);
     let granted = |need: &Need| granted(need, items, namespace);
     let role = role.as_str();
-    let refused: Vec<_> = needs.iter().filter(|need| granted(need) == Some(false)).map(said).collect();
+    let refused: Vec<_> = needs.iter().filter(|need| granted(need) == Some(false)).map(describe).collect();
     if !refused.is_empty() {
         let text = format!("this user is no {role}: it may not {}", refused.join(", "));
         return Finding::problem(
@@ -193,7 +189,7 @@ fn permissions(items: &[BrokerItem], namespace: &str, role: Role) -> Finding {
     }
 }
 
-/// `None`: not known, as something of it is not there.
+/// Whether this user has the permission. `None` if that is not known, because a queue or exchange is missing.
 fn granted(need: &Need, items: &[BrokerItem], namespace: &str) -> Option<bool> {
     let (Need::Read(name) | Need::Write(name)) = need;
     let named = |item: &&BrokerItem| {
@@ -211,7 +207,7 @@ fn granted(need: &Need, items: &[BrokerItem], namespace: &str) -> Option<bool> {
     (!answers.is_empty() && answers.iter().all(Option::is_some)).then_some(true)
 }
 
-fn said(need: &Need) -> String {
+fn describe(need: &Need) -> String {
     match need {
         Need::Read(name) => format!("read the queue `{name}`"),
         Need::Write("") => "write to the default exchange".to_owned(),
@@ -219,7 +215,7 @@ fn said(need: &Need) -> String {
     }
 }
 
-/// The name without the namespace; empty for the default exchange.
+/// The name without the namespace. It is empty for the default exchange.
 fn short<'a>(item: &'a BrokerItem, namespace: &str) -> Option<&'a str> {
     if item.name == "amq.default" {
         return Some("");
@@ -230,9 +226,9 @@ fn short<'a>(item: &'a BrokerItem, namespace: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::doctor::State;
+    use crate::finding::State;
 
-    /// What is said of the queues `jobs`, `results` and `dead`, of which the last is missing where it is `None`.
+    /// The findings about the queues `jobs`, `results` and `dead`. `None`: the queue `dead` is missing.
     fn said(
         jobs: (u32, u32),
         results: (u32, u32),

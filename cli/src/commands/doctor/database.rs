@@ -1,4 +1,4 @@
-//! The database: reachable, migrated, permitted, in time, and with room.
+//! The database: can it be reached, is it migrated, may this user work with it, is its clock right, and has it room?
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,40 +6,35 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use linkbeat_store::{DatabaseUrl, Schema, ServerInspection, StoreError, inspect};
 
-use super::{Finding, Role, Roles, needs};
+use super::{Role, Roles, needs};
+use crate::exit::Failure;
+use crate::finding::Finding;
 use crate::settings::Settings;
 
-/// Beyond its own limits, should they fail.
+/// The inspection has limits of its own. This one holds if they fail.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Clocks that are further apart make ages and times misleading.
+/// If the clocks are further apart, ages and times mislead people.
 const SKEW: TimeDelta = TimeDelta::seconds(2);
-/// Room on the disk, in MiB, below which is warned, and below which writes will soon fail.
+/// With less room on the disk than this (in MiB) the doctor warns. With less than [`NO_ROOM`] writes will soon fail.
 const LITTLE_ROOM: u64 = 1_024;
 const NO_ROOM: u64 = 100;
 
-pub(super) async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
-    let url: DatabaseUrl = match settings.database_url.parse() {
-        Ok(url) => url,
-        Err(error) => return vec![Finding::misconfigured("database", &error)],
-    };
-    let mut findings = match tokio::time::timeout(PATIENCE, inspect(&url)).await {
+pub(super) async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
+    let url = &settings.database_url;
+    let mut findings = match tokio::time::timeout(PATIENCE, inspect(url)).await {
         Err(_) => {
             let text = format!("the database {url} did not answer within {} s", PATIENCE.as_secs());
             vec![Finding::problem("database", text, "see that it runs and what holds it up")]
         }
-        Ok(Err(error @ StoreError::Query { .. })) => {
-            let text = error.to_string();
-            let what = text.split("; ").next().unwrap_or_default().to_owned();
-            vec![Finding::problem(
-                "database",
-                what,
-                "see that it is linkbeat's, and that this user may use it",
-            )]
-        }
-        Ok(Err(error)) => vec![Finding::error("database", &error)],
+        Ok(Err(error @ StoreError::Query { .. })) => vec![Finding::problem(
+            "database",
+            error.to_string(),
+            "see that it is linkbeat's, and that this user may use it",
+        )],
+        Ok(Err(error)) => vec![Finding::failure("database", Failure::from(error))],
         Ok(Ok(seen)) => {
             let mut findings =
-                vec![reached(&url, &seen.version, seen.server.as_ref()), schema(&url, &seen.schema)];
+                vec![reached(url, &seen.version, seen.server.as_ref()), schema(url, &seen.schema)];
             if let Some(server) = &seen.server {
                 findings.push(clock(server));
                 if seen.schema == Schema::Current {
@@ -149,7 +144,7 @@ fn disk(file: &Path) -> Finding {
     }
 }
 
-/// MiB that this user may still write.
+/// How many MiB this user may still write.
 fn room(folder: &Path) -> std::io::Result<u64> {
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)?;
     let disk = rustix::fs::statvfs(folder)?;
@@ -158,8 +153,8 @@ fn room(folder: &Path) -> std::io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
     use super::*;
+    use crate::finding::State;
 
     fn skewed(ahead: TimeDelta, round_trip: TimeDelta) -> Finding {
         clock(&ServerInspection {

@@ -2,23 +2,23 @@
 
 use linkbeat_worker::{DEFAULT_CONCURRENCY, Engine, NameServer, SetupError, name_servers};
 
-use super::Finding;
+use crate::exit::{Failure, Fault};
+use crate::finding::Finding;
 use crate::settings::Settings;
 
-pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
-    // Made as a worker makes it, so that whatever would stop a worker is found.
+pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
+    // A worker makes it in the same way, so whatever would stop a worker is found here.
     let mut findings = match Engine::new(&settings.worker) {
         Ok(engine) => vec![
             descriptors(engine.concurrency(), settings.worker.concurrency),
             Finding::ok("certificates", "certificate authorities are there"),
         ],
-        Err(error @ SetupError::NoRoots) => vec![Finding::error("certificates", &error)],
-        Err(error @ SetupError::ExtraCa { .. }) => {
-            vec![Finding::misconfigured("certificates", &format!("{error}; correct worker.extra_ca"))]
+        Err(error @ SetupError::NoRoots) => {
+            let failure = Failure { fault: Fault::Infrastructure, ..error.into() };
+            vec![Finding::failure("certificates", failure)]
         }
-        Err(error) => {
-            vec![Finding::misconfigured("worker", &format!("{error}; correct the worker's settings"))]
-        }
+        Err(error @ SetupError::ExtraCa { .. }) => vec![Finding::failure("certificates", error.into())],
+        Err(error) => vec![Finding::failure("worker", error.into())],
     };
     findings.extend(resolvers(&name_servers(&settings.worker.resolver).await));
     findings

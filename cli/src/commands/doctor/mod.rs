@@ -1,21 +1,19 @@
 //! `linkbeat doctor`: is everything there that linkbeat needs, and if not, what to do?
 //!
-//! It only looks: nothing is made or changed. All that is independent is looked at at once, and everything
-//! has a deadline of a few seconds.
+//! It changes nothing. Checks that do not depend on each other run at the same time. Each has a deadline of a few
+//! seconds.
 
 mod broker;
 mod database;
-mod finding;
 mod machine;
 mod needs;
 
 use clap::{Args, ValueEnum};
 
-use self::finding::Fault;
-pub(crate) use self::finding::{Finding, State};
 use super::write;
 use crate::args::{Flags, GlobalArgs, WorkerArgs};
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, Fault, Status};
+use crate::finding::{Finding, State};
 use crate::output::ListFormat;
 use crate::settings::Settings;
 
@@ -66,7 +64,7 @@ impl Role {
     }
 }
 
-/// Whom a look is for: one role, or all of them.
+/// Whom the checks are for: one role, or all of them.
 #[derive(Debug, Clone, Copy)]
 struct Roles(Option<Role>);
 
@@ -88,9 +86,9 @@ impl Roles {
 pub(crate) async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Status, Failure> {
     let flags = Flags { worker: Some(&args.worker), ..Flags::default() };
     let (findings, mut origins) = match (global.settings(flags, "error"), global.origins(flags)) {
-        (Ok(settings), Ok(origins)) => (look(&settings, Roles(args.role)).await, origins),
-        // Without settings there is nothing to look at.
-        (Err(failure), _) | (_, Err(failure)) => (vec![Finding::bad_setting(&failure)], Vec::new()),
+        (Ok(settings), Ok(origins)) => (examine(&settings, Roles(args.role)).await, origins),
+        // Without settings nothing else can be checked.
+        (Err(failure), _) | (_, Err(failure)) => (vec![bad_setting(failure)], Vec::new()),
     };
     if args.format == ListFormat::Table && !args.settings {
         origins.retain(|origin| !origin.is_default());
@@ -99,18 +97,29 @@ pub(crate) async fn run(global: &GlobalArgs, args: DoctorArgs) -> Result<Status,
     end(&findings)
 }
 
-async fn look(settings: &Settings, roles: Roles) -> Vec<Finding> {
+/// A setting that cannot be read counts as a finding about what it is for.
+fn bad_setting(failure: Failure) -> Finding {
+    let check = match failure.setting.as_deref() {
+        Some("database_url") => "database",
+        Some(setting) if setting.starts_with("broker_") => "broker",
+        _ => "settings",
+    };
+    Finding::failure(check, failure)
+}
+
+/// Runs all checks that these roles need.
+async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
     let database =
-        async { if roles.need_database() { database::look(settings, roles).await } else { Vec::new() } };
+        async { if roles.need_database() { database::examine(settings, roles).await } else { Vec::new() } };
     let machine =
-        async { if roles.include(Role::Worker) { machine::look(settings).await } else { Vec::new() } };
-    let (broker, database, machine) = tokio::join!(broker::look(settings, roles), database, machine);
+        async { if roles.include(Role::Worker) { machine::examine(settings).await } else { Vec::new() } };
+    let (broker, database, machine) = tokio::join!(broker::examine(settings, roles), database, machine);
     [broker, database, machine].concat()
 }
 
 fn end(findings: &[Finding]) -> Result<Status, Failure> {
     let problems = |fault| findings.iter().filter(|finding| finding.state == State::Problem(fault)).count();
-    match (problems(Fault::Configuration), problems(Fault::Infrastructure)) {
+    match (problems(Fault::Usage), problems(Fault::Infrastructure)) {
         (0, 0) => Ok(Status::Passed),
         (0, problems) => Err(Failure::infrastructure(format!("{} found", counted(problems)))),
         (wrong, others) => Err(Failure::usage(format!("{} found", counted(wrong + others)))),

@@ -1,9 +1,9 @@
-//! What each role must be allowed to do. `docs/operations.md` grants the same in RabbitMQ, and
+//! The permissions that each role needs. `docs/operations.md` grants the same in RabbitMQ, and
 //! `docs/database-roles.md` in PostgreSQL.
 
 use super::Role;
 
-/// A permission of RabbitMQ's that a role needs.
+/// A permission in RabbitMQ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     /// To take messages from this queue.
@@ -12,7 +12,7 @@ pub(super) enum Need {
     Write(&'static str),
 }
 
-/// By names without the namespace. To configure is not needed where somebody else declares.
+/// The names are without the namespace. A role need not configure: somebody else may declare.
 pub(super) fn of_broker(role: Role) -> &'static [Need] {
     match role {
         Role::Producer => &[

@@ -6,21 +6,24 @@ use std::path::Path;
 
 use super::stream::StreamError;
 use crate::exit::Failure;
+use crate::plain::PlainJson;
 
 pub(super) struct Sink<'a> {
     /// `None`: standard output.
     file: Option<&'a Path>,
-    out: BufWriter<Box<dyn Write>>,
+    out: Box<dyn Write>,
 }
 
 impl<'a> Sink<'a> {
-    /// Creates the file.
-    pub(super) fn open(file: Option<&'a Path>) -> Result<Self, Failure> {
+    /// Creates the file. JSON cannot steer a terminal either.
+    pub(super) fn open(file: Option<&'a Path>, json: bool) -> Result<Self, Failure> {
         let out: Box<dyn Write> = match file {
             None => Box::new(io::stdout()),
             Some(path) => Box::new(File::create(path).map_err(|error| failure(file, &error))?),
         };
-        Ok(Self { file, out: BufWriter::new(out) })
+        let out = BufWriter::new(out);
+        let out: Box<dyn Write> = if json { Box::new(PlainJson(out)) } else { Box::new(out) };
+        Ok(Self { file, out })
     }
 
     pub(super) fn out(&mut self) -> &mut dyn Write {

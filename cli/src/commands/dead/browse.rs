@@ -1,4 +1,4 @@
-//! A look through the dead queue, page by page.
+//! Browses the dead queue, page by page.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use crate::exit::Failure;
 
 /// Messages taken at once.
 const PAGE: u16 = 1_000;
-/// Messages held at most; each page is a connection of its own, and a body may be large.
+/// Most messages held. Each page is a connection of its own, and a body may be large.
 const MOST_HELD: usize = 10_000;
 
 /// How long settled messages may take to come again.
 const COME_AGAIN: Duration = Duration::from_millis(500);
 
-/// Holds what was seen and not settled until it is dropped: RabbitMQ would give it out again and again.
-pub(super) struct Look<'a> {
+/// Holds what was seen and not settled until it is dropped. Otherwise RabbitMQ would deliver it again and again.
+pub(super) struct Browse<'a> {
     broker: &'a SharedBroker,
-    /// Those that wait, at the beginning.
+    /// How many messages waited at the beginning.
     all: u64,
     seen: u64,
     held: Vec<DeadLetter>,
     at_end: bool,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Browse<'a> {
     pub(super) async fn begin(broker: &'a SharedBroker) -> Result<Self, Failure> {
         let all = broker.waiting(Queue::Dead).await?;
         Ok(Self { broker, all, seen: 0, held: Vec::new(), at_end: false })
     }
 
-    /// The next ones; `None` at the end of the queue, or where so many are held that no more are taken.
+    /// The next messages. `None` at the end of the queue, and when no more can be held.
     pub(super) async fn page(&mut self) -> Result<Option<Vec<DeadLetter>>, Failure> {
         if self.at_end || self.held.len() >= MOST_HELD {
             return Ok(None);
@@ -38,7 +38,7 @@ impl<'a> Look<'a> {
         let page = dead_letters(&**self.broker, PAGE).await?;
         self.seen += page.len() as u64;
         if page.len() < usize::from(PAGE) {
-            // What somebody else has just let go of may come late.
+            // Messages that somebody else has just released may come late.
             let waiting = self.broker.waiting(Queue::Dead).await?;
             self.all = self.all.max(self.seen + waiting);
             self.at_end = waiting == 0;
@@ -46,8 +46,8 @@ impl<'a> Look<'a> {
         Ok((!page.is_empty()).then_some(page))
     }
 
-    /// Whether messages wait although all were looked at, and there is room for them: some of those that were
-    /// settled come again, if any, as soon as the session that took them has ended. Then the look goes on.
+    /// Whether browsing goes on: messages wait although all were seen, and there is room for them. Some that were
+    /// settled come again as soon as the session that took them has ended.
     pub(super) async fn goes_on(&mut self) -> Result<bool, Failure> {
         tokio::time::sleep(COME_AGAIN).await;
         let more = self.held.len() < MOST_HELD && self.broker.waiting(Queue::Dead).await? > 0;
@@ -60,7 +60,7 @@ impl<'a> Look<'a> {
         self.held.extend(letters);
     }
 
-    /// What was not looked at, if anything.
+    /// How many messages were not seen, if any.
     pub(super) fn unseen(&self) -> Option<String> {
         let all = self.all.max(self.seen);
         let looked = format!("only {} of {all} were looked at", self.seen);
@@ -68,7 +68,7 @@ impl<'a> Look<'a> {
     }
 
     /// How much of it all a list shows.
-    pub(super) fn told(&self, shown: usize, matching: usize, unfiltered: bool) -> String {
+    pub(super) fn summarize(&self, shown: usize, matching: usize, unfiltered: bool) -> String {
         let all = self.all.max(self.seen);
         match (self.unseen(), unfiltered) {
             _ if unfiltered && shown as u64 == all => format!("{all} parked"),
