@@ -1,10 +1,10 @@
 use clap::Args;
-use linkbeat_shared::{LinkSelection, Request, RequestId, Run, RunState, RunSummary};
+use linkbeat_shared::{LinkSelection, Request, RequestId, RequestOptions, Run, RunState, RunSummary};
 use linkbeat_store::{Filed, SharedStore};
 use tokio_util::sync::CancellationToken;
 
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs, WorkerArgs};
+use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, WorkerArgs};
 use crate::embedded::{self, Ending};
 use crate::exit::{Failure, Status};
 use crate::settings::Settings;
@@ -29,7 +29,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, conflicts_with = "input")]
     resume: bool,
     #[command(flatten)]
-    request: RequestArgs,
+    request: RequestOptions,
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]
@@ -82,15 +82,7 @@ pub(crate) async fn file(
              (`linkbeat links import friends.csv`)",
         ));
     }
-    let check = &settings.check;
-    let request = Request {
-        id: RequestId::new(),
-        links,
-        white_list: check.white_list(),
-        check: check.spec(),
-        rules: check.rules(),
-        reply_to: None,
-    };
+    let request = Request::new(RequestId::new(), links, settings.check.clone(), None);
     Ok(linkbeat_producer::file(store, request).await?)
 }
 
