@@ -2,16 +2,12 @@
 //! they merge with file and environment; what was not given is left out.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
 use ipnet::IpNet;
-use linkbeat_shared::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, Lang, LinkSelection, NewLink, OnBlocked, RecheckAfter,
-    Retries, RunId, Timeout, as_text,
-};
-use serde::Serialize;
+use linkbeat_shared::{Lang, LinkSelection, NewLink, RequestOptions, RunId, Timeout, as_text};
+use serde::{Serialize, Serializer};
 
 use crate::exit::Failure;
 use crate::input::{self, BadRows, Source};
@@ -58,53 +54,6 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_format: Option<LogFormat>,
-}
-
-/// What a run asks for.
-#[derive(Debug, Default, Args, Serialize)]
-#[command(next_help_heading = "What is asked of the links")]
-pub(crate) struct RequestArgs {
-    /// Regular expression that each page must contain
-    #[arg(long, value_name = "REGEX", value_parser = BacklinkPattern::parse)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backlink: Option<BacklinkPattern>,
-    /// Where in the page it is searched: text, or anchor (the href of a real link) [default: text]
-    #[arg(long, value_name = "WHERE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backlink_in: Option<BacklinkIn>,
-    /// Name of a link that is taken as good without a look (repeatable)
-    #[arg(long, value_name = "NAME")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    white_list: Vec<String>,
-    /// Absolute deadline of each link, over everything [default: 5s]
-    #[arg(long, value_name = "TIME")]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
-    timeout: Option<Timeout>,
-    /// How often a transient failure is tried again within the deadline [default: 1]
-    #[arg(long, value_name = "N", value_parser = parse_retries)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retries: Option<Retries>,
-    /// Statuses that count as an answer, such as 200,204,300-399 [default: 200]
-    #[arg(long, value_name = "STATUSES")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accept: Option<AcceptedStatuses>,
-    /// Hide a link after so many failed checks in a row [default: 1]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hide_after: Option<NonZeroU32>,
-    /// Show a link again after so many passed checks in a row [default: 1]
-    #[arg(long, value_name = "N")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    show_after: Option<NonZeroU32>,
-    /// What an anti-bot wall does to a shown link: hide or keep [default: hide]
-    #[arg(long, value_name = "WHAT", value_parser = parse_on_blocked)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on_blocked: Option<OnBlocked>,
-    /// Look at a link about to be hidden again after so long, 1s to 24h, and hide it only if it fails again
-    /// [default: hide it at once]
-    #[arg(long, value_name = "TIME")]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text::optional::serialize")]
-    recheck_after: Option<RecheckAfter>,
 }
 
 /// What only the operator of a worker may say; never a request.
@@ -234,8 +183,8 @@ pub(crate) struct DaemonArgs {
 /// The flags of one command, in the shape of [`Settings`].
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Flags<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) check: Option<&'a RequestArgs>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "without_absent")]
+    pub(crate) check: Option<&'a RequestOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) worker: Option<&'a WorkerArgs>,
     #[serde(rename = "worker", skip_serializing_if = "Option::is_none")]
@@ -244,6 +193,15 @@ pub(crate) struct Flags<'a> {
     pub(crate) output: Option<&'a OutputArgs>,
     #[serde(flatten)]
     pub(crate) daemon: Option<&'a DaemonArgs>,
+}
+
+/// Leaves out the flags that were not given, so that they do not override what file and environment say.
+fn without_absent<S: Serializer>(flags: &impl Serialize, to: S) -> Result<S::Ok, S::Error> {
+    let mut flags = serde_json::to_value(flags).map_err(serde::ser::Error::custom)?;
+    if let Some(flags) = flags.as_object_mut() {
+        flags.retain(|_, flag| !flag.is_null() && flag.as_array().is_none_or(|items| !items.is_empty()));
+    }
+    flags.serialize(to)
 }
 
 /// All flags, in the shape of [`Settings`].
@@ -280,17 +238,4 @@ impl GlobalArgs {
 pub(crate) fn parse_run_id(text: &str) -> Result<RunId, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is not a run id (such as 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11)"))
-}
-
-fn parse_retries(text: &str) -> Result<Retries, String> {
-    let count: u8 = text.parse().map_err(|_| format!("`{text}` is no number from 0 to 10"))?;
-    Retries::try_from(count).map_err(|error| error.to_string())
-}
-
-fn parse_on_blocked(text: &str) -> Result<OnBlocked, String> {
-    match text {
-        "hide" => Ok(OnBlocked::Hide),
-        "keep" => Ok(OnBlocked::Keep),
-        other => Err(format!("`{other}` is neither hide nor keep")),
-    }
 }

@@ -1,13 +1,12 @@
 //! All roles in one process: the fleet's own producer, worker and recorder over the in-process queue.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use linkbeat_broker::{BrokerClosed, MemoryBroker, SharedBroker};
-use linkbeat_producer::ProducerError;
+use linkbeat_producer::Outbox;
 use linkbeat_recorder::Recorder;
-use linkbeat_store::{Filed, OpenJobs, SharedStore};
+use linkbeat_store::{Filed, SharedStore};
 use linkbeat_worker::{Health, OwnFault, Worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +21,6 @@ const QUEUE_CAPACITY: usize = 4_096;
 /// How long an orderly end may take after an interruption: checks under way are given up, what was found
 /// is stored.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
-/// How often links that are to be looked at again are looked up.
-const RECHECKS_EVERY: Duration = Duration::from_millis(500);
 /// How often the database is asked how far the run is.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
@@ -86,38 +83,17 @@ impl Roles {
     }
 
     async fn until_end(&self, store: &SharedStore, filed: &Filed, bar: &ProgressBar) -> Result<(), Failure> {
-        let publishing = async {
-            // A run that is resumed: its jobs were published to a queue that died with its process.
-            if filed.existed {
-                linkbeat_producer::enqueue_all(&self.broker, store, OpenJobs::OfRun(filed.run.id)).await?;
-            } else {
-                linkbeat_producer::enqueue(&self.broker, store, filed).await?;
-            }
-            Ok::<_, Failure>(())
-        };
-        let ending = follow::until_end(store, filed.run.id, bar, LOOK_EVERY);
+        let outbox = Outbox::new(self.broker.clone(), store.clone());
+        // A run that is resumed: its jobs were published to a queue that died with its process.
+        if filed.existed {
+            outbox.add_again(filed.run.id);
+        } else {
+            outbox.add(filed);
+        }
         tokio::select! {
-            both = async { tokio::try_join!(publishing, ending) } => both.map(|_| ()),
-            Err(failure) = self.publish_rechecks(store, filed) => Err(failure),
+            ended = follow::until_end(store, filed.run.id, bar, LOOK_EVERY) => ended,
+            error = outbox.serve(filed.run.id) => Err(error.into()),
             fault = own_fault(self.health.clone()) => Err(unable(fault)),
-        }
-    }
-
-    /// Does for this run what the fleet's reconciler does for all: other runs of this database are none of its
-    /// business. Ends with an error only; one that passes is met again at the next look.
-    async fn publish_rechecks(&self, store: &SharedStore, filed: &Filed) -> Result<Infallible, Failure> {
-        if filed.run.rules.recheck_after.is_none() {
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(RECHECKS_EVERY).await;
-            let rechecks = OpenJobs::RechecksOfRun(filed.run.id);
-            match linkbeat_producer::enqueue_all(&self.broker, store, rechecks).await {
-                Err(ProducerError::Store(error)) if error.is_transient() => {
-                    tracing::warn!(%error, "links to be looked at again could not be looked up; trying again");
-                }
-                published => published.map(drop)?,
-            }
         }
     }
 

@@ -17,14 +17,6 @@ pub(crate) async fn file(
             "name a list (`linkbeat check friends.csv`) or import one (`linkbeat links import friends.csv`)",
         ));
     }
-    let check = &settings.check;
-    let request = Request {
-        id: RequestId::new(),
-        links,
-        white_list: check.white_list(),
-        check: check.spec(),
-        rules: check.rules(),
-        reply_to: None,
-    };
+    let request = Request::new(RequestId::new(), links, settings.check.clone(), None);
     Ok(linkbeat_producer::file(store, request).await?)
 }

@@ -1,36 +1,99 @@
-use linkbeat_broker::{Message, SharedBroker, Target};
-use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
-use linkbeat_shared::{LinkSelection, Request, RunId};
-use linkbeat_store::{Filed, NewRun, RunLinks, SharedStore, StoreError};
-use uuid::Uuid;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::ProducerError;
+use linkbeat_shared::wire::JobLinkMessage;
+use linkbeat_shared::{Request, RunId};
+use linkbeat_store::{Filed, NewRun, PlannedJob, Planner, SharedStore, StoreError, StoredJob};
+
 use crate::plan::JobPlanner;
 
-/// Files a request as a run with all its jobs, in one transaction. Nothing is published yet.
+/// A run of more jobs, or of more bytes, is read back from the database to be published.
+const KEPT_JOBS: usize = 64;
+const KEPT_BYTES: usize = 256 << 10;
+
+/// Files a request as a run with all its jobs, in one transaction. Nothing is published: see [`crate::Outbox`].
 /// The same request id again gives the run that exists.
 pub async fn file(store: &SharedStore, request: Request) -> Result<Filed, StoreError> {
+    file_keeping(store, request).await.map(|(filed, _)| filed)
+}
+
+/// The same; gives the jobs as well, if they are few, and none otherwise.
+pub(crate) async fn file_keeping(
+    store: &SharedStore,
+    request: Request,
+) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let planner = JobPlanner::new(request.check.clone(), request.white_list);
+    let (planner, kept) = Keeping::around(planner);
     let run = NewRun {
         id: RunId::new(),
         request_id: request.id,
-        links: match request.links {
-            LinkSelection::Stored => RunLinks::Stored,
-            LinkSelection::Given(links) => RunLinks::Given(links),
-        },
+        links: request.links,
         check: request.check,
         rules: request.rules,
         reply_to: request.reply_to,
     };
     let filed = store.file_run(run, Box::new(planner)).await?;
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
-    Ok(filed)
+    let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((filed, kept.jobs))
 }
 
-/// Tells whoever listens that a run was filed.
-pub(crate) async fn announce_start(broker: &SharedBroker, filed: &Filed) -> Result<(), ProducerError> {
-    let event = EventMessage::run_started(filed.run.id, filed.run.created_at);
-    let id = Uuid::new_v5(&filed.run.id.0, RUN_STARTED.as_bytes());
-    broker.publish(&Target::Event(RUN_STARTED.into()), Message::of(id, &event)).await?;
-    Ok(())
+/// The jobs of a small run. They were just made, so they need not be read back to be published.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: Vec<StoredJob>,
+    bytes: usize,
+    too_many: bool,
+}
+
+impl Kept {
+    fn keep(&mut self, jobs: &[PlannedJob]) {
+        self.bytes += jobs.iter().map(|job| job.body.len()).sum::<usize>();
+        self.too_many |= self.jobs.len() + jobs.len() > KEPT_JOBS || self.bytes > KEPT_BYTES;
+        if self.too_many {
+            self.jobs = Vec::new();
+            return;
+        }
+        self.jobs.extend(jobs.iter().map(|job| StoredJob {
+            id: job.id,
+            kind: job.kind,
+            body: job.body.clone(),
+            due_in: Duration::ZERO,
+        }));
+    }
+}
+
+/// A planner whose jobs are kept while they are few.
+#[derive(Debug)]
+struct Keeping {
+    planner: JobPlanner,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Keeping {
+    fn around(planner: JobPlanner) -> (Self, Arc<Mutex<Kept>>) {
+        let kept = Arc::<Mutex<Kept>>::default();
+        (Self { planner, kept: kept.clone() }, kept)
+    }
+
+    fn keep(&self, jobs: Vec<PlannedJob>) -> Vec<PlannedJob> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).keep(&jobs);
+        jobs
+    }
+}
+
+impl Planner for Keeping {
+    fn begin(&mut self, run: RunId, links: u64) {
+        self.planner.begin(run, links);
+    }
+
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        let jobs = self.planner.add(name, link);
+        self.keep(jobs)
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        let jobs = self.planner.finish();
+        self.keep(jobs)
+    }
 }

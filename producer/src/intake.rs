@@ -1,20 +1,28 @@
 //! Requests from the queue `linkbeat.requests`.
+//!
+//! A request is filed and acknowledged. Its jobs are published by the [`Outbox`], so a large run keeps no other
+//! request waiting.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, park};
+use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, park};
 use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
 use linkbeat_shared::{LinkSelection, ReplyTo, Request};
-use linkbeat_store::{SharedStore, StoreError};
+use linkbeat_store::StoreError;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{ProducerError, ProducerSettings, enqueue, file};
+use crate::{Outbox, ProducerError, ProducerSettings};
 
-/// Requests taken at once; they are filed one by one.
+/// Requests taken at once; the others wait in the queue.
 const PREFETCH: u16 = 16;
+/// Requests filed at once: filing a large run takes long, and a small one need not wait for it.
+const FILED_AT_ONCE: usize = 4;
 /// How long a fault of our own is waited out before the request is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -23,8 +31,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Intake {
     settings: ProducerSettings,
-    broker: SharedBroker,
-    store: SharedStore,
+    outbox: Arc<Outbox>,
+    turns: Semaphore,
+    /// The latest request could not be filed.
+    failing: AtomicBool,
 }
 
 /// What became of one request.
@@ -40,9 +50,9 @@ enum Outcome {
 }
 
 impl Intake {
-    /// An intake on these servers.
-    pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
-        Self { settings, broker, store }
+    /// An intake that files into this outbox.
+    pub fn new(settings: ProducerSettings, outbox: Arc<Outbox>) -> Self {
+        Self { settings, outbox, turns: Semaphore::new(FILED_AT_ONCE), failing: AtomicBool::new(false) }
     }
 
     /// Serves requests until `shutdown`.
@@ -50,57 +60,67 @@ impl Intake {
     /// What our own fault keeps from being filed is held until it is, however long the database is away: RabbitMQ
     /// parks what is given back to it too often. Meanwhile others are served, as that fault may be one request's.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let Ok(mut requests) = self.broker.subscribe(Queue::Requests, PREFETCH).await else { return };
-        let (mut postponed, mut failing) = (FuturesUnordered::new(), false);
+        let Ok(mut requests) = self.outbox.broker.subscribe(Queue::Requests, PREFETCH).await else { return };
+        let mut serving = FuturesUnordered::new();
         loop {
-            let (delivery, pause) = tokio::select! {
+            tokio::select! {
                 () = shutdown.cancelled() => break,
                 delivery = requests.next() => match delivery {
-                    Some(delivery) => (delivery, FIRST_PAUSE),
+                    Some(delivery) => serving.push(self.serve(delivery)),
                     None => return,
                 },
-                Some(due) = postponed.next() => match due {
-                    Some(again) => again,
-                    None => continue,
-                },
-            };
-            let served = tokio::select! {
-                // The delivery is dropped unsettled: it goes back, and filing it again finds the same run.
-                () = shutdown.cancelled() => break,
-                served = self.serve(delivery) => served,
-            };
-            match served {
-                Ok(None) => failing = false,
-                Ok(Some((delivery, error))) => {
-                    if !failing {
-                        tracing::warn!(%error, "a request could not be filed; it is tried again until it is");
-                    }
-                    failing = true;
-                    postponed.push(postpone(delivery, pause));
-                }
-                Err(_) => return,
+                Some(served) = serving.next() => if served.is_err() { return },
             }
         }
+        // What is not filed yet is dropped unsettled: it goes back, and filing it again finds the same run.
+        drop(serving);
         requests.stop().await;
     }
 
-    /// Settles a request, unless it is to be tried again.
-    async fn serve(&self, delivery: Delivery) -> Result<Option<(Delivery, ProducerError)>, PublishError> {
-        match self.handle(&delivery.message).await {
+    /// Serves one request until it is settled, or comes again by itself because its session was lost.
+    async fn serve(&self, delivery: Delivery) -> Result<(), PublishError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.handle_in_turn(&delivery.message).await {
+                Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
+                outcome => return self.settle(delivery, outcome).await,
+            }
+            tokio::select! {
+                () = delivery.session().cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+        }
+    }
+
+    async fn handle_in_turn(&self, message: &Message) -> Outcome {
+        // It is never closed.
+        let _turn = self.turns.acquire().await;
+        self.handle(message).await
+    }
+
+    async fn settle(&self, delivery: Delivery, outcome: Outcome) -> Result<(), PublishError> {
+        match outcome {
             Outcome::Filed | Outcome::Answered => {
+                self.failing.store(false, Ordering::Relaxed);
                 // A lost session delivers it again, and filing it again finds the same run.
                 let _ = delivery.ack().await;
+                Ok(())
             }
-            Outcome::Park(cause) => self.park(delivery, &cause).await?,
-            Outcome::Retry(error) if error.is_transient() => return Ok(Some((delivery, error))),
-            Outcome::Retry(error) => self.park(delivery, &error.to_string()).await?,
+            Outcome::Park(cause) => self.park(delivery, &cause).await,
+            Outcome::Retry(error) => self.park(delivery, &error.to_string()).await,
         }
-        Ok(None)
+    }
+
+    /// Logs the first of several failures.
+    fn log_failure(&self, error: &ProducerError) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "a request could not be filed; it is tried again until it is");
+        }
     }
 
     async fn park(&self, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
         tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
-        park(&*self.broker, delivery, Queue::Requests, cause).await
+        park(&*self.outbox.broker, delivery, Queue::Requests, cause).await
     }
 
     async fn handle(&self, message: &Message) -> Outcome {
@@ -128,13 +148,9 @@ impl Intake {
     }
 
     async fn file(&self, request: Request) -> Outcome {
-        let filed = match file(&self.store, request).await {
-            Ok(filed) => filed,
-            Err(error) => return own_fault(error),
-        };
-        match enqueue(&self.broker, &self.store, &filed).await {
-            Ok(()) => Outcome::Filed,
-            Err(error) => Outcome::Retry(error),
+        match self.outbox.file(request).await {
+            Ok(_) => Outcome::Filed,
+            Err(error) => own_fault(error),
         }
     }
 
@@ -142,21 +158,11 @@ impl Intake {
         tracing::info!(%error, "a request was refused");
         let report = ReportMessage::failed(2, "bad_request", error.to_string());
         let answer = Message::of(Uuid::new_v5(&request, b"reply"), &report).in_answer_to(&reply_to);
-        match self.broker.publish(&Target::Reply(reply_to), answer).await {
+        match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
             Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
             Err(error) => Outcome::Retry(error.into()),
         }
     }
-}
-
-/// Holds a request for so long; gives it back with the pause that follows if it fails again. `None`: its session
-/// was lost, and it comes again by itself.
-async fn postpone(delivery: Delivery, pause: Duration) -> Option<(Delivery, Duration)> {
-    tokio::select! {
-        () = delivery.session().cancelled() => return None,
-        () = tokio::time::sleep(pause) => {}
-    }
-    Some((delivery, (pause * 2).min(LONGEST_PAUSE)))
 }
 
 fn own_fault(error: StoreError) -> Outcome {

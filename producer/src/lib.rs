@@ -1,25 +1,30 @@
 //! REQUEST -> RUN -> JOBS.
 //!
-//! A request comes in ([`Intake`], the command line), is filed as a run with its jobs in one transaction
-//! ([`file`]), and only then published ([`enqueue()`]). What a crash leaves between the two is found in the
-//! database and published by the [`Reconciler`]: the jobs table is the outbox.
+//! A request comes in ([`Intake`], the command line) and is filed as a run with its jobs, in one transaction
+//! ([`file`]). Then the [`Outbox`] publishes the jobs. What a crash leaves between the two is found in the database
+//! and published later: the jobs table is the outbox.
 
-mod enqueue;
 mod file;
 mod intake;
+mod line;
+mod outbox;
 mod plan;
 mod reconcile;
 mod settings;
+
+use std::sync::Arc;
 
 use linkbeat_broker::{PublishError, SharedBroker};
 use linkbeat_store::{SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-pub use enqueue::{enqueue, enqueue_all};
 pub use file::file;
 pub use intake::Intake;
-pub use reconcile::Reconciler;
+pub use outbox::Outbox;
+
 pub use settings::ProducerSettings;
+
+use crate::reconcile::Reconciler;
 
 /// Why something could not be filed or published. None of these is the request's fault.
 #[derive(Debug, thiserror::Error)]
@@ -43,24 +48,31 @@ impl ProducerError {
     }
 }
 
-/// The role `producer`: serves requests from the queue and publishes what was left unpublished.
+/// The role `producer`: serves requests from the queue and publishes jobs, also those that others left unpublished.
 #[derive(Debug)]
 pub struct Producer {
     intake: Intake,
+    outbox: Arc<Outbox>,
     reconciler: Reconciler,
 }
 
 impl Producer {
     /// A producer on these servers.
     pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
+        let outbox = Arc::new(Outbox::new(broker, store));
         Self {
-            intake: Intake::new(settings.clone(), broker.clone(), store.clone()),
-            reconciler: Reconciler::new(settings, broker, store),
+            intake: Intake::new(settings.clone(), outbox.clone()),
+            reconciler: Reconciler::new(settings, outbox.clone()),
+            outbox,
         }
     }
 
     /// Works until `shutdown`, then ends what is at hand and returns. Faults of the servers are waited out.
     pub async fn run(&self, shutdown: CancellationToken) {
-        tokio::join!(self.intake.run(shutdown.clone()), self.reconciler.run(shutdown));
+        tokio::join!(
+            self.intake.run(shutdown.clone()),
+            self.reconciler.run(shutdown.clone()),
+            self.outbox.run(shutdown)
+        );
     }
 }

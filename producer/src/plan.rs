@@ -5,8 +5,8 @@
 //! which cost one message for 16 checks.
 
 use chrono::Utc;
-use linkbeat_shared::wire::{self, JobMessage, ResultsMessage};
-use linkbeat_shared::{CheckResult, CheckSpec, Details, Job, JobId, JobLink, Link, RunId, WhiteList};
+use linkbeat_shared::wire::{self, JobLinkMessage, JobMessage, ResultsMessage};
+use linkbeat_shared::{CheckResult, CheckSpec, Details, JobId, LinkId, RunId, WhiteList};
 use linkbeat_store::{JobKind, PlannedJob, Planner};
 
 /// Most links of a job that covers several hosts.
@@ -27,10 +27,10 @@ pub(crate) struct JobPlanner {
     /// How many links a job over several hosts gets in this run.
     target: usize,
     /// Whole hosts, waiting for more to join them.
-    hosts: Vec<JobLink>,
+    hosts: Vec<JobLinkMessage>,
     /// The host that is being read.
-    host: Vec<JobLink>,
-    white_listed: Vec<Link>,
+    host: Vec<JobLinkMessage>,
+    white_listed: Vec<LinkId>,
 }
 
 impl JobPlanner {
@@ -65,20 +65,25 @@ impl JobPlanner {
         complete
     }
 
-    fn job(&self, links: Vec<JobLink>) -> PlannedJob {
-        let job = Job { id: JobId::new(), run_id: self.run_id, check: self.check.clone(), links };
+    fn job(&self, links: Vec<JobLinkMessage>) -> PlannedJob {
+        let id = JobId::new();
         PlannedJob {
-            id: job.id,
+            id,
             kind: JobKind::Check,
-            links: job.links.iter().map(|link| link.id).collect(),
-            body: wire::encode(&JobMessage::from(&job)),
+            links: links.iter().map(|link| LinkId(link.id)).collect(),
+            body: wire::encode(&JobMessage::new(self.run_id, id, &self.check, links)),
         }
+    }
+
+    /// The host that is fetched for this link: that of the page where a backlink must stand, if one is asked for.
+    fn fetched_host<'a>(&self, link: &'a JobLinkMessage) -> &'a str {
+        let asked = self.check.backlink.is_some() && link.backlink;
+        host_of(link.page_url.as_ref().filter(|_| asked).unwrap_or(&link.url))
     }
 
     /// White-listed links are not fetched: their results are known and go straight to the recorder.
     fn white_listed_job(&mut self) -> PlannedJob {
-        let links = std::mem::take(&mut self.white_listed);
-        let ids: Vec<_> = links.into_iter().map(|link| link.id).collect();
+        let ids = std::mem::take(&mut self.white_listed);
         let result = |&link_id| CheckResult {
             link_id,
             verdict: None,
@@ -101,25 +106,17 @@ impl Planner for JobPlanner {
         self.target = usize::try_from(target).unwrap_or(1);
     }
 
-    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
-        if self.white_list.contains(link.name.as_str()) {
-            self.white_listed.push(link.clone());
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        if self.white_list.contains(name) {
+            self.white_listed.push(LinkId(link.id));
             return if self.white_listed.len() < WHITE_LISTED_MAX {
                 Vec::new()
             } else {
                 vec![self.white_listed_job()]
             };
         }
-        let link = JobLink {
-            id: link.id,
-            url: link.url.clone(),
-            page_url: link.page_url.clone(),
-            backlink: link.backlink,
-        };
-        let same_host = self
-            .host
-            .last()
-            .is_some_and(|last| last.page(&self.check).host() == link.page(&self.check).host());
+        let same_host =
+            self.host.last().is_some_and(|last| self.fetched_host(last) == self.fetched_host(&link));
         let complete =
             if same_host && self.host.len() < HOST_JOB_LINKS_MAX { Vec::new() } else { self.end_host() };
         self.host.push(link);
@@ -139,33 +136,74 @@ impl Planner for JobPlanner {
     }
 }
 
+/// The host in a URL of the canonical form in which it is stored, without parsing it whole.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.rsplit_once(':') {
+        // Not one of the colons within the brackets of an IPv6 address.
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => host,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{LinkId, LinkName, LinkState, LinkUrl};
+    use linkbeat_shared::LinkUrl;
 
     use super::*;
 
-    fn link(name: &str, url: &str) -> Link {
-        Link {
-            id: LinkId::new(),
-            name: LinkName::parse(name).unwrap(),
-            url: LinkUrl::parse(url).unwrap(),
-            page_url: None,
-            active: true,
-            backlink: true,
-            state: LinkState::default(),
+    type Named = (&'static str, JobLinkMessage);
+
+    fn link(name: &'static str, url: &str) -> Named {
+        let url = LinkUrl::parse(url).unwrap().expose().to_owned();
+        (name, JobLinkMessage { id: LinkId::new().0, url, page_url: None, backlink: true })
+    }
+
+    #[test]
+    fn a_host_is_found_without_parsing() {
+        for url in [
+            "http://a.example",
+            "https://me:p%40ss@a.example:8080/x:y@z?q=/@",
+            "http://[::1]/",
+            "http://[::1]:81/a",
+            "http://127.0.0.1?a",
+            "http://例え.jp/",
+        ] {
+            let url = LinkUrl::parse(url).unwrap();
+            assert_eq!(host_of(url.expose()), url.host(), "{}", url.expose());
         }
     }
 
-    fn plan(links: &[Link], white_list: &[&str]) -> Vec<PlannedJob> {
+    #[test]
+    fn links_stay_with_the_host_that_is_fetched() {
+        let mut links: Vec<Named> = (0..3).map(|n| link("a", &format!("http://h{n}.example/"))).collect();
+        for (_, link) in &mut links {
+            link.page_url = Some("http://page.example/".to_owned());
+        }
+        let check = |backlink: Option<&str>| CheckSpec {
+            backlink: backlink.map(|text| text.parse().unwrap()),
+            ..CheckSpec::default()
+        };
+        assert_eq!(sizes(&plan_as(check(Some("me")), &links, &[])), [3]);
+        assert_eq!(sizes(&plan_as(check(None), &links, &[])), [1; 3]);
+    }
+
+    fn plan(links: &[Named], white_list: &[&str]) -> Vec<PlannedJob> {
+        plan_as(CheckSpec::default(), links, white_list)
+    }
+
+    fn plan_as(check: CheckSpec, links: &[Named], white_list: &[&str]) -> Vec<PlannedJob> {
         let names = white_list.iter().map(ToString::to_string).collect();
-        let mut planner = JobPlanner::new(CheckSpec::default(), WhiteList(names));
+        let mut planner = JobPlanner::new(check, WhiteList(names));
         planner.begin(RunId::new(), links.len() as u64);
-        let mut jobs: Vec<_> = links.iter().flat_map(|link| planner.add(link)).collect();
+        let mut jobs: Vec<_> =
+            links.iter().flat_map(|(name, link)| planner.add(name, link.clone())).collect();
         jobs.extend(planner.finish());
         let covered: Vec<_> = jobs.iter().flat_map(|job| job.links.clone()).collect();
         assert_eq!(covered.len(), links.len(), "every link is in exactly one job");
-        assert!(links.iter().all(|link| covered.contains(&link.id)));
+        assert!(links.iter().all(|(_, link)| covered.contains(&LinkId(link.id))));
         jobs
     }
 
@@ -205,7 +243,7 @@ mod tests {
         let jobs = plan(&links, &["friend"]);
         let kinds: Vec<_> = jobs.iter().map(|job| job.kind).collect();
         assert_eq!(kinds, [JobKind::Check, JobKind::WhiteListed]);
-        assert_eq!(jobs[1].links, [links[0].id]);
+        assert_eq!(jobs[1].links, [LinkId(links[0].1.id)]);
         let results: ResultsMessage = wire::decode(&jobs[1].body).unwrap();
         assert_eq!(results.results[0].verdict, None);
     }

@@ -1,17 +1,18 @@
-//! The reconciler: what lies in the outbox for too long is published.
+//! The reconciler looks in the database for jobs that lie in the outbox for too long, and has them published.
 //!
-//! Of all producers one at a time looks, by a lease in the database. It is never the cause of a storm: a look
-//! publishes a limited number of jobs, and stops when many wait.
+//! Of all producers one at a time looks, by a lease in the database. It never causes a storm: a look finds a limited
+//! number of jobs, and they give way when many messages wait already.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_broker::{PublishError, Queue, SharedBroker};
-use linkbeat_store::{OpenJobs, SharedStore};
+use linkbeat_store::{OpenJobs, Unpublished};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::enqueue::enqueue_page;
-use crate::{ProducerError, ProducerSettings};
+use crate::line::Waiting;
+use crate::outbox::ENOUGH_WAITING;
+use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// The name of the lease.
 const LEASE: &str = "reconciler";
@@ -19,32 +20,31 @@ const LEASE: &str = "reconciler";
 const SHORTEST_LEASE: Duration = Duration::from_secs(15);
 /// How long giving up the lease may take at the end.
 const RELEASE: Duration = Duration::from_secs(2);
-/// Most jobs published in one look.
+/// Most jobs of one kind, or of one run, that are published for one look.
 const JOBS_PER_LOOK: u64 = 20_000;
-/// So many messages that wait are work enough: nothing is added to them.
-const ENOUGH_WAITING: u64 = 10_000;
+/// Most runs that one look finds.
+const RUNS_PER_LOOK: u32 = 1_000;
 
-/// Publishes jobs that were committed but not published, rechecks, and jobs that were published and are not done
-/// for a long time while nothing waits in the queues. Parked jobs are left alone.
+/// Finds jobs that were committed but not published, rechecks, and jobs that were published and are not done for a
+/// long time while nothing waits in the queues. Parked jobs are left alone.
 ///
 /// So a crash between commit and publish, and a queue that was lost or purged, heal by themselves. It may run in
 /// several producers at once.
 #[derive(Debug)]
-pub struct Reconciler {
+pub(crate) struct Reconciler {
     settings: ProducerSettings,
-    broker: SharedBroker,
-    store: SharedStore,
+    outbox: Arc<Outbox>,
     holder: Uuid,
 }
 
 impl Reconciler {
-    /// A reconciler on these servers.
-    pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
-        Self { settings, broker, store, holder: Uuid::now_v7() }
+    /// A reconciler that has its finds published by this outbox.
+    pub(crate) fn new(settings: ProducerSettings, outbox: Arc<Outbox>) -> Self {
+        Self { settings, outbox, holder: Uuid::now_v7() }
     }
 
     /// Looks every few seconds until `shutdown`.
-    pub async fn run(&self, shutdown: CancellationToken) {
+    pub(crate) async fn run(&self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(self.settings.reconcile_every());
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failing = false;
@@ -55,68 +55,55 @@ impl Reconciler {
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                outcome = self.reconcile() => failing = log(&outcome, failing),
+                outcome = self.reconcile() => failing = log_outage(&outcome, failing),
             }
         }
         // Where this fails the lease runs out by itself.
-        let _ = tokio::time::timeout(RELEASE, self.store.lease(LEASE, self.holder, Duration::ZERO)).await;
+        let release = self.outbox.store.lease(LEASE, self.holder, Duration::ZERO);
+        let _ = tokio::time::timeout(RELEASE, release).await;
     }
 
     async fn reconcile(&self) -> Result<(), ProducerError> {
         if !self.lease().await? {
             return Ok(());
         }
-        let mut left = JOBS_PER_LOOK;
-        self.publish("links to be looked at again", OpenJobs::Rechecks, &mut left).await?;
-        // While a producer is at it with a large run, its later jobs are unpublished for long: they are not lost.
-        if self.waiting().await? < ENOUGH_WAITING {
-            let unpublished = OpenJobs::UnpublishedFor(self.settings.publish_after());
-            self.publish("jobs that were never published", unpublished, &mut left).await?;
+        self.publish("links to be checked again", OpenJobs::Rechecks);
+        let backlog = self.outbox.backlog().await?;
+        if backlog < ENOUGH_WAITING {
+            self.look_for_unpublished().await?;
         }
         // A backlog is not a loss: as long as messages wait, an old job may be one of them.
-        if self.waiting().await? == 0 {
-            let stale = OpenJobs::PublishedFor(self.settings.republish_after());
-            self.publish("jobs that were lost", stale, &mut left).await?;
+        if backlog == 0 {
+            self.publish("jobs that were lost", OpenJobs::PublishedFor(self.settings.republish_after()));
         }
         Ok(())
     }
 
-    /// Publishes page after page, as long as the lease is kept, there is room, and `left` allows.
-    async fn publish(&self, what: &str, which: OpenJobs, left: &mut u64) -> Result<(), ProducerError> {
-        let (mut after, mut published) = (None, 0);
-        while *left > 0
-            && let Some(page) = enqueue_page(&self.broker, &self.store, which, after).await?
-        {
-            after = Some(page.last);
-            published += page.jobs;
-            *left = left.saturating_sub(page.jobs);
-            if !self.lease().await? || self.waiting().await? >= ENOUGH_WAITING {
-                *left = 0;
-            }
-        }
-        if published > 0 {
-            tracing::warn!(jobs = published, "published {what}");
+    /// A run whose jobs some producer is publishing is left to it, however long that takes.
+    async fn look_for_unpublished(&self) -> Result<(), ProducerError> {
+        let idle = Unpublished::IdleFor(self.settings.publish_after());
+        for run in self.outbox.store.unpublished_runs(idle, RUNS_PER_LOOK).await? {
+            let jobs = OpenJobs::UnpublishedOfRun(run.id);
+            self.outbox.join(Waiting {
+                begins: (!run.begun).then_some((run.id, run.created_at)),
+                ..Waiting::found(jobs, "jobs that were never published", JOBS_PER_LOOK)
+            });
         }
         Ok(())
+    }
+
+    fn publish(&self, name: &'static str, jobs: OpenJobs) {
+        self.outbox.join(Waiting::found(jobs, name, JOBS_PER_LOOK));
     }
 
     async fn lease(&self) -> Result<bool, ProducerError> {
         let length = (self.settings.reconcile_every() * 3).max(SHORTEST_LEASE);
-        Ok(self.store.lease(LEASE, self.holder, length).await?)
-    }
-
-    /// Messages between producer and recorder that nobody has taken yet.
-    async fn waiting(&self) -> Result<u64, ProducerError> {
-        let mut waiting = 0;
-        for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated, Queue::Results] {
-            waiting += self.broker.waiting(queue).await.map_err(PublishError::from)?;
-        }
-        Ok(waiting)
+        Ok(self.outbox.store.lease(LEASE, self.holder, length).await?)
     }
 }
 
-/// Logs a failure after a success, and a success after a failure. Returns whether it failed this time.
-fn log(outcome: &Result<(), ProducerError>, failing: bool) -> bool {
+/// Logs a look that failed after one that did not, and the first that succeeds again. Returns whether it failed.
+fn log_outage(outcome: &Result<(), ProducerError>, failing: bool) -> bool {
     match outcome {
         Err(error) if failing => tracing::debug!(%error, "the reconciler still cannot finish its look"),
         Err(error) => tracing::warn!(%error, "the reconciler cannot finish its look; it goes on trying"),

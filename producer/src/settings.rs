@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ProducerSettings {
     /// Most links that one request over the queue may name.
     pub max_links_per_request: usize,
-    /// Seconds after which a job that was filed but never published is published by the reconciler, unless 10,000
-    /// messages wait already.
+    /// The reconciler publishes a run with unpublished jobs once none of its jobs was published for so many seconds,
+    /// unless 10,000 messages wait already.
     pub publish_after_secs: u64,
     /// Seconds after which a published job that is not done is published again, once nothing waits in the queues.
     pub republish_after_secs: u64,

@@ -4,10 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a case ends where it meets what it does not expect")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_broker::{MemoryBroker, Message, Queue, SharedBroker, Target};
-use linkbeat_producer::{Intake, ProducerSettings};
+use linkbeat_producer::{Intake, Outbox, ProducerSettings};
 use linkbeat_store::{OpenMode, SharedStore, open};
 use linkbeat_testbed::broker::Watched;
 use linkbeat_testbed::database::Database;
@@ -21,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn impatient(database: &Database) -> SharedStore {
     let url = format!("{}?options=-c%20lock_timeout%3D200ms", database.url);
     open(&url.parse().unwrap(), OpenMode::Migrate).await.unwrap()
+}
+
+fn intake(broker: &SharedBroker, store: &SharedStore) -> Intake {
+    Intake::new(ProducerSettings::default(), Arc::new(Outbox::new(broker.clone(), store.clone())))
 }
 
 async fn ask(broker: &SharedBroker) -> Uuid {
@@ -57,8 +62,7 @@ async fn a_request_that_cannot_be_filed_yet_is_held_and_holds_up_no_other() {
     );
     other.batch_execute(&filing).await.unwrap();
 
-    let (intake, stop) =
-        (Intake::new(ProducerSettings::default(), broker.clone(), store.clone()), CancellationToken::new());
+    let (intake, stop) = (intake(&broker, &store), CancellationToken::new());
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { intake.run(stop).await }
@@ -85,8 +89,7 @@ async fn a_request_that_is_held_goes_back_when_the_producer_stops() {
     store.close().await;
     let broker: SharedBroker = MemoryBroker::new(100);
     ask(&broker).await;
-    let (intake, stop) =
-        (Intake::new(ProducerSettings::default(), broker.clone(), store), CancellationToken::new());
+    let (intake, stop) = (intake(&broker, &store), CancellationToken::new());
     let serving = tokio::spawn({
         let stop = stop.clone();
         async move { intake.run(stop).await }

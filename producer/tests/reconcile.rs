@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use linkbeat_broker::{MemoryBroker, Message, Queue, SharedBroker, Target};
-use linkbeat_producer::{ProducerSettings, Reconciler};
+use linkbeat_producer::{Producer, ProducerSettings};
 use linkbeat_shared::{CheckSpec, LinkSelection, LinkUrl, NewLink, Request, RequestId, ShowRules, WhiteList};
-use linkbeat_store::{OpenJobs, OpenMode, SharedStore, open};
+use linkbeat_store::{OpenMode, SharedStore, Unpublished, open};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -37,14 +37,13 @@ async fn nothing_is_added_to_a_backlog() {
     }
     file(&store).await;
     let unpublished =
-        async || store.open_jobs(OpenJobs::UnpublishedFor(Duration::ZERO), None, 10).await.unwrap().len();
+        async || store.unpublished_runs(Unpublished::IdleFor(Duration::ZERO), 10).await.unwrap().len();
     let settings =
         ProducerSettings { publish_after_secs: 0, reconcile_every_secs: 1, ..ProducerSettings::default() };
-    let (reconciler, stop) =
-        (Reconciler::new(settings, broker.clone(), store.clone()), CancellationToken::new());
+    let (producer, stop) = (Producer::new(settings, broker.clone(), store.clone()), CancellationToken::new());
     let looking = tokio::spawn({
         let stop = stop.clone();
-        async move { reconciler.run(stop).await }
+        async move { producer.run(stop).await }
     });
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!((unpublished().await, broker.waiting(Queue::Jobs).await.unwrap()), (1, BACKLOG));

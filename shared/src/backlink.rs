@@ -1,20 +1,30 @@
 //! The backlink pattern: a regular expression searched in a page.
+//!
+//! A pattern comes with each job of a run, and compiling it costs more than a check. So a process keeps the patterns
+//! that it compiled last, and compiles none of them twice.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::{Regex, RegexBuilder};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Longest pattern taken, in bytes. Operators may lower it per worker.
 const MAX_BYTES: usize = 1_000;
 /// Most memory a compiled pattern may take, in bytes.
 const MAX_COMPILED_BYTES: usize = 1 << 20;
+/// Patterns that are kept. With more in use at once, some are compiled again.
+const KEPT: usize = 16;
 
-/// A pattern that compiles, in the syntax of the `regex` crate: linear time, whatever the page says.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BacklinkPattern(Regex);
+/// The patterns of this process, the latest first.
+static COMPILED: Mutex<VecDeque<BacklinkPattern>> = Mutex::new(VecDeque::new());
+
+/// A pattern that compiles, in the syntax of the `regex` crate: linear time, whatever the page says. Clones are cheap.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BacklinkPattern(Arc<Regex>);
 
 /// Where in a page the pattern is searched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -68,8 +78,29 @@ pub enum BadPattern {
 }
 
 impl BacklinkPattern {
-    /// Compiles a pattern; `\.` and the like mean what they mean in Python's `re`.
+    /// Compiles a pattern, unless that was done before; `\.` and the like mean what they mean in Python's `re`.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        if let Some(known) = Self::known(text) {
+            return Ok(known);
+        }
+        // Not under the lock: it takes some milliseconds at worst, and others need not wait for that.
+        let compiled = Self::compile(text)?;
+        let mut kept = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.truncate(KEPT - 1);
+        kept.push_front(compiled.clone());
+        Ok(compiled)
+    }
+
+    /// The pattern of this text, where it is kept. It is the latest then.
+    fn known(text: &str) -> Option<Self> {
+        let mut kept = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.iter().position(|pattern| pattern.as_str() == text)?;
+        let pattern = kept.remove(place)?;
+        kept.push_front(pattern.clone());
+        Some(pattern)
+    }
+
+    fn compile(text: &str) -> Result<Self, BadPattern> {
         if text.is_empty() {
             return Err(BadPattern::Empty);
         }
@@ -77,12 +108,11 @@ impl BacklinkPattern {
             return Err(BadPattern::TooLong);
         }
         explain(text)?;
-        RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).build().map(Self).map_err(
-            |error| match error {
-                regex::Error::CompiledTooBig(_) => BadPattern::TooBig,
-                other => BadPattern::Syntax(other.to_string()),
-            },
-        )
+        let compiled = RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).build();
+        compiled.map(|regex| Self(Arc::new(regex))).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => BadPattern::TooBig,
+            other => BadPattern::Syntax(other.to_string()),
+        })
     }
 
     /// The compiled expression.
@@ -131,9 +161,9 @@ impl TryFrom<String> for BacklinkPattern {
     }
 }
 
-impl From<BacklinkPattern> for String {
-    fn from(pattern: BacklinkPattern) -> Self {
-        pattern.as_str().to_owned()
+impl Serialize for BacklinkPattern {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
     }
 }
 
@@ -152,6 +182,19 @@ mod tests {
         let pattern = BacklinkPattern::parse(r#"href="https?://(www\.)?me\.example/?""#).unwrap();
         assert!(pattern.regex().is_match(r#"<a href="https://me.example/">me</a>"#));
         assert!(!pattern.regex().is_match(r#"<a href="https://you.example/">you</a>"#));
+    }
+
+    #[test]
+    fn a_pattern_is_compiled_once_while_it_is_in_use() {
+        let often = BacklinkPattern::parse("in use").unwrap();
+        for number in 0..2 * KEPT {
+            BacklinkPattern::parse(&format!("another {number}")).unwrap();
+            let again = BacklinkPattern::parse("in use").unwrap();
+            assert!(Arc::ptr_eq(&often.0, &again.0), "after {number} others");
+        }
+        assert!(COMPILED.lock().unwrap().len() <= KEPT);
+        let other = BacklinkPattern::parse("another 0").unwrap();
+        assert!(!Arc::ptr_eq(&often.0, &other.0));
     }
 
     #[test]

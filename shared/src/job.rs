@@ -1,5 +1,7 @@
 //! A job: some links of one run, for one worker.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AcceptedStatuses, BacklinkIn, BacklinkPattern, JobId, LinkId, LinkUrl, RunId, Timeout};
@@ -66,7 +68,7 @@ pub struct Retries(u8);
 
 /// More retries than anybody should ask of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("retries must lie between 0 and 10")]
+#[error("retries must be a number from 0 to 10")]
 pub struct BadRetries;
 
 impl Retries {
@@ -86,6 +88,13 @@ impl TryFrom<u8> for Retries {
     type Error = BadRetries;
     fn try_from(count: u8) -> Result<Self, BadRetries> {
         if count <= 10 { Ok(Self(count)) } else { Err(BadRetries) }
+    }
+}
+
+impl FromStr for Retries {
+    type Err = BadRetries;
+    fn from_str(text: &str) -> Result<Self, BadRetries> {
+        text.parse::<u8>().map_err(|_| BadRetries).and_then(Self::try_from)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId};
+use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId, RequestOptions};
 
 /// What somebody asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Its id.
     pub id: RequestId,
@@ -24,12 +25,30 @@ pub struct Request {
     pub reply_to: Option<ReplyTo>,
 }
 
-/// Which links a request covers. Of either kind only active links are checked.
-#[derive(Debug, Clone)]
+impl Request {
+    /// A request that asks for these links; what the options leave open takes its default.
+    pub fn new(
+        id: RequestId,
+        links: LinkSelection,
+        options: RequestOptions,
+        reply_to: Option<ReplyTo>,
+    ) -> Self {
+        let (white_list, check, rules) = options.resolve();
+        Self { id, links, white_list, check, rules, reply_to }
+    }
+
+    /// Everything that is asked of the links.
+    pub fn options(&self) -> RequestOptions {
+        RequestOptions::of(&self.white_list, &self.check, &self.rules)
+    }
+}
+
+/// Which links a request, and so a run, covers. Of either kind only active links are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkSelection {
     /// All stored links.
     Stored,
-    /// Exactly these: imported first where they are new.
+    /// Exactly these: imported first, in the transaction that files the run.
     Given(Vec<NewLink>),
 }
 
@@ -81,4 +100,15 @@ pub enum OnBlocked {
     Hide,
     /// It keeps its state: a wall says nothing about the site behind it.
     Keep,
+}
+
+impl FromStr for OnBlocked {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "hide" => Ok(Self::Hide),
+            "keep" => Ok(Self::Keep),
+            other => Err(format!("`{other}` is neither hide nor keep")),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, RequestId, RunId, ShowRules};
+use crate::{RequestId, RunId};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +45,8 @@ impl FromStr for RunState {
     }
 }
 
-/// A stored run.
+/// A stored run, as far as people and roles follow it. How its links are checked and judged stands in its jobs and in
+/// the database, and is not read again with every look at it.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Its id.
@@ -54,10 +55,6 @@ pub struct Run {
     pub request_id: RequestId,
     /// Where it stands.
     pub state: RunState,
-    /// How each link is checked.
-    pub check: CheckSpec,
-    /// When a link is hidden and shown.
-    pub rules: ShowRules,
     /// How many links it covers: those to check and those on the white list.
     pub links: u64,
     /// How many of them have a stored result.

@@ -5,7 +5,9 @@
 use linkbeat_shared::wire::{
     self, EventMessage, JobMessage, Message, ReportMessage, RequestMessage, ResultsMessage,
 };
-use linkbeat_shared::{CheckResult, Job, LinkUrl};
+use linkbeat_shared::{
+    CheckResult, Job, LinkName, LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
@@ -99,6 +101,79 @@ proptest! {
         check::<ReportMessage>(report(), &mutations, &cut, drop)?;
         check::<EventMessage>(event(), &mutations, &cut, drop)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// A request that is written as a message and read again is the same request. The message keeps to its schema.
+    #[test]
+    fn any_request_is_a_message_and_back(request in any_request()) {
+        let message = RequestMessage::from(&request);
+        let written = wire::encode(&message);
+        let read = wire::decode::<RequestMessage>(&written).unwrap();
+        prop_assert_eq!(&read, &message);
+        prop_assert_eq!(read.into_request(None), Ok(request));
+
+        let schema = schemars::schema_for!(RequestMessage).to_value();
+        let written: Value = serde_json::from_slice(&written).unwrap();
+        for (name, value) in written.as_object().unwrap() {
+            let types = &schema["properties"][name]["type"];
+            let fits = |name: &Value| match value {
+                Value::String(_) => name == "string",
+                Value::Number(_) => name == "integer",
+                Value::Array(_) => name == "array",
+                _ => false,
+            };
+            let named = types.as_array().map_or_else(|| fits(types), |types| types.iter().any(fits));
+            // An enumeration stands apart.
+            prop_assert!(named || schema["properties"][name]["anyOf"].is_array(), "{}: {} is not {}", name, value, types);
+        }
+    }
+
+    /// Options that are written as settings and read again are the same options.
+    #[test]
+    fn any_options_are_settings_and_back(request in any_request()) {
+        let settings = serde_json::to_value(request.options()).unwrap();
+        let options: RequestOptions = serde_json::from_value(settings).unwrap();
+        prop_assert_eq!(options.resolve(), (request.white_list, request.check, request.rules));
+    }
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    let option = |values: Vec<Value>| select(values.into_iter().chain([Value::Null]).collect::<Vec<_>>());
+    let options = (
+        option(vec!["me\\.example".into(), "a|b".into(), "\"quoted\"".into()]),
+        option(vec!["text".into(), "anchor".into()]),
+        prop::collection::btree_set("[a-z 中]{1,8}", 0..3),
+        prop::option::of(1_u64..=600_000),
+        prop::option::of(0_u8..=10),
+        option(vec!["200".into(), "200,204,300-399".into()]),
+        (prop::option::of(1_u32..), prop::option::of(1_u32..)),
+        option(vec!["hide".into(), "keep".into()]),
+        prop::option::of(1_000_u64..=86_400_000),
+    );
+    let options = options.prop_map(|(backlink, backlink_in, white_list, timeout, retries, accept, in_a_row, on_blocked, recheck)| {
+        let ms = |length: Option<u64>| length.map(|ms| format!("{ms}ms"));
+        let settings = json!({
+            "backlink": backlink, "backlink_in": backlink_in, "white_list": white_list, "timeout": ms(timeout),
+            "retries": retries, "accept": accept, "hide_after": in_a_row.0, "show_after": in_a_row.1,
+            "on_blocked": on_blocked, "recheck_after": ms(recheck),
+        });
+        serde_json::from_value::<RequestOptions>(settings).unwrap()
+    });
+    let link = (prop::option::of("[a-z]{1,8}"), 0..99, any::<Option<bool>>(), any::<Option<bool>>());
+    let link = link.prop_map(|(name, host, page, backlink)| NewLink {
+        name: name.map(|name| LinkName::parse(&name).unwrap()),
+        page_url: page.map(|_| LinkUrl::parse(&format!("https://h{host}.example/links")).unwrap()),
+        backlink,
+        ..NewLink::from_url(LinkUrl::parse(&format!("https://me:secret@h{host}.example/")).unwrap())
+    });
+    let links = prop_oneof![
+        Just(LinkSelection::Stored),
+        prop::collection::vec(link, 0..4).prop_map(LinkSelection::Given),
+    ];
+    (links, options).prop_map(|(links, options)| Request::new(RequestId::new(), links, options, None))
 }
 
 fn check<M: Message>(

@@ -1,8 +1,8 @@
 //! How a run's links become rows of jobs, page by page.
 
-use linkbeat_shared::{Link, RunId};
+use linkbeat_shared::RunId;
+use linkbeat_shared::wire::JobLinkMessage;
 
-use crate::error::Fault;
 use crate::rows::{JobRow, LinkRow, stored_count};
 use crate::{PlannedJob, Planner};
 
@@ -24,13 +24,16 @@ impl Filing {
     }
 
     /// The jobs that are complete with these links.
-    pub(crate) fn plan(&mut self, page: Vec<LinkRow>) -> Result<Vec<JobRow>, Fault> {
+    ///
+    /// What is stored is canonical, so no URL is parsed here: the worker does that.
+    pub(crate) fn plan(&mut self, page: Vec<LinkRow>) -> Vec<JobRow> {
         let mut complete = Vec::new();
         for row in page {
-            let jobs = self.planner.add(&Link::try_from(row)?);
+            let LinkRow { id, name, url, page_url, backlink, .. } = row;
+            let jobs = self.planner.add(&name, JobLinkMessage { id: id.0, url, page_url, backlink });
             complete.extend(self.rows(jobs));
         }
-        Ok(complete)
+        complete
     }
 
     /// The jobs that are left, and how many links all jobs cover.

@@ -27,9 +27,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkReport, LinkState, NewLink, RecheckAfter,
-    ReplyTo, RequestId, Run, RunId, ShowRules,
+    CheckResult, CheckSpec, JobId, Link, LinkId, LinkName, LinkReport, LinkSelection, LinkState, NewLink,
+    RecheckAfter, ReplyTo, RequestId, Run, RunId, ShowRules,
 };
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
@@ -107,6 +108,10 @@ pub trait Store: Reports + Send + Sync + std::fmt::Debug {
     /// Jobs that are neither done nor parked, in the order of their ids, those after `after`, at most `limit`.
     async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>>;
 
+    /// Running runs with jobs that were never published, rechecks apart, in the order in which they were filed, at
+    /// most `limit`.
+    async fn unpublished_runs(&self, which: Unpublished, limit: u32) -> Result<Vec<UnpublishedRun>>;
+
     /// Notes that the broker has taken responsibility for these jobs, now.
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()>;
 
@@ -173,11 +178,11 @@ pub trait Store: Reports + Send + Sync + std::fmt::Debug {
 
 /// Turns links into jobs, page by page. The producer owns it.
 pub trait Planner: Send {
-    /// Comes first: how many links there will be.
+    /// Comes first. Says how many links there will be.
     fn begin(&mut self, run: RunId, links: u64);
-    /// The next link; returns the jobs that are complete with it.
-    fn add(&mut self, link: &Link) -> Vec<PlannedJob>;
-    /// Comes last; returns the jobs that are left.
+    /// Takes the next link, as it is stored and as a job carries it. Returns the jobs that are complete with it.
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob>;
+    /// Comes last. Returns the jobs that are left.
     fn finish(&mut self) -> Vec<PlannedJob>;
 }
 
@@ -225,8 +230,6 @@ pub enum OpenJobs {
     OfRun(RunId),
     /// Of one run, those never published.
     UnpublishedOfRun(RunId),
-    /// Of any run, those that were filed so long ago, by the database's clock, and never published.
-    UnpublishedFor(Duration),
     /// Of any run, those last published so long ago, by the database's clock, with no result since then, and due
     /// for so long, and not done.
     PublishedFor(Duration),
@@ -234,6 +237,27 @@ pub enum OpenJobs {
     Rechecks,
     /// Of one run, rechecks that were never published.
     RechecksOfRun(RunId),
+}
+
+/// Which runs with unpublished jobs to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpublished {
+    /// This one, if it has any.
+    OfRun(RunId),
+    /// Those on which nobody works: the job that is next was filed so long ago, by the database's clock, and the one
+    /// before it was published no later.
+    IdleFor(Duration),
+}
+
+/// A run with jobs that were never published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnpublishedRun {
+    /// Its id.
+    pub id: RunId,
+    /// When it was filed.
+    pub created_at: DateTime<Utc>,
+    /// Some of its jobs were published already.
+    pub begun: bool,
 }
 
 /// What an import did.
@@ -272,22 +296,13 @@ pub struct NewRun {
     /// The request it carries out.
     pub request_id: RequestId,
     /// Which links; of either kind only the active ones.
-    pub links: RunLinks,
+    pub links: LinkSelection,
     /// How each link is checked.
     pub check: CheckSpec,
     /// When a link is hidden and shown.
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
-}
-
-/// Which links a run covers.
-#[derive(Debug, Clone)]
-pub enum RunLinks {
-    /// All stored links.
-    Stored,
-    /// These: imported first, in the same transaction.
-    Given(Vec<NewLink>),
 }
 
 /// What filing a run gave.

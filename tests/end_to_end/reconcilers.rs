@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use linkbeat_broker::{Broker, MemoryBroker, Queue, SharedBroker};
-use linkbeat_producer::{ProducerSettings, Reconciler};
+use linkbeat_producer::{Producer, ProducerSettings};
 use linkbeat_shared::{CheckSpec, LinkSelection, LinkUrl, NewLink, Request, RequestId, ShowRules, WhiteList};
 use linkbeat_store::{DatabaseUrl, OpenJobs, OpenMode, SharedStore, open};
 use tokio_util::sync::CancellationToken;
@@ -65,10 +65,10 @@ async fn a_lost_queue_is_filled_once(url: &DatabaseUrl) {
     let mut producers = Vec::new();
     for _ in 0..3 {
         let own_store = open(url, OpenMode::Check).await.unwrap();
-        let reconciler = Reconciler::new(settings.clone(), broker.clone(), own_store);
+        let producer = Producer::new(settings.clone(), broker.clone(), own_store);
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
-        producers.push((shutdown, tokio::spawn(async move { reconciler.run(token).await })));
+        producers.push((shutdown, tokio::spawn(async move { producer.run(token).await })));
     }
     waits(&*broker, jobs).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;

@@ -19,7 +19,6 @@ use uuid::Uuid;
 use crate::cancelled::Cancelled;
 use crate::checks::{Checked, check_all};
 use crate::load::Load;
-use crate::patterns::Patterns;
 use crate::{Engine, OwnFault};
 
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
@@ -44,7 +43,6 @@ pub(crate) struct JobRunner {
     pub(crate) broker: SharedBroker,
     pub(crate) cancelled: Arc<Cancelled>,
     pub(crate) load: Arc<Load>,
-    pub(crate) patterns: Patterns,
     pub(crate) drain_timeout: Option<Timeout>,
     pub(crate) max_hold: Duration,
     /// The latest run whose timeout was longer than this worker allows.
@@ -91,7 +89,7 @@ impl JobRunner {
             return self.set_apart(from, delivery).await;
         }
         let Some(delivery) = due(&*self.broker, delivery).await? else { return Ok(JobEnd::SentOn) };
-        let job = match self.read(&delivery.message) {
+        let job = match read(&delivery.message) {
             Ok(job) => Arc::new(job),
             Err(error) => return self.park(from, delivery, &error.to_string()).await,
         };
@@ -204,15 +202,6 @@ impl JobRunner {
         Ok(JobEnd::SentOn)
     }
 
-    fn read(&self, message: &Message) -> Result<Job, Unreadable> {
-        let mut message: JobMessage = wire::decode(&message.body)?;
-        let backlink = message.backlink.take().map(|text| self.patterns.get(&text)).transpose();
-        let backlink = backlink.map_err(|error| Unreadable::Invalid(error.to_string()))?;
-        let mut job = Job::try_from(message)?;
-        job.check.backlink = backlink;
-        Ok(job)
-    }
-
     async fn publish(
         &self,
         job: &Job,
@@ -240,6 +229,10 @@ impl JobRunner {
         park(&*self.broker, delivery, from, cause).await?;
         Ok(JobEnd::Parked)
     }
+}
+
+fn read(message: &Message) -> Result<Job, Unreadable> {
+    wire::decode::<JobMessage>(&message.body)?.try_into()
 }
 
 /// How long a job waits after so many failed attempts; `None`: it is given up.

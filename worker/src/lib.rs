@@ -18,7 +18,6 @@ mod judge;
 mod limits;
 mod load;
 mod pace;
-mod patterns;
 mod pause;
 mod retry;
 mod runner;

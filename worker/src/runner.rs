@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::intake::Intake;
 use crate::job::{DRAIN_MARGIN, JobEnd, JobRunner};
 use crate::load::Load;
-use crate::patterns::Patterns;
 use crate::pause::Pauses;
 use crate::{Engine, Health, SetupError, WorkerSettings};
 
@@ -53,7 +52,6 @@ impl Worker {
                 broker,
                 cancelled: Arc::default(),
                 load,
-                patterns: Patterns::default(),
                 drain_timeout: settings.drain_timeout,
                 cut_short: Mutex::default(),
                 max_hold: settings.max_hold.map_or(Duration::MAX, Timeout::duration),

@@ -1,9 +1,10 @@
 use clap::Args;
-use linkbeat_shared::{Run, RunState};
+use linkbeat_shared::{RequestOptions, Run, RunState};
 use linkbeat_store::{Filed, SharedStore};
 
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs, WorkerArgs};
+use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, WorkerArgs};
+
 use crate::exit::{Failure, Status};
 use crate::filing::file;
 use crate::local_run;
@@ -29,7 +30,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, conflicts_with = "input")]
     resume: bool,
     #[command(flatten)]
-    request: RequestArgs,
+    request: RequestOptions,
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]

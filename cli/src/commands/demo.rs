@@ -82,8 +82,9 @@ fn settings(folder: &Path, authority: PathBuf) -> Result<Settings, Failure> {
     let bad = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
     settings.check.backlink =
         Some(BACKLINK.parse().map_err(|error: linkbeat_shared::BadPattern| bad(&error))?);
-    settings.check.timeout = TIMEOUT.try_into().map_err(|error: linkbeat_shared::BadTimeout| bad(&error))?;
-    settings.check.white_list = [WHITE_LISTED.to_owned()].into();
+    settings.check.timeout =
+        Some(TIMEOUT.try_into().map_err(|error: linkbeat_shared::BadTimeout| bad(&error))?);
+    settings.check.white_list = vec![WHITE_LISTED.to_owned()];
     settings.worker.extra_ca = Some(authority);
     settings.worker.allow_network =
         vec![ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::LOCALHOST, 32).into()];

@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use linkbeat_producer::Outbox;
+use linkbeat_shared::RequestOptions;
 use linkbeat_store::{Filed, SharedStore};
 
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, RequestArgs};
+use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
 use crate::filing::file;
 use crate::logging::print_note;
@@ -37,7 +39,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     wait_timeout: Duration,
     #[command(flatten)]
-    request: RequestArgs,
+    request: RequestOptions,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -53,7 +55,10 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     let broker = servers::connect(&settings, "run").await?;
     let store = servers::store(&settings).await?;
     let filed = file(&settings, &store, links).await?;
-    linkbeat_producer::enqueue(&broker, &store, &filed).await?;
+    // No producer need be at hand. Should this fail, one publishes the rest.
+    let outbox = Outbox::new(broker.clone(), store.clone());
+    outbox.add(&filed);
+    outbox.drain().await?;
     broker.close().await;
     let status =
         if args.wait { wait(&settings, &args, &store, &filed).await } else { say_filed(&settings, &filed) };

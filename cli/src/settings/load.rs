@@ -128,8 +128,8 @@ mod tests {
         let settings = load(Some(file.path()), &Flags { namespace: "of-flag" }).unwrap();
         assert_eq!(settings.namespace.to_string(), "of-flag");
         assert_eq!(settings.database_url.to_string(), "sqlite://of-file.db");
-        assert_eq!(settings.check.timeout.as_millis(), 2_000);
-        assert_eq!(settings.check.retries.get(), 1);
+        assert_eq!(settings.check.timeout.unwrap().as_millis(), 2_000);
+        assert_eq!(settings.check.retries.unwrap().get(), 1);
     }
 
     #[test]

@@ -13,18 +13,13 @@ mod origins;
 mod secret;
 mod source;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use linkbeat_broker::{BrokerTls, Namespace};
 use linkbeat_producer::ProducerSettings;
 use linkbeat_recorder::RecorderSettings;
-use linkbeat_shared::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, Lang, OnBlocked, RecheckAfter, Retries,
-    ShowRules, Timeout, WhiteList, as_text,
-};
+use linkbeat_shared::{Lang, RequestOptions, as_text};
 use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
@@ -65,7 +60,7 @@ pub(crate) struct Settings {
     /// How results are written.
     pub(crate) output: OutputSettings,
     /// What runs filed from the command line ask for.
-    pub(crate) check: CheckSettings,
+    pub(crate) check: RequestOptions,
     /// What the operator of a worker decides.
     pub(crate) worker: WorkerSettings,
     /// What the operator of a producer decides.
@@ -87,7 +82,7 @@ impl Default for Settings {
             health_addr: None,
             log_format: LogFormat::default(),
             output: OutputSettings::default(),
-            check: CheckSettings::default(),
+            check: RequestOptions::defaults(),
             worker: WorkerSettings::default(),
             producer: ProducerSettings::default(),
             recorder: RecorderSettings::default(),
@@ -126,67 +121,6 @@ pub(crate) struct OutputSettings {
 impl Default for OutputSettings {
     fn default() -> Self {
         Self { format: FormatName::Table, lang: Lang::En, warn_certificate_days: WARN_CERTIFICATE_DAYS }
-    }
-}
-
-/// What a run asks for, unless a request says otherwise.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct CheckSettings {
-    pub(crate) backlink: Option<BacklinkPattern>,
-    pub(crate) backlink_in: BacklinkIn,
-    pub(crate) white_list: BTreeSet<String>,
-    #[serde(with = "as_text")]
-    pub(crate) timeout: Timeout,
-    pub(crate) retries: Retries,
-    pub(crate) accept: AcceptedStatuses,
-    pub(crate) hide_after: NonZeroU32,
-    pub(crate) show_after: NonZeroU32,
-    pub(crate) on_blocked: OnBlocked,
-    #[serde(with = "as_text::optional")]
-    pub(crate) recheck_after: Option<RecheckAfter>,
-}
-
-impl Default for CheckSettings {
-    fn default() -> Self {
-        let (spec, rules) = (CheckSpec::default(), ShowRules::default());
-        Self {
-            backlink: spec.backlink,
-            backlink_in: spec.backlink_in,
-            white_list: BTreeSet::new(),
-            timeout: spec.timeout,
-            retries: spec.retries,
-            accept: spec.accept,
-            hide_after: rules.hide_after,
-            show_after: rules.show_after,
-            on_blocked: rules.on_blocked,
-            recheck_after: rules.recheck_after,
-        }
-    }
-}
-
-impl CheckSettings {
-    pub(crate) fn spec(&self) -> CheckSpec {
-        CheckSpec {
-            backlink: self.backlink.clone(),
-            backlink_in: self.backlink_in,
-            timeout: self.timeout,
-            retries: self.retries,
-            accept: self.accept.clone(),
-        }
-    }
-
-    pub(crate) fn rules(&self) -> ShowRules {
-        ShowRules {
-            hide_after: self.hide_after,
-            show_after: self.show_after,
-            on_blocked: self.on_blocked,
-            recheck_after: self.recheck_after,
-        }
-    }
-
-    pub(crate) fn white_list(&self) -> WhiteList {
-        WhiteList(self.white_list.clone())
     }
 }
 

@@ -1,5 +1,5 @@
--- What the reconciler looks for every few seconds: it need not pass by all jobs that are being worked on.
-CREATE INDEX jobs_unpublished ON jobs (id) WHERE state = 'open' AND published_at IS NULL;
+-- What the outbox looks for every few seconds, run by run. It passes by no job that is being worked on.
+CREATE INDEX jobs_unpublished ON jobs (run_id, id) WHERE state = 'open' AND published_at IS NULL;
 
 -- Nobody works on the jobs of a cancelled run any more; from now on they are closed when its end is told.
 UPDATE jobs SET state = 'done', body = NULL

@@ -6,12 +6,12 @@ use std::time::Duration;
 use chrono::Utc;
 use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Target};
 use linkbeat_recorder::{Recorder, RecorderSettings};
-use linkbeat_shared::wire::ResultsMessage;
+use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkUrl, NewLink, RequestId, RunId, ShowRules,
-    Verdict,
+    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
+    ShowRules, Verdict,
 };
-use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, RunLinks, SharedStore, open};
+use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
 use linkbeat_testbed::broker::{Fate, Watched};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -72,7 +72,7 @@ impl World {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
-            links: RunLinks::Given(vec![NewLink::from_url(url)]),
+            links: LinkSelection::Given(vec![NewLink::from_url(url)]),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to: None,
@@ -130,9 +130,9 @@ struct OneJobEach(mpsc::UnboundedSender<PlannedJob>);
 impl Planner for OneJobEach {
     fn begin(&mut self, _run: RunId, _links: u64) {}
 
-    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
-        let job =
-            PlannedJob { id: JobId::new(), kind: JobKind::Check, links: vec![link.id], body: b"{}".to_vec() };
+    fn add(&mut self, _name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        let links = vec![LinkId(link.id)];
+        let job = PlannedJob { id: JobId::new(), kind: JobKind::Check, links, body: b"{}".to_vec() };
         self.0.send(job.clone()).unwrap();
         vec![job]
     }

@@ -33,8 +33,10 @@ pub struct JobMessage {
     pub links: Vec<JobLinkMessage>,
 }
 
+// Its URLs are texts: whoever makes a job takes them as they are stored, and only the worker that fetches them parses
+// them.
 /// One link of a job.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobLinkMessage {
     /// Its id.
     pub id: Uuid,
@@ -53,19 +55,26 @@ impl Message for JobMessage {
     const MAX_BYTES: usize = 4 << 20;
 }
 
-impl From<&Job> for JobMessage {
-    fn from(job: &Job) -> Self {
+impl JobMessage {
+    /// A job of these links.
+    pub fn new(run: RunId, job: JobId, check: &CheckSpec, links: Vec<JobLinkMessage>) -> Self {
         Self {
             schema: schema_of::<Self>(),
-            run_id: job.run_id.0,
-            job_id: job.id.0,
-            timeout_ms: job.check.timeout.as_millis(),
-            retries: job.check.retries.get(),
-            accept: job.check.accept.to_string(),
-            backlink: job.check.backlink.clone().map(String::from),
-            backlink_in: job.check.backlink_in,
-            links: job.links.iter().map(JobLinkMessage::from).collect(),
+            run_id: run.0,
+            job_id: job.0,
+            timeout_ms: check.timeout.as_millis(),
+            retries: check.retries.get(),
+            accept: check.accept.to_string(),
+            backlink: check.backlink.as_ref().map(|pattern| pattern.as_str().to_owned()),
+            backlink_in: check.backlink_in,
+            links,
         }
+    }
+}
+
+impl From<&Job> for JobMessage {
+    fn from(job: &Job) -> Self {
+        Self::new(job.run_id, job.id, &job.check, job.links.iter().map(JobLinkMessage::from).collect())
     }
 }
 
@@ -116,6 +125,6 @@ impl TryFrom<JobLinkMessage> for JobLink {
     }
 }
 
-pub(super) fn invalid(error: impl std::fmt::Display) -> Unreadable {
+fn invalid(error: impl std::fmt::Display) -> Unreadable {
     Unreadable::Invalid(error.to_string())
 }

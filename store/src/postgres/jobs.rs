@@ -9,17 +9,17 @@ use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
     SelectableHelper,
 };
-use diesel::sql_types::{Array, BigInt, Bool, Uuid as PgUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as PgUuid};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use linkbeat_shared::{JobId, RunId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS};
+use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS, UnpublishedRunRow, unpublished_runs_sql};
 use crate::schema::{jobs, runs, sql as types};
 use crate::values::{Id, Moment};
-use crate::{OpenJobs, StoredJob};
+use crate::{OpenJobs, StoredJob, Unpublished, UnpublishedRun};
 
 /// How many jobs one statement inserts: it has seven values for each, and at most 65,535 altogether.
 const BATCH: usize = 1_000;
@@ -53,9 +53,6 @@ pub(super) async fn open(
         OpenJobs::UnpublishedOfRun(run) => {
             open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::UnpublishedFor(age) => {
-            open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
-        }
         OpenJobs::PublishedFor(age) => {
             let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age).nullable()));
             open.filter(jobs::published_at.lt(ago(age).nullable())).filter(due.assume_not_null())
@@ -70,6 +67,21 @@ pub(super) async fn open(
     open.into_iter().map(|job| job.at(now)).collect()
 }
 
+pub(super) async fn unpublished_runs(
+    connection: &mut AsyncPgConnection,
+    which: Unpublished,
+    limit: u32,
+) -> Result<Vec<UnpublishedRun>, Fault> {
+    let (only, idle) = match which {
+        Unpublished::OfRun(run) => (Some(run.0), None),
+        Unpublished::IdleFor(age) => (None, Some(ago_text(age))),
+    };
+    let find = sql_query(unpublished_runs_sql(["$1", "$2"], idle.as_deref()));
+    let find = find.bind::<Nullable<PgUuid>, _>(only).bind::<BigInt, _>(i64::from(limit));
+    let rows: Vec<UnpublishedRunRow> = find.load(connection).await?;
+    Ok(rows.into_iter().map(UnpublishedRun::from).collect())
+}
+
 /// The moment by the clock of the server.
 pub(super) async fn now(connection: &mut AsyncPgConnection) -> QueryResult<Moment> {
     diesel::select(sql::<types::Moment>("clock_timestamp()")).get_result(connection).await
@@ -77,9 +89,13 @@ pub(super) async fn now(connection: &mut AsyncPgConnection) -> QueryResult<Momen
 
 /// The moment so long ago, by the clock of the server: that of a producer may be off.
 fn ago(age: Duration) -> SqlLiteral<types::Moment> {
+    sql(&ago_text(age))
+}
+
+fn ago_text(age: Duration) -> String {
     let seconds = age.as_secs().min(LONG_AGO);
     let microseconds = age.subsec_micros();
-    sql(&format!("clock_timestamp() - interval '{seconds} seconds {microseconds} microseconds'"))
+    format!("clock_timestamp() - interval '{seconds} seconds {microseconds} microseconds'")
 }
 
 pub(super) async fn mark_published(connection: &mut AsyncPgConnection, ids: &[JobId]) -> Result<(), Fault> {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
-use linkbeat_shared::{JobId, Link, LinkId, NewLink, Run, RunId};
+use linkbeat_shared::{JobId, Link, LinkId, LinkSelection, NewLink, Run, RunId};
 use linkbeat_vitals::Activity;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ use crate::migrations::{Migrated, OpenMode};
 use crate::server::Server;
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded, Result,
-    Rule, RunLinks, Store, StoredJob, Unannounced,
+    Rule, Store, StoredJob, Unannounced, Unpublished, UnpublishedRun,
 };
 use pool::{Pool, Work};
 
@@ -90,8 +90,8 @@ impl Store for PostgresStore {
 
     async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
         let kind = match run.links {
-            RunLinks::Stored => Work::Plan,
-            RunLinks::Given(_) => Work::WriteMany,
+            LinkSelection::Stored => Work::Plan,
+            LinkSelection::Given(_) => Work::WriteMany,
         };
         let filed =
             self.transaction(kind, async |connection| runs::file(connection, &run, planner).await).await;
@@ -121,6 +121,12 @@ impl Store for PostgresStore {
     async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>> {
         self.transaction(Work::Read, async |connection| jobs::open(connection, which, after, limit).await)
             .await
+    }
+
+    async fn unpublished_runs(&self, which: Unpublished, limit: u32) -> Result<Vec<UnpublishedRun>> {
+        let find =
+            async |connection: &mut AsyncPgConnection| jobs::unpublished_runs(connection, which, limit).await;
+        self.transaction(Work::Read, find).await
     }
 
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {

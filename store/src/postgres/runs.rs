@@ -11,7 +11,7 @@ use diesel::prelude::{
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as PgUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use linkbeat_shared::{LinkId, Run, RunId, RunState};
+use linkbeat_shared::{LinkId, LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::jobs;
@@ -21,7 +21,7 @@ use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::values::{Id, Moment};
-use crate::{Filed, NewRun, Planner, RunLinks, Unannounced};
+use crate::{Filed, NewRun, Planner, Unannounced};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
 /// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
@@ -39,8 +39,8 @@ pub(super) async fn file(
         return Ok(Filed { run: existing, existed: true });
     }
     let planned = match &run.links {
-        RunLinks::Stored => plan_stored(connection, run.id, planner).await?,
-        RunLinks::Given(given) => {
+        LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
+        LinkSelection::Given(given) => {
             let imported = links::import(connection, given).await?;
             plan_given(connection, run.id, planner, &imported.ids).await?
         }
@@ -98,7 +98,7 @@ async fn plan_stored(
             .await?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
-        jobs::insert(connection, &filing.plan(page)?).await?;
+        jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs).await?;
@@ -129,7 +129,7 @@ async fn plan_given(
             .select(LinkRow::as_select())
             .load(connection)
             .await?;
-        jobs::insert(connection, &filing.plan(page)?).await?;
+        jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs).await?;

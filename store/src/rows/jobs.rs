@@ -1,15 +1,15 @@
 //! Jobs: rows of `jobs`.
 
-use diesel::{Insertable, Queryable, Selectable};
+use diesel::{Insertable, Queryable, QueryableByName, Selectable};
 use std::time::Duration;
 
 use linkbeat_shared::{CheckSpec, JobId, RunId, RunState, ShowRules};
 
 use super::{parse, parse_json, stored_count};
 use crate::error::Fault;
-use crate::schema::{jobs, runs};
+use crate::schema::{jobs, runs, sql};
 use crate::values::{Id, Ids, Moment};
-use crate::{JobKind, PlannedJob, StoredJob};
+use crate::{JobKind, PlannedJob, StoredJob, UnpublishedRun};
 
 /// The word in `jobs.state` for a job that lacks results.
 pub(crate) const OPEN: &str = "open";
@@ -87,6 +87,57 @@ impl OpenJobRow {
             due_in: left.and_then(|left| left.to_std().ok()).unwrap_or(Duration::ZERO),
         })
     }
+}
+
+/// A run with jobs that were never published.
+#[derive(Debug, Clone, QueryableByName)]
+pub(crate) struct UnpublishedRunRow {
+    #[diesel(sql_type = sql::Id)]
+    id: Id,
+    #[diesel(sql_type = sql::Moment)]
+    created_at: Moment,
+    /// When the job was published that comes before the next.
+    #[diesel(sql_type = diesel::sql_types::Nullable<sql::Moment>)]
+    published_at: Option<Moment>,
+}
+
+impl From<UnpublishedRunRow> for UnpublishedRun {
+    fn from(row: UnpublishedRunRow) -> Self {
+        Self { id: RunId(row.id.0), created_at: row.created_at.0, begun: row.published_at.is_some() }
+    }
+}
+
+/// Finds runs by the first of their jobs that was never published, and the one before it: the jobs of a run are
+/// published in the order of their ids. Each is one step in an index, however many jobs a run has.
+///
+/// `only` is the run that is asked for, or NULL for any. With `idle`, both jobs have been as they are since then.
+pub(crate) fn unpublished_runs_sql([only, limit]: [&str; 2], idle: Option<&str>) -> String {
+    let idle = idle.map_or_else(String::new, |idle| {
+        format!(
+            "AND (SELECT created_at FROM jobs WHERE jobs.id = next_job) < {idle}
+             AND (published_at IS NULL OR published_at < {idle})"
+        )
+    });
+    format!(
+        "WITH unpublished AS MATERIALIZED (
+             SELECT id, seq, created_at,
+                    (SELECT jobs.id FROM jobs
+                     WHERE jobs.run_id = runs.id AND {OPEN_JOBS} AND jobs.published_at IS NULL
+                       AND jobs.kind <> '{RECHECK}'
+                     ORDER BY jobs.id LIMIT 1) AS next_job
+             FROM runs
+             WHERE state IN ('running', 'incomplete') AND ({only} IS NULL OR id = {only})
+         ), last_published AS MATERIALIZED (
+             SELECT id, seq, created_at, next_job,
+                    (SELECT jobs.published_at FROM jobs
+                     WHERE jobs.run_id = unpublished.id AND jobs.id < next_job AND jobs.kind <> '{RECHECK}'
+                     ORDER BY jobs.id DESC LIMIT 1) AS published_at
+             FROM unpublished WHERE next_job IS NOT NULL
+         )
+         SELECT id, created_at, published_at FROM last_published
+         WHERE true {idle}
+         ORDER BY seq LIMIT {limit}"
+    )
 }
 
 /// A job for which results came, with what its run says about them.

@@ -13,7 +13,8 @@ pub(crate) use checks::{CheckRow, change, verdict};
 pub(crate) use documents::details_document;
 use documents::{details, reason};
 pub(crate) use jobs::{
-    JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, WHITE_LISTED, check_spec,
+    JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
+    WHITE_LISTED, check_spec, unpublished_runs_sql,
 };
 pub(crate) use links::{LinkRow, RemovedLinkRow};
 pub(crate) use runs::{NewRunRow, RunRow};

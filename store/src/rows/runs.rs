@@ -3,7 +3,7 @@
 use diesel::{Insertable, Queryable, Selectable};
 use linkbeat_shared::{ReplyTo, RequestId, Run, RunId, RunState};
 
-use super::{number, parse, parse_json};
+use super::{number, parse};
 use crate::NewRun;
 use crate::error::Fault;
 use crate::schema::runs;
@@ -16,8 +16,6 @@ pub(crate) struct RunRow {
     id: Id,
     request_id: Id,
     state: String,
-    check_spec: String,
-    show_rules: String,
     links: i64,
     done: i64,
     parked: i64,
@@ -37,8 +35,6 @@ impl TryFrom<RunRow> for Run {
             id: RunId(row.id.0),
             request_id: RequestId(row.request_id.0),
             state,
-            check: parse_json(&row.check_spec, "runs.check_spec")?,
-            rules: parse_json(&row.show_rules, "runs.show_rules")?,
             links: number(row.links, "runs.links")?,
             done: number(row.done, "runs.done")?,
             missing: if state == RunState::Cancelled { 0 } else { number(row.parked, "runs.parked")? },

@@ -6,16 +6,16 @@ use chrono::{TimeDelta, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use linkbeat_shared::{JobId, RunId, RunState};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS};
+use crate::rows::{JobRow, OPEN_JOBS, OpenJobRow, RECHECKS, UnpublishedRunRow, unpublished_runs_sql};
 use crate::schema::{jobs, runs, sql as types};
 use crate::values::{Id, Moment, json};
-use crate::{OpenJobs, StoredJob};
+use crate::{OpenJobs, StoredJob, Unpublished, UnpublishedRun};
 
 /// How many jobs one statement inserts: it has seven values for each, and at most 32,766 altogether.
 const BATCH: usize = 1_000;
@@ -47,9 +47,6 @@ pub(super) fn open(
         OpenJobs::UnpublishedOfRun(run) => {
             open.filter(jobs::run_id.eq(Id(run.0)).and(jobs::published_at.is_null()))
         }
-        OpenJobs::UnpublishedFor(age) => {
-            open.filter(jobs::created_at.lt(ago(age)).and(jobs::published_at.is_null()))
-        }
         OpenJobs::PublishedFor(age) => {
             let due = jobs::due_at.is_null().or(jobs::due_at.lt(ago(age)));
             open.filter(jobs::published_at.lt(ago(age))).filter(due.assume_not_null())
@@ -61,6 +58,25 @@ pub(super) fn open(
     };
     let (open, now): (Vec<OpenJobRow>, _) = (open.load(connection)?, Moment::now());
     open.into_iter().map(|job| job.at(now)).collect()
+}
+
+pub(super) fn unpublished_runs(
+    connection: &mut SqliteConnection,
+    which: Unpublished,
+    limit: u32,
+) -> Result<Vec<UnpublishedRun>, Fault> {
+    let (only, idle) = match which {
+        Unpublished::OfRun(run) => (Some(Id(run.0)), None),
+        Unpublished::IdleFor(age) => (None, Some(ago(age))),
+    };
+    let find = sql_query(unpublished_runs_sql(["?1", "?2"], idle.map(|_| "?3")))
+        .bind::<Nullable<types::Id>, _>(only)
+        .bind::<BigInt, _>(i64::from(limit));
+    let rows: Vec<UnpublishedRunRow> = match idle {
+        None => find.load(connection)?,
+        Some(idle) => find.bind::<types::Moment, _>(idle).load(connection)?,
+    };
+    Ok(rows.into_iter().map(UnpublishedRun::from).collect())
 }
 
 fn ago(age: Duration) -> Moment {

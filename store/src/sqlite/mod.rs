@@ -29,7 +29,7 @@ use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::{
     Filed, Imported, JobResults, LinkChanges, NewRun, OpenJobs, ParkingNotice, Planner, Recorded, Result,
-    Rule, Store, StoredJob, Unannounced,
+    Rule, Store, StoredJob, Unannounced, Unpublished, UnpublishedRun,
 };
 pub(crate) use inspect::inspect;
 use thread::DatabaseThread;
@@ -116,6 +116,10 @@ impl Store for SqliteStore {
 
     async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>> {
         self.read(move |connection| jobs::open(connection, which, after, limit)).await
+    }
+
+    async fn unpublished_runs(&self, which: Unpublished, limit: u32) -> Result<Vec<UnpublishedRun>> {
+        self.read(move |connection| jobs::unpublished_runs(connection, which, limit)).await
     }
 
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {

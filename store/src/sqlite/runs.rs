@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use linkbeat_shared::{LinkId, Run, RunId, RunState};
+use linkbeat_shared::{LinkId, LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::{jobs, links};
@@ -16,7 +16,7 @@ use crate::filing::{Filing, PAGE};
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::values::{Id, Moment, json};
-use crate::{Filed, NewRun, Planner, RunLinks, Unannounced};
+use crate::{Filed, NewRun, Planner, Unannounced};
 
 pub(super) fn file(
     connection: &mut SqliteConnection,
@@ -29,8 +29,8 @@ pub(super) fn file(
     let row = NewRunRow::from(run);
     diesel::insert_into(runs::table).values(&row).execute(connection)?;
     let planned = match &run.links {
-        RunLinks::Stored => plan_stored(connection, run.id, planner)?,
-        RunLinks::Given(given) => {
+        LinkSelection::Stored => plan_stored(connection, run.id, planner)?,
+        LinkSelection::Given(given) => {
             let imported = links::import(connection, given)?;
             plan_given(connection, run.id, planner, imported.ids)?
         }
@@ -86,7 +86,7 @@ fn plan_stored(
             .load(connection)?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
-        jobs::insert(connection, &filing.plan(page)?)?;
+        jobs::insert(connection, &filing.plan(page))?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs)?;
@@ -113,7 +113,7 @@ fn plan_given(
         let ids: Vec<Id> = places.iter().map(|(_, id)| *id).collect();
         // They come in the order of the input.
         let page = links::of_ids(connection, &ids)?;
-        jobs::insert(connection, &filing.plan(page)?)?;
+        jobs::insert(connection, &filing.plan(page))?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs)?;

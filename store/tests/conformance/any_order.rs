@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use linkbeat_shared::wire::{JobMessage, decode};
-use linkbeat_shared::{JobId, LinkId, NewLink, RecheckAfter, RunId, RunState, ShowRules, Verdict};
-use linkbeat_store::{JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, RunLinks, SharedStore};
+use linkbeat_shared::{
+    JobId, LinkId, LinkSelection, NewLink, RecheckAfter, RunId, RunState, ShowRules, Verdict,
+};
+use linkbeat_store::{JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, SharedStore};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -66,15 +68,15 @@ impl Case {
         let looks_again = random.random_bool(0.5);
         let recheck_after = looks_again.then(|| RecheckAfter::from_millis(60_000).unwrap());
         let rules = ShowRules { recheck_after, ..ShowRules::default() };
-        let run = NewRun { rules, ..new_run(RunLinks::Given(given)) };
+        let run = NewRun { rules, ..new_run(LinkSelection::Given(given)) };
         let (filed, plan) = make::file(store, run, random.random_range(1..=3)).await;
         let mut links = HashMap::new();
         for job in &plan.jobs {
             let withheld = random.random_bool(0.2);
             for id in &job.links {
-                let planned = plan.links.iter().find(|link| link.id == *id).unwrap();
+                let stored = store.find_links(&id.to_string()).await.unwrap();
                 let (first, second) = (verdict(&mut random), verdict(&mut random));
-                links.insert(*id, Looked { shown_before: planned.state.shown, first, second, withheld });
+                links.insert(*id, Looked { shown_before: stored[0].state.shown, first, second, withheld });
             }
         }
         let (run, jobs, store) = (filed.run.id, plan.jobs, store.clone());

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::{
-    CheckSpec, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunId, RunState, ShowRules,
+    CheckSpec, LinkSelection, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
+    ShowRules,
 };
-use linkbeat_store::{LinkChanges, NewRun, OpenJobs, RunLinks};
+use linkbeat_store::{LinkChanges, NewRun, OpenJobs};
 
 use crate::database::TestDatabase;
 use crate::make::{self, file, link, name, new_run, url};
@@ -40,7 +41,7 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             recheck_after: Some(RecheckAfter::from_millis(600_000).unwrap()),
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
-        ..new_run(RunLinks::Stored)
+        ..new_run(LinkSelection::Stored)
     };
     let (filed, plan) = file(&store, run.clone(), 2).await;
 
@@ -49,7 +50,11 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
     assert_eq!((filed.run.links, filed.run.done, filed.run.state), (5, 0, RunState::Running));
     assert_eq!(filed.run.finished_at, None);
     let found = store.run(run.id).await.unwrap().unwrap();
-    assert_eq!((&found.check, found.rules, &found.reply_to), (&run.check, run.rules, &run.reply_to));
+    assert_eq!(found.reply_to, run.reply_to);
+    let stored = async |column| database.value(&format!("SELECT {column} FROM runs")).await.unwrap();
+    let check: CheckSpec = serde_json::from_str(&stored("check_spec").await).unwrap();
+    let rules: ShowRules = serde_json::from_str(&stored("show_rules").await).unwrap();
+    assert_eq!((check, rules), (run.check, run.rules));
     assert_eq!((found.links, found.created_at), (5, filed.run.created_at));
 
     assert_eq!(plan.announced, 5);
@@ -64,9 +69,9 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
 async fn the_same_request_is_one_run(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(3)).await.unwrap();
-    let first = new_run(RunLinks::Stored);
+    let first = new_run(LinkSelection::Stored);
     file(&store, first.clone(), 1).await;
-    let again = NewRun { request_id: first.request_id, ..new_run(RunLinks::Given(make::links(10))) };
+    let again = NewRun { request_id: first.request_id, ..new_run(LinkSelection::Given(make::links(10))) };
     let (filed, plan) = file(&store, again, 1).await;
 
     assert!(filed.existed);
@@ -78,7 +83,7 @@ async fn the_same_request_is_one_run(database: Arc<TestDatabase>) {
 
 async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase>) {
     database.open().await.import_links(&make::links(30)).await.unwrap();
-    for links in [RunLinks::Stored, RunLinks::Given(make::links(40))] {
+    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(40))] {
         let request_id = RequestId::new();
         let mut producers = Vec::new();
         for _ in 0..6 {
@@ -101,7 +106,7 @@ async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase
 async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
     let store = database.open().await;
     let ask = |queue: &str| Some(ReplyTo { queue: queue.into(), correlation_id: Some(queue.into()) });
-    let run = NewRun { reply_to: ask("first"), ..new_run(RunLinks::Stored) };
+    let run = NewRun { reply_to: ask("first"), ..new_run(LinkSelection::Stored) };
     file(&store, run.clone(), 1).await;
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed[0].reply_to, ask("first"));
@@ -122,7 +127,7 @@ async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
 async fn whoever_asks_again_while_results_are_stored_is_answered(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(1)).await.unwrap();
-    for links in [RunLinks::Stored, RunLinks::Given(make::links(1))] {
+    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(1))] {
         let first = new_run(links);
         file(&store, first.clone(), 1).await;
         // Whoever stores results holds the run's row while it is asked for again.
@@ -152,7 +157,7 @@ async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {
     ];
     store.import_links(&input).await.unwrap();
     let hosts = ["a.example", "b-b.example", "b.example", "b.example", "c.example", "c.example"];
-    for links in [RunLinks::Stored, RunLinks::Given(input.to_vec())] {
+    for links in [LinkSelection::Stored, LinkSelection::Given(input.to_vec())] {
         let (_, plan) = file(&store, new_run(links), 1).await;
         let seen: Vec<&str> =
             plan.links.iter().map(|link| link.page_url.as_ref().unwrap_or(&link.url).host()).collect();
@@ -167,7 +172,7 @@ async fn only_active_links_are_planned(database: Arc<TestDatabase>) {
     let ids = store.import_links(&make::links(4)).await.unwrap().ids;
     let inactive = LinkChanges { active: Some(false), ..LinkChanges::default() };
     store.set_link(ids[1], &inactive).await.unwrap();
-    for links in [RunLinks::Stored, RunLinks::Given(make::links(4))] {
+    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(4))] {
         let (filed, plan) = file(&store, new_run(links), 1).await;
         assert_eq!((plan.announced, filed.run.links), (3, 3));
         let planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
@@ -183,7 +188,7 @@ async fn given_links_are_imported_and_no_others_planned(database: Arc<TestDataba
         NewLink { name: Some(name("new")), ..link("https://new.example/") },
         link("https://NEW.example"),
     ];
-    let (filed, plan) = file(&store, new_run(RunLinks::Given(given)), 1).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Given(given)), 1).await;
     let planned: Vec<_> = plan.links.iter().map(|link| link.url.host()).collect();
     assert_eq!(planned, ["host-000001.example", "new.example"]);
     assert_eq!(plan.links[1].name, name("new"));
@@ -198,7 +203,7 @@ async fn runs_of_many_pages_cover_each_link_once(database: Arc<TestDatabase>) {
     input.extend((0..2_500).map(|n| link(&format!("https://host-000777.example/{n}"))));
     let mut ids = store.import_links(&input).await.unwrap().ids;
     ids.sort_unstable();
-    for links in [RunLinks::Stored, RunLinks::Given(input)] {
+    for links in [LinkSelection::Stored, LinkSelection::Given(input)] {
         let (filed, plan) = file(&store, new_run(links), 16).await;
         assert_eq!((plan.announced, filed.run.links), (4_500, 4_500));
         let mut planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
@@ -212,7 +217,7 @@ async fn runs_of_many_pages_cover_each_link_once(database: Arc<TestDatabase>) {
 
 async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
     let store = database.open().await;
-    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 1).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 1).await;
     assert_eq!((filed.run.links, plan.announced, plan.jobs.len()), (0, 0, 0));
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed.len(), 1);

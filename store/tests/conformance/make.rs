@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
+use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkReport, LinkState,
-    LinkUrl, NewLink, Note, Reason, RequestId, RunId, ShowRules, Verdict,
+    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkReport, LinkSelection,
+    LinkState, LinkUrl, NewLink, Note, Reason, RequestId, RunId, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling, RunLinks,
-    SharedStore,
+    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling, SharedStore,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {
@@ -29,7 +29,7 @@ pub(crate) fn links(count: usize) -> Vec<NewLink> {
     (0..count).map(|n| link(&format!("https://host-{n:06}.example/"))).collect()
 }
 
-pub(crate) fn new_run(links: RunLinks) -> NewRun {
+pub(crate) fn new_run(links: LinkSelection) -> NewRun {
     NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
@@ -74,13 +74,22 @@ impl Planner for TestPlanner {
         self.plan.lock().unwrap().announced = links;
     }
 
-    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
-        self.plan.lock().unwrap().links.push(link.clone());
-        if link.name.as_str().starts_with("white ") {
-            self.white.push(link.id);
+    fn add(&mut self, called: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        let id = LinkId(link.id);
+        self.plan.lock().unwrap().links.push(Link {
+            id,
+            name: name(called),
+            url: url(&link.url),
+            page_url: link.page_url.as_deref().map(url),
+            active: true,
+            backlink: link.backlink,
+            state: LinkState::default(),
+        });
+        if called.starts_with("white ") {
+            self.white.push(id);
             return Vec::new();
         }
-        self.waiting.push(link.id);
+        self.waiting.push(id);
         if self.waiting.len() < self.job_links {
             return Vec::new();
         }
@@ -107,7 +116,7 @@ pub(crate) async fn file(store: &SharedStore, run: NewRun, job_links: usize) -> 
 
 /// Files a run of all stored links in jobs of one link.
 pub(crate) async fn file_stored(store: &SharedStore) -> (RunId, Plan) {
-    let (filed, plan) = file(store, new_run(RunLinks::Stored), 1).await;
+    let (filed, plan) = file(store, new_run(LinkSelection::Stored), 1).await;
     (filed.run.id, plan)
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{JobId, RunId, RunState, Verdict};
-use linkbeat_store::{OpenJobs, ParkingNotice, RunLinks, SharedStore};
+use linkbeat_shared::{JobId, LinkSelection, RunId, RunState, Verdict};
+use linkbeat_store::{OpenJobs, ParkingNotice, SharedStore, Unpublished, UnpublishedRun};
 use uuid::Uuid;
 
 use crate::database::{Kind, TestDatabase};
@@ -19,8 +19,16 @@ cases![
     jobs_of_cancelled_runs_are_never_listed,
     jobs_of_cancelled_runs_are_closed,
     results_of_closed_jobs_are_history,
+    runs_with_unpublished_jobs_are_found,
+    runs_that_somebody_publishes_are_left_alone,
     a_look_for_unpublished_jobs_passes_by_no_others,
 ];
+
+const NOW: Duration = Duration::ZERO;
+
+async fn unpublished(store: &SharedStore, which: Unpublished) -> Vec<UnpublishedRun> {
+    store.unpublished_runs(which, 100).await.unwrap()
+}
 
 async fn ids(store: &SharedStore, which: OpenJobs) -> Vec<JobId> {
     store.open_jobs(which, None, 100).await.unwrap().into_iter().map(|job| job.id).collect()
@@ -51,14 +59,11 @@ async fn overdue_jobs_are_found(database: Arc<TestDatabase>) {
     store.import_links(&make::links(3)).await.unwrap();
     let (run, plan) = file_stored(&store).await;
     let all: Vec<JobId> = plan.jobs.iter().map(|job| job.id).collect();
-    let (now, minute) = (Duration::ZERO, Duration::from_secs(60));
+    let (now, minute) = (NOW, Duration::from_secs(60));
 
-    assert_eq!(ids(&store, OpenJobs::UnpublishedFor(now)).await, all);
-    assert!(ids(&store, OpenJobs::UnpublishedFor(minute)).await.is_empty());
     assert!(ids(&store, OpenJobs::PublishedFor(now)).await.is_empty());
 
     store.mark_published(&all).await.unwrap();
-    assert!(ids(&store, OpenJobs::UnpublishedFor(now)).await.is_empty());
     assert_eq!(ids(&store, OpenJobs::PublishedFor(now)).await, all);
     assert!(ids(&store, OpenJobs::PublishedFor(minute)).await.is_empty());
 
@@ -71,10 +76,53 @@ async fn overdue_jobs_are_found(database: Arc<TestDatabase>) {
     assert!(ids(&store, OpenJobs::PublishedFor(now)).await.is_empty());
 }
 
+async fn runs_with_unpublished_jobs_are_found(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (first, first_plan) = file_stored(&store).await;
+    let (second, second_plan) = file_stored(&store).await;
+    let created_at = store.run(first).await.unwrap().unwrap().created_at;
+    let minute = Duration::from_secs(60);
+
+    let found = unpublished(&store, Unpublished::IdleFor(NOW)).await;
+    assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [first, second]);
+    assert_eq!(found[0], UnpublishedRun { id: first, created_at, begun: false });
+    assert_eq!(store.unpublished_runs(Unpublished::IdleFor(NOW), 1).await.unwrap(), found[..1]);
+    assert_eq!(unpublished(&store, Unpublished::OfRun(first)).await, found[..1]);
+    assert!(unpublished(&store, Unpublished::IdleFor(minute)).await.is_empty());
+    assert!(unpublished(&store, Unpublished::OfRun(RunId::new())).await.is_empty());
+
+    store.mark_published(&[first_plan.jobs[0].id]).await.unwrap();
+    assert!(unpublished(&store, Unpublished::OfRun(first)).await[0].begun);
+    // What is done says as much as what is published.
+    record(&store, first, &first_plan.jobs[..1], Verdict::Up).await;
+    assert!(unpublished(&store, Unpublished::OfRun(first)).await[0].begun);
+
+    for job in &first_plan.jobs[1..] {
+        store.mark_published(&[job.id]).await.unwrap();
+    }
+    assert!(unpublished(&store, Unpublished::OfRun(first)).await.is_empty());
+    record(&store, second, &second_plan.jobs, Verdict::Up).await;
+    assert!(unpublished(&store, Unpublished::IdleFor(NOW)).await.is_empty());
+}
+
+async fn runs_that_somebody_publishes_are_left_alone(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(3)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let idle = Unpublished::IdleFor(Duration::from_millis(400));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(unpublished(&store, idle).await[0].id, run);
+    store.mark_published(&[plan.jobs[0].id]).await.unwrap();
+    assert!(unpublished(&store, idle).await.is_empty(), "the next one will come in a moment");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(unpublished(&store, idle).await[0].id, run, "nobody goes on with it");
+}
+
 async fn jobs_that_come_in_parts_are_not_overdue(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(6)).await.unwrap();
-    let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 3).await;
+    let (filed, plan) = make::file(&store, new_run(LinkSelection::Stored), 3).await;
     let all: Vec<JobId> = plan.jobs.iter().map(|job| job.id).collect();
     store.mark_published(&all).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -114,17 +162,16 @@ async fn done_jobs_keep_their_row_but_not_their_body(database: Arc<TestDatabase>
 async fn jobs_of_cancelled_runs_are_never_listed(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(2)).await.unwrap();
-    let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 1).await;
+    let (filed, plan) = make::file(&store, new_run(LinkSelection::Stored), 1).await;
     store.mark_published(&[plan.jobs[0].id]).await.unwrap();
     store.cancel_run(filed.run.id).await.unwrap();
-    let now = Duration::ZERO;
-    for which in [
-        OpenJobs::OfRun(filed.run.id),
-        OpenJobs::UnpublishedOfRun(filed.run.id),
-        OpenJobs::UnpublishedFor(now),
-        OpenJobs::PublishedFor(now),
-    ] {
+    for which in
+        [OpenJobs::OfRun(filed.run.id), OpenJobs::UnpublishedOfRun(filed.run.id), OpenJobs::PublishedFor(NOW)]
+    {
         assert!(ids(&store, which).await.is_empty(), "{which:?}");
+    }
+    for which in [Unpublished::OfRun(filed.run.id), Unpublished::IdleFor(NOW)] {
+        assert!(unpublished(&store, which).await.is_empty(), "{which:?}");
     }
 }
 
@@ -153,7 +200,7 @@ async fn jobs_of_cancelled_runs_are_closed(database: Arc<TestDatabase>) {
 async fn results_of_closed_jobs_are_history(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(4)).await.unwrap();
-    let (filed, plan) = make::file(&store, new_run(RunLinks::Stored), 2).await;
+    let (filed, plan) = make::file(&store, new_run(LinkSelection::Stored), 2).await;
     let (run, job) = (filed.run.id, plan.jobs[0].id);
     store.cancel_run(run).await.unwrap();
     store.close_jobs(run, None, 10).await.unwrap();
@@ -175,6 +222,7 @@ async fn results_of_closed_jobs_are_history(database: Arc<TestDatabase>) {
     assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));
 }
 
+/// Each of two looks is one step in an index.
 async fn a_look_for_unpublished_jobs_passes_by_no_others(database: Arc<TestDatabase>) {
     // SQLite does not count how often it uses an index.
     if database.kind == Kind::Sqlite {
@@ -189,13 +237,14 @@ async fn a_look_for_unpublished_jobs_passes_by_no_others(database: Arc<TestDatab
          FROM generate_series(1, 20000); ANALYZE jobs"
     );
     database.execute(&worked_on).await;
-    let found = ids(&store, OpenJobs::UnpublishedFor(Duration::ZERO)).await;
-    assert_eq!(found, [plan.jobs[0].id]);
+    let found = unpublished(&store, Unpublished::IdleFor(NOW)).await;
+    assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
+    assert_eq!(ids(&store, OpenJobs::UnpublishedOfRun(run)).await, [plan.jobs[0].id]);
     // The server counts what a connection did when that ends, at the latest.
     store.close().await;
     let used = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_unpublished'";
     for _ in 0..100 {
-        if database.value(used).await.as_deref() == Some("1") {
+        if database.value(used).await.as_deref() == Some("2") {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

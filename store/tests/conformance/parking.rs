@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{JobId, RunState, Verdict};
-use linkbeat_store::{OpenJobs, ParkingNotice, RunLinks};
+use linkbeat_shared::{JobId, LinkSelection, RunState, Verdict};
+use linkbeat_store::{OpenJobs, ParkingNotice};
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
@@ -33,7 +33,7 @@ fn put_back(job_id: JobId) -> ParkingNotice {
 async fn a_run_with_a_parked_job_ends_incomplete(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(5)).await.unwrap();
-    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 3).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 3).await;
     let run = filed.run.id;
     store.mark_published(&[plan.jobs[0].id, plan.jobs[1].id]).await.unwrap();
     assert!(store.note_parkings(&[parked(plan.jobs[0].id)]).await.unwrap().is_empty());
@@ -69,7 +69,7 @@ async fn a_run_with_a_parked_job_ends_incomplete(database: Arc<TestDatabase>) {
 async fn results_finish_a_parked_job(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(2)).await.unwrap();
-    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 2).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 2).await;
     let (run, job) = (filed.run.id, &plan.jobs[0]);
     store.note_parkings(&[parked(job.id)]).await.unwrap();
     assert_eq!(store.close_runs(10).await.unwrap()[0].state, RunState::Incomplete);

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::wire::{JobMessage, decode};
-use linkbeat_shared::{Job, LinkId, RecheckAfter, RunId, RunState, ShowRules, Verdict};
+use linkbeat_shared::{Job, LinkId, LinkSelection, RecheckAfter, RunId, RunState, ShowRules, Verdict};
 use linkbeat_store::{
-    JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, Recorded, RunLinks, SharedStore,
-    StoredJob,
+    JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, Recorded, SharedStore, StoredJob,
 };
 use uuid::Uuid;
 
@@ -31,7 +30,8 @@ const AFTER: Duration = Duration::from_secs(600);
 async fn file(store: &SharedStore) -> (RunId, PlannedJob) {
     let recheck_after = Some(RecheckAfter::try_from(AFTER).unwrap());
     let rules = ShowRules { recheck_after, ..ShowRules::default() };
-    let (filed, mut plan) = make::file(store, NewRun { rules, ..new_run(RunLinks::Stored) }, 1_000).await;
+    let (filed, mut plan) =
+        make::file(store, NewRun { rules, ..new_run(LinkSelection::Stored) }, 1_000).await;
     (filed.run.id, plan.jobs.remove(0))
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Change, Details, JobId, LinkId, LinkReport, Reason, RunId, RunState, Verdict};
-use linkbeat_store::{JobResults, LinkChanges, Recorded, RunLinks, SharedStore};
+use linkbeat_shared::{
+    Change, Details, JobId, LinkId, LinkReport, LinkSelection, Reason, RunId, RunState, Verdict,
+};
+use linkbeat_store::{JobResults, LinkChanges, Recorded, SharedStore};
 
 use crate::database::TestDatabase;
 use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, rule, stored};
@@ -99,7 +101,7 @@ async fn repeats_within_a_batch_count_once(database: Arc<TestDatabase>) {
 async fn a_job_may_come_in_parts(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(4)).await.unwrap();
-    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 4).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 4).await;
     let whole = results(filed.run.id, &plan.jobs[0], Verdict::Up);
     for (part, done) in [(0..1, 1), (0..3, 3), (2..4, 4)] {
         let part = JobResults { results: whole.results[part].to_vec(), ..whole.clone() };
@@ -331,7 +333,7 @@ async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) 
     const LINKS: usize = 120;
     let store = database.open().await;
     store.import_links(&make::links(LINKS)).await.unwrap();
-    let (filed, plan) = file(&store, new_run(RunLinks::Stored), 4).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 4).await;
     let (run, jobs) = (filed.run.id, Arc::new(plan.jobs));
     let mut recorders = Vec::new();
     for n in 0..8 {
@@ -368,7 +370,7 @@ async fn recorders_and_editors_do_not_wait_in_a_circle(database: Arc<TestDatabas
     let ids = store.import_links(&make::links(60)).await.unwrap().ids;
     let mut tasks = Vec::new();
     for _ in 0..3 {
-        let (filed, plan) = file(&store, new_run(RunLinks::Stored), 20).await;
+        let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 20).await;
         tasks.push(tokio::spawn(record_backwards(database.open().await, filed.run.id, plan.jobs)));
     }
     for round in 0..3 {

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 
 use chrono::Utc;
 use clap::ValueEnum;
+use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, Lang, Link, LinkId, LinkState, LinkUrl, NewLink, Reason,
+    CheckResult, CheckSpec, Details, JobId, Lang, LinkId, LinkSelection, LinkState, LinkUrl, NewLink, Reason,
     RequestId, RunId, RunSummary, ShowRules, Verdict,
 };
-use linkbeat_store::{
-    JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, Ruling, RunLinks, SharedStore, open,
-};
+use linkbeat_store::{JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open};
 
 use super::stream;
 use crate::output::{self, FormatName, Prose, Style};
@@ -99,7 +98,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
     let run = NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
-        links: RunLinks::Given((0..LINKS).map(link).collect()),
+        links: LinkSelection::Given((0..LINKS).map(link).collect()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
@@ -124,8 +123,8 @@ struct Jobs(Vec<LinkId>);
 impl Planner for Jobs {
     fn begin(&mut self, _: RunId, _: u64) {}
 
-    fn add(&mut self, link: &Link) -> Vec<PlannedJob> {
-        self.0.push(link.id);
+    fn add(&mut self, _: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        self.0.push(LinkId(link.id));
         if self.0.len() == JOB { self.finish() } else { Vec::new() }
     }
 

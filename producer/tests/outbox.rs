@@ -1,0 +1,83 @@
+//! The outbox over an in-process queue, and a database in memory.
+
+#![expect(clippy::unwrap_used, reason = "a case ends where it meets what it does not expect")]
+
+use std::time::Duration;
+
+use linkbeat_broker::{MemoryBroker, Queue, SharedBroker};
+use linkbeat_producer::Outbox;
+use linkbeat_shared::{LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions};
+use linkbeat_store::{OpenJobs, OpenMode, SharedStore, open};
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take before a case gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn servers(capacity: usize) -> (SharedBroker, SharedStore) {
+    let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+    (MemoryBroker::new(capacity), store)
+}
+
+fn request(links: u32) -> Request {
+    let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://h{n}.example/")).unwrap());
+    let links = LinkSelection::Given((0..links).map(link).collect());
+    Request::new(RequestId::new(), links, RequestOptions::default(), None)
+}
+
+#[tokio::test]
+async fn what_was_filed_is_published_before_the_end() {
+    let (broker, store) = servers(1_000).await;
+    let outbox = Outbox::new(broker.clone(), store.clone());
+    let filed = outbox.file(request(10)).await.unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, outbox.run(stop)).await.unwrap();
+    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 10);
+    let unpublished = OpenJobs::UnpublishedOfRun(filed.run.id);
+    assert_eq!(store.open_jobs(unpublished, None, 10).await.unwrap(), [], "and marked");
+}
+
+#[tokio::test]
+async fn an_end_waits_for_no_queue_that_is_full() {
+    let (broker, store) = servers(5).await;
+    let outbox = Outbox::new(broker.clone(), store.clone());
+    outbox.file(request(10)).await.unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, outbox.run(stop)).await.unwrap();
+    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_run_of_any_size_is_published_once() {
+    let (broker, store) = servers(10_000).await;
+    let outbox = Outbox::new(broker.clone(), store.clone());
+    // Kept in memory, read back in one page, and in several.
+    for links in [1, 64, 65, 1_000, 20_000] {
+        let before = broker.waiting(Queue::Jobs).await.unwrap();
+        let filed = outbox.file(request(links)).await.unwrap();
+        // The same request while it waits, and after that.
+        outbox.add(&filed);
+        outbox.drain().await.unwrap();
+        let published = broker.waiting(Queue::Jobs).await.unwrap() - before;
+        let jobs = store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 10_000).await.unwrap();
+        assert_eq!(published, jobs.len() as u64, "{links} links");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_publishes_only_what_is_left() {
+    let (broker, store) = servers(1_000).await;
+    let outbox = Outbox::new(broker.clone(), store.clone());
+    let request = request(10);
+    // As if the process had been killed after some were published.
+    let filed = linkbeat_producer::file(&store, request.clone()).await.unwrap();
+    let jobs = store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 10).await.unwrap();
+    store.mark_published(&[jobs[0].id, jobs[1].id]).await.unwrap();
+    for _ in 0..2 {
+        let again = outbox.file(request.clone()).await.unwrap();
+        assert!(again.existed);
+        outbox.drain().await.unwrap();
+        assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 8);
+    }
+}
