@@ -67,8 +67,8 @@ pub(crate) async fn enqueue_page(
 async fn publish(broker: &SharedBroker, job: StoredJob) -> Result<(), ProducerError> {
     let target = match job.kind {
         JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
-        JobKind::Check | JobKind::Recheck => Target::Queue(Queue::Jobs),
-        JobKind::WhiteListed => Target::Queue(Queue::Results),
+        JobKind::Check | JobKind::Recheck => Target::Queue(Queue::JOBS),
+        JobKind::WhiteListed => Target::Queue(Queue::RESULTS),
     };
     broker.publish(&target, Message::new(job.id.0, job.body)).await?;
     #[cfg(feature = "failpoints")]

@@ -108,8 +108,8 @@ impl Reconciler {
     /// Messages between producer and recorder that nobody has taken yet.
     async fn waiting(&self) -> Result<u64, ProducerError> {
         let mut waiting = 0;
-        for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated, Queue::Results] {
-            waiting += self.broker.waiting(queue).await.map_err(PublishError::from)?;
+        for queue in [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED, Queue::RESULTS] {
+            waiting += self.broker.waiting(&queue).await.map_err(PublishError::from)?;
         }
         Ok(waiting)
     }

@@ -34,8 +34,8 @@ async fn a_role_that_holds_messages_and_does_nothing_is_not_alive() {
     };
     look(&mut vitals, 0).unwrap();
     assert_eq!(look(&mut vitals, 1_000), Ok(()), "idle is well");
-    broker.publish(&Target::Queue(Queue::Results), Message::new(Uuid::now_v7(), "{}")).await.unwrap();
-    let mut results = broker.subscribe(Queue::Results, 1).await.unwrap();
+    broker.publish(&Target::Queue(Queue::RESULTS), Message::new(Uuid::now_v7(), "{}")).await.unwrap();
+    let mut results = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
     let delivery = results.next().await.unwrap();
     assert_eq!(look(&mut vitals, 1_001), Ok(()));
     assert_eq!(look(&mut vitals, 1_120), Ok(()));
@@ -53,9 +53,9 @@ async fn waiting_for_the_broker_is_no_reason_to_start_again() {
     let mut vitals = vitals(&broker);
     let start = Instant::now();
     let message = || Message::new(Uuid::now_v7(), "{}");
-    let results = Target::Queue(Queue::Results);
+    let results = Target::Queue(Queue::RESULTS);
     broker.publish(&results, message()).await.unwrap();
-    let mut jobs = broker.subscribe(Queue::Results, 1).await.unwrap();
+    let mut jobs = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
     let _held = jobs.next().await.unwrap();
     // The queue is full: its only message is held.
     let mut publishing = Box::pin(broker.publish(&results, message()));
