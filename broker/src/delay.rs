@@ -6,48 +6,50 @@
 
 use std::time::Duration;
 
-use crate::{Broker, Delivery, PublishError, Target, move_to};
+use crate::{Broker, Delivery, PublishError, Queue, Target, move_to};
 
-/// Header: how long the message has still to wait, in milliseconds.
-pub(crate) const LEFT: &str = "linkbeat-delay-left-ms";
-/// Headers that RabbitMQ adds to a message that has waited.
-const LEFT_BY_RABBITMQ: [&str; 2] = ["x-first-death-", "x-last-death-"];
-
-/// One fixed time to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One fixed time to wait, and the queue in which a message waits for so long.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rung {
-    /// Ends the name of its queue, such as `10s` in `linkbeat.delay.10s`.
-    pub(crate) name: &'static str,
+    pub(crate) queue: Queue,
     pub(crate) time: Duration,
+}
+
+impl Rung {
+    const fn new(name: &'static str, seconds: u64) -> Self {
+        let time = Duration::from_secs(seconds);
+        Self { queue: Queue::rung(name, time), time }
+    }
 }
 
 /// All rungs, largest first.
 pub(crate) const RUNGS: [Rung; 5] = [
-    Rung { name: "1h", time: Duration::from_secs(60 * 60) },
-    Rung { name: "10m", time: Duration::from_secs(10 * 60) },
-    Rung { name: "1m", time: Duration::from_secs(60) },
-    Rung { name: "10s", time: Duration::from_secs(10) },
+    Rung::new("delay.1h", 60 * 60),
+    Rung::new("delay.10m", 10 * 60),
+    Rung::new("delay.1m", 60),
+    Rung::new("delay.10s", 10),
     SHORTEST,
 ];
-const SHORTEST: Rung = Rung { name: "1s", time: Duration::from_secs(1) };
+const SHORTEST: Rung = Rung::new("delay.1s", 1);
 
-/// The rung to wait on next, and the milliseconds that are left after it, rounded up.
-pub(crate) fn next_rung(delay: Duration) -> (Rung, u128) {
+/// The rung to wait on next, and what is left after it, rounded up to milliseconds: so it travels.
+pub(crate) fn next_rung(delay: Duration) -> (Rung, Duration) {
     let rung = RUNGS.into_iter().find(|rung| rung.time <= delay).unwrap_or(SHORTEST);
-    (rung, delay.saturating_sub(rung.time).as_nanos().div_ceil(1_000_000))
+    let left = delay.saturating_sub(rung.time).as_nanos().div_ceil(1_000_000);
+    (rung, Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX)))
 }
 
 /// Gives back a delivery whose time has come, without the marks of its delay. One that has still to wait is
 /// sent on to the next rung, and nothing is given back.
 pub async fn due(broker: &dyn Broker, mut delivery: Delivery) -> Result<Option<Delivery>, PublishError> {
-    let left = delivery.message.header(LEFT).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let headers = &mut delivery.message.headers;
-    headers.retain(|(name, _)| name != LEFT && !LEFT_BY_RABBITMQ.iter().any(|mark| name.starts_with(mark)));
-    if left == 0 {
+    let left = std::mem::take(&mut delivery.message.headers.delay_left);
+    // RabbitMQ took it out of a rung, as it should.
+    delivery.message.headers.removed = None;
+    if left.is_zero() {
         return Ok(Some(delivery));
     }
-    let (message, target) = (delivery.message.clone(), Target::Delayed(Duration::from_millis(left)));
-    move_to(broker, delivery, &target, message).await?;
+    let message = delivery.message.clone();
+    move_to(broker, delivery, &Target::Delayed(left), message).await?;
     Ok(None)
 }
 
@@ -56,12 +58,12 @@ mod tests {
     use super::*;
 
     /// The rungs on which a message waits so long.
-    fn rungs(mut delay: Duration) -> Vec<&'static str> {
+    fn rungs(mut delay: Duration) -> Vec<String> {
         let mut names = Vec::new();
         while !delay.is_zero() {
             let (rung, left) = next_rung(delay);
-            names.push(rung.name);
-            delay = Duration::from_millis(left.try_into().unwrap());
+            names.push(rung.queue.to_string().replace("delay.", ""));
+            delay = left;
         }
         names
     }

@@ -1,8 +1,8 @@
 //! Moving: a delivery becomes a message elsewhere.
 //!
-//! Whatever a role gives back by choice it publishes again and then acknowledges. So a message that is
-//! [`redelivered`](crate::Delivery::redelivered) means: its holder died or lost its session. The one
-//! exception is a message on its way to a reader that stops or takes fewer, which nobody has seen.
+//! A role that gives a message back by choice publishes it again, and then acknowledges it. So a message that is
+//! [`redelivered`](crate::Delivery::redelivered) was lost: its holder died, or lost its session. There is one
+//! exception: a message that was on its way to a reader that stops or takes fewer. Nobody has seen that one.
 
 use crate::{Broker, Delivery, Message, PublishError, Target};
 

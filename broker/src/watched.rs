@@ -5,8 +5,9 @@ use std::fmt;
 use async_trait::async_trait;
 use linkbeat_vitals::{Activity, UnderWay};
 
+use crate::delivery::Settle;
 use crate::{
-    Broadcasts, Broker, BrokerClosed, Delivery, Message, PublishError, Queue, SessionLost, Settle,
+    Broadcasts, Broker, BrokerClosed, Delivery, Events, Message, PublishError, Queue, SessionLost,
     SharedBroker, Subscription, Target,
 };
 
@@ -52,21 +53,25 @@ impl Broker for WatchedBroker {
         published
     }
 
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
+    async fn subscribe(&self, queue: &Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
         let subscription = self.broker.subscribe(queue, prefetch).await?;
         Ok(Box::new(WatchedSubscription { subscription, in_hand: self.in_hand.clone() }))
     }
 
-    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BrokerClosed> {
         self.broker.waiting(queue).await
-    }
-
-    async fn delayed(&self) -> Result<u64, BrokerClosed> {
-        self.broker.delayed().await
     }
 
     async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
         self.broker.broadcasts().await
+    }
+
+    async fn events(&self, pattern: &str) -> Result<Box<dyn Events>, BrokerClosed> {
+        self.broker.events(pattern).await
+    }
+
+    fn queues(&self) -> Vec<Queue> {
+        self.broker.queues()
     }
 
     fn ready(&self) -> bool {
@@ -110,10 +115,5 @@ impl Settle for WatchedSettle {
     async fn ack(self: Box<Self>) -> Result<(), SessionLost> {
         let Self { settle, under_way } = *self;
         settle.ack().await.map(|()| under_way.succeed())
-    }
-
-    async fn requeue(self: Box<Self>) -> Result<(), SessionLost> {
-        let Self { settle, under_way } = *self;
-        settle.requeue().await.map(|()| under_way.succeed())
     }
 }

@@ -92,7 +92,7 @@ async fn publish(brokers: &[SharedBroker], when: &str) {
     let publishing = brokers.iter().enumerate().map(async |(broker, publisher)| {
         for number in 0..MESSAGES {
             let message = message(&format!("{when} {broker} {number}"));
-            publisher.publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
+            publisher.publish(&Target::Queue(Queue::JOBS), message).await.unwrap();
         }
     });
     timeout(SOON, join_all(publishing)).await.expect("published in time");
@@ -100,7 +100,7 @@ async fn publish(brokers: &[SharedBroker], when: &str) {
 
 /// What comes to one reader, until nothing has come for some seconds.
 async fn read(broker: SharedBroker) -> HashSet<String> {
-    let mut subscription = broker.subscribe(Queue::Jobs, 20).await.unwrap();
+    let mut subscription = broker.subscribe(&Queue::JOBS, 20).await.unwrap();
     let mut bodies = HashSet::new();
     while let Ok(Some(delivery)) = timeout(GOES_ON, subscription.next()).await {
         let body = support::body(&delivery);

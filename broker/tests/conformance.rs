@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use linkbeat_broker::{
-    BrokerClosed, MemoryBroker, Message, PublishError, Queue, SessionLost, SharedBroker, Target, due, move_to,
+    BrokerClosed, Event, Events, MemoryBroker, Message, PublishError, Queue, SessionLost, SharedBroker,
+    Target, due, move_to,
 };
-use linkbeat_shared::ReplyTo;
+use linkbeat_shared::{ReplyTo, TraceContext};
 use support::{SOON, body, hear, hold_all, in_space, message, nothing_comes, put, take, take_body};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 macro_rules! conformance {
@@ -36,7 +37,6 @@ conformance! {
     messages_come_in_order_and_whole
     no_more_than_prefetch_are_unsettled
     an_acknowledged_message_is_gone
-    a_message_given_back_comes_again_marked
     a_dropped_message_comes_again_marked
     each_message_goes_to_one_of_the_readers
     a_stopped_reader_leaves_the_rest_to_others
@@ -56,21 +56,29 @@ conformance! {
     a_stopped_reader_of_many_leaves_the_rest_to_others
     broadcasts_reach_everybody_also_those_who_come_later
     closing_ends_the_broadcasts
+    events_reach_those_who_asked_for_their_kind
+    closing_ends_the_events
+}
+
+fn trace() -> Option<TraceContext> {
+    TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("vendor=1"))
 }
 
 async fn messages_come_in_order_and_whole(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     let sent = Message {
         reply_to: Some("answers".into()),
         correlation_id: Some("42".into()),
-        headers: vec![("traceparent".into(), "00-1-2-01".into())],
+        content_type: "application/vnd.test+json".into(),
         ..Message::new(Uuid::now_v7(), r#"{"grüße":"你好"}"#)
     };
-    broker.publish(&Target::Queue(Queue::Jobs), sent.clone()).await.unwrap();
+    let mut sent = sent.traced(trace().as_ref());
+    assert!(sent.headers.add_foreign("task", "links.check"));
+    broker.publish(&Target::Queue(Queue::JOBS), sent.clone()).await.unwrap();
     for n in 0..20 {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
-    put(&broker, Queue::Results, "elsewhere").await;
+    put(&broker, Queue::RESULTS, "elsewhere").await;
     let first = take(&mut reader).await;
     assert_eq!(first.message, sent);
     assert!(!first.redelivered);
@@ -82,9 +90,9 @@ async fn messages_come_in_order_and_whole(broker: SharedBroker) {
 }
 
 async fn no_more_than_prefetch_are_unsettled(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
     for n in 0..3 {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
     let first = take(&mut reader).await;
     let second = take(&mut reader).await;
@@ -95,44 +103,35 @@ async fn no_more_than_prefetch_are_unsettled(broker: SharedBroker) {
 }
 
 async fn an_acknowledged_message_is_gone(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    put(&broker, Queue::Jobs, "done").await;
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    put(&broker, Queue::JOBS, "done").await;
     assert_eq!(take_body(&mut reader).await, "done");
     drop(reader);
-    put(&broker, Queue::Jobs, "next").await;
-    let mut other = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    put(&broker, Queue::JOBS, "next").await;
+    let mut other = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     assert_eq!(take_body(&mut other).await, "next");
     assert!(nothing_comes(&mut other).await);
 }
 
-async fn a_message_given_back_comes_again_marked(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    put(&broker, Queue::Jobs, "a").await;
+async fn a_dropped_message_comes_again_marked(broker: SharedBroker) {
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    put(&broker, Queue::JOBS, "a").await;
     let first = take(&mut reader).await;
     let id = first.message.id;
     assert!(!first.redelivered);
-    first.requeue().await.unwrap();
+    drop(first);
     let again = take(&mut reader).await;
     assert_eq!((body(&again).as_str(), again.message.id, again.redelivered), ("a", id, true));
     again.ack().await.unwrap();
-    put(&broker, Queue::Jobs, "b").await;
+    put(&broker, Queue::JOBS, "b").await;
     assert_eq!(take_body(&mut reader).await, "b");
 }
 
-async fn a_dropped_message_comes_again_marked(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    put(&broker, Queue::Jobs, "a").await;
-    drop(take(&mut reader).await);
-    let again = take(&mut reader).await;
-    assert_eq!((body(&again).as_str(), again.redelivered), ("a", true));
-    again.ack().await.unwrap();
-}
-
 async fn each_message_goes_to_one_of_the_readers(broker: SharedBroker) {
-    let mut one = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    let mut two = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut one = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    let mut two = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     for body in ["a", "b"] {
-        put(&broker, Queue::Jobs, body).await;
+        put(&broker, Queue::JOBS, body).await;
     }
     let (first, second) = (take(&mut one).await, take(&mut two).await);
     let mut bodies = [body(&first), body(&second)];
@@ -143,15 +142,15 @@ async fn each_message_goes_to_one_of_the_readers(broker: SharedBroker) {
 }
 
 async fn a_stopped_reader_leaves_the_rest_to_others(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     for n in 0..5 {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
     assert_eq!(take_body(&mut reader).await, "0");
     reader.stop().await;
     assert!(timeout(SOON, reader.next()).await.unwrap().is_none());
 
-    let mut other = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut other = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     let mut rest = Vec::new();
     for _ in 0..4 {
         rest.push(take_body(&mut other).await);
@@ -161,19 +160,18 @@ async fn a_stopped_reader_leaves_the_rest_to_others(broker: SharedBroker) {
 }
 
 async fn what_was_handed_out_is_settled_after_stop(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     for body in ["a", "b", "c"] {
-        put(&broker, Queue::Jobs, body).await;
+        put(&broker, Queue::JOBS, body).await;
     }
     let (a, b) = (take(&mut reader).await, take(&mut reader).await);
     let c = take(&mut reader).await;
     reader.stop().await;
     assert!(!a.session().is_cancelled());
     a.ack().await.unwrap();
-    b.requeue().await.unwrap();
-    drop(c);
+    drop([b, c]);
 
-    let mut other = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut other = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     let mut rest = [take_body(&mut other).await, take_body(&mut other).await];
     rest.sort();
     assert_eq!(rest, ["b", "c"]);
@@ -181,23 +179,23 @@ async fn what_was_handed_out_is_settled_after_stop(broker: SharedBroker) {
 }
 
 async fn dropping_a_reader_leaves_the_rest_to_others(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     for body in ["a", "b"] {
-        put(&broker, Queue::Jobs, body).await;
+        put(&broker, Queue::JOBS, body).await;
     }
     let held = take(&mut reader).await;
     drop(reader);
-    let mut other = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut other = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     assert_eq!(take_body(&mut other).await, "b");
     held.ack().await.unwrap();
     assert!(nothing_comes(&mut other).await);
 }
 
 async fn a_cancelled_wait_loses_nothing(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     let publishing = async {
         for n in 0..50 {
-            put(&broker, Queue::Jobs, &n.to_string()).await;
+            put(&broker, Queue::JOBS, &n.to_string()).await;
         }
     };
     let reading = async {
@@ -216,19 +214,19 @@ async fn a_cancelled_wait_loses_nothing(broker: SharedBroker) {
 }
 
 async fn closing_ends_everything(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    put(&broker, Queue::Jobs, "a").await;
-    put(&broker, Queue::Jobs, "b").await;
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    put(&broker, Queue::JOBS, "a").await;
+    put(&broker, Queue::JOBS, "b").await;
     let held = take(&mut reader).await;
-    let mut waiting = broker.subscribe(Queue::Results, 1).await.unwrap();
+    let mut waiting = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
     let (next, ()) = tokio::join!(waiting.next(), broker.close());
     assert!(next.is_none());
     assert!(reader.next().await.is_none());
     assert!(held.session().is_cancelled());
     assert_eq!(held.ack().await, Err(SessionLost));
-    let refused = broker.publish(&Target::Queue(Queue::Jobs), message("c")).await;
+    let refused = broker.publish(&Target::Queue(Queue::JOBS), message("c")).await;
     assert_eq!(refused, Err(PublishError::Closed(BrokerClosed)));
-    assert_eq!(broker.subscribe(Queue::Jobs, 1).await.err(), Some(BrokerClosed));
+    assert_eq!(broker.subscribe(&Queue::JOBS, 1).await.err(), Some(BrokerClosed));
     reader.stop().await;
     broker.close().await;
 }
@@ -241,41 +239,41 @@ async fn events_need_no_listener_but_replies_need_a_queue(broker: SharedBroker) 
 }
 
 async fn waiting_messages_are_counted(broker: SharedBroker) {
-    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 0);
+    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 0);
     for n in 0..3 {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
     let counted = async {
-        while broker.waiting(Queue::Jobs).await.unwrap() != 3 {
+        while broker.waiting(&Queue::JOBS).await.unwrap() != 3 {
             tokio::task::yield_now().await;
         }
     };
     timeout(SOON, counted).await.expect("three messages wait");
-    assert_eq!(broker.waiting(Queue::Results).await.unwrap(), 0, "each queue by itself");
+    assert_eq!(broker.waiting(&Queue::RESULTS).await.unwrap(), 0, "each queue by itself");
     broker.close().await;
-    assert_eq!(broker.waiting(Queue::Jobs).await, Err(BrokerClosed));
+    assert_eq!(broker.waiting(&Queue::JOBS).await, Err(BrokerClosed));
 }
 
 async fn suspects_and_isolated_jobs_are_kept_apart(broker: SharedBroker) {
-    for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated] {
-        put(&broker, queue, queue.as_str()).await;
+    for queue in [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED] {
+        put(&broker, queue.clone(), &queue.to_string()).await;
     }
-    for queue in [Queue::Isolated, Queue::Suspects, Queue::Jobs] {
-        let mut reader = broker.subscribe(queue, 1).await.unwrap();
-        assert_eq!(take_body(&mut reader).await, queue.as_str());
+    for queue in [Queue::ISOLATED, Queue::SUSPECTS, Queue::JOBS] {
+        let mut reader = broker.subscribe(&queue, 1).await.unwrap();
+        assert_eq!(take_body(&mut reader).await, queue.to_string());
         assert!(nothing_comes(&mut reader).await);
     }
 }
 
 async fn a_moved_message_is_in_one_place_and_new_there(broker: SharedBroker) {
-    let mut jobs = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    let mut suspects = broker.subscribe(Queue::Suspects, 1).await.unwrap();
-    put(&broker, Queue::Jobs, "a").await;
-    take(&mut jobs).await.requeue().await.unwrap();
+    let mut jobs = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    let mut suspects = broker.subscribe(&Queue::SUSPECTS, 1).await.unwrap();
+    put(&broker, Queue::JOBS, "a").await;
+    drop(take(&mut jobs).await);
     let came_back = take(&mut jobs).await;
     assert!(came_back.redelivered);
     let message = came_back.message.clone();
-    move_to(&*broker, came_back, &Target::Queue(Queue::Suspects), message.clone()).await.unwrap();
+    move_to(&*broker, came_back, &Target::Queue(Queue::SUSPECTS), message.clone()).await.unwrap();
     let moved = take(&mut suspects).await;
     assert_eq!((moved.message.clone(), moved.redelivered), (message, false));
     moved.ack().await.unwrap();
@@ -284,10 +282,10 @@ async fn a_moved_message_is_in_one_place_and_new_there(broker: SharedBroker) {
 }
 
 async fn attempts_travel(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     for attempt in [0, 1, 2, 0] {
         let sent = message("a").with_attempt(7).with_attempt(attempt).with_losses(4);
-        broker.publish(&Target::Queue(Queue::Jobs), sent).await.unwrap();
+        broker.publish(&Target::Queue(Queue::JOBS), sent).await.unwrap();
         let came = take(&mut reader).await;
         assert_eq!((came.message.attempt(), came.message.losses()), (attempt, 4));
         came.ack().await.unwrap();
@@ -297,21 +295,14 @@ async fn attempts_travel(broker: SharedBroker) {
 async fn a_delayed_message_waits_and_comes_once(broker: SharedBroker) {
     const SHORT: Duration = Duration::from_secs(1);
     const LONG: Duration = Duration::from_millis(2_500);
-    let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
     let begun = Instant::now();
     let mut sent = Vec::new();
     for delay in [LONG, SHORT] {
-        let mut message = message(&delay.as_millis().to_string());
-        message.headers.push(("traceparent".into(), "00-1-2-01".into()));
+        let message = message(&delay.as_millis().to_string()).traced(trace().as_ref());
         broker.publish(&Target::Delayed(delay), message.clone()).await.unwrap();
         sent.push(message);
     }
-    let counted = async {
-        while broker.delayed().await.unwrap() != 2 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(SHORT, counted).await.expect("both wait in the broker");
     for delay in [SHORT, LONG] {
         let came = loop {
             let came = take(&mut reader).await;
@@ -325,14 +316,12 @@ async fn a_delayed_message_waits_and_comes_once(broker: SharedBroker) {
         came.ack().await.unwrap();
     }
     assert!(nothing_comes(&mut reader).await);
-    assert_eq!(broker.delayed().await.unwrap(), 0);
 }
 
 async fn a_closed_broker_delays_nothing(broker: SharedBroker) {
     broker.close().await;
     let refused = broker.publish(&Target::Delayed(Duration::ZERO), message("a")).await;
     assert_eq!(refused, Err(PublishError::Closed(BrokerClosed)));
-    assert_eq!(broker.delayed().await, Err(BrokerClosed));
 }
 
 /// Settles what is held until `size` messages, no fewer and no more, are unsettled at once. That may take a
@@ -361,9 +350,9 @@ async fn settles_at(
 async fn more_and_fewer_messages_are_taken_at_once(broker: SharedBroker) {
     const MESSAGES: usize = 90;
     for n in 0..MESSAGES {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
-    let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
     let mut held = hold_all(&mut reader).await;
     assert_eq!(held.len(), 2);
     reader.resize(5);
@@ -392,10 +381,10 @@ async fn more_and_fewer_messages_are_taken_at_once(broker: SharedBroker) {
 
 async fn nothing_is_lost_or_doubled_while_the_size_changes(broker: SharedBroker) {
     const MESSAGES: usize = 400;
-    let mut reader = broker.subscribe(Queue::Jobs, 3).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 3).await.unwrap();
     let publishing = async {
         for n in 0..MESSAGES {
-            put(&broker, Queue::Jobs, &n.to_string()).await;
+            put(&broker, Queue::JOBS, &n.to_string()).await;
         }
     };
     let reading = async {
@@ -416,14 +405,14 @@ async fn nothing_is_lost_or_doubled_while_the_size_changes(broker: SharedBroker)
     };
     tokio::join!(publishing, reading);
     assert!(nothing_comes(&mut reader).await);
-    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 0);
+    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 0);
 }
 
 async fn a_stopped_reader_of_many_leaves_the_rest_to_others(broker: SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
     reader.resize(10);
     for n in 0..12 {
-        put(&broker, Queue::Jobs, &n.to_string()).await;
+        put(&broker, Queue::JOBS, &n.to_string()).await;
     }
     let mut held = Vec::new();
     while held.len() < 4 {
@@ -437,7 +426,7 @@ async fn a_stopped_reader_of_many_leaves_the_rest_to_others(broker: SharedBroker
         assert!(seen.insert(body(&delivery)));
         delivery.ack().await.unwrap();
     }
-    let mut other = broker.subscribe(Queue::Jobs, 12).await.unwrap();
+    let mut other = broker.subscribe(&Queue::JOBS, 12).await.unwrap();
     for _ in 0..8 {
         assert!(seen.insert(take_body(&mut other).await));
     }
@@ -472,4 +461,41 @@ async fn closing_ends_the_broadcasts(broker: SharedBroker) {
     assert_eq!(next, None);
     assert_eq!(listener.next().await, None);
     assert_eq!(broker.broadcasts().await.err(), Some(BrokerClosed));
+}
+
+/// The next event: its key, which is its body here, too.
+async fn hear_event(events: &mut Box<dyn Events>) -> String {
+    let next = timeout(SOON, events.next()).await.expect("an event in time");
+    let Some(Event::Published { key, message }) = next else { panic!("{next:?}") };
+    assert_eq!(message.body, key);
+    key
+}
+
+async fn listen(broker: &SharedBroker, pattern: &str) -> Box<dyn Events> {
+    let mut events = broker.events(pattern).await.unwrap();
+    assert_eq!(timeout(SOON, events.next()).await.unwrap(), Some(Event::Listening));
+    events
+}
+
+async fn events_reach_those_who_asked_for_their_kind(broker: SharedBroker) {
+    let tell = async |key: &str| broker.publish(&Target::Event(key.into()), message(key)).await.unwrap();
+    tell("run.started").await;
+    let (mut all, mut of_links) = (listen(&broker, "#").await, listen(&broker, "link.*").await);
+    for key in ["run.finished", "link.hidden", "run.started", "link.shown"] {
+        tell(key).await;
+    }
+    for key in ["run.finished", "link.hidden", "run.started", "link.shown"] {
+        assert_eq!(hear_event(&mut all).await, key, "none of before");
+    }
+    for key in ["link.hidden", "link.shown"] {
+        assert_eq!(hear_event(&mut of_links).await, key);
+    }
+    assert!(timeout(Duration::from_millis(300), of_links.next()).await.is_err());
+}
+
+async fn closing_ends_the_events(broker: SharedBroker) {
+    let mut events = listen(&broker, "#").await;
+    let (next, ()) = tokio::join!(events.next(), broker.close());
+    assert_eq!((next, events.next().await), (None, None));
+    assert_eq!(broker.events("#").await.err(), Some(BrokerClosed));
 }

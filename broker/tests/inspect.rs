@@ -27,12 +27,12 @@ async fn what_is_missing_is_told_and_not_made() {
 async fn an_administrator_may_do_everything_and_nothing_is_taken_or_sent() {
     in_space(async |space| {
         let broker = space.broker().await;
-        put(&broker, Queue::Jobs, "one").await;
+        put(&broker, Queue::JOBS, "one").await;
         let seen = inspect_broker(&space.settings()).await;
         for item in &seen.items {
             let BrokerItemState::Present { messages, consumers } = item.state else { panic!("{item:?}") };
             let waiting =
-                u32::from(item.kind == BrokerItemKind::Queue && item.name == space.name(Queue::Jobs));
+                u32::from(item.kind == BrokerItemKind::Queue && item.name == space.name(&Queue::JOBS));
             assert_eq!((messages, consumers), (waiting, 0), "{item:?}");
             let may = match item.kind {
                 BrokerItemKind::Queue => (item.configure, item.read),
@@ -41,11 +41,11 @@ async fn an_administrator_may_do_everything_and_nothing_is_taken_or_sent() {
             };
             assert_eq!(may, (Some(true), Some(true)), "{item:?}");
         }
-        let mut jobs = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        let mut jobs = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         let one = jobs.next().await.unwrap();
         assert!(!one.redelivered, "nobody has held it");
         one.ack().await.unwrap();
-        put(&broker, Queue::Jobs, "two").await;
+        put(&broker, Queue::JOBS, "two").await;
         assert_eq!(take_body(&mut jobs).await, "two", "and nothing came in between");
         broker.close().await;
     })

@@ -133,16 +133,16 @@ async fn all_roles_work(servers: &PrivateServers) {
     let recorder = session(servers, "linkbeat-recorder").await;
 
     put(&producer, &Target::Delayed(Duration::from_secs(1)), "delayed").await;
-    take(&worker, Queue::Jobs, "delayed").await;
-    for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated] {
-        put(&worker, &Target::Queue(queue), "given back").await;
+    take(&worker, Queue::JOBS, "delayed").await;
+    for queue in [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED] {
+        put(&worker, &Target::Queue(queue.clone()), "given back").await;
         take(&worker, queue, "given back").await;
     }
-    put(&worker, &Target::Queue(Queue::Results), "result").await;
-    take(&recorder, Queue::Results, "result").await;
+    put(&worker, &Target::Queue(Queue::RESULTS), "result").await;
+    take(&recorder, Queue::RESULTS, "result").await;
     put(&recorder, &Target::Event("run.finished".to_owned()), "event").await;
     put(&recorder, &Target::Broadcast, "broadcast").await;
-    timeout(SOON, producer.waiting(Queue::Jobs)).await.expect("told in time").unwrap();
+    timeout(SOON, producer.waiting(&Queue::JOBS)).await.expect("told in time").unwrap();
     let mut broadcasts = worker.broadcasts().await.unwrap();
     let heard = async {
         loop {
@@ -159,8 +159,8 @@ async fn all_roles_work(servers: &PrivateServers) {
     let denied = denied.expect("told in time").unwrap_err();
     assert!(denied.to_string().starts_with("`linkbeat.jobs` takes no messages: ACCESS_REFUSED"), "{denied}");
     for role in [&producer, &worker, &recorder] {
-        put(role, &Target::Queue(Queue::Dead), "parked").await;
-        take(&admin, Queue::Dead, "parked").await;
+        put(role, &Target::Queue(Queue::DEAD), "parked").await;
+        take(&admin, Queue::DEAD, "parked").await;
     }
 }
 
@@ -182,7 +182,7 @@ async fn an_app_asks_and_listens(servers: &PrivateServers) {
     let sent =
         channel.basic_publish("linkbeat.requests".into(), "".into(), options, b"a request", properties);
     sent.await.unwrap().await.unwrap();
-    take(&producer, Queue::Requests, "a request").await;
+    take(&producer, Queue::REQUESTS, "a request").await;
     put(&producer, &Target::Event("link.hidden".to_owned()), "news").await;
     let reply_to = ReplyTo { queue: "blog.links".to_owned(), correlation_id: None };
     put(&producer, &Target::Reply(reply_to), "answer").await;
@@ -226,7 +226,7 @@ async fn put(broker: &SharedBroker, target: &Target, body: &str) {
 
 /// Takes messages until this one comes: the probing of permissions has left others.
 async fn take(broker: &SharedBroker, queue: Queue, body: &str) {
-    let mut subscription = broker.subscribe(queue, 1).await.unwrap();
+    let mut subscription = broker.subscribe(&queue, 1).await.unwrap();
     let taking = async {
         loop {
             let delivery = subscription.next().await.expect("it goes on");

@@ -8,16 +8,24 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::join_all;
 use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicRejectOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel};
 use linkbeat_broker::{
-    ConnectError, PublishError, Queue, RabbitBroker, SharedBroker, Target, dead_letters, park,
+    ConnectError, Exchange, Namespace, PublishError, Queue, QueueKind, RabbitBroker, SharedBroker, Target,
+    dead_letters, park,
 };
 use linkbeat_shared::ReplyTo;
-use support::{SOON, Space, hear, hold_all, in_space, message, nothing_comes, put, take, take_body};
+use linkbeat_testbed::proxy::Proxy;
+use support::{
+    SOON, Space, broker_url, hear, hold_all, in_space, message, nothing_comes, put, take, take_body,
+};
 use tokio::time::timeout;
+use uuid::Uuid;
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 async fn exclusive_queue(channel: &Channel) -> String {
     let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
@@ -57,10 +65,10 @@ async fn a_reply_reaches_an_asker_without_a_queue() {
         let mut replies =
             asker.basic_consume(DIRECT.into(), "".into(), no_ack, FieldTable::default()).await.unwrap();
         let question = BasicProperties::default().with_reply_to(DIRECT.into());
-        let queue = space.name(Queue::Requests);
+        let queue = space.name(&Queue::REQUESTS);
         asker.basic_publish("".into(), queue.into(), Default::default(), b"{}", question).await.unwrap();
 
-        let mut reader = broker.subscribe(Queue::Requests, 1).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::REQUESTS, 1).await.unwrap();
         let asked = take(&mut reader).await;
         let answer_to = asked.message.reply_to.clone().unwrap();
         asked.ack().await.unwrap();
@@ -75,7 +83,7 @@ async fn a_reply_reaches_an_asker_without_a_queue() {
 async fn each_of_many_messages_learns_its_own_fate() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let (jobs, gone) = (Target::Queue(Queue::Jobs), reply_to("gone"));
+        let (jobs, gone) = (Target::Queue(Queue::JOBS), reply_to("gone"));
         let is_lost = |n: usize| n.is_multiple_of(7);
         // Enough that confirmations and returned messages come mixed: one channel for all failed here.
         let publishing = (0..10_000).map(|n| {
@@ -150,7 +158,7 @@ async fn a_full_reply_queue_holds_up_nobody() {
         let target = reply_to(&full);
         let answers = (0..300).map(|_| broker.publish(&target, message("the report")));
         let (answered, ()) =
-            tokio::join!(timeout(SOON, join_all(answers)), put(&broker, Queue::Results, "neighbour"));
+            tokio::join!(timeout(SOON, join_all(answers)), put(&broker, Queue::RESULTS, "neighbour"));
         assert!(answered.unwrap().into_iter().all(not_taken));
         asker.queue_purge(full.as_str().into(), Default::default()).await.unwrap();
         broker.publish(&target, message("the report")).await.expect("there is room again");
@@ -184,11 +192,11 @@ async fn a_listener_with_a_full_queue_goes_without() {
 async fn a_deleted_queue_comes_back_with_its_reader() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        put(&broker, Queue::Jobs, "before").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "before").await;
         assert_eq!(take_body(&mut reader).await, "before");
-        delete(&space, Queue::Jobs).await;
-        let (after, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::Jobs, "after"));
+        delete(&space, &Queue::JOBS).await;
+        let (after, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::JOBS, "after"));
         assert_eq!(after, "after");
     })
     .await;
@@ -198,10 +206,10 @@ async fn a_deleted_queue_comes_back_with_its_reader() {
 async fn a_deleted_queue_comes_back_with_its_publisher() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        put(&broker, Queue::Results, "before").await;
-        delete(&space, Queue::Results).await;
-        put(&broker, Queue::Results, "after").await;
-        let mut reader = broker.subscribe(Queue::Results, 1).await.unwrap();
+        put(&broker, Queue::RESULTS, "before").await;
+        delete(&space, &Queue::RESULTS).await;
+        put(&broker, Queue::RESULTS, "after").await;
+        let mut reader = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
         assert_eq!(take_body(&mut reader).await, "after");
     })
     .await;
@@ -212,14 +220,14 @@ async fn a_deleted_queue_comes_back_with_its_publisher() {
 async fn a_deleted_queue_comes_back_with_a_reader_of_many() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
         reader.resize(6);
-        put(&broker, Queue::Jobs, "before").await;
+        put(&broker, Queue::JOBS, "before").await;
         assert_eq!(take_body(&mut reader).await, "before");
-        delete(&space, Queue::Jobs).await;
+        delete(&space, &Queue::JOBS).await;
         let publishing = async {
             for n in 0..8 {
-                put(&broker, Queue::Jobs, &n.to_string()).await;
+                put(&broker, Queue::JOBS, &n.to_string()).await;
             }
         };
         let ((), first) = tokio::join!(publishing, take(&mut reader));
@@ -234,10 +242,10 @@ async fn a_deleted_queue_comes_back_with_a_reader_of_many() {
 async fn a_deleted_exchange_comes_back_with_its_publisher() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let name = space.name(Queue::Jobs);
+        let name = space.name(&Queue::JOBS);
         space.raw().await.exchange_delete(name.into(), Default::default()).await.unwrap();
-        put(&broker, Queue::Jobs, "after").await;
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "after").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         assert_eq!(take_body(&mut reader).await, "after");
     })
     .await;
@@ -270,7 +278,7 @@ async fn each_rung_expires_into_the_jobs_and_loses_nothing() {
         let rungs = [("1s", 1_000), ("10s", 10_000), ("1m", 60_000), ("10m", 600_000), ("1h", 3_600_000)];
         for (name, millis) in rungs {
             let mut arguments = FieldTable::default();
-            let jobs = space.name(Queue::Jobs);
+            let jobs = space.name(&Queue::JOBS);
             for (key, value) in [
                 ("x-queue-type", "quorum"),
                 ("x-dead-letter-exchange", jobs.as_str()),
@@ -288,7 +296,86 @@ async fn each_rung_expires_into_the_jobs_and_loses_nothing() {
     .await;
 }
 
-async fn delete(space: &Space, queue: Queue) {
+/// What makes another kind of queue is its row alone: nothing else knows of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_of_another_kind_is_a_row_in_the_table() {
+    in_space(|space| async move {
+        let name = |end: &str| format!("{}.{end}", space.namespace);
+        let other: Namespace = name("other").parse().unwrap();
+        let rows = vec![
+            Queue::foreign(name("celery"), Exchange::Direct, QueueKind::Classic),
+            Queue::foreign(name("tasks"), Exchange::Default, QueueKind::Quorum),
+            Queue::JOBS.with_shard(3),
+            Queue::RESULTS.in_namespace(other),
+        ];
+        let mut settings = space.settings();
+        settings.queues.clone_from(&rows);
+        let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
+        let raw = space.raw().await;
+        for (queue, name) in rows.iter().zip(["celery", "tasks", "jobs.3", "other.results"].map(name)) {
+            put(&broker, queue.clone(), "a").await;
+            let mut reader = broker.subscribe(queue, 1).await.unwrap();
+            assert_eq!(take_body(&mut reader).await, "a", "{queue}");
+            reader.stop().await;
+            assert_eq!(broker.waiting(queue).await.unwrap(), 0, "{queue}");
+            // A publisher puts it back as well, and declares it by its row.
+            raw.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+            put(&broker, queue.clone(), "b").await;
+            assert_eq!(raw.queue_delete(name.as_str().into(), Default::default()).await.unwrap(), 1);
+            raw.exchange_delete(name.into(), Default::default()).await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// RabbitMQ closes one channel; the others of its connection, and what came by them, are as good as before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_loses_its_channel_disturbs_no_other() {
+    in_space(|space| async move {
+        let proxy = Proxy::before(&broker_url()).await;
+        let broker: SharedBroker = RabbitBroker::connect(space.settings_at(&proxy.url)).await.unwrap();
+        let mut jobs = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        let mut results = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
+        put(&broker, Queue::RESULTS, "held").await;
+        let held = take(&mut results).await;
+        for round in ["a", "b"] {
+            delete(&space, &Queue::JOBS).await;
+            let (came, ()) = tokio::join!(take_body(&mut jobs), put(&broker, Queue::JOBS, round));
+            assert_eq!(came, round);
+        }
+        assert!(!held.session().is_cancelled());
+        held.ack().await.unwrap();
+        assert_eq!(broker.waiting(&Queue::RESULTS).await.unwrap(), 0);
+    })
+    .await;
+}
+
+/// Of a worker: it reads three queues, hears broadcasts and publishes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_has_one_connection_to_publish_and_one_to_consume() {
+    in_space(|space| async move {
+        let proxy = Proxy::before(&broker_url()).await;
+        let broker: SharedBroker = RabbitBroker::connect(space.settings_at(&proxy.url)).await.unwrap();
+        assert_eq!(proxy.accepted(), 1, "nobody reads yet");
+        let mut readers = Vec::new();
+        for queue in [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED] {
+            let mut reader = broker.subscribe(&queue, 2).await.unwrap();
+            put(&broker, queue.clone(), "a").await;
+            assert_eq!(take_body(&mut reader).await, "a");
+            readers.push(reader);
+        }
+        let (mut broadcasts, mut events) =
+            (broker.broadcasts().await.unwrap(), broker.events("#").await.unwrap());
+        assert_eq!(hear(&mut broadcasts).await, None);
+        assert!(timeout(SOON, events.next()).await.unwrap().is_some());
+        join_all((0..300).map(|n| put(&broker, Queue::RESULTS, if n % 2 == 0 { "even" } else { "odd" })))
+            .await;
+        assert_eq!(proxy.accepted(), 2);
+    })
+    .await;
+}
+
+async fn delete(space: &Space, queue: &Queue) {
     let name = space.name(queue);
     space.raw().await.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
 }
@@ -296,7 +383,7 @@ async fn delete(space: &Space, queue: Queue) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_made_otherwise_is_named_with_what_to_do() {
     in_space(|space| async move {
-        let name = space.name(Queue::Jobs);
+        let name = space.name(&Queue::JOBS);
         let raw = space.raw().await;
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
         raw.queue_declare(name.as_str().into(), options, FieldTable::default()).await.unwrap();
@@ -306,10 +393,10 @@ async fn a_queue_made_otherwise_is_named_with_what_to_do() {
 
         // A daemon goes on trying, and works once somebody has followed the advice.
         let daemon: SharedBroker = RabbitBroker::new(space.settings());
-        let mut reader = daemon.subscribe(Queue::Jobs, 1).await.unwrap();
+        let mut reader = daemon.subscribe(&Queue::JOBS, 1).await.unwrap();
         assert!(nothing_comes(&mut reader).await);
-        delete(&space, Queue::Jobs).await;
-        let (came, ()) = tokio::join!(take_body(&mut reader), put(&daemon, Queue::Jobs, "a"));
+        delete(&space, &Queue::JOBS).await;
+        let (came, ()) = tokio::join!(take_body(&mut reader), put(&daemon, Queue::JOBS, "a"));
         assert_eq!(came, "a");
     })
     .await;
@@ -319,22 +406,31 @@ async fn a_queue_made_otherwise_is_named_with_what_to_do() {
 async fn a_parked_message_keeps_its_body_and_says_why() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        let mut sent = message("{not json");
-        sent.correlation_id = Some("42".to_owned());
-        sent.headers =
-            vec![("linkbeat-cause".into(), "parked before".into()), ("traceparent".into(), "t".into())];
-        broker.publish(&Target::Queue(Queue::Jobs), sent.clone()).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        let mut headers = FieldTable::default();
+        for (name, text) in
+            [("linkbeat-cause", "parked before"), ("traceparent", TRACE), ("task", "links.check")]
+        {
+            headers.insert(name.into(), AMQPValue::LongString(text.into()));
+        }
+        let id = Uuid::now_v7();
+        let properties = BasicProperties::default()
+            .with_message_id(id.to_string().into())
+            .with_correlation_id("42".into())
+            .with_headers(headers);
+        let (raw, jobs) = (space.raw().await, space.name(&Queue::JOBS).into());
+        raw.basic_publish("".into(), jobs, Default::default(), b"{not json", properties).await.unwrap();
         let cause = "é".repeat(2_000);
-        park(broker.as_ref(), take(&mut reader).await, Queue::Jobs, &cause).await.unwrap();
+        park(broker.as_ref(), take(&mut reader).await, &Queue::JOBS, &cause).await.unwrap();
 
-        let mut dead = broker.subscribe(Queue::Dead, 1).await.unwrap();
+        let mut dead = broker.subscribe(&Queue::DEAD, 1).await.unwrap();
         let parked = take(&mut dead).await;
-        assert_eq!(parked.message.id, sent.id);
-        assert_eq!(parked.message.body, sent.body);
-        assert_eq!(parked.message.correlation_id, sent.correlation_id);
+        assert_eq!(parked.message.id, id);
+        assert_eq!(parked.message.body, "{not json");
+        assert_eq!(parked.message.correlation_id.as_deref(), Some("42"));
+        let headers = parked.message.headers.texts();
         let header = |name: &str| {
-            let mut values = parked.message.headers.iter().filter(|(key, _)| key == name);
+            let mut values = headers.iter().filter(|(key, _)| key == name);
             let value = values.next().unwrap_or_else(|| panic!("no header {name}")).1.as_str();
             assert!(values.next().is_none(), "{name} twice");
             value
@@ -342,7 +438,8 @@ async fn a_parked_message_keeps_its_body_and_says_why() {
         assert_eq!(header("linkbeat-cause"), "é".repeat(500));
         assert_eq!(header("linkbeat-queue"), "jobs");
         assert!(header("linkbeat-parked-at").ends_with('Z'));
-        assert_eq!(header("traceparent"), "t");
+        assert_eq!(header("traceparent"), TRACE);
+        assert_eq!(header("task"), "links.check");
         parked.ack().await.unwrap();
         assert!(nothing_comes(&mut reader).await);
     })
@@ -353,18 +450,18 @@ async fn a_parked_message_keeps_its_body_and_says_why() {
 async fn a_message_that_is_put_back_begins_anew() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let mut reader = broker.subscribe(Queue::Isolated, 1).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::ISOLATED, 1).await.unwrap();
         let sent = message("a");
         broker
-            .publish(&Target::Queue(Queue::Isolated), sent.clone().with_attempt(1).with_losses(2))
+            .publish(&Target::Queue(Queue::ISOLATED), sent.clone().with_attempt(1).with_losses(2))
             .await
             .unwrap();
-        park(broker.as_ref(), take(&mut reader).await, Queue::Isolated, "a check panicked").await.unwrap();
+        park(broker.as_ref(), take(&mut reader).await, &Queue::ISOLATED, "a check panicked").await.unwrap();
 
         let letter = dead_letters(broker.as_ref(), 1).await.unwrap().pop().unwrap();
         let told = (letter.id(), letter.queue(), letter.cause(), letter.attempts());
-        assert_eq!(told, (sent.id, Some(Queue::Isolated), "a check panicked", 3));
-        letter.requeue(broker.as_ref(), Queue::Isolated).await.unwrap();
+        assert_eq!(told, (sent.id, Some(&Queue::ISOLATED), "a check panicked", 3));
+        letter.requeue(broker.as_ref(), &Queue::ISOLATED).await.unwrap();
         let again = take(&mut reader).await;
         assert_eq!((&again.message, again.redelivered), (&sent, false));
         again.ack().await.unwrap();
@@ -373,32 +470,23 @@ async fn a_message_that_is_put_back_begins_anew() {
     .await;
 }
 
-/// A short queue of the test's own stands for one with a policy of the operator's.
+/// As a policy or RabbitMQ's limit of deliveries does it: here somebody else rejects it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_rabbitmq_took_out_of_a_queue_can_be_put_back() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let raw = space.raw().await;
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-max-length".into(), AMQPValue::LongInt(1));
-        arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
-        let dead = space.name(Queue::Dead);
-        arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(dead.into()));
-        let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
-        let short = format!("{}.short.requests", space.namespace);
-        raw.queue_declare(short.as_str().into(), options, arguments).await.unwrap();
-        for body in [b"first", b"next "] {
-            let name = short.as_str().into();
-            raw.basic_publish("".into(), name, Default::default(), body, Default::default()).await.unwrap();
-        }
+        put(&broker, Queue::REQUESTS, "first").await;
+        let (raw, name) = (space.raw().await, space.name(&Queue::REQUESTS).into());
+        let got = raw.basic_get(name, BasicGetOptions::default()).await.unwrap().unwrap();
+        got.reject(BasicRejectOptions { requeue: false }).await.unwrap();
         let mut letters = Vec::new();
         while letters.is_empty() {
             letters = timeout(SOON, dead_letters(broker.as_ref(), 1)).await.unwrap().unwrap();
         }
         let letter = letters.pop().unwrap();
-        assert_eq!((letter.queue(), letter.cause()), (Some(Queue::Requests), "maxlen"));
-        letter.requeue(broker.as_ref(), Queue::Requests).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Requests, 1).await.unwrap();
+        assert_eq!((letter.queue(), letter.cause()), (Some(&Queue::REQUESTS), "rejected"));
+        letter.requeue(broker.as_ref(), &Queue::REQUESTS).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::REQUESTS, 1).await.unwrap();
         let again = take(&mut reader).await;
         assert_eq!(again.message.body, "first");
         again.ack().await.unwrap();
@@ -410,11 +498,11 @@ async fn what_rabbitmq_took_out_of_a_queue_can_be_put_back() {
 async fn a_message_that_cannot_be_parked_goes_back() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        put(&broker, Queue::Jobs, "a").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "a").await;
         let closed = space.broker().await;
         closed.close().await;
-        let refused = park(closed.as_ref(), take(&mut reader).await, Queue::Jobs, "cause").await;
+        let refused = park(closed.as_ref(), take(&mut reader).await, &Queue::JOBS, "cause").await;
         assert!(matches!(refused, Err(PublishError::Closed(_))));
         let again = take(&mut reader).await;
         assert!(again.redelivered);
@@ -429,15 +517,15 @@ async fn foreign_and_large_messages_arrive_whole() {
         let broker = space.broker().await;
         let large = vec![b'x'; 2 * 1024 * 1024];
         let foreign = space.raw().await;
-        let queue = space.name(Queue::Requests);
+        let queue = space.name(&Queue::REQUESTS);
         let options = BasicPublishOptions::default();
         let properties = BasicProperties::default().with_message_id("order-7".into());
         foreign.basic_publish("".into(), queue.into(), options, &large, properties).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Requests, 1).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::REQUESTS, 1).await.unwrap();
         let first = take(&mut reader).await;
         assert_eq!(first.message.body, large);
         let id = first.message.id;
-        first.requeue().await.unwrap();
+        drop(first);
         let again = take(&mut reader).await;
         assert_eq!(again.message.id, id);
         again.ack().await.unwrap();
@@ -449,13 +537,13 @@ async fn foreign_and_large_messages_arrive_whole() {
 async fn an_abandoned_publish_disturbs_nobody() {
     in_space(|space| async move {
         let broker = space.broker().await;
-        let jobs = Target::Queue(Queue::Jobs);
+        let jobs = Target::Queue(Queue::JOBS);
         for n in 0..50 {
             let publishing = broker.publish(&jobs, message("abandoned"));
             let _ = timeout(Duration::from_micros(n * 40), publishing).await;
-            put(&broker, Queue::Results, &n.to_string()).await;
+            put(&broker, Queue::RESULTS, &n.to_string()).await;
         }
-        let mut reader = broker.subscribe(Queue::Results, 10).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::RESULTS, 10).await.unwrap();
         for n in 0..50 {
             assert_eq!(take_body(&mut reader).await, n.to_string());
         }

@@ -22,9 +22,9 @@ async fn a_lost_session_is_noticed_and_its_messages_come_again() {
     in_space(|space| async move {
         let proxy = Proxy::before(&broker_url()).await;
         let broker: SharedBroker = RabbitBroker::connect(space.settings_at(&proxy.url)).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
-        put(&broker, Queue::Jobs, "a").await;
-        put(&broker, Queue::Jobs, "b").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
+        put(&broker, Queue::JOBS, "a").await;
+        put(&broker, Queue::JOBS, "b").await;
         let (first, second) = (take(&mut reader).await, take(&mut reader).await);
 
         proxy.cut();
@@ -37,7 +37,7 @@ async fn a_lost_session_is_noticed_and_its_messages_come_again() {
             assert_eq!((body(&again).as_str(), again.redelivered), (expected, true));
             again.ack().await.unwrap();
         }
-        put(&broker, Queue::Jobs, "c").await;
+        put(&broker, Queue::JOBS, "c").await;
         assert_eq!(take_body(&mut reader).await, "c");
     })
     .await;
@@ -57,7 +57,7 @@ async fn fifty_publishers_lose_nothing_to_cut_connections() {
                 let (broker, confirmed) = (broker.clone(), confirmed.clone());
                 tokio::spawn(async move {
                     for n in 0..EACH {
-                        put(&broker, Queue::Jobs, &format!("{publisher}-{n}")).await;
+                        put(&broker, Queue::JOBS, &format!("{publisher}-{n}")).await;
                         confirmed.send(()).unwrap();
                     }
                 })
@@ -75,7 +75,7 @@ async fn fifty_publishers_lose_nothing_to_cut_connections() {
         }
         assert!(proxy.accepted() > CUTS, "each cut cost a connection");
 
-        let mut reader = broker.subscribe(Queue::Jobs, 100).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 100).await.unwrap();
         let mut missing: HashSet<String> =
             (0..PUBLISHERS).flat_map(|p| (0..EACH).map(move |n| format!("{p}-{n}"))).collect();
         while !missing.is_empty() {
@@ -97,12 +97,12 @@ async fn more_publishers_than_channels_wait_for_each_other() {
             proxy.cut();
             let publishing = (0..PUBLISHERS).map(|n| {
                 let broker = broker.clone();
-                async move { put(&broker, Queue::Jobs, &n.to_string()).await }
+                async move { put(&broker, Queue::JOBS, &n.to_string()).await }
             });
             join_all(publishing).await;
         }
         assert_eq!(proxy.accepted(), 3, "no session was lost for want of channels");
-        let waiting = broker.waiting(Queue::Jobs).await.unwrap();
+        let waiting = broker.waiting(&Queue::JOBS).await.unwrap();
         assert!(waiting >= 2 * PUBLISHERS as u64, "{waiting}");
     })
     .await;
@@ -114,10 +114,10 @@ async fn readers_lose_nothing_to_cut_connections() {
         let proxy = Proxy::before(&broker_url()).await;
         let direct = space.broker().await;
         for n in 0..60 {
-            put(&direct, Queue::Jobs, &n.to_string()).await;
+            put(&direct, Queue::JOBS, &n.to_string()).await;
         }
         let broker: SharedBroker = RabbitBroker::new(space.settings_at(&proxy.url));
-        let mut reader = broker.subscribe(Queue::Jobs, 10).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 10).await.unwrap();
         let mut seen = HashSet::new();
         while seen.len() < 60 {
             let delivery = take(&mut reader).await;
@@ -141,7 +141,7 @@ async fn a_silent_connection_is_given_up_and_the_message_sent_again() {
         proxy.set(Weather::Swallowing);
         let publishing = {
             let broker = broker.clone();
-            tokio::spawn(async move { put(&broker, Queue::Jobs, "through at last").await })
+            tokio::spawn(async move { put(&broker, Queue::JOBS, "through at last").await })
         };
         let another = async {
             while proxy.accepted() == before {
@@ -153,7 +153,7 @@ async fn a_silent_connection_is_given_up_and_the_message_sent_again() {
         proxy.set(Weather::Clear);
         proxy.cut();
         publishing.await.unwrap();
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         assert_eq!(take_body(&mut reader).await, "through at last");
     })
     .await;
@@ -166,8 +166,8 @@ async fn a_silent_server_is_noticed_by_the_heartbeat() {
         let mut settings = space.settings_at(&proxy.url);
         settings.heartbeat = Duration::from_secs(1);
         let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        put(&broker, Queue::Jobs, "a").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "a").await;
         let held = take(&mut reader).await;
         proxy.set(Weather::Swallowing);
         timeout(SOON, held.session().cancelled()).await.expect("the loss is noticed");
@@ -185,26 +185,24 @@ async fn a_forgotten_reader_is_noticed() {
         let mut settings = space.settings_at(&proxy.url);
         settings.heartbeat = Duration::from_secs(1);
         let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        put(&broker, Queue::Jobs, "first").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "first").await;
         assert_eq!(take_body(&mut reader).await, "first");
 
         proxy.set(Weather::NoDeliveries);
         // The first of them is on its way for ever; the second is ready.
-        put(&broker, Queue::Jobs, "a").await;
-        put(&broker, Queue::Jobs, "b").await;
-        let before = proxy.accepted();
-        let renewed = async {
-            while proxy.accepted() == before {
-                assert!(nothing_comes(&mut reader).await);
-            }
-        };
-        timeout(SOON, renewed).await.expect("the session is made again");
+        put(&broker, Queue::JOBS, "a").await;
+        put(&broker, Queue::JOBS, "b").await;
+        let mut others = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
+        let forgotten = timeout(Duration::from_millis(1_500), take(&mut reader)).await;
+        assert!(forgotten.is_err(), "RabbitMQ counts it as delivered");
         proxy.set(Weather::Clear);
-        proxy.cut();
+        put(&broker, Queue::RESULTS, "of another reader").await;
+        let held = take(&mut others).await;
         let mut bodies = [take_body(&mut reader).await, take_body(&mut reader).await];
         bodies.sort();
         assert_eq!(bodies, ["a", "b"]);
+        held.ack().await.expect("it costs no other reader its channel");
     })
     .await;
 }
@@ -215,9 +213,9 @@ async fn a_reader_is_left_alone_while_somebody_works() {
         let mut settings = space.settings();
         settings.heartbeat = Duration::from_secs(1);
         let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-        put(&broker, Queue::Jobs, "in work").await;
-        put(&broker, Queue::Jobs, "waiting").await;
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+        put(&broker, Queue::JOBS, "in work").await;
+        put(&broker, Queue::JOBS, "waiting").await;
         let held = take(&mut reader).await;
         assert!(timeout(Duration::from_secs(4), reader.next()).await.is_err());
         assert!(!held.session().is_cancelled());
@@ -235,11 +233,11 @@ async fn a_daemon_waits_for_a_broker_that_is_not_there_yet() {
         let upstream = url.clone();
         url.set_port(Some(port)).unwrap();
         let broker: SharedBroker = RabbitBroker::new(space.settings_at(&url));
-        let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         assert!(nothing_comes(&mut reader).await);
         assert!(!broker.ready());
         let proxy = Proxy::at(port, &upstream).await;
-        let (came, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::Jobs, "a"));
+        let (came, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::JOBS, "a"));
         assert_eq!(came, "a");
         assert!(broker.ready());
         drop(proxy);
@@ -258,8 +256,8 @@ async fn closing_does_not_wait_for_a_broker_that_is_gone() {
     let mut url = broker_url();
     url.set_port(Some(free_port())).unwrap();
     let broker: SharedBroker = RabbitBroker::new(Space { namespace: "unused".to_owned() }.settings_at(&url));
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
-    let jobs = Target::Queue(Queue::Jobs);
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
+    let jobs = Target::Queue(Queue::JOBS);
     let (came, published, ()) =
         tokio::join!(reader.next(), broker.publish(&jobs, message("a")), broker.close());
     assert!(came.is_none());
@@ -272,11 +270,11 @@ async fn a_new_session_takes_as_many_as_the_lost_one() {
         let proxy = Proxy::before(&broker_url()).await;
         let direct = space.broker().await;
         for n in 0..10 {
-            put(&direct, Queue::Jobs, &n.to_string()).await;
+            put(&direct, Queue::JOBS, &n.to_string()).await;
         }
         // The size is asked for before there is any session, and kept over the loss of one.
         let broker: SharedBroker = RabbitBroker::new(space.settings_at(&proxy.url));
-        let mut reader = broker.subscribe(Queue::Jobs, 2).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::JOBS, 2).await.unwrap();
         reader.resize(6);
         let lost = take_just(&mut reader, 6).await;
         proxy.cut();

@@ -70,8 +70,8 @@ async fn renewed_files_are_used(servers: &PrivateServers) {
     let mut settings = settings(servers);
     settings.tls.ca = Some(ca.clone());
     let broker: SharedBroker = RabbitBroker::new(settings);
-    let publishing =
-        timeout(Duration::from_secs(1), broker.publish(&Target::Queue(Queue::Jobs), message("a")));
+    let jobs = Target::Queue(Queue::JOBS);
+    let publishing = timeout(Duration::from_secs(1), broker.publish(&jobs, message("a")));
     assert!(publishing.await.is_err() && !broker.ready());
     put("ca.pem");
     carries_messages(&broker).await;
@@ -92,9 +92,10 @@ async fn unusable_files_are_told_of_before_anybody_is_asked() {
 }
 
 async fn carries_messages(broker: &SharedBroker) {
-    let mut reader = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     let body = Uuid::now_v7().to_string();
-    let publishing = timeout(SOON, broker.publish(&Target::Queue(Queue::Jobs), message(&body)));
+    let jobs = Target::Queue(Queue::JOBS);
+    let publishing = timeout(SOON, broker.publish(&jobs, message(&body)));
     publishing.await.expect("published in time").unwrap();
     let until_it_comes = async {
         loop {

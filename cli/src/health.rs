@@ -86,8 +86,8 @@ mod tests {
         };
         observe(&mut vitals, 0).unwrap();
         assert_eq!(observe(&mut vitals, 1_000), Ok(()), "idle is well");
-        broker.publish(&Target::Queue(Queue::Results), Message::new(Uuid::now_v7(), "{}")).await.unwrap();
-        let mut results = broker.subscribe(Queue::Results, 1).await.unwrap();
+        broker.publish(&Target::Queue(Queue::RESULTS), Message::new(Uuid::now_v7(), "{}")).await.unwrap();
+        let mut results = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
         let delivery = results.next().await.unwrap();
         assert_eq!(observe(&mut vitals, 1_001), Ok(()));
         assert_eq!(observe(&mut vitals, 1_120), Ok(()));
@@ -105,9 +105,9 @@ mod tests {
         let mut vitals = of_role("recorder", &broker, LIMIT);
         let start = Instant::now();
         let message = || Message::new(Uuid::now_v7(), "{}");
-        let results = Target::Queue(Queue::Results);
+        let results = Target::Queue(Queue::RESULTS);
         broker.publish(&results, message()).await.unwrap();
-        let mut jobs = broker.subscribe(Queue::Results, 1).await.unwrap();
+        let mut jobs = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
         let _held = jobs.next().await.unwrap();
         // The queue is full: its only message is held.
         let mut publishing = Box::pin(broker.publish(&results, message()));

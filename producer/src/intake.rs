@@ -60,7 +60,7 @@ impl Intake {
     /// What our own fault keeps from being filed is held until it is, however long the database is away: RabbitMQ
     /// parks what is given back to it too often. Meanwhile others are served, as that fault may be one request's.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let Ok(mut requests) = self.outbox.broker.subscribe(Queue::Requests, PREFETCH).await else { return };
+        let Ok(mut requests) = self.outbox.broker.subscribe(&Queue::REQUESTS, PREFETCH).await else { return };
         let mut serving = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -120,7 +120,7 @@ impl Intake {
 
     async fn park(&self, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
         tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
-        park(&*self.outbox.broker, delivery, Queue::Requests, cause).await
+        park(&*self.outbox.broker, delivery, &Queue::REQUESTS, cause).await
     }
 
     async fn handle(&self, message: &Message) -> Outcome {
@@ -130,7 +130,7 @@ impl Intake {
             Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
-                Some(reply_to) => self.refuse(message.id, reply_to, &error).await,
+                Some(reply_to) => self.refuse(message, reply_to, &error).await,
             },
         }
     }
@@ -154,10 +154,11 @@ impl Intake {
         }
     }
 
-    async fn refuse(&self, request: Uuid, reply_to: ReplyTo, error: &Unreadable) -> Outcome {
+    async fn refuse(&self, request: &Message, reply_to: ReplyTo, error: &Unreadable) -> Outcome {
         tracing::info!(%error, "a request was refused");
         let report = ReportMessage::failed(2, "bad_request", error.to_string());
-        let answer = Message::of(Uuid::new_v5(&request, b"reply"), &report).in_answer_to(&reply_to);
+        let answer = Message::of(Uuid::new_v5(&request.id, b"reply"), &report);
+        let answer = answer.traced(request.headers.trace.as_ref());
         match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
             Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
             Err(error) => Outcome::Retry(error.into()),

@@ -141,8 +141,8 @@ impl Outbox {
     /// Messages between producer and recorder that nobody has taken yet.
     pub(crate) async fn backlog(&self) -> Result<u64, ProducerError> {
         let mut waiting = 0;
-        for queue in [Queue::Jobs, Queue::Suspects, Queue::Isolated, Queue::Results] {
-            waiting += self.broker.waiting(queue).await.map_err(PublishError::from)?;
+        for queue in [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED, Queue::RESULTS] {
+            waiting += self.broker.waiting(&queue).await.map_err(PublishError::from)?;
         }
         Ok(waiting)
     }
@@ -231,8 +231,8 @@ impl Outbox {
     async fn publish_job(&self, job: StoredJob) -> Result<(), PublishError> {
         let target = match job.kind {
             JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
-            JobKind::Check | JobKind::Recheck => Target::Queue(Queue::Jobs),
-            JobKind::WhiteListed => Target::Queue(Queue::Results),
+            JobKind::Check | JobKind::Recheck => Target::Queue(Queue::JOBS),
+            JobKind::WhiteListed => Target::Queue(Queue::RESULTS),
         };
         self.broker.publish(&target, Message::new(job.id.0, job.body)).await?;
         #[cfg(feature = "failpoints")]

@@ -33,7 +33,7 @@ async fn ask(broker: &SharedBroker) -> Uuid {
     let body = format!(
         r#"{{"schema":"linkbeat.request/1","request_id":"{id}","links":[{{"url":"http://a.example/"}}]}}"#
     );
-    broker.publish(&Target::Queue(Queue::Requests), Message::new(id, body)).await.unwrap();
+    broker.publish(&Target::Queue(Queue::REQUESTS), Message::new(id, body)).await.unwrap();
     id
 }
 
@@ -78,7 +78,7 @@ async fn a_request_that_cannot_be_filed_yet_is_held_and_holds_up_no_other() {
 
     stop.cancel();
     tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
-    assert_eq!(broker.waiting(Queue::Requests).await.unwrap(), 0, "both are done");
+    assert_eq!(broker.waiting(&Queue::REQUESTS).await.unwrap(), 0, "both are done");
     store.close().await;
 }
 
@@ -94,11 +94,11 @@ async fn a_request_that_is_held_goes_back_when_the_producer_stops() {
         let stop = stop.clone();
         async move { intake.run(stop).await }
     });
-    while broker.waiting(Queue::Requests).await.unwrap() > 0 {
+    while broker.waiting(&Queue::REQUESTS).await.unwrap() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     stop.cancel();
     tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
-    assert_eq!(broker.waiting(Queue::Requests).await.unwrap(), 1);
+    assert_eq!(broker.waiting(&Queue::REQUESTS).await.unwrap(), 1);
 }

@@ -32,7 +32,7 @@ async fn what_was_filed_is_published_before_the_end() {
     let stop = CancellationToken::new();
     stop.cancel();
     tokio::time::timeout(PATIENCE, outbox.run(stop)).await.unwrap();
-    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 10);
+    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 10);
     let unpublished = OpenJobs::UnpublishedOfRun(filed.run.id);
     assert_eq!(store.open_jobs(unpublished, None, 10).await.unwrap(), [], "and marked");
 }
@@ -45,7 +45,7 @@ async fn an_end_waits_for_no_queue_that_is_full() {
     let stop = CancellationToken::new();
     stop.cancel();
     tokio::time::timeout(PATIENCE, outbox.run(stop)).await.unwrap();
-    assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 5);
+    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 5);
 }
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn a_run_of_any_size_is_published_once() {
     let outbox = Outbox::new(broker.clone(), store.clone());
     // Kept in memory, read back in one page, and in several.
     for links in [1, 64, 65, 1_000, 20_000] {
-        let before = broker.waiting(Queue::Jobs).await.unwrap();
+        let before = broker.waiting(&Queue::JOBS).await.unwrap();
         let filed = outbox.file(request(links)).await.unwrap();
         // The same request while it waits, and after that.
         outbox.add(&filed);
         outbox.drain().await.unwrap();
-        let published = broker.waiting(Queue::Jobs).await.unwrap() - before;
+        let published = broker.waiting(&Queue::JOBS).await.unwrap() - before;
         let jobs = store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 10_000).await.unwrap();
         assert_eq!(published, jobs.len() as u64, "{links} links");
     }
@@ -78,6 +78,6 @@ async fn a_request_that_is_repeated_publishes_only_what_is_left() {
         let again = outbox.file(request.clone()).await.unwrap();
         assert!(again.existed);
         outbox.drain().await.unwrap();
-        assert_eq!(broker.waiting(Queue::Jobs).await.unwrap(), 8);
+        assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 8);
     }
 }

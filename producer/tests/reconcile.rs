@@ -33,7 +33,7 @@ async fn nothing_is_added_to_a_backlog() {
     let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
     let broker: SharedBroker = MemoryBroker::new(20_000);
     for _ in 0..BACKLOG {
-        broker.publish(&Target::Queue(Queue::Jobs), Message::new(Uuid::now_v7(), "a job")).await.unwrap();
+        broker.publish(&Target::Queue(Queue::JOBS), Message::new(Uuid::now_v7(), "a job")).await.unwrap();
     }
     file(&store).await;
     let unpublished =
@@ -46,9 +46,9 @@ async fn nothing_is_added_to_a_backlog() {
         async move { producer.run(stop).await }
     });
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!((unpublished().await, broker.waiting(Queue::Jobs).await.unwrap()), (1, BACKLOG));
+    assert_eq!((unpublished().await, broker.waiting(&Queue::JOBS).await.unwrap()), (1, BACKLOG));
 
-    let mut jobs = broker.subscribe(Queue::Jobs, 1).await.unwrap();
+    let mut jobs = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
     jobs.next().await.unwrap().ack().await.unwrap();
     let published = async {
         while unpublished().await > 0 {

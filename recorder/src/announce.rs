@@ -208,7 +208,7 @@ impl Announcer {
 
     async fn reply(&self, run: &Run, summary: RunSummary, to: &ReplyTo) -> Result<(), AnnounceError> {
         let links = self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?;
-        let answer = answer(run, &Report::new(summary, links), to);
+        let answer = answer(run, &Report::new(summary, links));
         match self.broker.publish(&Target::Reply(to.clone()), answer).await {
             // The client has gone, or reads nothing: nothing is lost, the report is stored.
             Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {
@@ -220,8 +220,8 @@ impl Announcer {
     }
 }
 
-fn answer(run: &Run, report: &Report, to: &ReplyTo) -> Message {
-    Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En)).in_answer_to(to)
+fn answer(run: &Run, report: &Report) -> Message {
+    Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En))
 }
 
 /// The same for every try to tell the same. A run may end incomplete several times.

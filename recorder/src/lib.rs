@@ -72,7 +72,7 @@ impl Recorder {
     }
 
     async fn record(&self, shutdown: &CancellationToken, stored: &Notify) {
-        let Ok(mut results) = self.broker.subscribe(Queue::Results, self.settings.batch_messages).await
+        let Ok(mut results) = self.broker.subscribe(&Queue::RESULTS, self.settings.batch_messages).await
         else {
             return;
         };

@@ -6,7 +6,7 @@ use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Targ
 use linkbeat_shared::wire::{
     EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
 };
-use linkbeat_shared::{Change, CheckResult, JobId, LinkReport, RunId};
+use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext};
 use linkbeat_store::{JobResults, ParkingNotice, Recorded, SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -136,7 +136,7 @@ impl Recording {
                 self.park(delivery, cause).await;
             }
             Recorded::Stored { run_id, links } => {
-                if self.tell(run_id, &links).await.is_ok() {
+                if self.tell(run_id, &links, delivery.message.headers.trace.as_ref()).await.is_ok() {
                     // A lost session delivers it again, and storing it again changes nothing.
                     let _ = delivery.ack().await;
                 }
@@ -144,7 +144,12 @@ impl Recording {
         }
     }
 
-    async fn tell(&self, run_id: RunId, links: &[LinkReport]) -> Result<(), PublishError> {
+    async fn tell(
+        &self,
+        run_id: RunId,
+        links: &[LinkReport],
+        trace: Option<&TraceContext>,
+    ) -> Result<(), PublishError> {
         for link in links {
             let event = match link.change {
                 None => continue,
@@ -153,7 +158,7 @@ impl Recording {
             };
             let id = Uuid::new_v5(&run_id.0, link.id.0.as_bytes());
             let message = Message::of(id, &EventMessage::link_changed(event, run_id, link, Utc::now()));
-            self.broker.publish(&Target::Event(event.to_owned()), message).await?;
+            self.broker.publish(&Target::Event(event.to_owned()), message.traced(trace)).await?;
         }
         Ok(())
     }
@@ -161,9 +166,9 @@ impl Recording {
     /// Parks results that the database rejects: the links of their job lack a result until it is put back.
     async fn park_with_job(&self, delivery: Delivery, job: JobId, cause: &str) {
         let notice = ParkingMessage::parked(job, cause);
-        let message = Message::of(notice.notice_id, &notice);
+        let message = Message::of(notice.notice_id, &notice).traced(delivery.message.headers.trace.as_ref());
         // On failure the broker is closed, and the delivery goes back to its queue.
-        if self.broker.publish(&Target::Queue(Queue::Results), message).await.is_ok() {
+        if self.broker.publish(&Target::Queue(Queue::RESULTS), message).await.is_ok() {
             self.park(delivery, cause).await;
         }
     }
@@ -171,16 +176,12 @@ impl Recording {
     async fn park(&self, delivery: Delivery, cause: &str) {
         tracing::error!(message.id = %delivery.message.id, cause, "a message from the results queue is parked");
         // On failure the broker is closed, and the message goes back to its queue.
-        let _ = park(&*self.broker, delivery, Queue::Results, cause).await;
+        let _ = park(&*self.broker, delivery, &Queue::RESULTS, cause).await;
     }
 }
 
 fn job_results(message: ResultsMessage) -> JobResults {
-    JobResults {
-        run_id: RunId(message.run_id),
-        job_id: JobId(message.job_id),
-        results: message.results.into_iter().map(CheckResult::from).collect(),
-    }
+    JobResults { run_id: RunId(message.run_id), job_id: JobId(message.job_id), results: message.results }
 }
 
 fn notice(message: ParkingMessage) -> ParkingNotice {

@@ -21,6 +21,7 @@ mod report;
 mod request;
 mod result;
 mod run;
+mod trace;
 mod verdict;
 pub mod wire;
 
@@ -39,4 +40,5 @@ pub use report::{Counts, LinkReport, Report, RunSummary};
 pub use request::{LinkSelection, OnBlocked, Request, ShowRules, WhiteList};
 pub use result::{Change, CheckResult};
 pub use run::{ReplyTo, Run, RunState};
+pub use trace::TraceContext;
 pub use verdict::Verdict;

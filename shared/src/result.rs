@@ -1,19 +1,24 @@
 //! A result: a verdict on its way back.
+//!
+//! [`CheckResult`] is also its form in messages. Its field names are part of the contract.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{Details, LinkId, Reason, Verdict};
 
-/// What became of one link of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of one link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ResultMessage")]
 pub struct CheckResult {
     /// The link.
+    #[schemars(with = "Uuid")]
     pub link_id: LinkId,
-    /// The judgement; `None`: on the white list, not fetched.
+    /// The judgement; null: on the white list, not fetched.
     pub verdict: Option<Verdict>,
-    /// Why it is not `up`.
+    /// Why it is not `up`; null when it is.
     pub reason: Option<Reason>,
     /// The final HTTP status, where there was one.
     pub status: Option<u16>,
@@ -21,7 +26,8 @@ pub struct CheckResult {
     pub elapsed_ms: u32,
     /// When the check ended, by the worker's clock.
     pub checked_at: DateTime<Utc>,
-    /// What else it saw.
+    /// What else it saw; absent where there is nothing to tell.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
     pub details: Details,
 }
 

@@ -9,7 +9,7 @@ use linkbeat_shared::wire::{
     CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
     ResultsMessage, ToRecorder, Unreadable, decode, encode,
 };
-use linkbeat_shared::{CheckResult, Job, OnBlocked, RunState, Verdict};
+use linkbeat_shared::{Job, OnBlocked, RunState, Verdict};
 use serde_json::{Value, json};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -59,7 +59,7 @@ fn jobs_are_read() {
 #[test]
 fn what_comes_to_the_recorder_is_read() {
     let results = read::<ResultsMessage>("results-1");
-    let checks: Vec<CheckResult> = results.results.into_iter().map(CheckResult::from).collect();
+    let checks = results.results;
     assert_eq!((checks[0].verdict, checks[1].verdict), (Some(Verdict::Down), None));
     assert!(checks[0].details.certificate.is_some() && checks[1].details.is_empty());
     assert!(read::<ParkingMessage>("parking-1").parked);

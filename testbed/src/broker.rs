@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use linkbeat_broker::{
-    Broadcasts, Broker, BrokerClosed, Delivery, Message, PublishError, Queue, SharedBroker, Subscription,
-    Target,
+    Broadcasts, Broker, BrokerClosed, Delivery, Events, Message, PublishError, Queue, SharedBroker,
+    Subscription, Target,
 };
 use tokio::sync::watch;
 
@@ -81,21 +81,25 @@ impl Broker for Watched {
         Err(PublishError::Closed(BrokerClosed))
     }
 
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
+    async fn subscribe(&self, queue: &Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
         let inner = self.inner.subscribe(queue, prefetch).await?;
         Ok(Box::new(WatchedSubscription { inner, handed_out: self.handed_out.clone() }))
     }
 
-    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BrokerClosed> {
         self.inner.waiting(queue).await
-    }
-
-    async fn delayed(&self) -> Result<u64, BrokerClosed> {
-        self.inner.delayed().await
     }
 
     async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
         self.inner.broadcasts().await
+    }
+
+    async fn events(&self, pattern: &str) -> Result<Box<dyn Events>, BrokerClosed> {
+        self.inner.events(pattern).await
+    }
+
+    fn queues(&self) -> Vec<Queue> {
+        self.inner.queues()
     }
 
     fn ready(&self) -> bool {

@@ -18,18 +18,18 @@ impl Intake {
     /// Begins to take jobs, `prefetch` and more at once; waits while the broker is away.
     pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
         Ok(Self {
-            jobs: broker.subscribe(Queue::Jobs, prefetch).await?,
-            suspects: broker.subscribe(Queue::Suspects, SUSPECTS).await?,
-            isolated: broker.subscribe(Queue::Isolated, ISOLATED).await?,
+            jobs: broker.subscribe(&Queue::JOBS, prefetch).await?,
+            suspects: broker.subscribe(&Queue::SUSPECTS, SUSPECTS).await?,
+            isolated: broker.subscribe(&Queue::ISOLATED, ISOLATED).await?,
         })
     }
 
     /// The next job, and its queue. `None`: the broker was closed. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<(Queue, Delivery)> {
         tokio::select! {
-            delivery = self.jobs.next() => Some((Queue::Jobs, delivery?)),
-            delivery = self.suspects.next() => Some((Queue::Suspects, delivery?)),
-            delivery = self.isolated.next() => Some((Queue::Isolated, delivery?)),
+            delivery = self.jobs.next() => Some((Queue::JOBS, delivery?)),
+            delivery = self.suspects.next() => Some((Queue::SUSPECTS, delivery?)),
+            delivery = self.isolated.next() => Some((Queue::ISOLATED, delivery?)),
         }
     }
 

@@ -33,9 +33,6 @@ const LOSSES_AMONG_OTHERS: u32 = 2;
 /// Losses after which a job is given up; the last ones happened while it alone was in hand.
 pub const MAX_LOSSES: u32 = 4;
 
-/// Headers that travel from a job to its results (W3C Trace Context).
-const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
-
 /// What all jobs of a worker share.
 #[derive(Debug)]
 pub(crate) struct JobRunner {
@@ -186,7 +183,7 @@ impl JobRunner {
     /// Its holder died or lost its session with it in hand.
     async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
         // From the jobs queue it was lost with many others: that counts nothing yet.
-        let losses = delivery.message.losses() + u32::from(from != Queue::Jobs);
+        let losses = delivery.message.losses() + u32::from(from != Queue::JOBS);
         let message = delivery.message.clone().with_losses(losses);
         if losses >= MAX_LOSSES {
             delivery.message = message;
@@ -195,8 +192,8 @@ impl JobRunner {
             );
             return self.park(from, delivery, &cause).await;
         }
-        let to = if losses < LOSSES_AMONG_OTHERS { Queue::Suspects } else { Queue::Isolated };
-        tracing::warn!(message.id = %message.id, from = from.as_str(), to = to.as_str(), losses,
+        let to = if losses < LOSSES_AMONG_OTHERS { Queue::SUSPECTS } else { Queue::ISOLATED };
+        tracing::warn!(message.id = %message.id, %from, %to, losses,
             "a job was lost with its worker or its connection; it is set apart");
         move_to(&*self.broker, delivery, &Target::Queue(to), message).await?;
         Ok(JobEnd::SentOn)
@@ -212,21 +209,20 @@ impl JobRunner {
             return Ok(());
         }
         let results = ResultsMessage::new(job.run_id, job.id, results);
-        let mut message = Message::of(message_id(&results), &results);
-        let travels = |name: &str| TRACE_HEADERS.contains(&name);
-        message.headers = cause.headers.iter().filter(|(name, _)| travels(name)).cloned().collect();
-        self.broker.publish(&Target::Queue(Queue::Results), message).await
+        let message = Message::of(message_id(&results), &results).traced(cause.headers.trace.as_ref());
+        self.broker.publish(&Target::Queue(Queue::RESULTS), message).await
     }
 
     /// The recorder is told first: a run must not wait for a job that nobody works on.
     async fn park(&self, from: Queue, delivery: Delivery, cause: &str) -> Result<JobEnd, PublishError> {
         // A job's message has its id, so also one that cannot be read can be told.
         let job = JobId(delivery.message.id);
-        tracing::error!(job.id = %job, from = from.as_str(), cause, "a job is parked");
+        tracing::error!(job.id = %job, %from, cause, "a job is parked");
         let notice = ParkingMessage::parked(job, cause);
-        let message = Message::of(notice.notice_id, &notice);
-        self.broker.publish(&Target::Queue(Queue::Results), message).await?;
-        park(&*self.broker, delivery, from, cause).await?;
+        let trace = delivery.message.headers.trace.as_ref();
+        let message = Message::of(notice.notice_id, &notice).traced(trace);
+        self.broker.publish(&Target::Queue(Queue::RESULTS), message).await?;
+        park(&*self.broker, delivery, &from, cause).await?;
         Ok(JobEnd::Parked)
     }
 }
@@ -246,7 +242,7 @@ fn retry_after(attempt: u32) -> Option<Duration> {
 
 /// The same for the same part of the same job, whoever checks it and however often.
 fn message_id(results: &ResultsMessage) -> Uuid {
-    let mut links: Vec<Uuid> = results.results.iter().map(|result| result.link_id).collect();
+    let mut links: Vec<Uuid> = results.results.iter().map(|result| result.link_id.0).collect();
     links.sort_unstable();
     let name: Vec<u8> = links.iter().flat_map(|link| *link.as_bytes()).collect();
     Uuid::new_v5(&results.job_id, &name)

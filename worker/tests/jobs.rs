@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use linkbeat_broker::{Broker, BrokerClosed, Delivery, MemoryBroker, Message, Queue, Target};
 use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
-use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Timeout, Verdict};
+use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Timeout, TraceContext, Verdict};
 use linkbeat_testbed::broker::{Fate, Watched};
 use linkbeat_worker::{Health, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
@@ -43,7 +43,7 @@ impl Running {
     }
 
     async fn send(&self, message: Message) {
-        self.broker.inner().publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
+        self.broker.inner().publish(&Target::Queue(Queue::JOBS), message).await.unwrap();
     }
 
     /// Waits until something was published to a queue, and gives the first of it.
@@ -53,8 +53,9 @@ impl Running {
 
     /// Waits until something that `is` accepts was published to a queue, and gives what it makes of it.
     async fn published_that<T>(&self, queue: Queue, is: impl Fn(&Message) -> Option<T>) -> T {
+        let queue = Target::Queue(queue);
         let wanted = |published: &Vec<(Target, Message)>| {
-            let to_queue = published.iter().filter(|(target, _)| *target == Target::Queue(queue));
+            let to_queue = published.iter().filter(|(target, _)| *target == queue);
             to_queue.map(|(_, message)| message).find_map(&is)
         };
         let mut published = self.broker.published.subscribe();
@@ -63,13 +64,13 @@ impl Running {
     }
 
     async fn results(&self) -> ResultsMessage {
-        self.published_that(Queue::Results, |message| decode(&message.body).ok()).await
+        self.published_that(Queue::RESULTS, |message| decode(&message.body).ok()).await
     }
 
     /// Waits until so many links have results, and gives all messages that carry some.
     async fn all_results(&self, links: usize) -> Vec<ResultsMessage> {
         let results = |published: &Vec<(Target, Message)>| -> Vec<ResultsMessage> {
-            let to_results = published.iter().filter(|(target, _)| *target == Target::Queue(Queue::Results));
+            let to_results = published.iter().filter(|(target, _)| *target == Target::Queue(Queue::RESULTS));
             to_results.map(|(_, message)| decode(&message.body).unwrap()).collect()
         };
         let enough = |published: &Vec<(Target, Message)>| {
@@ -88,7 +89,7 @@ impl Running {
     async fn stop(self) -> Option<Delivery> {
         self.shutdown.cancel();
         timeout(PATIENCE, self.worker).await.expect("drained in time").unwrap().unwrap();
-        let mut jobs = self.broker.subscribe(Queue::Jobs, 1).await.unwrap();
+        let mut jobs = self.broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         timeout(Duration::from_millis(200), jobs.next()).await.ok().flatten()
     }
 }
@@ -108,7 +109,7 @@ async fn a_job_that_takes_long_is_published_in_parts() {
     running.send(message).await;
     let all = running.all_results(20).await;
     assert!(all.len() > 1, "in parts, not all at the end");
-    let links: HashSet<Uuid> = all.iter().flat_map(|part| &part.results).map(|it| it.link_id).collect();
+    let links: HashSet<Uuid> = all.iter().flat_map(|part| &part.results).map(|it| it.link_id.0).collect();
     assert_eq!(links, job.links.iter().map(|link| link.id.0).collect(), "each once");
     assert!(running.stop().await.is_none(), "nothing is left of the job");
 }
@@ -116,8 +117,13 @@ async fn a_job_that_takes_long_is_published_in_parts() {
 fn job(check: CheckSpec, links: Vec<JobLink>) -> (Job, Message) {
     let job = Job { id: JobId::new(), run_id: RunId::new(), check, links };
     let mut message = Message::of(job.id.0, &JobMessage::from(&job));
-    message.headers = vec![("traceparent".into(), "00-1-2-01".into()), ("other".into(), "x".into())];
+    message.headers.trace = Some(trace());
+    assert!(message.headers.add_foreign("other", "x"));
     (job, message)
+}
+
+fn trace() -> TraceContext {
+    TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("vendor=1")).unwrap()
 }
 
 async fn silent() -> Site {
@@ -132,11 +138,12 @@ async fn a_job_is_done_when_its_results_are_published() {
     let links = [link(&site.url("/a")), link(&site.url("/b"))];
     let (job, message) = job(CheckSpec::default(), links.to_vec());
     running.send(message).await;
-    let published = running.published(Queue::Results).await;
-    assert_eq!(published.headers, [("traceparent".to_owned(), "00-1-2-01".to_owned())]);
+    let published = running.published(Queue::RESULTS).await;
+    assert_eq!(published.headers.trace, Some(trace()));
+    assert_eq!(published.headers.foreign(), []);
     let results = running.results().await;
     assert_eq!((results.run_id, results.job_id), (job.run_id.0, job.id.0));
-    let mut judged: Vec<_> = results.results.iter().map(|it| (it.link_id, it.verdict)).collect();
+    let mut judged: Vec<_> = results.results.iter().map(|it| (it.link_id.0, it.verdict)).collect();
     judged.sort_unstable();
     let mut expected: Vec<_> = links.iter().map(|link| (link.id.0, Some(Verdict::Up))).collect();
     expected.sort_unstable();
@@ -151,19 +158,19 @@ async fn a_job_whose_results_are_not_confirmed_comes_again_under_the_same_messag
     let running = Running::with(&settings());
     let (_, message) = job(CheckSpec::default(), vec![link(&site.url("/a")), link(&site.url("/b"))]);
     running.broker.treats(|target| match target {
-        Target::Queue(Queue::Results) => Fate::Refused,
+        Target::Queue(queue) if *queue == Queue::RESULTS => Fate::Refused,
         _ => Fate::Through,
     });
     running.send(message.clone()).await;
     let mut refused = running.broker.held_back.subscribe();
     timeout(PATIENCE, refused.wait_for(|refused| refused.len() >= 2)).await.expect("comes again").unwrap();
     running.broker.treats(|_| Fate::Through);
-    let first = running.published(Queue::Results).await.id;
+    let first = running.published(Queue::RESULTS).await.id;
     assert!(running.stop().await.is_none());
     // Another worker, the same job: the same id.
     let running = Running::with(&settings());
     running.send(message).await;
-    assert_eq!(running.published(Queue::Results).await.id, first);
+    assert_eq!(running.published(Queue::RESULTS).await.id, first);
     running.stop().await;
 }
 
@@ -175,9 +182,9 @@ async fn an_unreadable_job_is_parked_and_the_next_one_is_done() {
     let id = Uuid::now_v7();
     running.send(Message::new(id, newer.to_vec())).await;
     running.send(job(CheckSpec::default(), vec![link(&site.url("/"))]).1).await;
-    assert_eq!(&running.published(Queue::Dead).await.body[..], newer);
+    assert_eq!(&running.published(Queue::DEAD).await.body[..], newer);
     let told: ParkingMessage =
-        running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
+        running.published_that(Queue::RESULTS, |message| decode(&message.body).ok()).await;
     assert_eq!((told.job_id, told.parked), (id, true), "the recorder knows which job");
     assert_eq!(running.results().await.results.len(), 1);
     assert!(running.stop().await.is_none());
@@ -218,7 +225,7 @@ async fn what_the_drain_timeout_cuts_off_goes_back_and_what_was_finished_is_kept
     assert_eq!(rest.links.iter().map(|it| it.id).collect::<Vec<_>>(), [unfinished.id.0]);
     let published = broker.published.borrow();
     let results: ResultsMessage = decode(&published[0].1.body).unwrap();
-    assert_eq!(results.results.iter().map(|it| it.link_id).collect::<Vec<_>>(), [finished.id.0]);
+    assert_eq!(results.results.iter().map(|it| it.link_id).collect::<Vec<_>>(), [finished.id]);
 }
 
 #[tokio::test]
@@ -232,7 +239,7 @@ async fn offline_the_job_goes_back_and_health_says_so() {
     let broker = Arc::clone(&running.broker);
     let left = running.stop().await.expect("the job goes back");
     assert_eq!(left.message.id, job.id.0);
-    let results = Target::Queue(Queue::Results);
+    let results = Target::Queue(Queue::RESULTS);
     assert!(broker.published.borrow().iter().all(|(target, _)| *target != results), "nothing is judged");
 }
 
@@ -296,7 +303,7 @@ async fn links_of_a_cancelled_run_are_not_begun() {
     let of_next = |message: &Message| {
         decode::<ResultsMessage>(&message.body).ok().filter(|results| results.run_id == next.run_id.0)
     };
-    running.published_that(Queue::Results, of_next).await;
+    running.published_that(Queue::RESULTS, of_next).await;
     assert!(running.stop().await.is_none(), "acknowledged");
     assert_eq!(slow.visits(), 1);
 }
@@ -308,7 +315,7 @@ async fn a_worker_that_comes_later_honours_a_cancelled_run() {
     let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
     let cancel = Message::of(Uuid::now_v7(), &CancelMessage::new(job.run_id));
     broker.publish(&Target::Broadcast, cancel).await.unwrap();
-    broker.publish(&Target::Queue(Queue::Jobs), message).await.unwrap();
+    broker.publish(&Target::Queue(Queue::JOBS), message).await.unwrap();
     let running = Running::on(broker, &settings());
     let (_, last) = self::job(CheckSpec::default(), vec![link(&site.url("/last"))]);
     running.send(last).await;
@@ -321,10 +328,10 @@ async fn a_worker_that_comes_later_honours_a_cancelled_run() {
 async fn a_job_that_was_lost_is_set_apart_and_done_there() {
     let site = Site::answers(page("hello")).await;
     for (lost_from, losses, expected) in [
-        (Queue::Jobs, 0, Queue::Suspects),
-        (Queue::Suspects, 0, Queue::Suspects),
-        (Queue::Suspects, 1, Queue::Isolated),
-        (Queue::Isolated, 2, Queue::Isolated),
+        (Queue::JOBS, 0, Queue::SUSPECTS),
+        (Queue::SUSPECTS, 0, Queue::SUSPECTS),
+        (Queue::SUSPECTS, 1, Queue::ISOLATED),
+        (Queue::ISOLATED, 2, Queue::ISOLATED),
     ] {
         let broker = MemoryBroker::new(100);
         let (job, message) = job(CheckSpec::default(), vec![link(&site.url("/"))]);
@@ -340,20 +347,20 @@ async fn a_job_that_was_lost_is_set_apart_and_done_there() {
 async fn a_job_that_is_lost_alone_too_often_is_parked() {
     let broker = MemoryBroker::new(100);
     let (job, message) = job(CheckSpec::default(), Vec::new());
-    lose(&broker, Queue::Isolated, message.with_losses(MAX_LOSSES - 1)).await;
+    lose(&broker, Queue::ISOLATED, message.with_losses(MAX_LOSSES - 1)).await;
     let running = Running::on(broker, &settings());
-    let parked = running.published(Queue::Dead).await;
+    let parked = running.published(Queue::DEAD).await;
     assert_eq!((parked.id, parked.losses()), (job.id.0, MAX_LOSSES));
     let told: ParkingMessage =
-        running.published_that(Queue::Results, |message| decode(&message.body).ok()).await;
+        running.published_that(Queue::RESULTS, |message| decode(&message.body).ok()).await;
     assert_eq!((told.job_id, told.parked), (job.id.0, true));
     running.stop().await;
 }
 
 /// Takes a message from its queue and dies.
 async fn lose(broker: &MemoryBroker, queue: Queue, message: Message) {
-    broker.publish(&Target::Queue(queue), message).await.unwrap();
-    let mut subscription = broker.subscribe(queue, 1).await.unwrap();
+    broker.publish(&Target::Queue(queue.clone()), message).await.unwrap();
+    let mut subscription = broker.subscribe(&queue, 1).await.unwrap();
     drop(timeout(PATIENCE, subscription.next()).await.expect("a message").expect("open"));
     subscription.stop().await;
 }

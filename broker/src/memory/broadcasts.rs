@@ -1,4 +1,4 @@
-//! What everybody is told, in memory: the latest of it is kept for those who listen later.
+//! Broadcasts in memory: the latest are kept for those who listen later.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{Broadcast, Broadcasts, Message};
 
 /// The messages that are kept.
-pub(super) struct Told {
+pub(super) struct Latest {
     kept: VecDeque<Message>,
     capacity: usize,
-    /// How many were told and are no longer kept.
+    /// How many came and are no longer kept.
     forgotten: usize,
 }
 
-impl Told {
+impl Latest {
     pub(super) fn at_most(capacity: usize) -> Self {
         Self { kept: VecDeque::new(), capacity, forgotten: 0 }
     }
 
-    pub(super) fn tell(&mut self, message: Message) {
+    pub(super) fn add(&mut self, message: Message) {
         if self.kept.len() == self.capacity {
             self.kept.pop_front();
             self.forgotten += 1;
@@ -30,7 +30,7 @@ impl Told {
         self.kept.push_back(message);
     }
 
-    /// How many were told in all.
+    /// How many came in all.
     fn count(&self) -> usize {
         self.forgotten + self.kept.len()
     }
@@ -38,16 +38,16 @@ impl Told {
 
 /// One who listens.
 pub(super) struct MemoryBroadcasts {
-    told: watch::Receiver<Told>,
-    /// How many of those told it has seen, or missed because they are no longer kept.
+    all: watch::Receiver<Latest>,
+    /// How many it has seen, or missed because they are no longer kept.
     seen: usize,
     caught_up: bool,
     closed: CancellationToken,
 }
 
 impl MemoryBroadcasts {
-    pub(super) fn new(told: &Arc<watch::Sender<Told>>, closed: CancellationToken) -> Self {
-        Self { told: told.subscribe(), seen: 0, caught_up: false, closed }
+    pub(super) fn new(all: &Arc<watch::Sender<Latest>>, closed: CancellationToken) -> Self {
+        Self { all: all.subscribe(), seen: 0, caught_up: false, closed }
     }
 }
 
@@ -55,14 +55,14 @@ impl MemoryBroadcasts {
 impl Broadcasts for MemoryBroadcasts {
     async fn next(&mut self) -> Option<Broadcast> {
         let seen = self.seen;
-        let news = |told: &Told| told.count() > seen;
-        if !self.caught_up && !self.closed.is_cancelled() && !news(&self.told.borrow()) {
+        let news = |all: &Latest| all.count() > seen;
+        if !self.caught_up && !self.closed.is_cancelled() && !news(&self.all.borrow()) {
             self.caught_up = true;
             return Some(Broadcast::CaughtUp);
         }
-        let told = self.closed.run_until_cancelled(self.told.wait_for(news)).await?.ok()?;
-        let next = seen.max(told.forgotten);
+        let all = self.closed.run_until_cancelled(self.all.wait_for(news)).await?.ok()?;
+        let next = seen.max(all.forgotten);
         self.seen = next + 1;
-        told.kept.get(next - told.forgotten).cloned().map(Broadcast::Message)
+        all.kept.get(next - all.forgotten).cloned().map(Broadcast::Message)
     }
 }

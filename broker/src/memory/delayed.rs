@@ -11,14 +11,13 @@ use crate::Message;
 
 pub(super) struct Delayed {
     places: Arc<Semaphore>,
-    capacity: usize,
     closed: CancellationToken,
 }
 
 impl Delayed {
     pub(super) fn new(capacity: usize, closed: CancellationToken) -> Self {
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(capacity)), capacity, closed }
+        Self { places: Arc::new(Semaphore::new(capacity)), closed }
     }
 
     /// Puts the message into the queue after `delay`. Waits for a place first.
@@ -34,10 +33,5 @@ impl Delayed {
             };
             closed.run_until_cancelled(waiting).await;
         });
-    }
-
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.capacity - self.places.available_permits()
     }
 }

@@ -6,30 +6,34 @@
 
 mod broadcasts;
 mod delayed;
+mod events;
 mod queue;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::dead::CAUSE;
-use crate::{Broadcasts, Broker, BrokerClosed, Message, PublishError, Queue, Subscription, Target};
-use broadcasts::{MemoryBroadcasts, Told};
+use crate::{Broadcasts, Broker, BrokerClosed, Events, Message, PublishError, Queue, Subscription, Target};
+use broadcasts::{Latest, MemoryBroadcasts};
 use delayed::Delayed;
-use queue::{MemoryQueue, MemorySubscription};
+use events::{MemoryEvents, Published};
+use queue::{MemoryQueues, MemorySubscription};
+
+/// Events that wait for a slow listener at most. They are not kept for those who come later.
+const EVENTS_WAITING: usize = 1_000;
 
 /// Carries messages between the roles of one process.
 ///
-/// Nobody listens for events here, and replies reach nobody. What is parked in [`Queue::Dead`] is
-/// logged as an error and not kept: nobody could read it after the process, and a queue that fills up
-/// would in the end stop the roles that park.
+/// Replies reach nobody here. What is parked in [`Queue::DEAD`] is logged as an error and not kept: nobody could read
+/// it after the process, and a queue that fills up would in the end stop the roles that park.
 pub struct MemoryBroker {
-    queues: [Arc<MemoryQueue>; Queue::ALL.len()],
+    queues: MemoryQueues,
     delayed: Delayed,
-    told: Arc<watch::Sender<Told>>,
+    broadcasts: Arc<watch::Sender<Latest>>,
+    events: broadcast::Sender<Published>,
     closed: CancellationToken,
     _close_on_drop: DropGuard,
 }
@@ -40,16 +44,13 @@ impl MemoryBroker {
     pub fn new(capacity: usize) -> Arc<Self> {
         let (capacity, closed) = (capacity.max(1), CancellationToken::new());
         Arc::new(Self {
-            queues: Queue::ALL.map(|_| Arc::new(MemoryQueue::new(capacity))),
+            queues: MemoryQueues::new(capacity),
             delayed: Delayed::new(capacity, closed.clone()),
-            told: Arc::new(watch::Sender::new(Told::at_most(capacity))),
+            broadcasts: Arc::new(watch::Sender::new(Latest::at_most(capacity))),
+            events: broadcast::Sender::new(EVENTS_WAITING),
             _close_on_drop: closed.clone().drop_guard(),
             closed,
         })
-    }
-
-    fn queue(&self, queue: Queue) -> &Arc<MemoryQueue> {
-        &self.queues[queue as usize]
     }
 
     fn check_open(&self) -> Result<(), BrokerClosed> {
@@ -69,11 +70,14 @@ impl Broker for MemoryBroker {
         self.check_open()?;
         let publishing = async {
             match target {
-                Target::Queue(Queue::Dead) => log_dead(&message),
-                Target::Queue(queue) => self.queue(*queue).put(message).await,
-                Target::Delayed(delay) => self.delayed.put(self.queue(Queue::Jobs), message, *delay).await,
-                Target::Broadcast => self.told.send_modify(|told| told.tell(message)),
-                Target::Event(_) => {}
+                Target::Queue(queue) if *queue == Queue::DEAD => log_dead(&message),
+                Target::Queue(queue) => self.queues.get(queue).put(message).await,
+                Target::Delayed(delay) => {
+                    self.delayed.put(&self.queues.get(&Queue::JOBS), message, *delay).await;
+                }
+                Target::Broadcast => self.broadcasts.send_modify(|latest| latest.add(message)),
+                // An error means that nobody listens.
+                Target::Event(key) => drop(self.events.send((key.clone(), message))),
                 Target::Reply(reply) => return Err(PublishError::Unroutable(reply.queue.clone())),
             }
             Ok(())
@@ -81,25 +85,24 @@ impl Broker for MemoryBroker {
         self.closed.run_until_cancelled(publishing).await.ok_or(BrokerClosed)?
     }
 
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
+    async fn subscribe(&self, queue: &Queue, prefetch: u16) -> Result<Box<dyn Subscription>, BrokerClosed> {
         self.check_open()?;
-        let queue = self.queue(queue).clone();
-        Ok(Box::new(MemorySubscription::new(queue, prefetch, self.closed.clone())))
+        Ok(Box::new(MemorySubscription::new(self.queues.get(queue), prefetch, self.closed.clone())))
     }
 
-    async fn waiting(&self, queue: Queue) -> Result<u64, BrokerClosed> {
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BrokerClosed> {
         self.check_open()?;
-        Ok(self.queue(queue).len() as u64)
-    }
-
-    async fn delayed(&self) -> Result<u64, BrokerClosed> {
-        self.check_open()?;
-        Ok(self.delayed.len() as u64)
+        Ok(self.queues.get(queue).len() as u64)
     }
 
     async fn broadcasts(&self) -> Result<Box<dyn Broadcasts>, BrokerClosed> {
         self.check_open()?;
-        Ok(Box::new(MemoryBroadcasts::new(&self.told, self.closed.clone())))
+        Ok(Box::new(MemoryBroadcasts::new(&self.broadcasts, self.closed.clone())))
+    }
+
+    async fn events(&self, pattern: &str) -> Result<Box<dyn Events>, BrokerClosed> {
+        self.check_open()?;
+        Ok(Box::new(MemoryEvents::new(&self.events, pattern, self.closed.clone())))
     }
 
     fn ready(&self) -> bool {
@@ -112,6 +115,6 @@ impl Broker for MemoryBroker {
 }
 
 fn log_dead(message: &Message) {
-    let cause = message.headers.iter().find(|(name, _)| name == CAUSE).map(|(_, cause)| cause.as_str());
+    let cause = &message.headers.parked.cause;
     tracing::error!(message.id = %message.id, cause, bytes = message.body.len(), "a message was given up");
 }

@@ -1,13 +1,39 @@
-//! One queue in memory, and its readers.
+//! The queues in memory, and their readers.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Delivery, Message, SessionLost, Settle, Subscription, lanes};
+use crate::broker::lanes;
+use crate::delivery::Settle;
+use crate::{Delivery, Message, Queue, SessionLost, Subscription};
+
+/// All queues of a broker, each made when it is first named.
+pub(super) struct MemoryQueues {
+    queues: Mutex<HashMap<Queue, Arc<MemoryQueue>>>,
+    /// Of each.
+    capacity: usize,
+}
+
+impl MemoryQueues {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { queues: Mutex::default(), capacity }
+    }
+
+    pub(super) fn get(&self, queue: &Queue) -> Arc<MemoryQueue> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        match queues.get(queue) {
+            Some(queue) => queue.clone(),
+            None => queues
+                .entry(queue.clone())
+                .or_insert_with(|| Arc::new(MemoryQueue::new(self.capacity)))
+                .clone(),
+        }
+    }
+}
 
 /// A message in its place.
 struct Entry {
@@ -24,7 +50,7 @@ pub(super) struct MemoryQueue {
 }
 
 impl MemoryQueue {
-    pub(super) fn new(capacity: usize) -> Self {
+    fn new(capacity: usize) -> Self {
         let places = Arc::new(Semaphore::new(capacity.min(Semaphore::MAX_PERMITS)));
         Self { ready: Mutex::default(), places, arrived: Notify::new() }
     }
@@ -128,10 +154,6 @@ impl Settle for MemorySettle {
         self.check_open()?;
         self.entry = None;
         Ok(())
-    }
-
-    async fn requeue(self: Box<Self>) -> Result<(), SessionLost> {
-        self.check_open()
     }
 }
 

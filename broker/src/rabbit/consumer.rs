@@ -1,7 +1,10 @@
-//! Takes messages from one queue, over a connection of its own that is made again whenever it is lost.
+//! Takes messages from one queue, over a channel of the consuming connection.
 //!
-//! Publishers may be blocked by RabbitMQ's alarms; acknowledgements on another connection are not. A
-//! message is settled on the channel it came by and nowhere else, so every delivery holds its session.
+//! All readers share one connection and have a channel each. RabbitMQ closes a channel for its own faults: a queue
+//! that was deleted, a message held too long, a permission that is missing. Only its reader begins again then, and the
+//! others go on. A channel cannot hold up the others either: RabbitMQ sends no more than its prefetch, and lapin takes
+//! all that comes off the socket. A message is settled on the channel it came by and nowhere else, so every delivery
+//! holds its channel.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,15 +21,24 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::error::cause_of;
+use super::channel::PartialSession;
+use super::keep::Kept;
 use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
-use super::reopen::{Missing, Reopen};
+use super::reopen::Reopen;
 use super::session::Session;
-use super::{BrokerSettings, ConnectError, topology};
-use crate::{Delivery, Queue, SessionLost, Settle, Subscription, lanes};
+use super::{BrokerSettings, ConnectError};
+use crate::broker::lanes;
+use crate::delivery::Settle;
+use crate::{Delivery, Queue, SessionLost, Subscription};
 
-type Current = Option<Arc<ConsumeSession>>;
+type Current = Option<Arc<Reading>>;
+
+/// What is read, and how.
+pub(super) struct Wish {
+    pub(super) queue: Queue,
+    pub(super) prefetch: u16,
+}
 
 /// The reader's side.
 pub(super) struct RabbitSubscription {
@@ -39,10 +51,10 @@ pub(super) struct RabbitSubscription {
     stopped: CancellationToken,
 }
 
-/// The side that keeps a session open.
+/// The side that keeps a channel open.
 pub(super) struct Keeper {
-    queue: Queue,
-    prefetch: u16,
+    wish: Wish,
+    connection: Kept<Session>,
     size: watch::Receiver<u16>,
     current: watch::Sender<Current>,
     reopen: Reopen,
@@ -51,30 +63,21 @@ pub(super) struct Keeper {
     stopped: CancellationToken,
 }
 
-/// A subscription and its keeper.
+/// A subscription and its keeper. `stop` ends it; a child of `closed`, which ends everything.
 pub(super) fn subscription(
-    settings: &Arc<BrokerSettings>,
-    queue: Queue,
-    prefetch: u16,
-    missing: &Missing,
-    closed: &CancellationToken,
+    wish: Wish,
+    connection: Kept<Session>,
+    reopen: Reopen,
+    stop: CancellationToken,
+    closed: CancellationToken,
 ) -> (RabbitSubscription, Keeper) {
-    let (sender, receiver) = watch::channel(None);
+    let (sender, current) = watch::channel(None);
     let (resize, size) = watch::channel(1);
-    let (stop, stopped) = (closed.child_token(), CancellationToken::new());
-    let reopen = Reopen::new(settings.clone(), format!("consume {}", queue.as_str()), missing, stop.clone());
-    let closed = closed.clone();
-    let keeper = Keeper {
-        queue,
-        prefetch,
-        size,
-        current: sender,
-        reopen,
-        closed,
-        stop: stop.clone(),
-        stopped: stopped.clone(),
-    };
-    (RabbitSubscription { current: receiver, prefetch, size: resize, stop, stopped }, keeper)
+    let (prefetch, stopped) = (wish.prefetch, CancellationToken::new());
+    let subscription =
+        RabbitSubscription { current, prefetch, size: resize, stop: stop.clone(), stopped: stopped.clone() };
+    let keeper = Keeper { wish, connection, size, current: sender, reopen, closed, stop, stopped };
+    (subscription, keeper)
 }
 
 #[async_trait]
@@ -82,10 +85,12 @@ impl Subscription for RabbitSubscription {
     async fn next(&mut self) -> Option<Delivery> {
         loop {
             let live =
-                |current: &Current| current.as_ref().is_some_and(|session| !session.inner.end().reached());
-            let waiting = self.current.wait_for(live);
-            let session = self.stop.run_until_cancelled(waiting).await?.ok()?.clone()?;
-            let arrived = self.stop.run_until_cancelled(session.arrival()).await?;
+                |current: &Current| current.as_ref().is_some_and(|reading| !reading.channel.end().reached());
+            let reading = {
+                let waiting = self.current.wait_for(live);
+                self.stop.run_until_cancelled(waiting).await?.ok()?.clone()?
+            };
+            let arrived = self.stop.run_until_cancelled(reading.arrival()).await?;
             if let Some(delivery) = arrived {
                 return Some(delivery);
             }
@@ -110,65 +115,67 @@ impl Drop for RabbitSubscription {
 }
 
 impl Keeper {
-    /// Keeps a session open until told to stop; then until every delivery is settled.
+    /// Keeps a channel open until told to stop; then until every delivery is settled.
     pub(super) async fn run(mut self) {
         let _stopped = self.stopped.clone().drop_guard();
-        let (settings, purpose) = (self.reopen.settings.clone(), self.reopen.purpose.clone());
+        let settings = self.reopen.settings.clone();
         loop {
-            let size = self.size.clone();
-            let open =
-                || ConsumeSession::open(&settings, &purpose, self.queue, self.prefetch, *size.borrow());
-            let Some(session) = self.reopen.until_open(open).await.map(Arc::new) else { return };
-            self.current.send_replace(Some(session.clone()));
-            let is_lost = self.attend(&session, &settings).await;
+            let (connection, size) = (self.connection.clone(), self.size.clone());
+            let open = || Reading::open(&connection, &settings, &self.wish, *size.borrow());
+            let Some(reading) = self.reopen.until_open(open).await.map(Arc::new) else { return };
+            self.current.send_replace(Some(reading.clone()));
+            let is_lost = self.attend(&reading).await;
             self.current.send_replace(None);
             if !is_lost {
-                return self.wind_up(&session).await;
+                return self.wind_up(&reading).await;
             }
-            session.inner.cut();
-            self.reopen.after(session.inner.end()).await;
+            reading.channel.close().await;
+            self.reopen.after(reading.channel.end()).await;
         }
     }
 
-    /// Sees to a session until it is lost, or wanted no longer: then `false`.
-    async fn attend(&mut self, session: &ConsumeSession, settings: &BrokerSettings) -> bool {
-        let mut stalled = pin!(session.stalled(settings.heartbeat));
+    /// Sees to a channel until it is lost, or wanted no longer: then `false`.
+    async fn attend(&mut self, reading: &Reading) -> bool {
+        let settings = self.reopen.settings.clone();
+        let mut stalled = pin!(reading.stalled(settings.heartbeat));
+        let mut closed_by_server = pin!(reading.channel.closed_by_server());
         loop {
             tokio::select! {
-                () = session.inner.end().token().cancelled() => return true,
+                () = reading.channel.end().token().cancelled() => return true,
                 () = &mut stalled => return true,
+                () = &mut closed_by_server => return true,
                 () = self.stop.cancelled() => return false,
-                () = session.lanes.one_gone() => {}
+                () = reading.lanes.one_gone() => {}
                 Ok(()) = self.size.changed() => {}
             }
             // Not given up for `stop`: a consumer begun half way would hold messages that nobody sees.
             let size = *self.size.borrow();
-            let fitting = session.within(settings.confirm_timeout, session.lanes.fit(size));
+            let fitting = reading.within(settings.confirm_timeout, reading.lanes.fit(size));
             self.closed.run_until_cancelled(fitting).await;
         }
     }
 
-    async fn wind_up(&self, session: &Arc<ConsumeSession>) {
-        self.current.send_replace(None);
-        if !self.closed.is_cancelled() {
-            let limit = self.reopen.settings.confirm_timeout;
-            let giving_back = session.within(limit, session.lanes.give_back_rest());
-            self.closed.run_until_cancelled(giving_back).await;
-            self.stopped.cancel();
-            session.unsettled.close();
-            tokio::select! {
-                () = session.unsettled.wait() => {}
-                () = session.inner.end().token().cancelled() => {}
-                () = self.closed.cancelled() => {}
-            }
+    async fn wind_up(&self, reading: &Arc<Reading>) {
+        if self.closed.is_cancelled() {
+            // All of the connection ends.
+            return;
         }
-        session.inner.close().await;
+        let limit = self.reopen.settings.confirm_timeout;
+        let giving_back = reading.within(limit, reading.lanes.give_back_rest());
+        self.closed.run_until_cancelled(giving_back).await;
+        self.stopped.cancel();
+        reading.unsettled.close();
+        tokio::select! {
+            () = reading.unsettled.wait() => reading.channel.close().await,
+            () = reading.channel.end().token().cancelled() => {}
+            () = self.closed.cancelled() => {}
+        }
     }
 }
 
-/// A connection on which one queue is consumed.
-struct ConsumeSession {
-    inner: Session,
+/// A channel on which one queue is consumed.
+struct Reading {
+    channel: PartialSession,
     lanes: Lanes,
     /// One token for each delivery handed out and not settled.
     unsettled: TaskTracker,
@@ -176,35 +183,32 @@ struct ConsumeSession {
     arrivals: AtomicU64,
     /// One token while the reader waits for the next.
     waiting: TaskTracker,
+    settings: Arc<BrokerSettings>,
 }
 
-impl ConsumeSession {
+impl Reading {
+    /// Waits for the connection first.
     async fn open(
-        settings: &BrokerSettings,
-        purpose: &str,
-        queue: Queue,
-        prefetch: u16,
+        connection: &Kept<Session>,
+        settings: &Arc<BrokerSettings>,
+        wish: &Wish,
         size: u16,
     ) -> Result<Self, ConnectError> {
-        let inner = topology::open(settings, purpose).await?;
-        let steps = async {
-            let name = settings.namespace.queue(queue);
-            let consuming = async { Lanes::open(inner.channel().await?, name, prefetch, size).await };
-            consuming.await.map_err(|error| ConnectError::speaking(inner.url(), &error))
-        };
-        let lanes = inner.prepare(settings, steps).await?;
+        let (channel, name) = PartialSession::open(connection, settings, &wish.queue).await?;
+        let lanes =
+            channel.prepare(settings, Lanes::open(channel.lapin(), name, wish.prefetch, size)).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
-        Ok(Self { inner, lanes, unsettled, arrivals: AtomicU64::new(0), waiting })
+        let settings = settings.clone();
+        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, settings })
     }
 
-    /// The next message; `None` once the session has ended.
+    /// The next message; `None` once the channel has ended.
     async fn arrival(self: &Arc<Self>) -> Option<Delivery> {
-        let end = self.inner.end();
         let _waiting = self.waiting.token();
-        match end.token().run_until_cancelled(self.lanes.next()).await? {
+        match self.channel.end().token().run_until_cancelled(self.lanes.next()).await? {
             Some(Ok((delivery, in_lane))) => return Some(self.hand_out(delivery, in_lane)),
-            Some(Err(error)) => end.now(cause_of(&error)),
-            None => end.queue_gone(self.lanes.queue()),
+            Some(Err(error)) => self.channel.fail(&error),
+            None => self.channel.end().queue_gone(self.lanes.queue()),
         }
         None
     }
@@ -215,13 +219,13 @@ impl ConsumeSession {
         in_lane: TaskTrackerToken,
     ) -> Delivery {
         self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let message = parcel::message(&mut delivery);
+        let message = parcel::message(&mut delivery, &self.settings);
         let _unsettled = [self.unsettled.token(), in_lane];
-        let settle = RabbitSettle { acker: delivery.acker, session: self.clone(), _unsettled };
-        Delivery::new(message, delivery.redelivered, self.inner.end().token(), Box::new(settle))
+        let settle = RabbitSettle { acker: delivery.acker, reading: self.clone(), _unsettled };
+        Delivery::new(message, delivery.redelivered, self.channel.end().token(), Box::new(settle))
     }
 
-    /// Ends the session once RabbitMQ has forgotten its consumers: messages are ready and the reader waits
+    /// Ends the channel once RabbitMQ has forgotten its consumers: messages are ready and the reader waits
     /// with empty hands, yet for two periods in a row nothing came. 3.10 was seen to do that to readers of
     /// a quorum queue that was deleted and made again at once.
     async fn stalled(&self, period: Duration) {
@@ -234,25 +238,24 @@ impl ConsumeSession {
                 && self.arrivals.load(Ordering::Relaxed) == before;
             strikes = if in_vain && self.lanes.is_message_ready().await { strikes + 1 } else { 0 };
         }
-        self.inner.end().now("messages are ready, but RabbitMQ delivers none");
+        self.channel.end().now("messages are ready, but RabbitMQ delivers none");
     }
 
-    /// Takes steps that RabbitMQ must answer within a time; otherwise the session ends.
+    /// Takes steps that RabbitMQ must answer within a time; otherwise the channel ends.
     async fn within(&self, limit: Duration, steps: impl Future<Output = lapin::Result<()>>) {
         match timeout(limit, steps).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self.inner.end().now(cause_of(&error)),
-            Err(_) => self.inner.end().now("RabbitMQ did not answer about a consumer"),
+            Ok(Err(error)) => self.channel.fail(&error),
+            Err(_) => self.channel.end().now("RabbitMQ did not answer about a consumer"),
         }
     }
 
     /// Waits until `sending` is written. The heartbeat is its deadline: it ends a session that hangs.
     async fn settle(&self, sending: impl Future<Output = lapin::Result<bool>>) -> Result<(), SessionLost> {
-        let end = self.inner.end();
-        match end.token().run_until_cancelled(sending).await {
+        match self.channel.end().token().run_until_cancelled(sending).await {
             Some(Ok(true)) => return Ok(()),
-            Some(Ok(false)) => end.now("the channel was closed"),
-            Some(Err(error)) => end.now(cause_of(&error)),
+            Some(Ok(false)) => self.channel.end().now("the channel was closed"),
+            Some(Err(error)) => self.channel.fail(&error),
             None => {}
         }
         Err(SessionLost)
@@ -262,18 +265,14 @@ impl ConsumeSession {
 /// Settles one delivery on the channel it came by.
 struct RabbitSettle {
     acker: Acker,
-    session: Arc<ConsumeSession>,
+    reading: Arc<Reading>,
     _unsettled: [TaskTrackerToken; 2],
 }
 
 #[async_trait]
 impl Settle for RabbitSettle {
     async fn ack(self: Box<Self>) -> Result<(), SessionLost> {
-        self.session.settle(self.acker.ack(BasicAckOptions::default())).await
-    }
-
-    async fn requeue(self: Box<Self>) -> Result<(), SessionLost> {
-        self.session.settle(self.acker.nack(REQUEUE)).await
+        self.reading.settle(self.acker.ack(BasicAckOptions::default())).await
     }
 }
 
@@ -281,7 +280,7 @@ impl Drop for RabbitSettle {
     fn drop(&mut self) {
         if self.acker.usable() {
             // One poll hands the frame to lapin, which sends it by itself. Should that fail, the end of
-            // the session gives the message back.
+            // the channel gives the message back.
             let _ = self.acker.nack(REQUEUE).now_or_never();
         }
     }

@@ -157,6 +157,11 @@ impl ConnectError {
         }
     }
 
+    /// The session ended meanwhile.
+    pub(super) fn ended(url: &BrokerUrl, cause: Option<&impl ToString>) -> Self {
+        Self::Ended { address: url.address(), cause: cause.map(ToString::to_string).unwrap_or_default() }
+    }
+
     /// What an error on declaring `name` amounts to.
     pub(super) fn declaring(url: &BrokerUrl, name: &str, error: &lapin::Error) -> Self {
         let (address, name) = (url.address(), name.to_owned());

@@ -1,10 +1,10 @@
-//! Addresses whose messages are not taken at the moment: known, so that operators are told once, and nobody
-//! waits for long where others have waited in vain.
+//! Addresses whose messages are not taken at the moment. So operators hear of each once, and nobody waits for long
+//! where others have waited in vain.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::parcel::Parcel;
+use super::parcel::{Parcel, Receiver};
 
 /// All addresses that are hindered. There are few: those of ours, the kinds of events, and the replies as one.
 #[derive(Default)]
@@ -94,5 +94,5 @@ impl Drop for Waiting<'_> {
 
 /// Replies go to queues without number, so they count as one address.
 fn address_of(parcel: &Parcel) -> &str {
-    if parcel.exchange.as_str().is_empty() { "replies" } else { parcel.routing_key.as_str() }
+    if parcel.receiver == Receiver::Asker { "replies" } else { parcel.routing_key.as_str() }
 }

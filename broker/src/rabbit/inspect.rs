@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use super::error::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, cause_of, reply_code};
 use super::session::Session;
-use super::topology::{Place, Topology};
+use super::topology::{Row, Topology};
 use super::{BrokerSettings, BrokerUrl, ConnectError};
 
 /// Names the session to operators.
@@ -106,72 +106,82 @@ pub enum BrokerItemState {
 
 /// What a session declares.
 enum Declared<'a> {
-    Queue(&'a Place),
+    Queue(&'a Row),
     Exchange(&'a str, ExchangeKind),
+}
+
+impl Declared<'_> {
+    fn name(&self) -> (&str, BrokerItemKind) {
+        match self {
+            Self::Queue(row) => (&row.name, BrokerItemKind::Queue),
+            Self::Exchange(name, _) => (name, BrokerItemKind::Exchange),
+        }
+    }
 }
 
 fn declared(topology: &Topology) -> Vec<Declared<'_>> {
     let exchanges = topology.exchanges().map(|(name, kind)| Declared::Exchange(name, kind));
-    topology.places.iter().map(Declared::Queue).chain(exchanges).collect()
+    topology.rows.iter().map(Declared::Queue).chain(exchanges).collect()
 }
 
 /// Looks at every node, and over one of them at the queues, the exchanges and this user's permissions. Each
 /// step has the time to connect as its deadline.
 pub async fn inspect_broker(settings: &BrokerSettings) -> BrokerInspection {
-    let looks = settings.urls.iter().map(|url| async {
+    let inspected = settings.urls.iter().map(|url| async {
         let settings = BrokerSettings { urls: url.clone().into(), ..settings.clone() };
         tokio::join!(version(url, settings.connect_timeout), Session::open(&settings, PURPOSE))
     });
     let (mut nodes, mut items, mut session) = (Vec::new(), Vec::new(), None);
-    for (url, (version, opened)) in settings.urls.iter().zip(join_all(looks).await) {
+    for (url, (version, opened)) in settings.urls.iter().zip(join_all(inspected).await) {
         let opened = opened.map(|opened| session = session.take().or(Some(opened)));
         nodes.push(NodeInspection { url: url.clone(), version, session: opened });
     }
     if let Some(session) = session {
-        let topology = Topology::new(&settings.namespace);
+        let topology = Topology::all(settings);
         let declared = declared(&topology);
-        items = join_all(declared.iter().map(|item| look(&session, item, settings.connect_timeout))).await;
+        items = join_all(declared.iter().map(|item| inspect_item(&session, item, settings.connect_timeout)))
+            .await;
         items.push(default_exchange(&session, settings.connect_timeout).await);
         session.close().await;
     }
     BrokerInspection { nodes, items }
 }
 
-async fn look(session: &Session, declared: &Declared<'_>, limit: Duration) -> BrokerItem {
-    let (name, kind) = match declared {
-        Declared::Queue(place) => (place.name.as_str(), BrokerItemKind::Queue),
-        Declared::Exchange(name, _) => (*name, BrokerItemKind::Exchange),
-    };
-    let looking = async {
-        let present = declare(session, declared, true).await?;
-        let state = BrokerItemState::Present { messages: present.0, consumers: present.1 };
-        let mut item = BrokerItem::new(name, kind, state);
-        // Declared again only now that it is there: so nothing is made.
-        match declare(session, declared, false).await {
-            Ok(_) => item.configure = Some(true),
-            Err(error) => match reply_code(&error) {
-                Some(ACCESS_REFUSED) => item.configure = Some(false),
-                Some(PRECONDITION_FAILED) => {
-                    item.configure = Some(true);
-                    item.state = BrokerItemState::Different(cause_of(&error));
-                }
-                _ => return Err(error),
-            },
-        }
-        match kind {
-            BrokerItemKind::Queue => item.read = Some(may_read(session, name).await?),
-            BrokerItemKind::Exchange => item.write = Some(may_write(session, name).await?),
-        }
-        Ok(item)
-    };
-    match timeout(limit, looking).await {
+async fn inspect_item(session: &Session, declared: &Declared<'_>, limit: Duration) -> BrokerItem {
+    let (name, kind) = declared.name();
+    let unclear = |cause: String| BrokerItem::new(name, kind, BrokerItemState::Unclear(cause));
+    match timeout(limit, state_and_permissions(session, declared)).await {
         Ok(Ok(item)) => item,
         Ok(Err(error)) if reply_code(&error) == Some(NOT_FOUND) => {
             BrokerItem::new(name, kind, BrokerItemState::Missing)
         }
-        Ok(Err(error)) => BrokerItem::new(name, kind, BrokerItemState::Unclear(cause_of(&error))),
-        Err(_) => BrokerItem::new(name, kind, BrokerItemState::Unclear("no answer".to_owned())),
+        Ok(Err(error)) => unclear(cause_of(&error)),
+        Err(_) => unclear("no answer".to_owned()),
     }
+}
+
+/// An error 404: it is not there.
+async fn state_and_permissions(session: &Session, declared: &Declared<'_>) -> lapin::Result<BrokerItem> {
+    let (name, kind) = declared.name();
+    let (messages, consumers) = declare(session, declared, true).await?;
+    let mut item = BrokerItem::new(name, kind, BrokerItemState::Present { messages, consumers });
+    // Declared again only now that it is there: so nothing is made.
+    match declare(session, declared, false).await {
+        Ok(_) => item.configure = Some(true),
+        Err(error) => match reply_code(&error) {
+            Some(ACCESS_REFUSED) => item.configure = Some(false),
+            Some(PRECONDITION_FAILED) => {
+                item.configure = Some(true);
+                item.state = BrokerItemState::Different(cause_of(&error));
+            }
+            _ => return Err(error),
+        },
+    }
+    match kind {
+        BrokerItemKind::Queue => item.read = Some(may_read(session, name).await?),
+        BrokerItemKind::Exchange => item.write = Some(may_write(session, name).await?),
+    }
+    Ok(item)
 }
 
 impl BrokerItem {
@@ -184,10 +194,10 @@ impl BrokerItem {
 async fn declare(session: &Session, declared: &Declared<'_>, passive: bool) -> lapin::Result<(u32, u32)> {
     let channel = session.channel().await?;
     let counts = match declared {
-        Declared::Queue(place) => {
+        Declared::Queue(row) => {
             let options = QueueDeclareOptions { passive, durable: true, ..Default::default() };
             let queue =
-                channel.queue_declare(place.name.as_str().into(), options, place.arguments.clone()).await?;
+                channel.queue_declare(row.name.as_str().into(), options, row.arguments.clone()).await?;
             (queue.message_count(), queue.consumer_count())
         }
         Declared::Exchange(name, kind) => {
@@ -239,7 +249,7 @@ async fn may_write(session: &Session, exchange: &str) -> lapin::Result<bool> {
 }
 
 async fn default_exchange(session: &Session, limit: Duration) -> BrokerItem {
-    let looking = async {
+    let trying = async {
         let channel = session.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let nowhere = Uuid::now_v7().to_string();
@@ -261,7 +271,7 @@ async fn default_exchange(session: &Session, limit: Duration) -> BrokerItem {
     };
     let present = BrokerItemState::Present { messages: 0, consumers: 0 };
     let mut item = BrokerItem::new(DEFAULT_EXCHANGE, BrokerItemKind::Exchange, present);
-    match timeout(limit, looking).await {
+    match timeout(limit, trying).await {
         Ok(Ok(may)) => item.write = Some(may),
         Ok(Err(error)) => item.state = BrokerItemState::Unclear(cause_of(&error)),
         Err(_) => item.state = BrokerItemState::Unclear("no answer".to_owned()),

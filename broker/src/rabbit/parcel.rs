@@ -3,20 +3,20 @@
 //! What comes in was written by anybody and is bounded here. What goes out must fit AMQP's forms: a
 //! short string over 255 bytes or headers over one frame would end the whole connection.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use linkbeat_shared::ReplyTo;
 use uuid::Uuid;
 
-use super::Namespace;
-use super::topology::{broadcast_name, rung_name};
-use crate::delay::{LEFT, next_rung};
-use crate::{Message, PublishError, Target};
+use super::BrokerSettings;
+use crate::delay::next_rung;
+use crate::queue::events_exchange;
+use crate::{Exchange, Headers, Message, Namespace, PublishError, Queue, Target};
 
-/// Most headers that travel, and the longest value, in bytes: far below one frame (128 KiB).
-const MAX_HEADERS: usize = 32;
-const MAX_HEADER_BYTES: usize = 1_024;
 /// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
 /// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
 const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
@@ -46,81 +46,109 @@ pub(super) enum Receiver {
     Asker,
 }
 
+/// Where a parcel goes, and how.
+struct Route {
+    exchange: String,
+    key: String,
+    mandatory: bool,
+    receiver: Receiver,
+    delivery_mode: u8,
+}
+
+impl Route {
+    /// Into a queue that linkbeat declares.
+    fn to_queue(queue: &Queue, namespace: &Namespace) -> Self {
+        let name = queue.name_in(namespace);
+        let exchange = match queue.exchange() {
+            Exchange::Fanout | Exchange::Direct => name.clone(),
+            Exchange::Events(_) | Exchange::Default => String::new(),
+        };
+        // A fanout exchange needs no key; there it only tells the queue, in logs.
+        let (receiver, delivery_mode) = (Receiver::Ours, PERSISTENT);
+        Self { exchange, key: name, mandatory: true, receiver, delivery_mode }
+    }
+
+    fn of_event(key: &str, namespace: &Namespace) -> Self {
+        Self {
+            exchange: events_exchange(namespace),
+            key: key.to_owned(),
+            mandatory: false,
+            receiver: Receiver::Listeners,
+            delivery_mode: PERSISTENT,
+        }
+    }
+
+    fn of_reply(reply: &ReplyTo) -> Self {
+        Self {
+            exchange: String::new(),
+            key: reply.queue.clone(),
+            mandatory: !reply.queue.starts_with(DIRECT_REPLY_TO),
+            receiver: Receiver::Asker,
+            // Whoever asked is waiting now; an answer need not survive a restart of the server.
+            delivery_mode: TRANSIENT,
+        }
+    }
+}
+
 impl Parcel {
     pub(super) fn new(
         namespace: &Namespace,
         target: &Target,
         mut message: Message,
     ) -> Result<Self, PublishError> {
-        // Each place of ours has an exchange of its name; the key only tells which, in logs.
-        let own = |name: String| (name.clone(), name, PERSISTENT);
-        let (exchange, key, delivery_mode) = match target {
-            Target::Queue(queue) => own(namespace.queue(*queue)),
+        let route = match target {
+            Target::Queue(queue) => Route::to_queue(queue, namespace),
             Target::Delayed(delay) => {
                 let (rung, left) = next_rung(*delay);
-                message.set_header(LEFT, left.to_string());
-                own(rung_name(namespace, rung))
+                message.headers.delay_left = left;
+                Route::to_queue(&rung.queue, namespace)
             }
-            Target::Broadcast => own(broadcast_name(namespace)),
-            Target::Event(key) => (namespace.events(), key.clone(), PERSISTENT),
-            // Whoever asked is waiting now; an answer need not survive a restart of the server.
-            Target::Reply(reply) => (String::new(), reply.queue.clone(), TRANSIENT),
+            Target::Broadcast => Route::to_queue(&Queue::BROADCAST, namespace),
+            Target::Event(key) => Route::of_event(key, namespace),
+            Target::Reply(reply) => {
+                message.correlation_id.clone_from(&reply.correlation_id);
+                Route::of_reply(reply)
+            }
         };
         // No queue can have or bind such a name.
         let short =
             |text: String| ShortString::try_new(text.as_str()).map_err(|_| PublishError::Unroutable(text));
-        let correlation_id = match target {
-            Target::Reply(reply) => reply.correlation_id.clone(),
-            _ => message.correlation_id,
-        };
         Ok(Self {
-            exchange: short(exchange)?,
-            routing_key: short(key)?,
-            mandatory: match target {
-                Target::Queue(_) | Target::Delayed(_) | Target::Broadcast => true,
-                Target::Event(_) => false,
-                Target::Reply(reply) => !reply.queue.starts_with(DIRECT_REPLY_TO),
-            },
-            receiver: match target {
-                Target::Queue(_) | Target::Delayed(_) | Target::Broadcast => Receiver::Ours,
-                Target::Event(_) => Receiver::Listeners,
-                Target::Reply(_) => Receiver::Asker,
-            },
-            properties: properties(message.id, message.reply_to, correlation_id, &message.headers)
-                .with_delivery_mode(delivery_mode),
+            exchange: short(route.exchange)?,
+            routing_key: short(route.key)?,
+            mandatory: route.mandatory,
+            receiver: route.receiver,
+            properties: properties(&message).with_delivery_mode(route.delivery_mode),
             body: message.body,
         })
     }
 }
 
-fn properties(
-    id: Uuid,
-    reply_to: Option<String>,
-    correlation_id: Option<String>,
-    headers: &[(String, String)],
-) -> BasicProperties {
+fn properties(message: &Message) -> BasicProperties {
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    // What is too long for AMQP cannot have come by it, so nobody misses it.
+    let short = |text: &str| ShortString::try_new(text).ok();
     let mut properties = BasicProperties::default()
         .with_app_id("linkbeat".into())
-        .with_content_type("application/json".into())
         .with_content_encoding("utf-8".into())
-        .with_message_id(id.to_string().into())
+        .with_message_id(message.id.to_string().into())
         .with_timestamp(now)
-        .with_headers(header_table(headers));
-    // Neither can have come by AMQP when it is too long for it, so nobody misses it.
-    if let Some(reply_to) = reply_to.and_then(|text| ShortString::try_new(text).ok()) {
+        .with_headers(header_table(&message.headers));
+    if let Some(content_type) = short(&message.content_type) {
+        properties = properties.with_content_type(content_type);
+    }
+    if let Some(reply_to) = message.reply_to.as_deref().and_then(short) {
         properties = properties.with_reply_to(reply_to);
     }
-    if let Some(correlation_id) = correlation_id.and_then(|text| ShortString::try_new(text).ok()) {
+    if let Some(correlation_id) = message.correlation_id.as_deref().and_then(short) {
         properties = properties.with_correlation_id(correlation_id);
     }
     properties
 }
 
-fn header_table(headers: &[(String, String)]) -> FieldTable {
+fn header_table(headers: &Headers) -> FieldTable {
     let mut table = FieldTable::default();
-    for (name, value) in headers.iter().filter(|(_, value)| value.len() <= MAX_HEADER_BYTES).take(MAX_HEADERS)
-    {
+    for (name, value) in headers.texts() {
         if let Ok(name) = ShortString::try_new(name.as_str()) {
             table.insert(name, AMQPValue::LongString(LongString::from(value.as_str())));
         }
@@ -129,15 +157,23 @@ fn header_table(headers: &[(String, String)]) -> FieldTable {
 }
 
 /// The message in a delivery. Headers that are no text or over the limits are left out.
-pub(super) fn message(delivery: &mut Delivery) -> Message {
+pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Message {
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
+    let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
+    if let Some(removed) = &mut headers.removed {
+        // RabbitMQ knows the whole name; within linkbeat it goes without the namespace.
+        let queue = settings.queue_named(&removed.queue);
+        removed.queue = queue.map(|queue| queue.to_string()).unwrap_or_default();
+    }
+    let unnamed = Message::new(message_id(properties.message_id().as_ref().map(ShortString::as_str)), "");
     Message {
-        id: message_id(properties.message_id().as_ref().map(ShortString::as_str)),
+        content_type: text(properties.content_type()).map_or(unnamed.content_type, Cow::Owned),
         reply_to: text(properties.reply_to()),
         correlation_id: text(properties.correlation_id()),
-        headers: properties.headers().iter().flat_map(text_headers).take(MAX_HEADERS).collect(),
+        headers: Box::new(headers),
         body: std::mem::take(&mut delivery.data).into(),
+        id: unnamed.id,
     }
 }
 
@@ -152,14 +188,14 @@ fn message_id(text: Option<&str>) -> Uuid {
     }
 }
 
-fn text_headers(table: &FieldTable) -> impl Iterator<Item = (String, String)> + '_ {
+fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
     table.inner().iter().filter_map(|(name, value)| {
         let value = match value {
             AMQPValue::LongString(text) => str::from_utf8(text.as_bytes()).ok()?,
             AMQPValue::ShortString(text) => text.as_str(),
             _ => return None,
         };
-        (value.len() <= MAX_HEADER_BYTES).then(|| (name.to_string(), value.to_owned()))
+        Some((name.as_str(), value))
     })
 }
 
@@ -167,43 +203,74 @@ fn text_headers(table: &FieldTable) -> impl Iterator<Item = (String, String)> + 
 mod tests {
     use std::time::Duration;
 
-    use linkbeat_shared::ReplyTo;
+    use linkbeat_shared::TraceContext;
 
     use super::*;
-    use crate::Queue;
+    use crate::QueueKind;
+    use crate::headers::{MAX_HEADER_BYTES, MAX_HEADERS};
 
     fn delivered(properties: BasicProperties, body: &[u8]) -> Message {
         let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.to_vec());
         delivery.properties = properties;
-        message(&mut delivery)
+        let urls = "amqp://localhost".parse().unwrap();
+        message(&mut delivery, &BrokerSettings::new(urls, Namespace::default(), "test"))
     }
 
     fn parcel(target: &Target, message: Message) -> Parcel {
         Parcel::new(&Namespace::default(), target, message).unwrap()
     }
 
+    fn headers(count: usize) -> Headers {
+        let mut headers = Headers::default();
+        for n in 0..count {
+            assert!(headers.add_foreign(format!("h{n}"), "v"));
+        }
+        headers
+    }
+
     #[test]
     fn a_message_comes_out_as_it_went_in() {
+        let trace =
+            TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("a=1"));
         let sent = Message {
+            content_type: "text/plain".into(),
             reply_to: Some("answers".into()),
             correlation_id: Some("42".into()),
-            headers: vec![("traceparent".into(), "00-ab-cd-01".into())],
+            headers: Box::new(headers(3)),
             ..Message::new(Uuid::now_v7(), r#"{"a":1}"#)
         };
-        let parcel = parcel(&Target::Queue(Queue::Jobs), sent.clone());
+        let sent = sent.with_attempt(1).with_losses(2).traced(trace.as_ref());
+        let parcel = parcel(&Target::Queue(Queue::JOBS), sent.clone());
         assert_eq!(parcel.exchange.as_str(), "linkbeat.jobs");
         assert_eq!(delivered(parcel.properties, &parcel.body), sent);
     }
 
     #[test]
+    fn each_kind_of_exchange_has_its_address() {
+        let namespace: Namespace = "shop".parse().unwrap();
+        let classic = |exchange| Queue::foreign("celery", exchange, QueueKind::Classic);
+        let cases = [
+            (Queue::JOBS.with_shard(3), "linkbeat.jobs.3", "linkbeat.jobs.3"),
+            (Queue::JOBS.in_namespace(namespace), "shop.jobs", "shop.jobs"),
+            (classic(Exchange::Direct), "celery", "celery"),
+            (classic(Exchange::Default), "", "celery"),
+        ];
+        for (queue, exchange, key) in cases {
+            let parcel = parcel(&Target::Queue(queue), Message::new(Uuid::now_v7(), "{}"));
+            assert_eq!((parcel.exchange.as_str(), parcel.routing_key.as_str()), (exchange, key));
+            assert!(parcel.mandatory && parcel.receiver == Receiver::Ours);
+        }
+    }
+
+    #[test]
     fn a_delayed_message_goes_to_the_largest_rung_that_fits_and_carries_the_rest() {
-        let mut message = Message::new(Uuid::now_v7(), "{}");
-        message.headers = (0..MAX_HEADERS).map(|n| (format!("h{n}"), "v".to_owned())).collect();
+        let message =
+            Message { headers: Box::new(headers(MAX_HEADERS)), ..Message::new(Uuid::now_v7(), "{}") };
         let parcel = parcel(&Target::Delayed(Duration::from_secs(700)), message);
         assert_eq!(parcel.exchange.as_str(), "linkbeat.delay.10m");
         assert!(parcel.mandatory && parcel.receiver == Receiver::Ours);
         let came = delivered(parcel.properties, &parcel.body);
-        assert_eq!(came.header(LEFT), Some("100000"), "however many headers others have set");
+        assert_eq!(came.headers.delay_left, Duration::from_secs(100), "however many headers others have set");
     }
 
     #[test]
@@ -224,12 +291,12 @@ mod tests {
 
         let mut message = Message::new(Uuid::now_v7(), "{}");
         message.correlation_id = Some(long.clone());
-        message.headers = (0..100).map(|n| (format!("h{n}"), "v".to_owned())).collect();
-        message.headers.push((long, "v".to_owned()));
-        message.headers.push(("big".to_owned(), "x".repeat(MAX_HEADER_BYTES + 1)));
-        let properties = parcel(&Target::Queue(Queue::Jobs), message).properties;
-        assert_eq!(*properties.correlation_id(), None);
-        assert_eq!(properties.headers().as_ref().unwrap().inner().len(), MAX_HEADERS);
+        message.content_type = long.clone().into();
+        message.headers = Box::new(headers(MAX_HEADERS - 1));
+        assert!(message.headers.add_foreign(long, "v"));
+        let properties = parcel(&Target::Queue(Queue::JOBS), message).properties;
+        assert_eq!((properties.correlation_id(), properties.content_type()), (&None, &None));
+        assert_eq!(properties.headers().as_ref().unwrap().inner().len(), MAX_HEADERS - 1);
     }
 
     #[test]
@@ -238,15 +305,29 @@ mod tests {
         headers.insert("number".into(), AMQPValue::LongInt(1));
         headers.insert("binary".into(), AMQPValue::LongString(LongString::from(vec![0xff])));
         headers.insert("text".into(), AMQPValue::LongString("yes".into()));
+        headers.insert("big".into(), AMQPValue::LongString("x".repeat(MAX_HEADER_BYTES + 1).into()));
         let properties = BasicProperties::default().with_headers(headers).with_message_id("order-7".into());
         let first = delivered(properties.clone(), b"not json");
-        assert_eq!(first.headers, [("text".to_owned(), "yes".to_owned())]);
-        assert_eq!(first.body, "not json");
+        assert_eq!(first.headers.foreign(), [("text".to_owned(), "yes".to_owned())]);
+        assert_eq!((&first.body[..], &*first.content_type), (&b"not json"[..], "application/json"));
         assert_eq!(first.id, delivered(properties, b"other").id);
         assert_ne!(first.id, delivered(BasicProperties::default().with_message_id("order-8".into()), b"").id);
         assert_ne!(
             delivered(BasicProperties::default(), b"").id,
             delivered(BasicProperties::default(), b"").id
         );
+    }
+
+    #[test]
+    fn a_queue_that_rabbitmq_names_is_known_by_its_whole_name() {
+        let removed_from = |name: &str| {
+            let mut headers = FieldTable::default();
+            headers.insert("x-first-death-queue".into(), AMQPValue::LongString(name.into()));
+            headers.insert("x-first-death-reason".into(), AMQPValue::LongString("expired".into()));
+            delivered(BasicProperties::default().with_headers(headers), b"").headers.removed.unwrap().queue
+        };
+        assert_eq!(removed_from("linkbeat.jobs"), "jobs");
+        assert_eq!(removed_from("shop.jobs"), "", "of another namespace");
+        assert_eq!(removed_from("linkbeat.short.jobs"), "");
     }
 }

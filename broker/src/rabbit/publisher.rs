@@ -3,22 +3,23 @@
 //! Each channel carries one message at a time. lapin gives a returned message to whichever confirmation
 //! comes next on the channel, so with several in flight one message's fate would be told to another.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Confirmation};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::error::{ACCESS_REFUSED, PRECONDITION_FAILED, cause_of, reply_code};
 use super::hindered::Hindered;
+use super::keep::Kept;
 use super::parcel::{Parcel, Receiver};
-use super::reopen::{Backoff, Missing, Reopen};
+use super::reopen::Backoff;
 use super::session::Session;
-use super::{BrokerSettings, ConnectError, topology};
+use super::topology::Topology;
+use super::{BrokerSettings, ConnectError};
 use crate::{BrokerClosed, PublishError};
 
 /// Messages on the way at once, each on a channel of its own; further callers wait. Fewer where the server
@@ -27,73 +28,45 @@ const IN_FLIGHT: usize = 256;
 /// Longest pause before a message is offered again to a queue that was full.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Names the session to operators.
-const PURPOSE: &str = "publish";
+pub(super) const PURPOSE: &str = "publish";
 
-type Current = Option<Arc<PublishSession>>;
-
-/// The callers' side.
+/// Publishes for all callers.
 pub(super) struct Publisher {
-    current: watch::Receiver<Current>,
+    connection: Kept<PublishSession>,
     confirm_timeout: Duration,
     hindered: Hindered,
 }
 
-/// The side that keeps a session open.
-pub(super) struct Keeper {
-    current: watch::Sender<Current>,
-    reopen: Reopen,
-    closed: CancellationToken,
-}
-
-/// A publisher and its keeper.
-pub(super) fn publisher(
-    settings: &Arc<BrokerSettings>,
-    missing: &Missing,
-    closed: &CancellationToken,
-) -> (Publisher, Keeper) {
-    let (sender, receiver) = watch::channel(None);
-    let publisher = Publisher {
-        current: receiver,
-        confirm_timeout: settings.confirm_timeout,
-        hindered: Hindered::default(),
-    };
-    let reopen = Reopen::new(settings.clone(), PURPOSE.to_owned(), missing, closed.clone());
-    (publisher, Keeper { current: sender, reopen, closed: closed.clone() })
-}
-
 impl Publisher {
+    pub(super) fn new(connection: Kept<PublishSession>, confirm_timeout: Duration) -> Self {
+        Self { connection, confirm_timeout, hindered: Hindered::default() }
+    }
+
     /// Returns once the message is confirmed or can never be; where others are to receive it, also once it was
     /// offered often enough.
     pub(super) async fn publish(&self, parcel: Parcel) -> Result<(), PublishError> {
         let mut backoff = Backoff::up_to(LONGEST_PAUSE);
         let (mut tries, mut waiting) = (0, None);
         loop {
-            let session = self.session().await?;
-            let hindrance = match session.send(&parcel, self.confirm_timeout).await {
-                Sent::Confirmed => {
+            let session = self.connection.session().await?;
+            let sent = session.send(&parcel, self.confirm_timeout).await;
+            let hindrance = match session.outcome(sent, &parcel) {
+                Outcome::Done(outcome) => {
                     drop(waiting);
-                    self.hindered.got_through(&parcel);
-                    return Ok(());
+                    if outcome.is_ok() {
+                        self.hindered.got_through(&parcel);
+                    }
+                    return outcome;
                 }
-                Sent::Unroutable if parcel.receiver == Receiver::Ours => {
-                    session.inner.end().queue_gone(&parcel.routing_key);
-                    continue;
-                }
-                Sent::Unroutable => return Err(PublishError::Unroutable(parcel.routing_key.to_string())),
-                Sent::Refused(cause) => return Err(PublishError::Refused(cause)),
-                Sent::Broken(cause) => {
-                    session.inner.end().now(cause);
-                    continue;
-                }
-                Sent::Hindered(hindrance) => hindrance,
+                Outcome::Again => continue,
+                Outcome::Hindered(hindrance) => hindrance,
             };
             tries += 1;
-            if tries >= hindrance.most_tries() || self.hindered.is_hopeless(&parcel) {
-                match parcel.receiver {
-                    Receiver::Ours => {}
-                    Receiver::Listeners => return self.give_up(&parcel, &hindrance).or(Ok(())),
-                    Receiver::Asker => return self.give_up(&parcel, &hindrance),
-                }
+            let enough = tries >= hindrance.most_tries() || self.hindered.is_hopeless(&parcel);
+            match parcel.receiver {
+                Receiver::Listeners if enough => return self.give_up(&parcel, &hindrance).or(Ok(())),
+                Receiver::Asker if enough => return self.give_up(&parcel, &hindrance),
+                Receiver::Ours | Receiver::Listeners | Receiver::Asker => {}
             }
             waiting.get_or_insert_with(|| self.hindered.wait(&parcel, &hindrance.to_string()));
             match hindrance {
@@ -113,49 +86,12 @@ impl Publisher {
     /// How many messages wait in the queue of that name. A queue that is gone is made again, and empty.
     pub(super) async fn waiting(&self, queue: &str) -> Result<u64, BrokerClosed> {
         loop {
-            let session = self.session().await?;
+            let session = self.connection.session().await?;
             match session.patiently(self.confirm_timeout, session.waiting(queue)).await {
                 Some(Ok(messages)) => return Ok(messages.into()),
                 Some(Err(error)) => session.inner.end().now(cause_of(&error)),
                 None => session.inner.end().now(format!("no answer about `{queue}`")),
             }
-        }
-    }
-
-    async fn session(&self) -> Result<Arc<PublishSession>, BrokerClosed> {
-        let live = |current: &Current| current.as_ref().is_some_and(|session| !session.inner.end().reached());
-        let current = self.current.clone().wait_for(live).await.map_err(|_| BrokerClosed)?.clone();
-        current.ok_or(BrokerClosed)
-    }
-}
-
-impl Keeper {
-    /// Keeps a session open until the broker is closed; begins with `first` if there is one.
-    pub(super) async fn run(mut self, mut first: Option<PublishSession>) {
-        let settings = self.reopen.settings.clone();
-        loop {
-            let session = match first.take() {
-                Some(session) => {
-                    self.reopen.succeeded();
-                    session
-                }
-                None => match self.reopen.until_open(|| PublishSession::open(&settings)).await {
-                    Some(session) => session,
-                    None => return,
-                },
-            };
-            let session = Arc::new(session);
-            self.current.send_replace(Some(session.clone()));
-            tokio::select! {
-                () = session.inner.end().token().cancelled() => {}
-                () = self.closed.cancelled() => {
-                    self.current.send_replace(None);
-                    return session.inner.close().await;
-                }
-            }
-            self.current.send_replace(None);
-            session.inner.cut();
-            self.reopen.after(session.inner.end()).await;
         }
     }
 }
@@ -171,6 +107,14 @@ enum Sent {
     Hindered(Hindrance),
     /// The session is lost, and the message may have arrived or not.
     Broken(String),
+}
+
+/// What follows from one try.
+enum Outcome {
+    Done(Result<(), PublishError>),
+    /// It is sent again, by the next session.
+    Again,
+    Hindered(Hindrance),
 }
 
 /// Why a message is not taken now.
@@ -206,15 +150,27 @@ pub(super) struct PublishSession {
     places: Semaphore,
 }
 
+impl AsRef<Session> for PublishSession {
+    fn as_ref(&self) -> &Session {
+        &self.inner
+    }
+}
+
 impl PublishSession {
     /// Connects and declares the topology.
     pub(super) async fn open(settings: &BrokerSettings) -> Result<Self, ConnectError> {
-        let inner = topology::open(settings, PURPOSE).await?;
+        let inner = Session::open(settings, PURPOSE).await?;
+        let all = Topology::all(settings);
+        if let Err(error) = inner.prepare(settings, all.declare(&inner)).await {
+            inner.close().await;
+            return Err(error);
+        }
         // The other half is for questions, and for channels that are not closed yet.
         let places = usize::from(inner.channel_max() / 2).clamp(1, IN_FLIGHT);
         Ok(Self { inner, idle: Mutex::default(), places: Semaphore::new(places) })
     }
 
+    /// Fails for a queue that is not there.
     async fn waiting(&self, queue: &str) -> lapin::Result<u32> {
         let channel = self.inner.channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -227,6 +183,24 @@ impl PublishSession {
     async fn send(&self, parcel: &Parcel, limit: Duration) -> Sent {
         let sent = self.inner.end().token().run_until_cancelled(self.send_in_turn(parcel, limit)).await;
         sent.unwrap_or_else(|| Sent::Broken("the session has ended".to_owned()))
+    }
+
+    /// Ends the session where it, or what was declared on it, is no longer good.
+    fn outcome(&self, sent: Sent, parcel: &Parcel) -> Outcome {
+        match sent {
+            Sent::Confirmed => Outcome::Done(Ok(())),
+            Sent::Refused(cause) => Outcome::Done(Err(PublishError::Refused(cause))),
+            Sent::Hindered(hindrance) => Outcome::Hindered(hindrance),
+            Sent::Unroutable if parcel.receiver == Receiver::Ours => {
+                self.inner.end().queue_gone(&parcel.routing_key);
+                Outcome::Again
+            }
+            Sent::Unroutable => Outcome::Done(Err(PublishError::Unroutable(parcel.routing_key.to_string()))),
+            Sent::Broken(cause) => {
+                self.inner.end().now(cause);
+                Outcome::Again
+            }
+        }
     }
 
     async fn send_in_turn(&self, parcel: &Parcel, limit: Duration) -> Sent {

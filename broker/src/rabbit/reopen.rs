@@ -142,9 +142,10 @@ impl Reopen {
         tracing::info!(broker.url = %self.settings.urls, broker.session = self.purpose, "session with RabbitMQ open");
     }
 
-    /// Notes the end of a session, and makes way for what must come before the next.
+    /// Notes the end of a session, and makes way for what must come before the next. A part that ended with the whole
+    /// has no cause of its own: then there is nothing to say of it, and it begins again with the next session.
     pub(super) async fn after(&mut self, end: &End) {
-        let Some(cause) = end.cause() else { return };
+        let Some(cause) = end.cause() else { return self.wanted.set_open(false) };
         self.failed(cause.to_string(), None, false);
         if matches!(cause, Cause::QueueGone(_)) {
             self.stop.run_until_cancelled(sleep(QUEUE_GONE_PAUSE)).await;

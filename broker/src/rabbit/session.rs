@@ -12,9 +12,10 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use lapin::tcp::{AsyncTcpStream, RustlsConnector};
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, Event};
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionStatus, Event};
 use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -30,6 +31,7 @@ pub(super) struct Session {
     connection: Connection,
     wire: Wire,
     end: End,
+    channel_error: watch::Receiver<String>,
     _watch: AbortOnDropHandle<()>,
 }
 
@@ -70,25 +72,33 @@ impl Session {
         let connection = timeout_at(deadline, connecting)
             .await
             .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: url.address(), waited }))?;
-        let end = End::default();
-        let watch = tokio::spawn(watch(connection.events_listener(), end.clone(), purpose.to_owned()));
-        Ok(Self { url: url.clone(), connection, wire, end, _watch: AbortOnDropHandle::new(watch) })
+        let (end, (sender, channel_error)) = (End::default(), watch::channel(String::new()));
+        let watcher = Watcher {
+            status: connection.status().clone(),
+            end: end.clone(),
+            channel_error: sender,
+            purpose: purpose.to_owned(),
+        };
+        let watch = AbortOnDropHandle::new(tokio::spawn(watcher.watch(connection.events_listener())));
+        Ok(Self { url: url.clone(), connection, wire, end, channel_error, _watch: watch })
     }
 
-    /// Takes the first steps on a new connection, within the time to connect; closes it when they fail.
+    /// Takes the first steps on the connection or on a channel, within the time to connect. Where RabbitMQ does not
+    /// answer, the session ends.
     pub(super) async fn prepare<T>(
         &self,
         settings: &BrokerSettings,
         steps: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {
         let waited = settings.connect_timeout;
-        let prepared = timeout(waited, steps)
-            .await
-            .unwrap_or_else(|_| Err(ConnectError::TimedOut { address: self.url.address(), waited }));
-        if prepared.is_err() {
-            self.close().await;
+        match timeout(waited, self.end.token.run_until_cancelled(steps)).await {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => Err(ConnectError::ended(&self.url, self.end.cause())),
+            Err(_) => {
+                self.end.now("RabbitMQ did not answer");
+                Err(ConnectError::TimedOut { address: self.url.address(), waited })
+            }
         }
-        prepared
     }
 
     /// The node it is with.
@@ -114,6 +124,16 @@ impl Session {
         &self.end
     }
 
+    /// Whether the connection is open. A channel may be closed all the same.
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Changes with each channel that RabbitMQ closes, to its words. They do not say which channel it is.
+    pub(super) fn channel_error(&self) -> watch::Receiver<String> {
+        self.channel_error.clone()
+    }
+
     /// Says good-bye, within a deadline.
     pub(super) async fn close(&self) {
         self.end.now("it was closed on our side");
@@ -128,7 +148,13 @@ impl Session {
     }
 }
 
-/// Whether a session has ended, and why.
+impl AsRef<Session> for Session {
+    fn as_ref(&self) -> &Session {
+        self
+    }
+}
+
+/// Whether a session, or a part of it, has ended, and why.
 #[derive(Clone, Default)]
 pub(super) struct End {
     token: CancellationToken,
@@ -145,7 +171,12 @@ pub(super) enum Cause {
 }
 
 impl End {
-    /// Ends the session; the first cause stays.
+    /// The end of a part, such as one channel. It also ends with the whole, then without a cause of its own.
+    pub(super) fn part(&self) -> Self {
+        Self { token: self.token.child_token(), cause: Arc::default() }
+    }
+
+    /// Ends it; the first cause stays.
     pub(super) fn now(&self, cause: impl Display) {
         self.cause.get_or_init(|| Cause::Other(cause.to_string()));
         self.token.cancel();
@@ -247,19 +278,32 @@ async fn connect(
 }
 
 /// Notices the end also while nobody uses the connection, and tells operators of alarms.
-async fn watch(events: impl Stream<Item = Event>, end: End, purpose: String) {
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Error(error) => return end.now(cause_of(&error)),
-            Event::ConnectionBlocked(reason) => {
-                tracing::warn!(broker.session = purpose, %reason, "RabbitMQ takes no messages for now");
+struct Watcher {
+    status: ConnectionStatus,
+    end: End,
+    channel_error: watch::Sender<String>,
+    purpose: String,
+}
+
+impl Watcher {
+    async fn watch(self, events: impl Stream<Item = Event>) {
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                // Of one channel: the connection and its other channels are as good as ever.
+                Event::Error(error) if self.status.connected() => {
+                    self.channel_error.send_replace(cause_of(&error));
+                }
+                Event::Error(error) => return self.end.now(cause_of(&error)),
+                Event::ConnectionBlocked(reason) => {
+                    tracing::warn!(broker.session = self.purpose, %reason, "RabbitMQ takes no messages for now");
+                }
+                Event::ConnectionUnblocked => {
+                    tracing::info!(broker.session = self.purpose, "RabbitMQ takes messages again");
+                }
+                _ => {}
             }
-            Event::ConnectionUnblocked => {
-                tracing::info!(broker.session = purpose, "RabbitMQ takes messages again");
-            }
-            _ => {}
         }
+        self.end.now("the connection was closed");
     }
-    end.now("the connection was closed");
 }

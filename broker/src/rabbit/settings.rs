@@ -9,13 +9,13 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use url::{Host, Url};
 
 use super::tls::{BadBrokerTls, BrokerTls};
-use crate::Queue;
+use crate::delay::RUNGS;
+use crate::{Namespace, Queue};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 /// The server proposes 60 s, with which a dead peer is noticed after two minutes.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-const NAMESPACE_MAX: usize = 64;
 
 /// How one process uses RabbitMQ.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct BrokerSettings {
     pub tls: BrokerTls,
     /// Prefixes every queue and exchange.
     pub namespace: Namespace,
+    /// Queues beside those of the table ([`Queue::ALL`] and its kin); they are declared with them. Default: none.
+    pub queues: Vec<Queue>,
     /// What operators see in RabbitMQ's list of connections, such as `linkbeat worker`.
     pub connection_name: String,
     /// For one try to connect to one node, from name resolution to the end of the AMQP handshake; default 10 s.
@@ -47,10 +49,22 @@ impl BrokerSettings {
             urls,
             tls: BrokerTls::default(),
             namespace,
+            queues: Vec::new(),
             connection_name: connection_name.into(),
             connect_timeout: CONNECT_TIMEOUT,
             confirm_timeout: CONFIRM_TIMEOUT,
         }
+    }
+
+    /// All queues that are declared.
+    pub(super) fn all_queues(&self) -> impl Iterator<Item = Queue> {
+        let rungs = RUNGS.into_iter().map(|rung| rung.queue);
+        Queue::ALL.into_iter().chain(rungs).chain([Queue::BROADCAST]).chain(self.queues.iter().cloned())
+    }
+
+    /// The queue of this whole name.
+    pub(super) fn queue_named(&self, name: &str) -> Option<Queue> {
+        self.all_queues().find(|queue| queue.name_in(&self.namespace) == name)
     }
 
     /// Whether the files of [`BrokerTls`] can be used now, to be asked at start: a session that finds them
@@ -217,60 +231,6 @@ impl fmt::Debug for BrokerUrl {
     }
 }
 
-/// Prefixes every queue and exchange, such as `linkbeat` in `linkbeat.jobs`: 1 to 64 of `a-z 0-9 _ . -`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Namespace(String);
-
-/// Why a text is not a [`Namespace`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadNamespace {
-    /// Empty, too long, or another character.
-    #[error("a namespace is 1 to {NAMESPACE_MAX} of the characters a-z 0-9 _ . -")]
-    Form,
-    /// RabbitMQ keeps these names for itself.
-    #[error("names that begin with `amq.` belong to RabbitMQ")]
-    Reserved,
-}
-
-impl Namespace {
-    /// The name of a queue, such as `linkbeat.jobs`.
-    pub(crate) fn queue(&self, queue: Queue) -> String {
-        format!("{}.{}", self.0, queue.as_str())
-    }
-
-    /// The name of the topic exchange, such as `linkbeat.events`.
-    pub(crate) fn events(&self) -> String {
-        format!("{}.events", self.0)
-    }
-}
-
-impl Default for Namespace {
-    fn default() -> Self {
-        Self("linkbeat".to_owned())
-    }
-}
-
-impl FromStr for Namespace {
-    type Err = BadNamespace;
-
-    fn from_str(text: &str) -> Result<Self, BadNamespace> {
-        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_.-".contains(&c);
-        if !(1..=NAMESPACE_MAX).contains(&text.len()) || !text.bytes().all(allowed) {
-            return Err(BadNamespace::Form);
-        }
-        if text == "amq" || text.starts_with("amq.") {
-            return Err(BadNamespace::Reserved);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,20 +324,5 @@ mod tests {
         assert_eq!(heartbeat("amqp://rabbit/?heartbeat=20"), Duration::from_secs(20));
         assert_eq!(heartbeat("amqp://rabbit/?heartbeat=0"), HEARTBEAT);
         assert_eq!(heartbeat("amqp://rabbit/"), HEARTBEAT);
-    }
-
-    #[test]
-    fn a_namespace_prefixes_every_name() {
-        let namespace: Namespace = "blog-1.test_2".parse().unwrap();
-        assert_eq!(namespace.queue(Queue::Jobs), "blog-1.test_2.jobs");
-        assert_eq!(namespace.events(), "blog-1.test_2.events");
-        for text in ["", "Blog", "a b", "ä", "a/b", &"x".repeat(65)] {
-            assert_eq!(text.parse::<Namespace>(), Err(BadNamespace::Form), "{text}");
-        }
-        for text in ["amq", "amq.x"] {
-            assert_eq!(text.parse::<Namespace>(), Err(BadNamespace::Reserved), "{text}");
-        }
-        assert!("x".repeat(64).parse::<Namespace>().is_ok());
-        assert!("amqp".parse::<Namespace>().is_ok());
     }
 }

@@ -1,10 +1,9 @@
-//! The queues and exchanges. Declared on every new session: declaring again what is there does nothing, and
-//! whatever was deleted meanwhile comes back.
+//! Declares queues and exchanges. Declaring again what is there does nothing, and whatever was deleted meanwhile
+//! comes back: so it is done on every new session.
 //!
-//! Each queue has an exchange of its own, of the same name, by which it is published to: so RabbitMQ's
-//! permissions can tell who may write where. A user who may not declare finds out whether an
-//! administrator has. Only types, dead-letter addresses and the ladder's times are set here; limits belong
-//! in RabbitMQ's policies, which operators can change without anybody's queues being made again.
+//! What there is, and how it is made, says the table in `queue.rs`. Here it becomes AMQP. A user who may not declare
+//! finds out whether an administrator has. Limits belong in RabbitMQ's policies: operators can change those without
+//! anybody's queues being made again.
 
 use futures::future::join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -12,102 +11,97 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, ExchangeKind};
 
 use super::session::Session;
-use super::{BrokerSettings, ConnectError, Namespace};
-use crate::Queue;
-use crate::delay::{RUNGS, Rung};
+use super::{BrokerSettings, ConnectError};
+use crate::queue::{Removal, events_exchange};
+use crate::{Exchange, Namespace, Queue, QueueKind};
 
-/// How long broadcasts are kept at least. RabbitMQ drops whole segments, so it may be longer.
-const BROADCASTS_KEPT: &str = "1D";
-const BROADCAST_SEGMENT_BYTES: i32 = 100_000;
-/// RabbitMQ drops a message that was given back so often (4.0: 20 times by default), and whoever looks at the
-/// dead letters gives them back.
-const DEAD_LETTER_LOOKS: i32 = 1_000_000_000;
+/// RabbitMQ drops a message that was given back so often, where it should stay: 4.0 does so after 20 times by default.
+const NEVER: i32 = 1_000_000_000;
 
-/// The name of a rung's queue, such as `linkbeat.delay.1s`.
-pub(super) fn rung_name(namespace: &Namespace, rung: Rung) -> String {
-    format!("{namespace}.delay.{}", rung.name)
-}
-
-/// The name of the stream of broadcasts, such as `linkbeat.broadcast`.
-pub(super) fn broadcast_name(namespace: &Namespace) -> String {
-    format!("{namespace}.broadcast")
-}
-
-/// Opens a session and declares everything on it. Where RabbitMQ refuses that to this user, another session
-/// (the first ends with its refused channel) makes sure that everything is there.
-pub(super) async fn open(settings: &BrokerSettings, purpose: &str) -> Result<Session, ConnectError> {
-    let all = Topology::new(&settings.namespace);
-    let session = Session::open(settings, purpose).await?;
-    match session.prepare(settings, all.declare(&session, Passive(false))).await {
-        Ok(()) => return Ok(session),
-        Err(ConnectError::Refused { cause, .. }) => {
-            tracing::debug!(cause, "this user may not declare; looking whether all is there");
-        }
-        Err(error) => return Err(error),
-    }
-    let session = Session::open(settings, purpose).await?;
-    session.prepare(settings, all.declare(&session, Passive(true))).await?;
-    Ok(session)
-}
-
-/// Only look whether it is there.
+/// Only find out whether it is there.
 #[derive(Clone, Copy)]
 struct Passive(bool);
 
-/// A queue, and with it the exchange of its name.
-pub(super) struct Place {
+/// A queue in AMQP's terms.
+pub(super) struct Row {
     pub(super) name: String,
     pub(super) arguments: FieldTable,
+    /// It belongs to one reader: nobody else can have declared it.
+    temporary: bool,
+    binding: Option<Binding>,
 }
 
-/// All that is declared.
+/// The exchange that gives a queue its messages.
+struct Binding {
+    exchange: String,
+    kind: ExchangeKind,
+    key: String,
+}
+
+/// What is declared together.
 pub(super) struct Topology {
-    pub(super) places: Vec<Place>,
-    events: String,
+    pub(super) rows: Vec<Row>,
+    events: Option<String>,
 }
 
 impl Topology {
-    pub(super) fn new(namespace: &Namespace) -> Self {
-        let queues = Queue::ALL.into_iter().map(|queue| work_queue(queue, namespace));
-        let rungs = RUNGS.into_iter().map(|rung| rung_queue(rung, namespace));
-        let places = queues.chain(rungs).chain([broadcast_stream(namespace)]).collect();
-        Self { places, events: namespace.events() }
+    /// All there is.
+    pub(super) fn all(settings: &BrokerSettings) -> Self {
+        let rows = settings.all_queues().map(|queue| Row::new(&queue, &settings.namespace)).collect();
+        Self { rows, events: Some(events_exchange(&settings.namespace)) }
+    }
+
+    /// One queue, with what gives it its messages.
+    pub(super) fn of(queue: &Queue, namespace: &Namespace) -> Self {
+        Self { rows: vec![Row::new(queue, namespace)], events: None }
+    }
+
+    /// Declares everything, and gives the names of the queues. Where RabbitMQ refuses that to this user, it finds out
+    /// whether everything is there.
+    pub(super) async fn declare(&self, session: &Session) -> Result<Vec<String>, ConnectError> {
+        match self.declare_as(session, Passive(false)).await {
+            Err(ConnectError::Refused { cause, .. }) => {
+                tracing::debug!(cause, "this user may not declare; looking whether all is there");
+                self.declare_as(session, Passive(true)).await
+            }
+            declared => declared,
+        }
     }
 
     /// All of a kind are sent without waiting for each other: on a slow network it takes a few round trips,
     /// not dozens.
-    async fn declare(&self, session: &Session, passive: Passive) -> Result<(), ConnectError> {
+    async fn declare_as(&self, session: &Session, passive: Passive) -> Result<Vec<String>, ConnectError> {
         let speaking = |error| ConnectError::speaking(session.url(), &error);
         let channel = session.channel().await.map_err(speaking)?;
         let exchanges = self.exchanges().map(|(name, kind)| exchange(&channel, name, kind, passive));
-        first_error(session, self.exchanges().map(|(name, _)| name), join_all(exchanges).await)?;
-        let queues = self.places.iter().map(|place| queue(&channel, place, passive));
-        first_error(session, self.names(), join_all(queues).await)?;
-        if !passive.0 {
-            let bindings = self.names().map(|name| bind(&channel, name));
-            first_error(session, self.names(), join_all(bindings).await)?;
-        }
-        channel.close(200, "OK".into()).await.map_err(speaking)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.places.iter().map(|place| place.name.as_str())
+        all_or_first_error(session, self.exchanges().map(|(name, _)| name), join_all(exchanges).await)?;
+        let rows = || self.rows.iter().map(|row| row.name.as_str());
+        let queues = self.rows.iter().map(|row| queue(&channel, row, passive));
+        let names = all_or_first_error(session, rows(), join_all(queues).await)?;
+        let bindings = self.rows.iter().zip(&names).filter(|(row, _)| row.temporary || !passive.0);
+        let bindings = bindings.map(|(row, name)| bind(&channel, row, name));
+        all_or_first_error(session, rows(), join_all(bindings).await)?;
+        channel.close(200, "OK".into()).await.map_err(speaking)?;
+        Ok(names)
     }
 
     pub(super) fn exchanges(&self) -> impl Iterator<Item = (&str, ExchangeKind)> {
-        let own = self.names().map(|name| (name, ExchangeKind::Fanout));
-        own.chain([(self.events.as_str(), ExchangeKind::Topic)])
+        let of_queues = self.rows.iter().filter_map(|row| row.binding.as_ref());
+        let of_queues = of_queues.map(|binding| (binding.exchange.as_str(), binding.kind.clone()));
+        of_queues.chain(self.events.iter().map(|name| (name.as_str(), ExchangeKind::Topic)))
     }
 }
 
 /// RabbitMQ answers in order and closes the channel at the first fault, so the first is the one.
-fn first_error<'a>(
+fn all_or_first_error<'a, T>(
     session: &Session,
     names: impl Iterator<Item = &'a str>,
-    outcomes: Vec<lapin::Result<()>>,
-) -> Result<(), ConnectError> {
-    let failed = names.zip(outcomes).find_map(|(name, outcome)| Some((name, outcome.err()?)));
-    failed.map_or(Ok(()), |(name, error)| Err(ConnectError::declaring(session.url(), name, &error)))
+    outcomes: Vec<lapin::Result<T>>,
+) -> Result<Vec<T>, ConnectError> {
+    let named = names.zip(outcomes);
+    named
+        .map(|(name, outcome)| outcome.map_err(|error| ConnectError::declaring(session.url(), name, &error)))
+        .collect()
 }
 
 async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, passive: Passive) -> lapin::Result<()> {
@@ -115,57 +109,87 @@ async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, passive: Pa
     channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await
 }
 
-async fn queue(channel: &Channel, place: &Place, passive: Passive) -> lapin::Result<()> {
-    let options = QueueDeclareOptions { durable: true, passive: passive.0, ..Default::default() };
-    channel.queue_declare(place.name.as_str().into(), options, place.arguments.clone()).await.map(|_| ())
+/// Gives its name, which RabbitMQ may have chosen.
+async fn queue(channel: &Channel, row: &Row, passive: Passive) -> lapin::Result<String> {
+    let options = QueueDeclareOptions {
+        durable: !row.temporary,
+        exclusive: row.temporary,
+        auto_delete: row.temporary,
+        passive: passive.0 && !row.temporary,
+        ..Default::default()
+    };
+    let declared = channel.queue_declare(row.name.as_str().into(), options, row.arguments.clone()).await?;
+    Ok(declared.name().to_string())
 }
 
-async fn bind(channel: &Channel, name: &str) -> lapin::Result<()> {
-    let options = QueueBindOptions::default();
-    channel.queue_bind(name.into(), name.into(), "".into(), options, FieldTable::default()).await
+async fn bind(channel: &Channel, row: &Row, name: &str) -> lapin::Result<()> {
+    let Some(Binding { exchange, key, .. }) = &row.binding else { return Ok(()) };
+    let (exchange, key, options) =
+        (exchange.as_str().into(), key.as_str().into(), QueueBindOptions::default());
+    channel.queue_bind(name.into(), exchange, key, options, FieldTable::default()).await
 }
 
-fn work_queue(queue: Queue, namespace: &Namespace) -> Place {
-    let mut arguments = texts(&[("x-queue-type", "quorum")]);
-    if queue == Queue::Dead {
-        arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DEAD_LETTER_LOOKS));
-    } else {
-        // Nothing of ours dead-letters by itself; this catches what a policy or RabbitMQ's own
-        // delivery limit (20 by default since 4.0) takes out of a queue.
-        arguments.insert("x-dead-letter-exchange".into(), text(""));
-        arguments.insert("x-dead-letter-routing-key".into(), text(&namespace.queue(Queue::Dead)));
+impl Row {
+    fn new(queue: &Queue, of_broker: &Namespace) -> Self {
+        let (name, namespace) = (queue.name_in(of_broker), queue.namespace(of_broker));
+        let temporary = matches!(queue.kind(), QueueKind::Temporary { .. });
+        let mut arguments = arguments_of_kind(queue.kind());
+        arguments.extend(arguments_of_removal(queue.removal(), namespace));
+        let mut table = FieldTable::default();
+        for (name, value) in arguments {
+            table.insert(name.into(), value);
+        }
+        // RabbitMQ chooses the name of a temporary queue.
+        let name = if temporary { String::new() } else { name };
+        let binding = match queue.exchange() {
+            Exchange::Fanout => Some((name.clone(), ExchangeKind::Fanout, String::new())),
+            Exchange::Direct => Some((name.clone(), ExchangeKind::Direct, name.clone())),
+            Exchange::Events(pattern) => {
+                Some((events_exchange(namespace), ExchangeKind::Topic, pattern.clone()))
+            }
+            Exchange::Default => None,
+        };
+        let binding = binding.map(|(exchange, kind, key)| Binding { exchange, kind, key });
+        Self { name, arguments: table, temporary, binding }
     }
-    Place { name: namespace.queue(queue), arguments }
 }
 
-/// At least once: the rung keeps a message until the queue of jobs has confirmed it
-/// (<https://www.rabbitmq.com/docs/quorum-queues#dead-lettering>, which asks for this overflow).
-fn rung_queue(rung: Rung, namespace: &Namespace) -> Place {
-    let mut arguments = texts(&[
-        ("x-queue-type", "quorum"),
-        ("x-dead-letter-exchange", &namespace.queue(Queue::Jobs)),
-        ("x-dead-letter-strategy", "at-least-once"),
-        ("x-overflow", "reject-publish"),
-    ]);
-    let millis = i64::try_from(rung.time.as_millis()).unwrap_or(i64::MAX);
-    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
-    Place { name: rung_name(namespace, rung), arguments }
-}
+type Arguments = Vec<(&'static str, AMQPValue)>;
 
-/// A stream keeps what was read, for those who come later (<https://www.rabbitmq.com/docs/streams>).
-fn broadcast_stream(namespace: &Namespace) -> Place {
-    let mut arguments = texts(&[("x-queue-type", "stream"), ("x-max-age", BROADCASTS_KEPT)]);
-    let bytes = AMQPValue::LongInt(BROADCAST_SEGMENT_BYTES);
-    arguments.insert("x-stream-max-segment-size-bytes".into(), bytes);
-    Place { name: broadcast_name(namespace), arguments }
-}
-
-fn texts(pairs: &[(&str, &str)]) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (key, value) in pairs {
-        table.insert((*key).into(), text(value));
+fn arguments_of_kind(kind: &QueueKind) -> Arguments {
+    match kind {
+        QueueKind::Quorum => vec![("x-queue-type", text("quorum"))],
+        // Without any, as Celery and others declare it.
+        QueueKind::Classic => Vec::new(),
+        QueueKind::Stream { max_age, segment_bytes } => vec![
+            ("x-queue-type", text("stream")),
+            ("x-max-age", text(max_age)),
+            ("x-stream-max-segment-size-bytes", AMQPValue::LongInt(*segment_bytes)),
+        ],
+        QueueKind::Temporary { max_length } => vec![("x-max-length", AMQPValue::LongInt(*max_length))],
     }
-    table
+}
+
+fn arguments_of_removal(removal: &Removal, namespace: &Namespace) -> Arguments {
+    match removal {
+        Removal::Default => Vec::new(),
+        Removal::Never => vec![("x-delivery-limit", AMQPValue::LongInt(NEVER))],
+        Removal::Parked => vec![
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-routing-key", text(&Queue::DEAD.name_in(namespace))),
+        ],
+        // At least once (<https://www.rabbitmq.com/docs/quorum-queues#dead-lettering>, which asks for this overflow).
+        Removal::ToJobs(after) => vec![
+            ("x-dead-letter-exchange", text(&Queue::JOBS.name_in(namespace))),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
+            ("x-message-ttl", millis(*after)),
+        ],
+    }
+}
+
+fn millis(time: std::time::Duration) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn text(value: &str) -> AMQPValue {

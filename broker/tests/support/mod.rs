@@ -45,8 +45,8 @@ impl Space {
         RabbitBroker::connect(self.settings()).await.unwrap()
     }
 
-    pub(crate) fn name(&self, queue: Queue) -> String {
-        format!("{}.{}", self.namespace, queue.as_str())
+    pub(crate) fn name(&self, queue: &Queue) -> String {
+        format!("{}.{queue}", self.namespace)
     }
 
     /// A connection for what linkbeat itself never does.

@@ -13,7 +13,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
 use linkbeat_shared::JobId;
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage};
-use serde_json::json;
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 use self::browse::Browse;
@@ -197,18 +197,18 @@ async fn settle(
 
 /// First tells the recorder that the job is no longer parked, so that its run waits for it again.
 async fn requeue(broker: &SharedBroker, letter: DeadLetter) -> Result<bool, Failure> {
-    let Some(queue) = letter.queue() else { return Ok(false) };
+    let Some(queue) = letter.queue().cloned() else { return Ok(false) };
     if let Some(notice) = notice(&letter) {
         let message = Message::of(notice.notice_id, &notice);
-        broker.publish(&Target::Queue(Queue::Results), message).await?;
+        broker.publish(&Target::Queue(Queue::RESULTS), message).await?;
     }
-    letter.requeue(&**broker, queue).await?;
+    letter.requeue(&**broker, &queue).await?;
     Ok(true)
 }
 
 /// The notice for a job that can be read. The same letter always gives the same notice.
 fn notice(letter: &DeadLetter) -> Option<ParkingMessage> {
-    let from_jobs = matches!(letter.queue()?, Queue::Jobs | Queue::Suspects | Queue::Isolated);
+    let from_jobs = letter.queue()?.holds_jobs();
     let job = wire::decode::<JobMessage>(letter.body()).ok().filter(|_| from_jobs)?;
     let parked_at = letter.parked_at().map(|at| at.to_rfc3339()).unwrap_or_default();
     let notice_id = Uuid::new_v5(&letter.id(), format!("requeued {parked_at}").as_bytes());
@@ -223,7 +223,7 @@ fn not_parked(id: &Uuid, browse: &Browse<'_>) -> Failure {
 fn item(letter: &DeadLetter) -> serde_json::Value {
     json!({
         "id": letter.id(),
-        "queue": letter.queue().map(Queue::as_str),
+        "queue": letter.queue().map(Queue::to_string),
         "cause": letter.cause(),
         "parked_at": letter.parked_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         "attempts": letter.attempts(),
@@ -235,6 +235,8 @@ fn item(letter: &DeadLetter) -> serde_json::Value {
 fn with_body(letter: &DeadLetter) -> serde_json::Value {
     let mut item = item(letter);
     let body = String::from_utf8_lossy(letter.body());
+    item["headers"] =
+        letter.headers().into_iter().map(|(name, text)| (name, json!(text))).collect::<Map<_, _>>().into();
     item["body"] = serde_json::from_str(&body)
         .unwrap_or_else(|_| json!(body.chars().take(BODY_SHOWN).collect::<String>()));
     item

@@ -62,7 +62,7 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
 pub(crate) async fn recorder(global: &GlobalArgs, args: RecorderArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the batch at hand is stored first";
     with_database(global, &args.daemon, "recorder", notice, async |settings, broker, store, shutdown| {
-        Recorder::new(settings.recorder, broker, store).run(shutdown).await;
+        Box::pin(Recorder::new(settings.recorder, broker, store).run(shutdown)).await;
     })
     .await
 }

@@ -86,7 +86,7 @@ impl World {
     pub(crate) async fn send(&self, run: RunId, job: &PlannedJob) {
         let results = job.links.iter().map(|link| up(*link)).collect();
         let message = Message::of(Uuid::now_v7(), &ResultsMessage::new(run, job.id, results));
-        self.broker.publish(&Target::Queue(Queue::Results), message).await.unwrap();
+        self.broker.publish(&Target::Queue(Queue::RESULTS), message).await.unwrap();
     }
 
     /// What workers are told by broadcast.

@@ -17,6 +17,10 @@ pub struct CancelMessage {
 impl Message for CancelMessage {
     const SCHEMA: &'static str = "linkbeat.cancel";
     const MAX_BYTES: usize = 64 << 10;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl CancelMessage {

@@ -42,6 +42,10 @@ pub struct EventMessage {
 impl Message for EventMessage {
     const SCHEMA: &'static str = "linkbeat.event";
     const MAX_BYTES: usize = 1 << 20;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl EventMessage {

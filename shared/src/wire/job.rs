@@ -53,6 +53,10 @@ pub struct JobLinkMessage {
 impl Message for JobMessage {
     const SCHEMA: &'static str = "linkbeat.job";
     const MAX_BYTES: usize = 4 << 20;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl JobMessage {

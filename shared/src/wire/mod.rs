@@ -12,11 +12,8 @@ mod parking;
 mod report;
 mod request;
 mod results;
+mod schema;
 mod to_recorder;
-
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 pub use cancel::CancelMessage;
 pub use event::{
@@ -26,140 +23,7 @@ pub use job::{JobLinkMessage, JobMessage};
 pub use parking::ParkingMessage;
 pub use report::{LinkItem, ReportData, ReportMessage};
 pub use request::{RequestLinkMessage, RequestMessage};
-pub use results::{ResultMessage, ResultsMessage};
+pub use results::ResultsMessage;
+use schema::default_true;
+pub use schema::{Message, Unreadable, decode, encode, schema_of};
 pub use to_recorder::ToRecorder;
-
-/// A message type that can be told by its `schema` field.
-pub trait Message: Serialize + DeserializeOwned + JsonSchema {
-    /// What stands before the slash, such as `linkbeat.job`.
-    const SCHEMA: &'static str;
-    /// The newest version this code understands.
-    const VERSION: u32 = 1;
-    /// The largest message that is parsed, in bytes.
-    const MAX_BYTES: usize;
-}
-
-/// Why a message could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Over the limit for its type.
-    #[error("the message has {bytes} bytes; at most {limit} are read")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// No JSON, or no object with a `schema`.
-    #[error("the message is no JSON object with a `schema`: {0}")]
-    NoSchema(String),
-    /// Another kind of message.
-    #[error("the message's schema is `{found}`; `{expected}` was expected")]
-    Foreign {
-        /// The schema that belongs here.
-        expected: String,
-        /// The schema it carries.
-        found: String,
-    },
-    /// Made by a newer linkbeat.
-    #[error(
-        "the message's schema `{0}` is newer than this linkbeat; update linkbeat, then requeue the message"
-    )]
-    Newer(String),
-    /// The right schema, but not its form.
-    #[error("the message is not valid: {0}")]
-    Invalid(String),
-}
-
-/// The `schema` value that messages of this type carry.
-pub fn schema_of<M: Message>() -> String {
-    format!("{}/{}", M::SCHEMA, M::VERSION)
-}
-
-/// A message as bytes.
-pub fn encode<M: Message>(message: &M) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
-    serde_json::to_vec(message).expect("a message serializes")
-}
-
-/// Reads a message; its size and schema are looked at first.
-pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Unreadable> {
-    decode_as(bytes, schema_in(bytes, M::MAX_BYTES)?)
-}
-
-/// The schema that a message of at most `limit` bytes carries.
-fn schema_in(bytes: &[u8], limit: usize) -> Result<String, Unreadable> {
-    #[derive(Deserialize)]
-    struct Probe {
-        schema: String,
-    }
-    check_size(bytes, limit)?;
-    let probe = serde_json::from_slice(bytes).map_err(|error| Unreadable::NoSchema(without_quotes(&error)));
-    probe.map(|probe: Probe| probe.schema)
-}
-
-/// Reads a message that carries this schema.
-fn decode_as<M: Message>(bytes: &[u8], schema: String) -> Result<M, Unreadable> {
-    check_size(bytes, M::MAX_BYTES)?;
-    check_schema::<M>(schema)?;
-    serde_json::from_slice(bytes).map_err(|error| Unreadable::Invalid(without_quotes(&error)))
-}
-
-/// What is wrong with a message, and where. It leaves out any text that was found there: that may be a URL with a
-/// password, and the error goes to logs and answers.
-fn without_quotes(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match (text.find('"'), text.rfind('"')) {
-        (Some(begin), Some(end)) if begin < end => format!("{}…{}", &text[..=begin], &text[end..]),
-        _ => text,
-    }
-}
-
-fn check_size(bytes: &[u8], limit: usize) -> Result<(), Unreadable> {
-    if bytes.len() > limit { Err(Unreadable::TooLarge { bytes: bytes.len(), limit }) } else { Ok(()) }
-}
-
-fn check_schema<M: Message>(found: String) -> Result<(), Unreadable> {
-    let foreign = |found| Unreadable::Foreign { expected: schema_of::<M>(), found };
-    let Some((name, version)) = found.split_once('/') else { return Err(foreign(found)) };
-    match version.parse::<u32>() {
-        Ok(version) if name == M::SCHEMA && version > M::VERSION => Err(Unreadable::Newer(found)),
-        Ok(1..) if name == M::SCHEMA => Ok(()),
-        _ => Err(foreign(found)),
-    }
-}
-
-fn default_true() -> bool {
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job(json: &str) -> Result<JobMessage, Unreadable> {
-        decode(json.as_bytes())
-    }
-
-    #[test]
-    fn what_was_found_is_not_repeated() {
-        let request = r#"{"schema":"linkbeat.request/1","links":["http://u:se\"cret@a.test/"]}"#;
-        let error = decode::<RequestMessage>(request.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("string \"…\", expected struct"), "{error}");
-        let error = decode::<RequestMessage>(b"\"http://u:secret@a.test/\"").unwrap_err().to_string();
-        assert!(error.contains("no JSON object") && !error.contains("secret"), "{error}");
-    }
-
-    #[test]
-    fn each_unreadable_message_says_why() {
-        assert!(matches!(job("garbage"), Err(Unreadable::NoSchema(_))));
-        assert!(matches!(job("[]"), Err(Unreadable::NoSchema(_))));
-        assert!(matches!(job(r#"{"schema":"linkbeat.request/1"}"#), Err(Unreadable::Foreign { .. })));
-        assert!(matches!(job(r#"{"schema":"linkbeat.job"}"#), Err(Unreadable::Foreign { .. })));
-        assert!(matches!(job(r#"{"schema":"linkbeat.job/0"}"#), Err(Unreadable::Foreign { .. })));
-        assert!(matches!(job(r#"{"schema":"linkbeat.job/2"}"#), Err(Unreadable::Newer(_))));
-        assert!(matches!(job(r#"{"schema":"linkbeat.job/1"}"#), Err(Unreadable::Invalid(_))));
-        let large = vec![b' '; JobMessage::MAX_BYTES + 1];
-        assert!(matches!(decode::<JobMessage>(&large), Err(Unreadable::TooLarge { .. })));
-    }
-}

@@ -7,9 +7,9 @@ use crate::JobId;
 
 /// `linkbeat.parking/1`, on the queue `linkbeat.results`: a job was parked in `linkbeat.dead`, or put back.
 ///
-/// Whoever parks a job, or puts a parked one back, publishes this before it settles the job's message. A job
-/// is parked as long as more notices say that it was parked than say that it was put back; the same
-/// `notice_id` counts once. So notices may repeat and overtake each other.
+/// Whoever parks a job, or puts it back, publishes this first, and settles the job's message afterwards. A job is
+/// parked if it has more *parked* than *put back* notices. Each `notice_id` counts once. So notices may repeat, and
+/// their order does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParkingMessage {
     /// `linkbeat.parking/1`
@@ -28,6 +28,10 @@ pub struct ParkingMessage {
 impl Message for ParkingMessage {
     const SCHEMA: &'static str = "linkbeat.parking";
     const MAX_BYTES: usize = 64 << 10;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl ParkingMessage {

@@ -112,6 +112,10 @@ pub struct LinkItem {
 impl Message for ReportMessage {
     const SCHEMA: &'static str = "linkbeat.report";
     const MAX_BYTES: usize = 64 << 20;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl ReportMessage {

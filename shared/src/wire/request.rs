@@ -41,6 +41,10 @@ pub struct RequestLinkMessage {
 impl Message for RequestMessage {
     const SCHEMA: &'static str = "linkbeat.request";
     const MAX_BYTES: usize = 4 << 20;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 }
 
 impl RequestMessage {

@@ -1,4 +1,4 @@
-use super::{Message, ParkingMessage, ResultsMessage, Unreadable, decode_as, schema_in};
+use super::{Message, ParkingMessage, ResultsMessage, Unreadable, decode};
 
 /// What comes on the queue `linkbeat.results`.
 #[derive(Debug, Clone)]
@@ -10,16 +10,18 @@ pub enum ToRecorder {
 }
 
 impl ToRecorder {
-    /// Reads a message of either schema. The schema is looked at once; a foreign one is told against that of
-    /// results.
+    /// Reads a message of either schema. Results come first: nearly all are results, and they are read in one pass.
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let schema = schema_in(bytes, ResultsMessage::MAX_BYTES)?;
-        if schema.split('/').next() == Some(ParkingMessage::SCHEMA) {
-            decode_as(bytes, schema).map(Self::Parking)
-        } else {
-            decode_as(bytes, schema).map(Self::Results)
+        match decode(bytes).map(Self::Results) {
+            Err(Unreadable::Foreign { found, .. }) if is_parking(&found) => decode(bytes).map(Self::Parking),
+            read => read,
         }
     }
+}
+
+/// Of any version.
+fn is_parking(schema: &str) -> bool {
+    schema.split('/').next() == Some(ParkingMessage::SCHEMA)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) struct Browse<'a> {
 
 impl<'a> Browse<'a> {
     pub(super) async fn begin(broker: &'a SharedBroker) -> Result<Self, Failure> {
-        let all = broker.waiting(Queue::Dead).await?;
+        let all = broker.waiting(&Queue::DEAD).await?;
         Ok(Self { broker, all, seen: 0, held: Vec::new(), at_end: false })
     }
 
@@ -39,7 +39,7 @@ impl<'a> Browse<'a> {
         self.seen += page.len() as u64;
         if page.len() < usize::from(PAGE) {
             // Messages that somebody else has just released may come late.
-            let waiting = self.broker.waiting(Queue::Dead).await?;
+            let waiting = self.broker.waiting(&Queue::DEAD).await?;
             self.all = self.all.max(self.seen + waiting);
             self.at_end = waiting == 0;
         }
@@ -50,7 +50,7 @@ impl<'a> Browse<'a> {
     /// settled come again as soon as the session that took them has ended.
     pub(super) async fn goes_on(&mut self) -> Result<bool, Failure> {
         tokio::time::sleep(COME_AGAIN).await;
-        let more = self.held.len() < MOST_HELD && self.broker.waiting(Queue::Dead).await? > 0;
+        let more = self.held.len() < MOST_HELD && self.broker.waiting(&Queue::DEAD).await? > 0;
         self.at_end &= !more;
         Ok(more)
     }

@@ -34,7 +34,7 @@ impl Filter {
     }
 
     pub(super) fn takes(&self, letter: &DeadLetter) -> bool {
-        self.queue.is_none_or(|queue| letter.queue().is_some_and(|from| comes_from(from, queue)))
+        self.queue.as_ref().is_none_or(|queue| letter.queue().is_some_and(|from| comes_from(from, queue)))
             && self.cause.as_ref().is_none_or(|part| letter.cause().contains(part.as_str()))
             && self.older_than.is_none_or(|age| is_older(letter, age))
             && self.run.is_none_or(|run| run_of(letter) == Some(run.0))
@@ -42,8 +42,8 @@ impl Filter {
 }
 
 /// A job counts as one of `jobs`, in whichever of its queues it was.
-fn comes_from(from: Queue, wanted: Queue) -> bool {
-    from == wanted || (wanted == Queue::Jobs && matches!(from, Queue::Suspects | Queue::Isolated))
+fn comes_from(from: &Queue, wanted: &Queue) -> bool {
+    from == wanted || (*wanted == Queue::JOBS && from.holds_jobs())
 }
 
 /// Compares this machine's clock with the clock of whoever parked it. A message without a time is not older.
@@ -62,6 +62,6 @@ pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
 }
 
 fn parse_queue(text: &str) -> Result<Queue, String> {
-    let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::Dead && queue.as_str() == text);
+    let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::DEAD && queue.to_string() == text);
     found.ok_or_else(|| format!("`{text}` is none of jobs, suspects, isolated, results and requests"))
 }
