@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to, park};
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage, ResultsMessage, Unreadable};
-use linkbeat_shared::{CheckResult, Job, JobId, JobLink, RunId, Timeout};
+use linkbeat_shared::{CheckResult, Job, JobId, JobLink, LinkId, RunId, Timeout, derived_id};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::cancelled::Cancelled;
 use crate::checks::{Checked, check_all};
@@ -212,7 +211,8 @@ impl JobRunner {
             return Ok(());
         }
         let results = ResultsMessage::new(job.run_id, job.id, results);
-        let mut message = Message::of(message_id(&results), &results);
+        let links = results.results.iter().map(|result| LinkId(result.link_id));
+        let mut message = Message::of(derived_id::results_message(job.id, links), &results);
         let travels = |name: &str| TRACE_HEADERS.contains(&name);
         message.headers = cause.headers.iter().filter(|(name, _)| travels(name)).cloned().collect();
         self.broker.publish(&Target::Queue(Queue::Results), message).await
@@ -242,14 +242,6 @@ fn retry_after(attempt: u32) -> Option<Duration> {
     #[cfg(feature = "failpoints")]
     fail::fail_point!("worker.impatient", pause.is_some(), |_| Some(Duration::from_secs(1)));
     pause
-}
-
-/// The same for the same part of the same job, whoever checks it and however often.
-fn message_id(results: &ResultsMessage) -> Uuid {
-    let mut links: Vec<Uuid> = results.results.iter().map(|result| result.link_id).collect();
-    links.sort_unstable();
-    let name: Vec<u8> = links.iter().flat_map(|link| *link.as_bytes()).collect();
-    Uuid::new_v5(&results.job_id, &name)
 }
 
 async fn acknowledged(delivery: Delivery, end: JobEnd) -> JobEnd {
