@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{Request, RunId};
-use linkbeat_store::{Filed, NewRun, PlannedJob, Planner, SharedStore, StoreError, StoredJob};
+use linkbeat_store::{Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
 
@@ -13,13 +13,13 @@ const KEPT_BYTES: usize = 256 << 10;
 
 /// Files a request as a run with all its jobs, in one transaction. Nothing is published: see [`crate::Outbox`].
 /// The same request id again gives the run that exists.
-pub async fn file(store: &SharedStore, request: Request) -> Result<Filed, StoreError> {
+pub async fn file<S: Filing + ?Sized>(store: &Arc<S>, request: Request) -> Result<Filed, StoreError> {
     file_keeping(store, request).await.map(|(filed, _)| filed)
 }
 
 /// The same; gives the jobs as well, if they are few, and none otherwise.
-pub(crate) async fn file_keeping(
-    store: &SharedStore,
+pub(crate) async fn file_keeping<S: Filing + ?Sized>(
+    store: &Arc<S>,
     request: Request,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let planner = JobPlanner::new(request.check.clone(), request.white_list);

@@ -11,11 +11,10 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, park};
 use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
-use linkbeat_shared::{LinkSelection, ReplyTo, Request};
+use linkbeat_shared::{LinkSelection, ReplyTo, Request, derived_id};
 use linkbeat_store::StoreError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{Outbox, ProducerError, ProducerSettings};
 
@@ -157,7 +156,7 @@ impl Intake {
     async fn refuse(&self, request: &Message, reply_to: ReplyTo, error: &Unreadable) -> Outcome {
         tracing::info!(%error, "a request was refused");
         let report = ReportMessage::failed(2, "bad_request", error.to_string());
-        let answer = Message::of(Uuid::new_v5(&request.id, b"reply"), &report);
+        let answer = Message::of(derived_id::refusal_reply(request.id), &report);
         let answer = answer.traced(request.headers.trace.as_ref());
         match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
             Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,

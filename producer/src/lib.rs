@@ -15,7 +15,7 @@ mod settings;
 use std::sync::Arc;
 
 use linkbeat_broker::{PublishError, SharedBroker};
-use linkbeat_store::{SharedStore, StoreError};
+use linkbeat_store::{ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 pub use file::file;
@@ -58,7 +58,7 @@ pub struct Producer {
 
 impl Producer {
     /// A producer on these servers.
-    pub fn new(settings: ProducerSettings, broker: SharedBroker, store: SharedStore) -> Self {
+    pub fn new(settings: ProducerSettings, broker: SharedBroker, store: Arc<dyn ProducerStore>) -> Self {
         let outbox = Arc::new(Outbox::new(broker, store));
         Self {
             intake: Intake::new(settings.clone(), outbox.clone()),

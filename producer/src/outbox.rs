@@ -5,18 +5,17 @@
 //! whole. What was filed in this process joins at once. What others filed or lost joins when a look at the database
 //! finds it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
-use linkbeat_shared::{JobId, Request, RunId};
-use linkbeat_store::{Filed, JobKind, OpenJobs, SharedStore, StoreError, StoredJob, Unpublished};
+use linkbeat_shared::{JobId, Request, RunId, derived_id};
+use linkbeat_store::{Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::ProducerError;
 use crate::file::file_keeping;
@@ -41,7 +40,7 @@ const RECHECKS_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Outbox {
     pub(crate) broker: SharedBroker,
-    pub(crate) store: SharedStore,
+    pub(crate) store: Arc<dyn ProducerStore>,
     line: Mutex<Line>,
     /// Changes whenever the line does.
     changes: watch::Sender<()>,
@@ -50,7 +49,7 @@ pub struct Outbox {
 impl Outbox {
     /// An outbox on these servers. Nothing is published before one of [`Outbox::run`], [`Outbox::serve`] and
     /// [`Outbox::drain`] is called.
-    pub fn new(broker: SharedBroker, store: SharedStore) -> Self {
+    pub fn new(broker: SharedBroker, store: Arc<dyn ProducerStore>) -> Self {
         Self { broker, store, line: Mutex::default(), changes: watch::Sender::new(()) }
     }
 
@@ -244,7 +243,7 @@ impl Outbox {
     async fn tell_begin(&self, begins: Option<(RunId, DateTime<Utc>)>) -> Result<(), PublishError> {
         let Some((run, created_at)) = begins else { return Ok(()) };
         let event = EventMessage::run_started(run, created_at);
-        let id = Uuid::new_v5(&run.0, RUN_STARTED.as_bytes());
+        let id = derived_id::run_started_event(run);
         self.broker.publish(&Target::Event(RUN_STARTED.into()), Message::of(id, &event)).await
     }
 

@@ -1,28 +1,30 @@
-//! The end of a run: closed by the database's own count, then told to whoever asked and whoever listens.
+//! The end of a run: closed by the database's own count, then announced to whoever asked and whoever listens.
 //!
-//! Each end is claimed in the database just before it is told, so that of several recorders one tells it. Where
-//! that one stops in the middle another tells it again when the claim has run out, with the same message ids.
+//! A recorder claims each end in the database just before it announces it, so no two recorders announce the same end.
+//! If that recorder stops in the middle, the claim runs out and another one announces the end again, with the same
+//! message ids.
 //!
-//! This goes on beside the recording: neither a long report nor a broker that takes no message keeps results from
+//! This goes on beside the recording. Neither a long report nor a broker that takes no message keeps results from
 //! being stored.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
-use linkbeat_shared::wire::{CancelMessage, EventMessage, RUN_CANCELLED, ReportMessage};
-use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary};
-use linkbeat_store::{ReportLinks, SharedStore, StoreError, Unannounced};
+use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
+use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary, derived_id};
+use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::TICK;
 use crate::outage::Outage;
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
-/// Runs claimed in one go: they are told one after the other, and those that wait can be told by others.
+/// Runs claimed in one go. They are announced one after the other; those that wait are left for other recorders.
 const CLAIMED: u32 = 1;
 /// Jobs closed in one go.
 const JOBS: u32 = 5_000;
@@ -30,8 +32,8 @@ const JOBS: u32 = 5_000;
 const REPLY_LINKS: u32 = 1_000;
 /// How long announcing one run may take, tries included. A statement of its report may take the database 30 s.
 const LIMIT: Duration = Duration::from_secs(50);
-/// How long a recorder that claimed a run has to announce its end; then another does. Whoever is still at it must
-/// have given up by then: of two that overtake each other neither could note that it was told.
+/// How long a claim holds. After that another recorder announces the end. Whoever had the claim must have given up by
+/// then, because only the latest claim may be marked as announced.
 const HOLD: Duration = Duration::from_secs(60);
 const _: () = assert!(LIMIT.as_secs() < HOLD.as_secs());
 /// How long the announcements may go on when the recording has ended.
@@ -40,10 +42,10 @@ const WIND_UP: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(crate) struct Announcer {
     broker: SharedBroker,
-    store: SharedStore,
+    store: Arc<dyn RecorderStore>,
     closing: Outage,
-    telling: Outage,
-    /// The one run whose end is told here; `None`: all are.
+    announcing: Outage,
+    /// The one run whose end is announced here; `None`: all are.
     only: Option<RunId>,
 }
 
@@ -56,10 +58,10 @@ enum AnnounceError {
 }
 
 impl Announcer {
-    pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
+    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
         let closing = Outage::when("complete runs cannot be closed");
-        let telling = Outage::when("ends of runs cannot be told");
-        Self { broker, store, closing, telling, only: None }
+        let announcing = Outage::when("ends of runs cannot be announced");
+        Self { broker, store, closing, announcing, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -67,21 +69,21 @@ impl Announcer {
         Self { only: Some(run), ..self }
     }
 
-    /// Closes and announces runs until `recorded_all`, then once more what the last results ended. It looks when
-    /// it is `woken`, and on every tick: for runs without results of their own (all links removed, none at all),
-    /// cancelled ones, and what another recorder left behind.
+    /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
+    /// it is `woken`, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
+    /// cancelled ones, and for what another recorder left behind.
     pub(crate) async fn run(&self, woken: &Notify, recorded_all: &CancellationToken) {
         let overdue = async {
             recorded_all.cancelled().await;
             sleep(WIND_UP).await;
         };
         tokio::select! {
-            () = self.look_until(woken, recorded_all) => {}
+            () = self.close_and_announce_until(woken, recorded_all) => {}
             () = overdue => tracing::warn!("ends of runs were left to be announced by another recorder"),
         }
     }
 
-    async fn look_until(&self, woken: &Notify, recorded_all: &CancellationToken) {
+    async fn close_and_announce_until(&self, woken: &Notify, recorded_all: &CancellationToken) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -121,17 +123,17 @@ impl Announcer {
             let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
-                    self.telling.met(&error);
+                    self.announcing.met(&error);
                     return;
                 }
             };
             if claimed.is_empty() {
-                self.telling.over();
+                self.announcing.over();
                 return;
             }
-            for told in &claimed {
-                if !self.announce_within(told).await {
-                    // So it might be with the next: it is not claimed for nothing.
+            for claim in &claimed {
+                if !self.announce_within(claim).await {
+                    // The next might fail as well, so it is not claimed.
                     return;
                 }
             }
@@ -140,9 +142,9 @@ impl Announcer {
     }
 
     /// Whether it was announced.
-    async fn announce_within(&self, told: &Unannounced) -> bool {
-        let run = &told.run;
-        match timeout(LIMIT, self.announce_patiently(told)).await {
+    async fn announce_within(&self, claim: &Unannounced) -> bool {
+        let run = &claim.run;
+        match timeout(LIMIT, self.announce_patiently(claim)).await {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => {
                 tracing::warn!(run.id = %run.id, %error, "the end of a run could not be announced; trying again");
@@ -154,12 +156,12 @@ impl Announcer {
         false
     }
 
-    /// Announces a run, again and again while the database is away: nobody else may, as long as it is claimed.
-    async fn announce_patiently(&self, told: &Unannounced) -> Result<(), AnnounceError> {
+    /// Announces a run, again and again while the database is away. As long as it is claimed, nobody else may.
+    async fn announce_patiently(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
         loop {
-            match self.announce(told).await {
+            match self.announce(claim).await {
                 Err(AnnounceError::Store(error)) if error.is_transient() => {
-                    self.telling.met(&error);
+                    self.announcing.met(&error);
                 }
                 announced => return announced,
             }
@@ -167,10 +169,10 @@ impl Announcer {
         }
     }
 
-    async fn announce(&self, told: &Unannounced) -> Result<(), AnnounceError> {
-        let run = &told.run;
+    async fn announce(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+        let run = &claim.run;
         if run.state == RunState::Cancelled {
-            let cancel = Message::of(message_id(run, RUN_CANCELLED), &CancelMessage::new(run.id));
+            let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
             self.broker.publish(&Target::Broadcast, cancel).await?;
         }
         if let Some(summary) = self.store.summary(run.id).await? {
@@ -179,7 +181,7 @@ impl Announcer {
             self.close_jobs(run).await?;
             tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
         }
-        self.store.mark_announced(told).await?;
+        self.store.mark_announced(claim).await?;
         Ok(())
     }
 
@@ -199,7 +201,8 @@ impl Announcer {
         // Running again: a parked job was put back meanwhile.
         let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
-        self.broker.publish(&target, Message::of(message_id(run, &event.event), &event)).await?;
+        let id = derived_id::run_ended_event(run.id, &event.event, end_told_apart(run));
+        self.broker.publish(&target, Message::of(id, &event)).await?;
         match &run.reply_to {
             Some(reply_to) => self.reply(run, summary, reply_to).await,
             None => Ok(()),
@@ -221,12 +224,11 @@ impl Announcer {
 }
 
 fn answer(run: &Run, report: &Report) -> Message {
-    Message::of(message_id(run, "reply"), &ReportMessage::of(report, Lang::En))
+    let id = derived_id::report_reply(run.id, end_told_apart(run));
+    Message::of(id, &ReportMessage::of(report, Lang::En))
 }
 
-/// The same for every try to tell the same. A run may end incomplete several times.
-fn message_id(run: &Run, what: &str) -> Uuid {
-    let end = run.finished_at.filter(|_| run.state == RunState::Incomplete);
-    let name = end.map_or_else(|| what.to_owned(), |end| format!("{what} {}", end.timestamp_micros()));
-    Uuid::new_v5(&run.id.0, name.as_bytes())
+/// What tells one end of a run from its others: a run may end incomplete several times.
+fn end_told_apart(run: &Run) -> Option<DateTime<Utc>> {
+    run.finished_at.filter(|_| run.state == RunState::Incomplete)
 }

@@ -1,32 +1,35 @@
 //! RESULTS -> STORED.
 //!
 //! Results come from the queue `linkbeat.results` in batches; each batch is one transaction in which the
-//! rules decide what is shown ([`rule`]). Only after the commit are changes told to the world and the
+//! rules decide what is shown ([`Rules`]). Only after the commit are changes published and the
 //! messages acknowledged.
 //!
 //! Beside that, a run whose last link is stored, or in a parked job, is closed and announced; so is one that was
-//! cancelled.
+//! cancelled. And the partitions of the table of checks are made ahead ([`partitions`]).
 
 mod announce;
 mod outage;
+mod partitions;
 mod record;
 mod rules;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::RunId;
-use linkbeat_store::SharedStore;
+use linkbeat_store::RecorderStore;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-pub use rules::rule;
+pub use rules::Rules;
 pub use settings::RecorderSettings;
 
 use crate::announce::Announcer;
+use crate::partitions::PartitionMaker;
 use crate::record::Recording;
 
 /// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
@@ -40,21 +43,23 @@ pub struct Recorder {
     broker: SharedBroker,
     recording: Recording,
     announcer: Announcer,
+    partitions: PartitionMaker,
 }
 
 impl Recorder {
     /// A recorder on these servers.
-    pub fn new(settings: RecorderSettings, broker: SharedBroker, store: SharedStore) -> Self {
+    pub fn new(settings: RecorderSettings, broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
         Self {
             recording: Recording::new(broker.clone(), store.clone()),
-            announcer: Announcer::new(broker.clone(), store),
+            announcer: Announcer::new(broker.clone(), store.clone()),
+            partitions: PartitionMaker::new(store),
             settings,
             broker,
         }
     }
 
-    /// The same, telling of no other run's end than this one's: for a process whose broker nobody else listens to.
-    /// What it told of another run would reach neither that run's workers nor whoever asked for it.
+    /// The same, but it announces the end of this run alone. That is for a process whose broker nobody else listens to:
+    /// the end of another run would reach neither that run's workers nor whoever asked for it.
     #[must_use]
     pub fn only(self, run: RunId) -> Self {
         Self { announcer: self.announcer.only(run), ..self }
@@ -67,8 +72,13 @@ impl Recorder {
             let _ended = recorded_all.clone().drop_guard();
             self.record(&shutdown, &stored).await;
         };
-        // Both in this one task: where one panics, both end, and whoever runs the recorder is told.
-        tokio::join!(recording, self.announcer.run(&stored, &recorded_all));
+        // All in this one task: where one panics, all end, and whoever runs the recorder notices.
+        tokio::join!(
+            recording,
+            // Boxed: together they would make a large future.
+            Box::pin(self.announcer.run(&stored, &recorded_all)),
+            Box::pin(self.partitions.run(&recorded_all))
+        );
     }
 
     async fn record(&self, shutdown: &CancellationToken, stored: &Notify) {

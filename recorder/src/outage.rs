@@ -1,5 +1,5 @@
-//! A database that is away: told once when something is not possible and once when it is again, however often it is
-//! tried.
+//! A database that is away. It is logged once when something becomes impossible, and once when it is possible again,
+//! however often it is tried meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,6 @@
-//! One batch: read, stored, told, acknowledged.
+//! One batch: read, stored, published, acknowledged.
+
+use std::sync::Arc;
 
 use chrono::Utc;
 use futures::{StreamExt, stream};
@@ -6,21 +8,21 @@ use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Targ
 use linkbeat_shared::wire::{
     EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
 };
-use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext};
-use linkbeat_store::{JobResults, ParkingNotice, Recorded, SharedStore, StoreError};
+use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext, derived_id};
+use linkbeat_store::{JobResults, Judge, Ledger, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::outage::Outage;
-use crate::{TICK, rule};
+use crate::{Rules, TICK};
 
-/// Messages of a batch that are told and acknowledged at once.
+/// Messages of a batch whose changes are published at the same time.
 const SETTLED_AT_ONCE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
     broker: SharedBroker,
-    store: SharedStore,
+    store: Arc<dyn Ledger>,
+    judge: Arc<dyn Judge>,
     outage: Outage,
 }
 
@@ -32,8 +34,9 @@ struct Batch {
 }
 
 impl Recording {
-    pub(crate) fn new(broker: SharedBroker, store: SharedStore) -> Self {
-        Self { broker, store, outage: Outage::when("results cannot be stored") }
+    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn Ledger>) -> Self {
+        let outage = Outage::when("results cannot be stored");
+        Self { broker, store, judge: Arc::new(Rules), outage }
     }
 
     /// Stores a batch and settles its messages. `false`: nothing was stored, it was given back for another try.
@@ -59,11 +62,11 @@ impl Recording {
 
     async fn store_results(&self, batch: Vec<(Delivery, JobResults)>, shutdown: &CancellationToken) -> bool {
         let (deliveries, results): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match patiently(&self.outage, shutdown, || self.store.record(&results, rule)).await {
+        match patiently(&self.outage, shutdown, || self.record(&results)).await {
             Ok(Some(recorded)) => {
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("recorder.committed", |_| std::process::abort());
-                self.settle(deliveries, recorded).await;
+                self.settle(&results, deliveries, recorded).await;
                 true
             }
             Ok(None) => false,
@@ -83,17 +86,20 @@ impl Recording {
         shutdown: &CancellationToken,
     ) {
         for (delivery, results) in deliveries.into_iter().zip(results) {
-            let job = results.job_id;
             let results = [results];
-            match patiently(&self.outage, shutdown, || self.store.record(&results, rule)).await {
-                Ok(Some(recorded)) => self.settle(vec![delivery], recorded).await,
+            match patiently(&self.outage, shutdown, || self.record(&results)).await {
+                Ok(Some(recorded)) => self.settle(&results, vec![delivery], recorded).await,
                 Ok(None) => return,
-                Err(error) => self.park_with_job(delivery, job, &error.to_string()).await,
+                Err(error) => self.park_with_job(delivery, results[0].job_id, &error.to_string()).await,
             }
         }
     }
 
-    /// Takes note of jobs that were parked or put back. `false`: shut down meanwhile.
+    async fn record(&self, results: &[JobResults]) -> Result<Vec<Recorded>, StoreError> {
+        self.store.record(results, self.judge.clone()).await
+    }
+
+    /// Stores notices that jobs were parked or put back. `false`: shut down meanwhile.
     async fn note_parkings(
         &self,
         batch: Vec<(Delivery, ParkingNotice)>,
@@ -121,22 +127,33 @@ impl Recording {
         true
     }
 
-    /// Tells the changes, then acknowledges. A repeat tells them again under the same ids, so that a crash
+    /// Publishes the changes, then acknowledges. A repeat publishes them again under the same ids, so that a crash
     /// between commit and acknowledgement loses no event.
-    async fn settle(&self, deliveries: Vec<Delivery>, recorded: Vec<Recorded>) {
-        stream::iter(deliveries.into_iter().zip(recorded))
-            .for_each_concurrent(SETTLED_AT_ONCE, |(delivery, recorded)| self.settle_one(delivery, recorded))
+    async fn settle(&self, results: &[JobResults], deliveries: Vec<Delivery>, recorded: Vec<Recorded>) {
+        let jobs = results.iter().map(|results| results.job_id);
+        stream::iter(jobs.zip(deliveries).zip(recorded))
+            .for_each_concurrent(SETTLED_AT_ONCE, |((job, delivery), recorded)| {
+                self.settle_one(job, delivery, recorded)
+            })
             .await;
     }
 
-    async fn settle_one(&self, delivery: Delivery, recorded: Recorded) {
+    async fn settle_one(&self, job: JobId, delivery: Delivery, recorded: Recorded) {
         match recorded {
             Recorded::NotAskedFor => {
                 let cause = "no job asked for these results: the job or its run is not stored";
                 self.park(delivery, cause).await;
             }
-            Recorded::Stored { run_id, links } => {
-                if self.tell(run_id, &links, delivery.message.headers.trace.as_ref()).await.is_ok() {
+            Recorded::HistoryDropped => {
+                let cause = "these results came too late: the checks of their run are no longer kept";
+                self.park_with_job(delivery, job, cause).await;
+            }
+            Recorded::Stored { run_id, changed } => {
+                if self
+                    .publish_changes(run_id, &changed, delivery.message.headers.trace.as_ref())
+                    .await
+                    .is_ok()
+                {
                     // A lost session delivers it again, and storing it again changes nothing.
                     let _ = delivery.ack().await;
                 }
@@ -144,19 +161,19 @@ impl Recording {
         }
     }
 
-    async fn tell(
+    async fn publish_changes(
         &self,
         run_id: RunId,
-        links: &[LinkReport],
+        changed: &[LinkReport],
         trace: Option<&TraceContext>,
     ) -> Result<(), PublishError> {
-        for link in links {
+        for link in changed {
             let event = match link.change {
                 None => continue,
                 Some(Change::Hidden) => LINK_HIDDEN,
                 Some(Change::Shown) => LINK_SHOWN,
             };
-            let id = Uuid::new_v5(&run_id.0, link.id.0.as_bytes());
+            let id = derived_id::link_changed_event(run_id, link.id);
             let message = Message::of(id, &EventMessage::link_changed(event, run_id, link, Utc::now()));
             self.broker.publish(&Target::Event(event.to_owned()), message.traced(trace)).await?;
         }

@@ -1,18 +1,46 @@
 //! The rules: what a result does to its link. Pure, and the only place that decides what is shown.
 
-use linkbeat_shared::{CheckResult, LinkState, OnBlocked, ShowRules, Verdict};
-use linkbeat_store::Ruling;
+use linkbeat_shared::wire::{self, JobMessage};
+use linkbeat_shared::{
+    CheckResult, CheckSpec, Job, JobLink, Link, LinkState, OnBlocked, RunId, ShowRules, Verdict, derived_id,
+};
+use linkbeat_store::{JobKind, Judge, PlannedJob, Ruling};
 
-/// What a result does to its link: it counts, unless it would hide a shown link that the run is to look at
-/// again first.
-///
-/// With `hide_after` that is the last of the results in a row, the one that would hide; those before it count
-/// without a second look. What changes nothing visible is never looked at again.
-pub fn rule(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> Ruling {
-    let next = next_state(state, result, rules);
-    match rules.recheck_after {
-        Some(after) if state.shown && !next.shown => Ruling::LookAgain(after),
-        _ => Ruling::Apply(next),
+/// Has the store judge results by the rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules;
+
+impl Judge for Rules {
+    /// A result counts, unless it would hide a shown link that the run is to check again first.
+    ///
+    /// With `hide_after` that is the last of the results in a row, the one that would hide. Those before it count at
+    /// once. The result of a recheck always counts.
+    fn judge(&self, state: &LinkState, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
+        let next = next_state(state, result, rules);
+        match rules.recheck_after {
+            Some(after) if job != JobKind::Recheck && state.shown && !next.shown => Ruling::CheckAgain(after),
+            _ => Ruling::Apply(next),
+        }
+    }
+
+    fn plan_recheck(&self, run: RunId, link: &Link, check: &CheckSpec) -> PlannedJob {
+        let job = Job {
+            id: derived_id::recheck_job(run, link.id),
+            run_id: run,
+            check: check.clone(),
+            links: vec![JobLink {
+                id: link.id,
+                url: link.url.clone(),
+                page_url: link.page_url.clone(),
+                backlink: link.backlink,
+            }],
+        };
+        PlannedJob {
+            id: job.id,
+            kind: JobKind::Recheck,
+            links: vec![link.id],
+            body: wire::encode(&JobMessage::from(&job)),
+        }
     }
 }
 
@@ -176,11 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_result_that_would_hide_a_link_is_looked_at_again() {
+    fn only_the_result_that_would_hide_a_link_asks_for_a_recheck() {
         let after_10s = RecheckAfter::from_millis(10_000).unwrap();
         let rules = ShowRules { recheck_after: Some(after_10s), ..ShowRules::default() };
         let ruling = |state: &LinkState, verdict, rules: &ShowRules| {
-            rule(state, &result(verdict, 404), rules) == Ruling::LookAgain(after_10s)
+            let ruling = Rules.judge(state, &result(verdict, 404), rules, JobKind::Check);
+            let of_recheck = Rules.judge(state, &result(verdict, 404), rules, JobKind::Recheck);
+            assert!(matches!(of_recheck, Ruling::Apply(_)), "the result of a recheck counts");
+            ruling == Ruling::CheckAgain(after_10s)
         };
         for verdict in [Verdict::Down, Verdict::NoBacklink, Verdict::Blocked, Verdict::Refused] {
             assert!(ruling(&shown(), Some(verdict), &rules), "{verdict}");
@@ -191,7 +222,7 @@ mod tests {
             );
         }
         assert!(!ruling(&shown(), Some(Verdict::Up), &rules));
-        assert!(!ruling(&hidden(404), Some(Verdict::Up), &rules), "showing needs no second look");
+        assert!(!ruling(&hidden(404), Some(Verdict::Up), &rules), "showing needs no recheck");
         assert!(!ruling(&shown(), None, &rules), "the white list");
 
         let keep = ShowRules { on_blocked: OnBlocked::Keep, ..rules };

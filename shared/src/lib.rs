@@ -7,7 +7,9 @@
 //! other crates do not check them again. Messages between processes have types of their own, in [`wire`].
 
 mod accept;
+mod attributes;
 mod backlink;
+pub mod derived_id;
 mod details;
 mod id;
 mod job;
@@ -26,6 +28,7 @@ mod verdict;
 pub mod wire;
 
 pub use accept::{AcceptedStatuses, BadStatuses};
+pub use attributes::{Attributes, BadText, Description, GroupName, Place, ShortText, Tag, Tags, TooManyTags};
 pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
 pub use details::{Certificate, Details, Note};
 pub use id::{JobId, LinkId, RequestId, RunId};

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Details, LinkId, LinkUrl, Reason, RunId, Verdict};
+use crate::{Attributes, Details, GroupName, LinkId, LinkUrl, Reason, RunId, Verdict};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,12 +94,25 @@ pub struct NewLink {
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it. Default: yes.
     pub backlink: Option<bool>,
+    /// The section of the list that it stands in.
+    pub group: Option<GroupName>,
+    /// What else the list says of it.
+    pub attributes: Attributes,
 }
 
 impl NewLink {
     /// A link of which only the URL is known.
     pub fn from_url(url: LinkUrl) -> Self {
-        Self { name: None, url, page_url: None, active: None, shown: None, backlink: None }
+        Self {
+            name: None,
+            url,
+            page_url: None,
+            active: None,
+            shown: None,
+            backlink: None,
+            group: None,
+            attributes: Attributes::default(),
+        }
     }
 }
 
@@ -118,6 +131,10 @@ pub struct Link {
     pub active: bool,
     /// Whether a backlink is asked of it, when a run asks for backlinks.
     pub backlink: bool,
+    /// The section of the list that it came from.
+    pub group: Option<GroupName>,
+    /// What else lists say of it.
+    pub attributes: Attributes,
     /// What the checks made of it.
     pub state: LinkState,
 }

@@ -4,7 +4,7 @@ use linkbeat_shared::RunId;
 use linkbeat_shared::wire::JobLinkMessage;
 
 use crate::rows::{JobRow, LinkRow, stored_count};
-use crate::{PlannedJob, Planner};
+use crate::traits::{JobKind, PlannedJob, Planner};
 
 /// How many links are read at a time.
 pub(crate) const PAGE: usize = 2_000;
@@ -13,14 +13,23 @@ pub(crate) const PAGE: usize = 2_000;
 pub(crate) struct Filing {
     run: RunId,
     planner: Box<dyn Planner>,
-    planned: i64,
+    planned: Planned,
+}
+
+/// How many links the jobs of a run cover.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Planned {
+    /// All of them.
+    pub(crate) links: i64,
+    /// Those that are not on the white list.
+    pub(crate) to_check: i64,
 }
 
 impl Filing {
     /// Begins with a run of so many links.
     pub(crate) fn begin(run: RunId, mut planner: Box<dyn Planner>, links: i64) -> Self {
         planner.begin(run, links.unsigned_abs());
-        Self { run, planner, planned: 0 }
+        Self { run, planner, planned: Planned::default() }
     }
 
     /// The jobs that are complete with these links.
@@ -37,14 +46,20 @@ impl Filing {
     }
 
     /// The jobs that are left, and how many links all jobs cover.
-    pub(crate) fn finish(mut self) -> (Vec<JobRow>, i64) {
+    pub(crate) fn finish(mut self) -> (Vec<JobRow>, Planned) {
         let jobs = self.planner.finish();
         let rows = self.rows(jobs);
         (rows, self.planned)
     }
 
     fn rows(&mut self, jobs: Vec<PlannedJob>) -> Vec<JobRow> {
-        self.planned += stored_count(jobs.iter().map(|job| job.links.len()).sum());
+        for job in &jobs {
+            let links = stored_count(job.links.len());
+            self.planned.links += links;
+            if job.kind != JobKind::WhiteListed {
+                self.planned.to_check += links;
+            }
+        }
         jobs.into_iter().map(|job| JobRow::new(self.run, job, None)).collect()
     }
 }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use linkbeat_shared::{LinkId, NewLink};
 
-use crate::Imported;
 use crate::error::Fault;
 use crate::rows::LinkRow;
+use crate::traits::Imported;
+use crate::values::Moment;
 
 /// How many links of the input are compared and written at once, so that the rows of all never lie in memory.
 pub(crate) const PART: usize = 5_000;
@@ -52,7 +53,12 @@ impl<'a> Part<'a> {
 
 impl Import {
     /// Compares a part with the stored links of its keys. Returns the links to be added.
-    pub(crate) fn take(&mut self, part: Part<'_>, stored: Vec<LinkRow>) -> Result<Vec<LinkRow>, Fault> {
+    pub(crate) fn take(
+        &mut self,
+        part: Part<'_>,
+        stored: Vec<LinkRow>,
+        now: Moment,
+    ) -> Result<Vec<LinkRow>, Fault> {
         let mut stored: HashMap<String, LinkRow> =
             stored.into_iter().map(|row| (row.url_key.clone(), row)).collect();
         let mut ids = Vec::with_capacity(part.links.len());
@@ -61,7 +67,7 @@ impl Import {
             let id = match stored.remove(&key) {
                 Some(row) => self.compare(&row, link)?,
                 None => {
-                    let row = LinkRow::new(link, key);
+                    let row = LinkRow::new(link, key, now);
                     let id = LinkId(row.id.0);
                     self.named.insert(id);
                     added.push(row);
@@ -92,7 +98,7 @@ impl Import {
         Ok(id)
     }
 
-    /// The links to be updated, and what the caller is told.
+    /// The links to be updated, and what the caller is given.
     pub(crate) fn finish(mut self) -> (Vec<LinkRow>, Imported) {
         self.updated.sort_unstable_by_key(|row| row.id);
         (self.updated, self.imported)

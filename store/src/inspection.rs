@@ -52,12 +52,12 @@ pub struct ServerInspection {
     pub rights: Vec<TableRights>,
 }
 
-/// What a user may do with a table or view.
+/// What a user may do with a table, a view or a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRights {
-    /// The table.
+    /// Its name; that of a function ends with `()`.
     pub table: String,
-    /// `SELECT`, `INSERT`, `UPDATE`, `DELETE`: those granted.
+    /// `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `EXECUTE`: those granted.
     pub granted: Vec<&'static str>,
 }
 

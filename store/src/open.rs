@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::database_url::{DatabaseUrl, Place};
 use crate::migrations::{Migrated, OpenMode};
-use crate::postgres::PostgresStore;
-use crate::sqlite::SqliteStore;
-use crate::{Result, SharedStore, Store};
+use crate::traits::SharedStore;
+use crate::{Result, postgres, sqlite};
 
 /// Opens a database. It is reached, and its schema looked at, before this returns.
 ///
@@ -26,12 +25,12 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Migrated> {
 async fn opened(url: &DatabaseUrl, mode: OpenMode) -> Result<(SharedStore, Migrated)> {
     Ok(match &url.place {
         Place::Postgres(server) => {
-            let (store, migrated) = PostgresStore::open(url, server, mode).await?;
-            (Arc::new(store) as Arc<dyn Store>, migrated)
+            let (store, migrated) = postgres::Database::open(url, server, mode).await?;
+            (Arc::new(store) as SharedStore, migrated)
         }
         Place::Sqlite(file) => {
-            let (store, migrated) = SqliteStore::open(url, file, mode).await?;
-            (Arc::new(store) as Arc<dyn Store>, migrated)
+            let (store, migrated) = sqlite::Database::open(url, file, mode).await?;
+            (Arc::new(store) as SharedStore, migrated)
         }
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linkbeat_shared::JobId;
 
-use crate::ParkingNotice;
+use crate::traits::ParkingNotice;
 use crate::values::Id;
 
 /// The jobs that the notices name.

@@ -8,16 +8,16 @@ pub(crate) mod sql {
     use diesel::query_builder::QueryId;
     use diesel::sql_types::SqlType;
 
-    /// PostgreSQL: `uuid`; SQLite: text.
+    /// PostgreSQL: `uuid`; SQLite: a blob of 16 bytes.
     #[derive(Clone, Copy, SqlType, QueryId)]
     #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
-    #[diesel(sqlite_type(name = "Text"))]
+    #[diesel(sqlite_type(name = "Binary"))]
     pub struct Id;
 
-    /// PostgreSQL: `uuid[]`; SQLite: a JSON array.
+    /// PostgreSQL: `uuid[]`; SQLite: a blob, one id after the other.
     #[derive(Clone, Copy, SqlType, QueryId)]
     #[diesel(postgres_type(oid = 2951, array_oid = 0))]
-    #[diesel(sqlite_type(name = "Text"))]
+    #[diesel(sqlite_type(name = "Binary"))]
     pub struct Ids;
 
     /// PostgreSQL: `timestamptz`; SQLite: ISO 8601 text in UTC, of one length.
@@ -44,11 +44,15 @@ diesel::table! {
         url_key -> Text,
         host -> Text,
         page_url -> Nullable<Text>,
+        group_name -> Nullable<Text>,
+        attributes -> Nullable<Document>,
         active -> Bool,
         backlink -> Bool,
         shown -> Bool,
+        shown_since -> Moment,
         hidden_reason -> Nullable<Document>,
         verdict -> Nullable<Text>,
+        verdict_since -> Nullable<Moment>,
         reason -> Nullable<Document>,
         status -> Nullable<Integer>,
         elapsed_ms -> Nullable<BigInt>,
@@ -85,8 +89,17 @@ diesel::table! {
         check_spec -> Text,
         show_rules -> Text,
         links -> BigInt,
+        to_check -> BigInt,
         done -> BigInt,
         parked -> BigInt,
+        up -> BigInt,
+        down -> BigInt,
+        no_backlink -> BigInt,
+        blocked -> BigInt,
+        refused -> BigInt,
+        white_listed -> BigInt,
+        to_not_show -> BigInt,
+        to_show -> BigInt,
         reply_queue -> Nullable<Text>,
         correlation_id -> Nullable<Text>,
         created_at -> Moment,
@@ -117,28 +130,64 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use diesel::sql_types::{Integer, Nullable, SmallInt};
     use super::sql::{Document, Id, Moment};
 
     checks (run_id, link_id) {
         run_id -> Id,
         link_id -> Id,
-        job_id -> Id,
-        name -> Text,
-        url -> Text,
+        checked_at -> Moment,
+        elapsed_ms -> Nullable<Integer>,
+        status -> Nullable<SmallInt>,
+        outcome -> SmallInt,
+        reason -> Nullable<Document>,
+        details -> Nullable<Document>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    changes (id) {
+        id -> BigInt,
+        link_id -> Id,
+        run_id -> Nullable<Id>,
+        at -> Moment,
+        was_shown -> Bool,
+        shown -> Bool,
+        former_verdict -> Nullable<Text>,
         verdict -> Nullable<Text>,
         reason -> Nullable<Document>,
-        status -> Nullable<Integer>,
-        elapsed_ms -> Nullable<BigInt>,
-        details -> Nullable<Document>,
-        checked_at -> Moment,
-        change -> Nullable<Text>,
-        shown -> Bool,
+    }
+}
+
+diesel::table! {
+    use super::sql::{Id, Moment};
+    use diesel::sql_types::Text;
+
+    leases (name) {
+        name -> Text,
+        holder -> Id,
+        until -> Moment,
+    }
+}
+
+diesel::table! {
+    use super::sql::Id;
+    use diesel::sql_types::{Bool, Text};
+
+    parkings (notice_id) {
+        notice_id -> Id,
+        job_id -> Id,
+        parked -> Bool,
+        cause -> Text,
     }
 }
 
 diesel::joinable!(jobs -> runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
+diesel::allow_tables_to_appear_in_same_query!(checks, links, removed_links);
 
 diesel::table! {
     /// Where diesel notes the migrations that were applied.

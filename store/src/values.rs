@@ -5,7 +5,7 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Array, Jsonb, Text, Timestamptz};
+use diesel::sql_types::{Array, Binary, Jsonb, Text, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
@@ -98,14 +98,14 @@ impl FromSql<sql::Id, Pg> for Id {
 
 impl ToSql<sql::Id, Sqlite> for Id {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.to_string());
+        out.set_value(self.0.as_bytes().to_vec());
         Ok(IsNull::No)
     }
 }
 
 impl FromSql<sql::Id, Sqlite> for Id {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        Ok(Self(text(value)?.parse()?))
+        Ok(Self(Uuid::from_slice(&blob(value)?)?))
     }
 }
 
@@ -123,14 +123,16 @@ impl FromSql<sql::Ids, Pg> for Ids {
 
 impl ToSql<sql::Ids, Sqlite> for Ids {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(serde_json::to_string(&self.0)?);
+        out.set_value(self.0.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>());
         Ok(IsNull::No)
     }
 }
 
 impl FromSql<sql::Ids, Sqlite> for Ids {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        Ok(Self(serde_json::from_str(&text(value)?)?))
+        let ids = blob(value)?;
+        let ids = ids.chunks(size_of::<Uuid>()).map(Uuid::from_slice);
+        Ok(Self(ids.collect::<Result<_, _>>()?))
     }
 }
 
@@ -186,4 +188,8 @@ impl FromSql<sql::Document, Sqlite> for Document {
 
 fn text(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<String> {
     FromSql::<Text, Sqlite>::from_sql(value)
+}
+
+fn blob(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Vec<u8>> {
+    FromSql::<Binary, Sqlite>::from_sql(value)
 }

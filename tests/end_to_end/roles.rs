@@ -157,22 +157,32 @@ fn the_fleet_works_with_the_documented_roles_and_none_may_do_more() {
         }
     }
     roles.refuses("producer", "INSERT INTO checks SELECT * FROM checks");
-    roles.refuses("producer", "UPDATE checks SET verdict = 'up'");
-    roles.refuses("recorder", "UPDATE checks SET verdict = 'up'");
+    roles.refuses("producer", "UPDATE checks SET outcome = 1");
+    roles.refuses("recorder", "UPDATE checks SET outcome = 1");
     roles.refuses("recorder", "INSERT INTO links SELECT * FROM links");
     roles.refuses("recorder", "INSERT INTO runs (id) VALUES (gen_random_uuid())");
-    roles.refuses("producer", "SELECT * FROM removed_links");
-    for table in ["links", "checks", "runs", "jobs", "removed_links", "__diesel_schema_migrations"] {
+    // Partitions are made by the owner's function, which the recorder alone may call.
+    for role in ["producer", "dashboard"] {
+        roles.refuses(role, "SELECT make_checks_partitions()");
+    }
+    roles.refuses("recorder", "DELETE FROM checks_partitions");
+    let last = "SELECT name FROM checks_partitions ORDER BY from_run DESC LIMIT 1";
+    let last = roles.execute("owner", last).unwrap().remove(0);
+    let forget = format!("DROP TABLE {last}; DELETE FROM checks_partitions WHERE name = '{last}'");
+    roles.execute("owner", &forget).unwrap();
+    assert_eq!(roles.execute("recorder", "SELECT make_checks_partitions()").unwrap(), ["1"]);
+    for table in ["links", "checks", "runs", "jobs", "removed_links", "changes", "__diesel_schema_migrations"]
+    {
         roles.refuses("dashboard", &format!("SELECT * FROM {table}"));
     }
-    // The view of runs is none that PostgreSQL could write through.
-    for view in ["linkbeat_links", "linkbeat_checks"] {
+    // The other views join tables: PostgreSQL could not write through them.
+    for view in ["linkbeat_links", "linkbeat_runs"] {
         roles.refuses("dashboard", &format!("DELETE FROM {view}"));
     }
     assert_eq!(roles.execute("owner", "SELECT url FROM links WHERE name = 'down'").unwrap(), [secret]);
-    let seen = ["linkbeat_links", "linkbeat_checks", "linkbeat_runs"]
+    let seen = ["linkbeat_links", "linkbeat_checks", "linkbeat_runs", "linkbeat_changes"]
         .map(|view| roles.execute("dashboard", &format!("SELECT v::text FROM {view} v")).unwrap());
-    assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [3, 6, 2]);
+    assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [3, 6, 2, 2]);
     assert!(!format!("{seen:?}").contains("s3cret"), "{seen:#?}");
 }
 
@@ -182,7 +192,7 @@ fn a_role_that_lacks_rights_is_told_which() {
     let lacks = |role: &str, as_role: &str| roles.problems(role, as_role).to_string();
     let recorder = lacks("producer", "recorder");
     assert!(
-        recorder.contains("INSERT on checks") && recorder.contains("SELECT on removed_links"),
+        recorder.contains("INSERT on checks") && recorder.contains("EXECUTE on make_checks_partitions()"),
         "{recorder}"
     );
     let dashboard = lacks("dashboard", "producer");

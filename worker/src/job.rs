@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to, park};
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage, ResultsMessage, Unreadable};
-use linkbeat_shared::{CheckResult, Job, JobId, JobLink, RunId, Timeout};
+use linkbeat_shared::{CheckResult, Job, JobId, JobLink, RunId, Timeout, derived_id};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::cancelled::Cancelled;
 use crate::checks::{Checked, check_all};
@@ -209,7 +208,9 @@ impl JobRunner {
             return Ok(());
         }
         let results = ResultsMessage::new(job.run_id, job.id, results);
-        let message = Message::of(message_id(&results), &results).traced(cause.headers.trace.as_ref());
+        let links = results.results.iter().map(|result| result.link_id);
+        let id = derived_id::results_message(job.id, links);
+        let message = Message::of(id, &results).traced(cause.headers.trace.as_ref());
         self.broker.publish(&Target::Queue(Queue::RESULTS), message).await
     }
 
@@ -238,14 +239,6 @@ fn retry_after(attempt: u32) -> Option<Duration> {
     #[cfg(feature = "failpoints")]
     fail::fail_point!("worker.impatient", pause.is_some(), |_| Some(Duration::from_secs(1)));
     pause
-}
-
-/// The same for the same part of the same job, whoever checks it and however often.
-fn message_id(results: &ResultsMessage) -> Uuid {
-    let mut links: Vec<Uuid> = results.results.iter().map(|result| result.link_id.0).collect();
-    links.sort_unstable();
-    let name: Vec<u8> = links.iter().flat_map(|link| *link.as_bytes()).collect();
-    Uuid::new_v5(&results.job_id, &name)
 }
 
 async fn acknowledged(delivery: Delivery, end: JobEnd) -> JobEnd {

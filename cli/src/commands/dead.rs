@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use chrono::SecondsFormat;
 use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_broker::{DeadLetter, Message, Queue, SharedBroker, Target};
-use linkbeat_shared::JobId;
 use linkbeat_shared::wire::{self, JobMessage, ParkingMessage};
+use linkbeat_shared::{JobId, derived_id};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
@@ -211,7 +211,7 @@ fn notice(letter: &DeadLetter) -> Option<ParkingMessage> {
     let from_jobs = letter.queue()?.holds_jobs();
     let job = wire::decode::<JobMessage>(letter.body()).ok().filter(|_| from_jobs)?;
     let parked_at = letter.parked_at().map(|at| at.to_rfc3339()).unwrap_or_default();
-    let notice_id = Uuid::new_v5(&letter.id(), format!("requeued {parked_at}").as_bytes());
+    let notice_id = derived_id::requeue_notice(letter.id(), &parked_at);
     Some(ParkingMessage { notice_id, ..ParkingMessage::requeued(JobId(job.job_id)) })
 }
 

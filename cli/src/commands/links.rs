@@ -174,6 +174,7 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         active: args.active,
         shown: args.shown,
         backlink: args.backlink,
+        ..LinkChanges::default()
     };
     match store.set_link(link.id, &changes).await? {
         Some(link) => print_note(format_args!("{} ({}) changed", link.name, link.url)),

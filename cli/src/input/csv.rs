@@ -1,4 +1,5 @@
-//! CSV (RFC 4180) with a header: `name,url[,page_url][,active][,shown][,backlink]` in any order.
+//! CSV (RFC 4180) with a header: `name,url[,page_url][,active][,shown][,backlink]` in any order, and what is kept of a
+//! link besides: `group`, `avatar`, `description`, `screenshot`, `feed`, and `tags` (with commas or semicolons between).
 //!
 //! `link` and `linkpage`, as other friend-link tools write, stand for `url` and `page_url`; columns
 //! that nobody knows are ignored.
@@ -37,6 +38,12 @@ struct Columns {
     active: Option<usize>,
     shown: Option<usize>,
     backlink: Option<usize>,
+    group: Option<usize>,
+    avatar: Option<usize>,
+    description: Option<usize>,
+    screenshot: Option<usize>,
+    feed: Option<usize>,
+    tags: Option<usize>,
 }
 
 impl Columns {
@@ -61,6 +68,12 @@ impl Columns {
             active: find("active")?,
             shown: find("shown")?,
             backlink: find("backlink")?,
+            group: find("group")?,
+            avatar: find("avatar")?,
+            description: find("description")?,
+            screenshot: find("screenshot")?,
+            feed: find("feed")?,
+            tags: find("tags")?,
         })
     }
 
@@ -81,6 +94,12 @@ impl Columns {
             active: text(self.active),
             shown: text(self.shown),
             backlink: text(self.backlink),
+            group: text(self.group),
+            avatar: text(self.avatar),
+            description: text(self.description),
+            screenshot: text(self.screenshot),
+            feed: text(self.feed),
+            tags: text(self.tags).split([',', ';']).map(str::to_owned).collect(),
         })
     }
 }

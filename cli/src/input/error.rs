@@ -57,7 +57,8 @@ impl InputError {
             Self::Empty { .. } => "write one URL per line, or CSV or JSON with names and URLs",
             Self::Header { .. } => {
                 "the first line of a CSV names its columns, separated by commas: url (or link), and as you like \
-                 name, page_url (or linkpage), active, shown, backlink"
+                 name, page_url (or linkpage), active, shown, backlink, group, avatar, description, screenshot, feed, \
+                 tags"
             }
             Self::Json { .. } => "correct it there",
             Self::JsonForm { .. } => {

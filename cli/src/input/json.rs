@@ -65,6 +65,12 @@ struct Element {
     active: Option<Value>,
     shown: Option<Value>,
     backlink: Option<Value>,
+    group: Option<Value>,
+    avatar: Option<Value>,
+    description: Option<Value>,
+    screenshot: Option<Value>,
+    feed: Option<Value>,
+    tags: Option<Value>,
 }
 
 fn fields(element: &str) -> Result<Fields, Problem> {
@@ -80,6 +86,12 @@ fn fields(element: &str) -> Result<Fields, Problem> {
         active: boolean("active", element.active)?,
         shown: boolean("shown", element.shown)?,
         backlink: boolean("backlink", element.backlink)?,
+        group: extra(element.group.as_ref()),
+        avatar: extra(element.avatar.as_ref()),
+        description: extra(element.description.as_ref()),
+        screenshot: extra(element.screenshot.as_ref()),
+        feed: extra(element.feed.as_ref()),
+        tags: tags(element.tags.as_ref()),
     })
 }
 
@@ -88,6 +100,19 @@ fn text(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
         None => Ok(String::new()),
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(Problem::of(field, "must be a string in double quotes".to_owned())),
+    }
+}
+
+/// What is kept of a link besides: anything but a text is as good as absent.
+fn extra(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// An array of texts, or one text with commas or semicolons between them.
+fn tags(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::Array(tags)) => tags.iter().map(|tag| extra(Some(tag))).collect(),
+        value => extra(value).split([',', ';']).map(str::to_owned).collect(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! One row: as text, in whatever format it was written, and as a link.
 
-use linkbeat_shared::{LinkName, LinkUrl, NewLink};
+use std::collections::BTreeSet;
+
+use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tag, Tags};
 
 use super::quote::quote;
 
@@ -24,6 +26,12 @@ pub(super) struct Fields {
     pub(super) active: String,
     pub(super) shown: String,
     pub(super) backlink: String,
+    pub(super) group: String,
+    pub(super) avatar: String,
+    pub(super) description: String,
+    pub(super) screenshot: String,
+    pub(super) feed: String,
+    pub(super) tags: Vec<String>,
 }
 
 /// What is wrong with a row.
@@ -55,7 +63,22 @@ impl Fields {
             active: present(&self.active, |text| boolean("active", text))?,
             shown: present(&self.shown, |text| boolean("shown", text))?,
             backlink: present(&self.backlink, |text| boolean("backlink", text))?,
+            group: self.group.parse().ok(),
+            attributes: self.attributes(),
         })
+    }
+
+    /// What the list says of the link besides. What is beyond its bounds is left out: no check needs it.
+    fn attributes(&self) -> Attributes {
+        let tags: BTreeSet<Tag> =
+            self.tags.iter().filter_map(|tag| tag.parse().ok()).take(Tags::MAX).collect();
+        Attributes {
+            avatar: self.avatar.parse().ok(),
+            description: self.description.parse().ok(),
+            screenshot: self.screenshot.parse().ok(),
+            feed: self.feed.parse().ok(),
+            tags: Tags::try_from(tags).ok().filter(|tags| !tags.is_empty()),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use linkbeat_shared::LinkName;
+use linkbeat_shared::{Attributes, LinkName, Tags};
 
 use super::*;
 use crate::exit::Failure;
@@ -38,7 +39,7 @@ fn each_format_is_told_from_its_content() {
     let expected = [link(Some("小明"), "https://ming.example/"), link(Some("Bob"), "http://bob.example/x")];
     let texts = [
         "name,url\n小明,https://ming.example/\nBob,http://bob.example/x\n",
-        "\u{feff}\r\nURL , avatar, Name\r\nhttps://ming.example/,m.png,小明\r\n\r\n,,\r\nhttp://bob.example/x,,Bob",
+        "\u{feff}\r\nURL , icon, Name\r\nhttps://ming.example/,m.png,小明\r\n\r\n,,\r\nhttp://bob.example/x,,Bob",
         "name,link,linkpage\n\"小明\",\"https://ming.example/\",\nBob,http://bob.example/x,\n",
         r#" [{"name": "小明", "url": "https://ming.example/", "avatar": {"a": [1]}}, {"link": "http://bob.example/x", "name": "Bob", "active": null}]"#,
         r#"{"link_list": [{"name": "小明", "link": "https://ming.example/", "descr": "…"}, {"name": "Bob", "link": "http://bob.example/x"}], "length": 2}"#,
@@ -61,19 +62,39 @@ fn every_field_is_read() {
         active: Some(true),
         shown: Some(false),
         backlink: Some(false),
+        group: Some("友链".parse().unwrap()),
+        attributes: Attributes {
+            avatar: Some("/a.png".parse().unwrap()),
+            description: Some("Two words".parse().unwrap()),
+            screenshot: Some("https://a.example/s.jpg".parse().unwrap()),
+            feed: Some("/atom.xml".parse().unwrap()),
+            tags: Some(Tags::try_from(BTreeSet::from(["b".parse().unwrap(), "a".parse().unwrap()])).unwrap()),
+        },
     };
-    let csv = "backlink,shown,active,page_url,url,name\nno,0,YES,https://a.example/friends,https://a.example/,\"A, B\"";
-    let json = r#"[{"name":"A, B","url":"https://a.example/","page_url":"https://a.example/friends","active":true,"shown":0,"backlink":"False"}]"#;
-    let friend = r#"{"link_list":[{"name":"A, B","link":"https://a.example/","linkpage":"https://a.example/friends","active":"1","shown":"No","backlink":false}]}"#;
+    let csv = "backlink,shown,active,page_url,url,name,tags,feed,screenshot,description,avatar,Group\nno,0,YES,https://a.example/friends,https://a.example/,\"A, B\",\"b, a\",/atom.xml,https://a.example/s.jpg,\"Two\nwords\",/a.png,友链";
+    let json = r#"[{"name":"A, B","url":"https://a.example/","page_url":"https://a.example/friends","active":true,"shown":0,"backlink":"False","group":"友链","avatar":"/a.png","description":"Two\nwords","screenshot":"https://a.example/s.jpg","feed":"/atom.xml","tags":["b","a",""]}]"#;
+    let friend = r#"{"link_list":[{"name":"A, B","link":"https://a.example/","linkpage":"https://a.example/friends","active":"1","shown":"No","backlink":false,"group":" 友链","avatar":"/a.png","description":"Two words","screenshot":"https://a.example/s.jpg","feed":"/atom.xml","tags":"a;b"}]}"#;
     for text in [csv, json, friend] {
         assert_eq!(links("input", text), std::slice::from_ref(&expected), "{text}");
     }
 }
 
 #[test]
+fn what_is_beyond_its_bounds_is_left_out_and_the_link_is_taken() {
+    let long = "x".repeat(2_000);
+    let json = format!(
+        r#"[{{"url":"http://a/","description":"{long}","avatar":7,"group":null,"tags":{{}},"feed":"/f"}}]"#
+    );
+    let kept = links("input", &json).remove(0);
+    assert_eq!((kept.group, kept.attributes.description, kept.attributes.avatar), (None, None, None));
+    assert_eq!(kept.attributes.feed.unwrap().as_str(), "/f");
+}
+
+#[test]
 fn a_bad_file_says_what_where_and_what_to_do() {
     let columns = "the first line of a CSV names its columns, separated by commas: url (or link), and as you \
-                   like name, page_url (or linkpage), active, shown, backlink";
+                   like name, page_url (or linkpage), active, shown, backlink, group, avatar, description, \
+                   screenshot, feed, tags";
     let forms = r#"write [{"name": …, "url": …}, …] or {"link_list": [{"name": …, "link": …}, …]}"#;
     let cases = [
         ("a", "", "a: is empty; write one URL per line, or CSV or JSON with names and URLs".to_owned()),

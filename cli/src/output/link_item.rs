@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::wire::LinkItem;
-use linkbeat_shared::{Lang, Link, LinkReport, Reason};
+use linkbeat_shared::{Attributes, GroupName, Lang, Link, LinkReport, Reason};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -14,6 +14,10 @@ pub(super) struct StoredLinkItem {
     backlink: bool,
     hidden_reason: Option<Reason>,
     last_checked_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupName>,
+    #[serde(flatten)]
+    attributes: Attributes,
 }
 
 impl StoredLinkItem {
@@ -25,6 +29,8 @@ impl StoredLinkItem {
             backlink: link.backlink,
             hidden_reason: link.state.hidden_reason.clone(),
             last_checked_at: link.state.last_checked_at,
+            group: link.group.clone(),
+            attributes: link.attributes.clone(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
-    Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName, LinkReport,
-    LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
+    Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName,
+    LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
 };
 use uuid::Uuid;
 
@@ -148,6 +148,8 @@ pub(super) fn links() -> Vec<Link> {
         page_url: None,
         active: true,
         backlink: true,
+        group: None,
+        attributes: Attributes::default(),
         state,
     };
     let down = LinkState {

@@ -1,7 +1,12 @@
+DROP VIEW linkbeat_changes;
 DROP VIEW linkbeat_checks;
 DROP VIEW linkbeat_runs;
 DROP VIEW linkbeat_links;
+DROP TABLE changes;
 DROP TABLE checks;
+DROP FUNCTION make_checks_partitions();
+DROP FUNCTION first_run_id(timestamptz);
+DROP TABLE checks_partitions;
 DROP TABLE leases;
 DROP TABLE parkings;
 DROP TABLE jobs;

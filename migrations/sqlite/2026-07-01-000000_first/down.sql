@@ -1,6 +1,8 @@
+DROP VIEW linkbeat_changes;
 DROP VIEW linkbeat_checks;
 DROP VIEW linkbeat_runs;
 DROP VIEW linkbeat_links;
+DROP TABLE changes;
 DROP TABLE checks;
 DROP TABLE leases;
 DROP TABLE parkings;

@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::{Message, Unreadable, schema_of};
 use crate::options::in_messages;
-use crate::{LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions};
+use crate::{
+    Attributes, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions,
+};
 
 /// `linkbeat.request/1`, on the queue `linkbeat.requests`: asks for a run. What is absent takes its default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +106,8 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 active: None,
                 shown: None,
                 backlink: link.backlink,
+                group: None,
+                attributes: Attributes::default(),
             })
         })
         .collect()

@@ -23,8 +23,13 @@ const RIGHTS: &str = "SELECT c.relname::text AS name, has_table_privilege(c.oid,
     has_table_privilege(c.oid, 'INSERT') AS may_insert, has_table_privilege(c.oid, 'UPDATE') AS may_update,
     has_table_privilege(c.oid, 'DELETE') AS may_delete
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v') AND pg_table_is_visible(c.oid)
+    WHERE c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND pg_table_is_visible(c.oid)
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+
+/// The function by which the recorder makes partitions.
+const FUNCTIONS: &str =
+    "SELECT p.proname || '()' AS name, has_function_privilege(p.oid, 'EXECUTE') AS may_execute
+    FROM pg_proc p WHERE p.proname = 'make_checks_partitions' AND pg_function_is_visible(p.oid)";
 
 #[derive(QueryableByName)]
 struct About {
@@ -58,6 +63,14 @@ struct Rights {
     may_delete: bool,
 }
 
+#[derive(QueryableByName)]
+struct FunctionRights {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    may_execute: bool,
+}
+
 /// Connects, and asks about version, encryption, clock, rights and migrations.
 pub(crate) async fn inspect(server: &Server) -> Result<DatabaseInspection, Fault> {
     let mut connection = server.connect().await?;
@@ -70,13 +83,15 @@ async fn ask(connection: &mut AsyncPgConnection) -> Result<DatabaseInspection, F
     let clock: Clock = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(connection).await?;
     let round_trip = Utc::now() - asked;
     let rights: Vec<Rights> = diesel::sql_query(RIGHTS).load(connection).await?;
+    let functions: Vec<FunctionRights> = diesel::sql_query(FUNCTIONS).load(connection).await?;
+    let functions = functions.into_iter().map(TableRights::from);
     let server = ServerInspection {
         user: about.user_name,
         tls: about.tls,
         read_only: about.read_only,
         clock_ahead: clock.now - (asked + round_trip / 2),
         round_trip,
-        rights: rights.into_iter().map(TableRights::from).collect(),
+        rights: rights.into_iter().map(TableRights::from).chain(functions).collect(),
     };
     Ok(DatabaseInspection {
         version: format!("PostgreSQL {}", about.version),
@@ -95,5 +110,11 @@ impl From<Rights> for TableRights {
         ];
         let granted = each.into_iter().filter(|(may, _)| *may).map(|(_, name)| name).collect();
         Self { table: rights.name, granted }
+    }
+}
+
+impl From<FunctionRights> for TableRights {
+    fn from(rights: FunctionRights) -> Self {
+        Self { table: rights.name, granted: if rights.may_execute { vec!["EXECUTE"] } else { Vec::new() } }
     }
 }

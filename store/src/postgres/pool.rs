@@ -11,6 +11,7 @@ use futures::FutureExt;
 use tokio::time::timeout;
 
 use super::connect::silent;
+use crate::Work;
 use crate::error::Fault;
 use crate::server::Server;
 
@@ -19,20 +20,7 @@ const CONNECTIONS: usize = 8;
 /// How long a call waits for a connection: 5 s for its turn, and 5 s to make one.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a call works, and how long it may take. Statements have a limit of their own, see `connect`; this
-/// one is for a server that stops answering.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Work {
-    /// Sees one state of the database throughout.
-    Read,
-    /// Changes some rows.
-    Write,
-    /// Changes very many rows.
-    WriteMany,
-    /// Changes very many rows, and sees one state of the database throughout.
-    Plan,
-}
-
+/// Statements have a limit of their own, see `connect`; the limits here are for a server that stops answering.
 impl Work {
     fn begin(self) -> &'static str {
         match self {

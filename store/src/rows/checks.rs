@@ -1,58 +1,139 @@
 //! Checks: rows of `checks`.
 
 use diesel::{Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Change, LinkId, LinkName, LinkReport, Verdict};
+use linkbeat_shared::{Change, CheckResult, LinkId, LinkName, LinkReport, RunId, Verdict};
 
-use super::{details, number, parse, reason};
+use super::{details, details_document, number, parse, reason};
 use crate::error::Fault;
 use crate::schema::checks;
 use crate::values::{Document, Id, Moment};
 
-/// What a run made of one link.
+/// What a check found. What its link is called stands in `links` and `removed_links`.
 #[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = checks)]
 pub(crate) struct CheckRow {
     pub(crate) run_id: Id,
     pub(crate) link_id: Id,
-    pub(crate) job_id: Id,
-    pub(crate) name: String,
-    pub(crate) url: String,
-    pub(crate) verdict: Option<String>,
-    pub(crate) reason: Option<Document>,
-    pub(crate) status: Option<i32>,
-    pub(crate) elapsed_ms: Option<i64>,
-    pub(crate) details: Option<Document>,
     pub(crate) checked_at: Moment,
-    pub(crate) change: Option<String>,
-    pub(crate) shown: bool,
+    pub(crate) elapsed_ms: Option<i32>,
+    pub(crate) status: Option<i16>,
+    pub(crate) outcome: i16,
+    pub(crate) reason: Option<Document>,
+    pub(crate) details: Option<Document>,
 }
 
-impl TryFrom<CheckRow> for LinkReport {
-    type Error = Fault;
+/// What `checks.outcome` holds, in one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// `None`: on the white list, not fetched.
+    pub(crate) verdict: Option<Verdict>,
+    /// Whether the link was shown after the check.
+    pub(crate) shown: bool,
+    /// Whether the check hid or showed it.
+    pub(crate) changed: bool,
+}
 
-    fn try_from(row: CheckRow) -> Result<Self, Fault> {
-        Ok(Self {
-            id: LinkId(row.link_id.0),
-            name: LinkName::parse(&row.name)
-                .map_err(|error| Fault::Corrupt(format!("checks.name: {error}")))?,
-            url: parse(&row.url, "checks.url")?,
-            shown: row.shown,
-            verdict: verdict(row.verdict.as_deref())?,
-            reason: reason(row.reason.as_ref(), "checks.reason")?,
-            status: row.status.map(|status| number(status, "checks.status")).transpose()?,
-            elapsed_ms: row.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
-            change: change(row.change.as_deref())?,
-            details: details(row.details.as_ref(), "checks.details")?,
+/// Added to `checks.outcome` when the link was shown after the check.
+const SHOWN: i16 = 16;
+/// Added when the check hid or showed the link.
+const CHANGED: i16 = 32;
+/// The condition for checks that changed their link, or whose verdict is not `up`: 47 leaves out whether the link was
+/// shown, and 1 is `up`.
+pub(crate) const CHANGED_OR_FAILED: &str = "(checks.outcome & 47) > 1";
+
+/// The condition for checks of exactly this verdict and change.
+pub(crate) fn outcomes_of(verdict: Option<Verdict>, change: Option<Change>) -> String {
+    let shown = change == Some(Change::Shown);
+    let code = Outcome { verdict, shown, changed: change.is_some() }.code();
+    // Where nothing changed, the link may be shown or hidden.
+    let bits = if change.is_some() { 63 } else { 47 };
+    format!("(checks.outcome & {bits}) = {code}")
+}
+
+impl Outcome {
+    fn of(code: i16) -> Result<Self, Fault> {
+        let verdict = match code & 15 {
+            0 => None,
+            1 => Some(Verdict::Up),
+            2 => Some(Verdict::Down),
+            3 => Some(Verdict::NoBacklink),
+            4 => Some(Verdict::Blocked),
+            5 => Some(Verdict::Refused),
+            _ => return Err(Fault::Corrupt(format!("checks.outcome is {code}"))),
+        };
+        Ok(Self { verdict, shown: code & SHOWN != 0, changed: code & CHANGED != 0 })
+    }
+
+    fn code(self) -> i16 {
+        let verdict = match self.verdict {
+            None => 0,
+            Some(Verdict::Up) => 1,
+            Some(Verdict::Down) => 2,
+            Some(Verdict::NoBacklink) => 3,
+            Some(Verdict::Blocked) => 4,
+            Some(Verdict::Refused) => 5,
+        };
+        verdict + if self.shown { SHOWN } else { 0 } + if self.changed { CHANGED } else { 0 }
+    }
+
+    /// What the check did to its link.
+    pub(crate) fn change(self) -> Option<Change> {
+        self.changed.then_some(if self.shown { Change::Shown } else { Change::Hidden })
+    }
+}
+
+impl CheckRow {
+    pub(crate) fn new(run: RunId, result: &CheckResult, outcome: Outcome) -> Self {
+        // Nobody waits for 24 days, and no status has five digits: where a message says so, the bound is as good.
+        let elapsed_ms = i32::try_from(result.elapsed_ms).unwrap_or(i32::MAX);
+        Self {
+            run_id: Id(run.0),
+            link_id: Id(result.link_id.0),
+            checked_at: Moment(result.checked_at),
+            elapsed_ms: outcome.verdict.is_some().then_some(elapsed_ms),
+            status: result.status.map(|status| i16::try_from(status).unwrap_or(i16::MAX)),
+            outcome: outcome.code(),
+            reason: result.reason.as_ref().map(Document::of),
+            details: details_document(result.details.clone()),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Result<Outcome, Fault> {
+        Outcome::of(self.outcome)
+    }
+
+    /// The check as reports have it, of a link of this name and URL.
+    pub(crate) fn report(self, name: &str, url: &str) -> Result<LinkReport, Fault> {
+        let outcome = self.outcome()?;
+        Ok(LinkReport {
+            id: LinkId(self.link_id.0),
+            name: LinkName::parse(name).map_err(|error| Fault::Corrupt(format!("links.name: {error}")))?,
+            url: parse(url, "links.url_key")?,
+            shown: outcome.shown,
+            verdict: outcome.verdict,
+            reason: reason(self.reason.as_ref(), "checks.reason")?,
+            status: self.status.map(|status| number(status, "checks.status")).transpose()?,
+            elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
+            change: outcome.change(),
+            details: details(self.details.as_ref(), "checks.details")?,
         })
     }
 }
 
-/// Reads a verdict.
-pub(crate) fn verdict(word: Option<&str>) -> Result<Option<Verdict>, Fault> {
-    word.map(|word| parse(word, "checks.verdict")).transpose()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Reads a change.
-pub(crate) fn change(word: Option<&str>) -> Result<Option<Change>, Fault> {
-    word.map(|word| parse(word, "checks.change")).transpose()
+    #[test]
+    fn every_outcome_reads_as_it_was_written_and_the_condition_knows_it() {
+        for verdict in Verdict::ALL.into_iter().map(Some).chain([None]) {
+            for (shown, changed) in [(false, false), (false, true), (true, false), (true, true)] {
+                let outcome = Outcome { verdict, shown, changed };
+                assert_eq!(Outcome::of(outcome.code()).unwrap(), outcome);
+                let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
+                assert_eq!((outcome.code() & 47) > 1, changed || failed, "{outcome:?}");
+            }
+        }
+        assert!(Outcome::of(6).is_err());
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) const OPEN: &str = "open";
 /// The condition for it, as the partial indexes have it: of a value that is bound, neither database's planner knows
 /// in time that it is theirs.
 pub(crate) const OPEN_JOBS: &str = "jobs.state = 'open'";
+/// The word in `jobs.state` for a job whose links all have a result, or that nobody works on any more.
+pub(crate) const DONE: &str = "done";
 /// The word in `jobs.state` for a job whose message is in the dead queue.
 pub(crate) const PARKED: &str = "parked";
 const CHECK: &str = "check";
@@ -24,7 +26,7 @@ pub(crate) const RECHECK: &str = "recheck";
 /// The condition for it, as the partial index has it.
 pub(crate) const RECHECKS: &str = "jobs.kind = 'recheck'";
 /// The word for [`JobKind::WhiteListed`] in `jobs.kind`.
-pub(crate) const WHITE_LISTED: &str = "white_listed";
+const WHITE_LISTED: &str = "white_listed";
 
 /// A job on its way in.
 #[derive(Debug, Clone, Insertable)]
@@ -75,12 +77,7 @@ impl OpenJobRow {
         let left = self.due_at.map(|due| due.0 - now.0);
         Ok(StoredJob {
             id: JobId(id),
-            kind: match self.kind.as_str() {
-                CHECK => JobKind::Check,
-                WHITE_LISTED => JobKind::WhiteListed,
-                RECHECK => JobKind::Recheck,
-                other => return Err(Fault::Corrupt(format!("jobs.kind of {id} is `{other}`"))),
-            },
+            kind: kind(&self.kind)?,
             body: self
                 .body
                 .ok_or_else(|| Fault::Corrupt(format!("jobs.body of the open job {id} is missing")))?,
@@ -110,14 +107,16 @@ impl From<UnpublishedRunRow> for UnpublishedRun {
 /// Finds runs by the first of their jobs that was never published, and the one before it: the jobs of a run are
 /// published in the order of their ids. Each is one step in an index, however many jobs a run has.
 ///
-/// `only` is the run that is asked for, or NULL for any. With `idle`, both jobs have been as they are since then.
-pub(crate) fn unpublished_runs_sql([only, limit]: [&str; 2], idle: Option<&str>) -> String {
-    let idle = idle.map_or_else(String::new, |idle| {
-        format!(
-            "AND (SELECT created_at FROM jobs WHERE jobs.id = next_job) < {idle}
-             AND (published_at IS NULL OR published_at < {idle})"
-        )
-    });
+/// The first value is the run that is asked for, or NULL for any; the last is the limit. With `idle` there is one
+/// between them: since that moment both jobs have been as they are.
+pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
+    let (idle, limit) = if idle {
+        let since = "AND (SELECT created_at FROM jobs WHERE jobs.id = next_job) < $2
+             AND (published_at IS NULL OR published_at < $2)";
+        (since, "$3")
+    } else {
+        ("", "$2")
+    };
     format!(
         "WITH unpublished AS MATERIALIZED (
              SELECT id, seq, created_at,
@@ -126,7 +125,7 @@ pub(crate) fn unpublished_runs_sql([only, limit]: [&str; 2], idle: Option<&str>)
                        AND jobs.kind <> '{RECHECK}'
                      ORDER BY jobs.id LIMIT 1) AS next_job
              FROM runs
-             WHERE state IN ('running', 'incomplete') AND ({only} IS NULL OR id = {only})
+             WHERE state IN ('running', 'incomplete') AND ($1 IS NULL OR id = $1)
          ), last_published AS MATERIALIZED (
              SELECT id, seq, created_at, next_job,
                     (SELECT jobs.published_at FROM jobs
@@ -171,13 +170,21 @@ impl RecordedJobRow {
         self.state == PARKED
     }
 
-    /// It is the second look at its link.
-    pub(crate) fn recheck(&self) -> bool {
-        self.kind == RECHECK
+    pub(crate) fn kind(&self) -> Result<JobKind, Fault> {
+        kind(&self.kind)
     }
 
     pub(crate) fn rules(&self) -> Result<ShowRules, Fault> {
         parse_json(&self.show_rules, "runs.show_rules")
+    }
+}
+
+fn kind(word: &str) -> Result<JobKind, Fault> {
+    match word {
+        CHECK => Ok(JobKind::Check),
+        WHITE_LISTED => Ok(JobKind::WhiteListed),
+        RECHECK => Ok(JobKind::Recheck),
+        other => Err(Fault::Corrupt(format!("jobs.kind is `{other}`"))),
     }
 }
 

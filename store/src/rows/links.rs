@@ -1,15 +1,15 @@
 //! Links: rows of `links` and `removed_links`.
 
 use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+use linkbeat_shared::{Attributes, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
 
-use super::{details, details_document, number, parse, reason};
+use super::{ChangeRow, details, details_document, number, parse, reason};
 use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
 use crate::values::{Document, Id, Moment};
 
-/// A link, whole but for the times that only SQL reads.
+/// A link, except for the times that only SQL reads.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
 #[diesel(table_name = links, treat_none_as_null = true)]
 pub(crate) struct LinkRow {
@@ -19,11 +19,15 @@ pub(crate) struct LinkRow {
     pub(crate) url_key: String,
     pub(crate) host: String,
     pub(crate) page_url: Option<String>,
+    pub(crate) group_name: Option<String>,
+    pub(crate) attributes: Option<Document>,
     pub(crate) active: bool,
     pub(crate) backlink: bool,
     pub(crate) shown: bool,
+    pub(crate) shown_since: Moment,
     pub(crate) hidden_reason: Option<Document>,
     pub(crate) verdict: Option<String>,
+    pub(crate) verdict_since: Option<Moment>,
     pub(crate) reason: Option<Document>,
     pub(crate) status: Option<i32>,
     pub(crate) elapsed_ms: Option<i64>,
@@ -46,7 +50,7 @@ pub(crate) struct RemovedLinkRow {
 
 impl LinkRow {
     /// The row of a link that was not stored before.
-    pub(crate) fn new(link: &NewLink, key: String) -> Self {
+    pub(crate) fn new(link: &NewLink, key: String, now: Moment) -> Self {
         Self {
             id: Id(LinkId::new().0),
             name: link.name.clone().unwrap_or_else(|| LinkName::from_host(&link.url)).into(),
@@ -54,11 +58,15 @@ impl LinkRow {
             url_key: key,
             host: link.page_url.as_ref().unwrap_or(&link.url).host().to_owned(),
             page_url: link.page_url.as_ref().map(|url| url.expose().to_owned()),
+            group_name: link.group.as_ref().map(|group| group.as_str().to_owned()),
+            attributes: attributes_document(&link.attributes),
             active: link.active.unwrap_or(true),
             backlink: link.backlink.unwrap_or(true),
             shown: link.shown.unwrap_or(true),
+            shown_since: now,
             hidden_reason: None,
             verdict: None,
+            verdict_since: None,
             reason: None,
             status: None,
             elapsed_ms: None,
@@ -80,11 +88,13 @@ impl LinkRow {
             active: link.active,
             shown: None,
             backlink: link.backlink,
+            group: link.group.clone(),
+            attributes: link.attributes.clone(),
         })
     }
 
-    /// Makes the changes of a person.
-    pub(crate) fn edit(&mut self, changes: &LinkChanges) -> Result<(), Fault> {
+    /// Makes the changes of a person, except to what is shown.
+    fn edit(&mut self, changes: &LinkChanges) -> Result<(), Fault> {
         if let Some(name) = &changes.name {
             name.as_str().clone_into(&mut self.name);
         }
@@ -93,15 +103,29 @@ impl LinkRow {
             let fetched = self.page_url.as_ref().unwrap_or(&self.url);
             parse::<LinkUrl>(fetched, "links.url")?.host().clone_into(&mut self.host);
         }
+        if let Some(group) = &changes.group {
+            self.group_name = Some(group.as_str().to_owned());
+        }
+        if !changes.attributes.is_empty() {
+            let mut attributes = attributes(self.attributes.as_ref())?;
+            attributes.update(&changes.attributes);
+            self.attributes = attributes_document(&attributes);
+        }
         self.active = changes.active.unwrap_or(self.active);
         self.backlink = changes.backlink.unwrap_or(self.backlink);
-        if let Some(shown) = changes.shown {
-            self.shown = shown;
-            self.hidden_reason = None;
-            self.passed_in_a_row = 0;
-            self.failed_in_a_row = 0;
-        }
         Ok(())
+    }
+
+    /// Makes the changes of a person. Returns the hiding or showing that is among them.
+    pub(crate) fn set(&mut self, changes: &LinkChanges, now: Moment) -> Result<Option<ChangeRow>, Fault> {
+        self.edit(changes)?;
+        let Some(shown) = changes.shown else { return Ok(None) };
+        let before = Visible::of(self);
+        self.shown = shown;
+        self.hidden_reason = None;
+        self.passed_in_a_row = 0;
+        self.failed_in_a_row = 0;
+        Ok(self.changed_since(before, None, now))
     }
 
     pub(crate) fn state(&self) -> Result<LinkState, Fault> {
@@ -120,8 +144,15 @@ impl LinkRow {
         })
     }
 
-    /// Takes over a state that the run of this place in the order of runs gave.
-    pub(crate) fn set_state(&mut self, state: LinkState, run: RunId, run_seq: i64) {
+    /// Takes over the state that a result of this run gives the link. Returns what changed visibly at `at`.
+    pub(crate) fn set_state(
+        &mut self,
+        state: LinkState,
+        run: RunId,
+        run_seq: i64,
+        at: Moment,
+    ) -> Option<ChangeRow> {
+        let before = Visible::of(self);
         self.shown = state.shown;
         self.hidden_reason = state.hidden_reason.as_ref().map(Document::of);
         self.verdict = state.verdict.map(|verdict| verdict.as_str().to_owned());
@@ -134,7 +165,53 @@ impl LinkRow {
         self.last_run_seq = run_seq;
         self.passed_in_a_row = state.passed_in_a_row.into();
         self.failed_in_a_row = state.failed_in_a_row.into();
+        self.changed_since(before, Some(Id(run.0)), at)
     }
+
+    /// Compares with what was visible before, and keeps since when it has been so.
+    fn changed_since(&mut self, before: Visible, run_id: Option<Id>, at: Moment) -> Option<ChangeRow> {
+        let after = Visible::of(self);
+        if after == before {
+            return None;
+        }
+        if after.shown != before.shown {
+            self.shown_since = at;
+        }
+        if after.verdict != before.verdict {
+            self.verdict_since = Some(at);
+        }
+        Some(ChangeRow {
+            link_id: self.id,
+            run_id,
+            at,
+            was_shown: before.shown,
+            shown: after.shown,
+            former_verdict: before.verdict,
+            verdict: after.verdict,
+            reason: self.reason.clone(),
+        })
+    }
+}
+
+/// What a row of `changes` tells of.
+#[derive(PartialEq, Eq)]
+struct Visible {
+    shown: bool,
+    verdict: Option<String>,
+}
+
+impl Visible {
+    fn of(row: &LinkRow) -> Self {
+        Self { shown: row.shown, verdict: row.verdict.clone() }
+    }
+}
+
+fn attributes(stored: Option<&Document>) -> Result<Attributes, Fault> {
+    stored.map_or_else(|| Ok(Attributes::default()), |document| document.read("links.attributes"))
+}
+
+fn attributes_document(attributes: &Attributes) -> Option<Document> {
+    (!attributes.is_empty()).then(|| Document::of(attributes))
 }
 
 impl TryFrom<LinkRow> for Link {
@@ -150,6 +227,8 @@ impl TryFrom<LinkRow> for Link {
             page_url: row.page_url.map(|url| parse(&url, "links.page_url")).transpose()?,
             active: row.active,
             backlink: row.backlink,
+            group: row.group_name.map(|group| parse(&group, "links.group_name")).transpose()?,
+            attributes: attributes(row.attributes.as_ref())?,
             state,
         })
     }

@@ -1,5 +1,6 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
+mod changes;
 mod checks;
 mod documents;
 mod jobs;
@@ -9,15 +10,15 @@ mod runs;
 use std::fmt::Display;
 use std::str::FromStr;
 
-pub(crate) use checks::{CheckRow, change, verdict};
-pub(crate) use documents::details_document;
-use documents::{details, reason};
+pub(crate) use changes::ChangeRow;
+pub(crate) use checks::{CHANGED_OR_FAILED, CheckRow, Outcome, outcomes_of};
+use documents::{details, details_document, reason};
 pub(crate) use jobs::{
-    JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
-    WHITE_LISTED, check_spec, unpublished_runs_sql,
+    DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
+    check_spec, unpublished_runs_sql,
 };
 pub(crate) use links::{LinkRow, RemovedLinkRow};
-pub(crate) use runs::{NewRunRow, RunRow};
+pub(crate) use runs::{NewRunRow, RunRow, Tally};
 
 use crate::error::Fault;
 

@@ -1,9 +1,10 @@
 //! Runs: rows of `runs`.
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{ReplyTo, RequestId, Run, RunId, RunState};
+use linkbeat_shared::{Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, Verdict};
+use serde::Serialize;
 
-use super::{number, parse};
+use super::{Outcome, number, parse};
 use crate::NewRun;
 use crate::error::Fault;
 use crate::schema::runs;
@@ -41,6 +42,57 @@ impl TryFrom<RunRow> for Run {
             reply_to: row.reply_queue.map(|queue| ReplyTo { queue, correlation_id }),
             created_at: row.created_at.0,
             finished_at: row.finished_at.map(|moment| moment.0),
+        })
+    }
+}
+
+/// How many checks of a run have each verdict and change. In the table, all of them; on their way in, those to be
+/// added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Queryable, Selectable)]
+#[diesel(table_name = runs)]
+pub(crate) struct Tally {
+    pub(crate) up: i64,
+    pub(crate) down: i64,
+    pub(crate) no_backlink: i64,
+    pub(crate) blocked: i64,
+    pub(crate) refused: i64,
+    pub(crate) white_listed: i64,
+    pub(crate) to_not_show: i64,
+    pub(crate) to_show: i64,
+}
+
+impl Tally {
+    /// Counts one more check.
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        *match outcome.verdict {
+            None => &mut self.white_listed,
+            Some(Verdict::Up) => &mut self.up,
+            Some(Verdict::Down) => &mut self.down,
+            Some(Verdict::NoBacklink) => &mut self.no_backlink,
+            Some(Verdict::Blocked) => &mut self.blocked,
+            Some(Verdict::Refused) => &mut self.refused,
+        } += 1;
+        match outcome.change() {
+            Some(Change::Hidden) => self.to_not_show += 1,
+            Some(Change::Shown) => self.to_show += 1,
+            None => {}
+        }
+    }
+
+    /// As reports have it, of a run that is to check so many links.
+    pub(crate) fn counts(&self, to_check: i64) -> Result<Counts, Fault> {
+        let checked = self.up + self.down + self.no_backlink + self.blocked + self.refused;
+        Ok(Counts {
+            active: number(to_check, "runs.to_check")?,
+            checked: number(checked, "a count of checks")?,
+            up: number(self.up, "runs.up")?,
+            down: number(self.down, "runs.down")?,
+            no_backlink: number(self.no_backlink, "runs.no_backlink")?,
+            blocked: number(self.blocked, "runs.blocked")?,
+            refused: number(self.refused, "runs.refused")?,
+            white_listed: number(self.white_listed, "runs.white_listed")?,
+            to_not_show: number(self.to_not_show, "runs.to_not_show")?,
+            to_show: number(self.to_show, "runs.to_show")?,
         })
     }
 }

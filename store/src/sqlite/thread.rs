@@ -1,18 +1,40 @@
 //! The thread that owns the connection.
 
+use std::error::Error;
 use std::fmt;
 
 use diesel::SqliteConnection;
+use diesel_async::sync_connection_wrapper::SpawnBlocking;
+use futures::FutureExt;
+use futures::executor::block_on;
+use futures::future::{BoxFuture, ready};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Connection;
 use crate::error::Fault;
 
 /// How many calls may wait; further callers wait for their turn to wait.
 const WAITING_CALLS: usize = 64;
 
 enum Command {
-    Call(Box<dyn FnOnce(&mut SqliteConnection) + Send>),
+    Call(Box<dyn FnOnce(&mut Connection) + Send>),
     Close(oneshot::Sender<()>),
+}
+
+/// Where a wrapped connection does its work: at once, on the thread that asks for it.
+pub(super) struct OnThisThread;
+
+impl SpawnBlocking for OnThisThread {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn Error + Send + Sync>>> {
+        ready(Ok(task())).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
 }
 
 /// Carries out calls one after the other, each whole, whether its caller still waits or not.
@@ -31,7 +53,7 @@ impl DatabaseThread {
             Ok((connection, found)) => {
                 // Whoever opens may have gone away; then no call comes either.
                 let _ = answer.send(Ok(found));
-                serve(connection, waiting);
+                serve(Connection::new(connection), waiting);
             }
             Err(fault) => {
                 let _ = answer.send(Err(fault));
@@ -48,12 +70,12 @@ impl DatabaseThread {
     /// Has `work` done on the connection.
     pub(super) async fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let (answer, answered) = oneshot::channel();
-        let call = Box::new(move |connection: &mut SqliteConnection| {
+        let call = Box::new(move |connection: &mut Connection| {
             // The caller may have gone away; the work is done all the same.
-            let _ = answer.send(work(connection));
+            let _ = answer.send(block_on(work(connection)));
         });
         self.commands.send(Command::Call(call)).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
@@ -69,7 +91,7 @@ impl DatabaseThread {
     }
 }
 
-fn serve(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Command>) {
+fn serve(mut connection: Connection, mut waiting: mpsc::Receiver<Command>) {
     while let Some(command) = waiting.blocking_recv() {
         match command {
             Command::Call(call) => call(&mut connection),

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use linkbeat_shared::wire::{JobMessage, decode};
 use linkbeat_shared::{
     JobId, LinkId, LinkSelection, NewLink, RecheckAfter, RunId, RunState, ShowRules, Verdict,
 };
@@ -14,8 +13,9 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use crate::consistent;
 use crate::database::TestDatabase;
-use crate::make::{self, link, new_run, result, rule};
+use crate::make::{self, link, new_run, result};
 
 cases![any_order_and_any_repeats_end_the_same];
 
@@ -27,6 +27,7 @@ async fn any_order_and_any_repeats_end_the_same(database: Arc<TestDatabase>) {
     for seed in 0..CASES {
         Case::new(&store, StdRng::seed_from_u64(seed), seed).await.play().await;
     }
+    consistent::assert(&database).await;
 }
 
 /// What comes on the queue of results.
@@ -117,7 +118,7 @@ impl Case {
     async fn second_looks(&self) -> Vec<Message> {
         let rechecks = self.store.open_jobs(OpenJobs::RechecksOfRun(self.run), None, 100).await.unwrap();
         let look = |job: linkbeat_store::StoredJob| {
-            let id = LinkId(decode::<JobMessage>(&job.body).unwrap().links[0].id);
+            let id = make::recheck(&job).0;
             let results = vec![result(id, self.links[&id].second)];
             Message::Results(JobResults { run_id: self.run, job_id: job.id, results })
         };
@@ -155,9 +156,9 @@ impl Case {
         }
         if self.random.random_bool(0.5) {
             self.store.note_parkings(&notices).await.unwrap();
-            self.store.record(&results, rule).await.unwrap();
+            self.store.record(&results, make::judge()).await.unwrap();
         } else {
-            self.store.record(&results, rule).await.unwrap();
+            self.store.record(&results, make::judge()).await.unwrap();
             self.store.note_parkings(&notices).await.unwrap();
         }
     }
@@ -165,7 +166,7 @@ impl Case {
     async fn check(&self) {
         let seed = self.seed;
         let run = self.store.run(self.run).await.unwrap().unwrap();
-        let counts = self.store.summary(self.run).await.unwrap().unwrap().counts;
+        let counts = make::counts(&self.store, self.run).await;
         let mut shown = HashMap::new();
         for job in &self.jobs {
             for id in &job.links {

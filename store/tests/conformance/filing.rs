@@ -98,7 +98,10 @@ async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase
         }
         assert_eq!(filed.iter().filter(|filed| !filed.existed).count(), 1);
         assert!(filed.iter().all(|other| other.run.id == filed[0].run.id));
-        let query = format!("SELECT sum(links_count) FROM jobs WHERE run_id = '{}'", filed[0].run.id);
+        let query = format!(
+            "SELECT sum(links_count) FROM jobs JOIN linkbeat_runs r ON r.seq = (SELECT seq FROM runs WHERE runs.id = run_id) WHERE r.id = '{}'",
+            filed[0].run.id
+        );
         assert_eq!(database.value(&query).await, Some(filed[0].run.links.to_string()));
     }
 }

@@ -30,11 +30,11 @@ async fn new_links_get_defaults(database: Arc<TestDatabase>) {
     let store = database.open().await;
     let full = NewLink {
         name: Some(name("友链")),
-        url: url("https://a.example/"),
         page_url: Some(url("https://b.example/links")),
         active: Some(false),
         shown: Some(false),
         backlink: Some(false),
+        ..link("https://a.example/")
     };
     let imported = store.import_links(&[full, link("https://bücher.example/x?y#z")]).await.unwrap();
     assert_eq!((imported.added, imported.updated, imported.unchanged), (2, 0, 0));
@@ -239,6 +239,7 @@ async fn a_person_changes_a_link(database: Arc<TestDatabase>) {
         active: Some(false),
         shown: Some(true),
         backlink: Some(false),
+        ..LinkChanges::default()
     };
     let changed = store.set_link(id, &changes).await.unwrap().unwrap();
 

@@ -28,6 +28,8 @@ macro_rules! cases {
 }
 
 mod any_order;
+mod changes;
+mod consistent;
 mod faults;
 mod filing;
 mod leases;
@@ -35,8 +37,10 @@ mod links;
 mod migrations;
 mod outbox;
 mod parking;
+mod partitions;
 mod rechecks;
 mod recording;
 mod reports;
 mod runs;
+mod size;
 mod views;

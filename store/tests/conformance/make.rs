@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    Certificate, CheckResult, CheckSpec, Details, JobId, Link, LinkId, LinkName, LinkReport, LinkSelection,
-    LinkState, LinkUrl, NewLink, Note, Reason, RequestId, RunId, ShowRules, Verdict,
+    Attributes, Certificate, CheckResult, CheckSpec, Counts, Details, JobId, Link, LinkId, LinkName,
+    LinkReport, LinkSelection, LinkState, LinkUrl, NewLink, Note, Reason, RequestId, RunId, ShowRules,
+    Verdict, derived_id,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling, SharedStore,
+    Filed, JobKind, JobResults, Judge, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling,
+    SharedStore, StoredJob,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {
@@ -83,6 +85,8 @@ impl Planner for TestPlanner {
             page_url: link.page_url.as_deref().map(url),
             active: true,
             backlink: link.backlink,
+            group: None,
+            attributes: Attributes::default(),
             state: LinkState::default(),
         });
         if called.starts_with("white ") {
@@ -167,29 +171,59 @@ pub(crate) async fn record(
     verdict: Verdict,
 ) -> Vec<Recorded> {
     let batch: Vec<JobResults> = jobs.iter().map(|job| results(run, job, verdict)).collect();
-    store.record(&batch, rule).await.unwrap()
+    store.record(&batch, judge()).await.unwrap()
 }
 
-/// The plainest of rules: what passes is shown, all else is hidden, after a second look where one is asked for.
-pub(crate) fn rule(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> Ruling {
-    let passed = matches!(result.verdict, None | Some(Verdict::Up));
-    match rules.recheck_after {
-        Some(after) if state.shown && !passed => return Ruling::LookAgain(after),
-        _ => {}
+/// The plainest of judges: what passes is shown, all else is hidden, after a recheck where one is asked for.
+#[derive(Debug)]
+struct TestJudge;
+
+pub(crate) fn judge() -> Arc<dyn Judge> {
+    Arc::new(TestJudge)
+}
+
+impl Judge for TestJudge {
+    fn judge(&self, state: &LinkState, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
+        let passed = matches!(result.verdict, None | Some(Verdict::Up));
+        match rules.recheck_after {
+            Some(after) if state.shown && !passed && job != JobKind::Recheck => {
+                return Ruling::CheckAgain(after);
+            }
+            _ => {}
+        }
+        Ruling::Apply(LinkState {
+            shown: passed,
+            hidden_reason: if passed { None } else { result.reason.clone() },
+            verdict: result.verdict,
+            reason: result.reason.clone(),
+            status: result.status,
+            elapsed_ms: Some(result.elapsed_ms),
+            details: result.details.clone(),
+            last_checked_at: Some(result.checked_at),
+            last_run_id: None,
+            passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
+            failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
+        })
     }
-    Ruling::Apply(LinkState {
-        shown: passed,
-        hidden_reason: if passed { None } else { result.reason.clone() },
-        verdict: result.verdict,
-        reason: result.reason.clone(),
-        status: result.status,
-        elapsed_ms: Some(result.elapsed_ms),
-        details: result.details.clone(),
-        last_checked_at: Some(result.checked_at),
-        last_run_id: None,
-        passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
-        failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
-    })
+
+    /// Its body names the run and the link, in the manner of [`TestPlanner`].
+    fn plan_recheck(&self, run: RunId, link: &Link, _check: &CheckSpec) -> PlannedJob {
+        let id = derived_id::recheck_job(run, link.id);
+        let body = format!("{} {}", link.id, link.url.expose()).into_bytes();
+        PlannedJob { id, kind: JobKind::Recheck, links: vec![link.id], body }
+    }
+}
+
+/// The link that a recheck of [`TestJudge`] is about, and its URL.
+pub(crate) fn recheck(job: &StoredJob) -> (LinkId, String) {
+    let body = String::from_utf8(job.body.clone()).unwrap();
+    let (link, url) = body.split_once(' ').unwrap();
+    (link.parse().unwrap(), url.to_owned())
+}
+
+/// A run in numbers.
+pub(crate) async fn counts(store: &SharedStore, run: RunId) -> Counts {
+    store.summary(run).await.unwrap().unwrap().counts
 }
 
 /// What a run made of its links, read in pages of two.
@@ -209,6 +243,12 @@ pub(crate) async fn selected(store: &SharedStore, run: RunId, which: ReportLinks
         }
         links.extend(page);
     }
+}
+
+/// What a run made of one link.
+pub(crate) async fn reported_of(store: &SharedStore, run: RunId, link: LinkId) -> LinkReport {
+    let reported = report_links(store, run).await.into_iter().find(|reported| reported.id == link);
+    reported.unwrap_or_else(|| panic!("{run} has no check of {link}"))
 }
 
 /// The one stored link of this URL.

@@ -128,7 +128,7 @@ async fn jobs_that_come_in_parts_are_not_overdue(database: Arc<TestDatabase>) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let mut part = make::results(filed.run.id, &plan.jobs[0], Verdict::Up);
     part.results.truncate(1);
-    store.record(&[part], make::rule).await.unwrap();
+    store.record(&[part], make::judge()).await.unwrap();
     assert_eq!(ids(&store, OpenJobs::OfRun(filed.run.id)).await, all);
     assert_eq!(ids(&store, OpenJobs::PublishedFor(Duration::from_millis(200))).await, all[1..]);
 }
@@ -210,13 +210,13 @@ async fn results_of_closed_jobs_are_history(database: Arc<TestDatabase>) {
     store.note_parkings(&[notice(true), notice(false), notice(false)]).await.unwrap();
     let mut part = make::results(run, &plan.jobs[0], Verdict::Down);
     part.results.truncate(1);
-    store.record(&[part], make::rule).await.unwrap();
+    store.record(&[part], make::judge()).await.unwrap();
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 1);
     record(&store, run, &plan.jobs, Verdict::Down).await;
 
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Cancelled, 4, 0));
-    assert_eq!(store.summary(run).await.unwrap().unwrap().counts.down, 4);
+    assert_eq!(make::counts(&store, run).await.down, 4);
     let done = "SELECT count(*) FROM jobs WHERE state = 'done' AND links_done = 2";
     assert_eq!(database.value(done).await.as_deref(), Some("2"));
     assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));

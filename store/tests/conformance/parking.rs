@@ -76,7 +76,7 @@ async fn results_finish_a_parked_job(database: Arc<TestDatabase>) {
 
     let mut part = make::results(run, job, Verdict::Up);
     part.results.truncate(1);
-    store.record(&[part], make::rule).await.unwrap();
+    store.record(&[part], make::judge()).await.unwrap();
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Incomplete, 1, 1));
     assert!(store.close_runs(10).await.unwrap().is_empty());

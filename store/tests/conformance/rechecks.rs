@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::wire::{JobMessage, decode};
-use linkbeat_shared::{Job, LinkId, LinkSelection, RecheckAfter, RunId, RunState, ShowRules, Verdict};
+use linkbeat_shared::{LinkId, LinkSelection, RecheckAfter, RunId, RunState, ShowRules, Verdict, derived_id};
 use linkbeat_store::{
     JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, Recorded, SharedStore, StoredJob,
 };
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
-use crate::make::{self, new_run, record, result, rule};
+use crate::make::{self, new_run, record, result};
 
 cases![
     the_first_failure_files_a_recheck_and_nothing_else,
@@ -51,7 +50,7 @@ async fn the_first_failure_files_a_recheck_and_nothing_else(database: Arc<TestDa
 
     let recorded = record(&store, run, std::slice::from_ref(&job), Verdict::Down).await;
 
-    assert_eq!(recorded, [Recorded::Stored { run_id: run, links: Vec::new() }]);
+    assert_eq!(recorded, [Recorded::Stored { run_id: run, changed: Vec::new() }]);
     assert_eq!(store.links(None, 10).await.unwrap(), before, "the links are as they were");
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Running, 0, 0));
@@ -64,10 +63,10 @@ async fn the_first_failure_files_a_recheck_and_nothing_else(database: Arc<TestDa
     for recheck in &rechecks {
         assert_eq!(recheck.kind, JobKind::Recheck);
         assert!(recheck.due_in <= AFTER && recheck.due_in > AFTER / 2, "{:?}", recheck.due_in);
-        let message = Job::try_from(decode::<JobMessage>(&recheck.body).unwrap()).unwrap();
-        assert_eq!((message.id, message.run_id, message.links.len()), (recheck.id, run, 1));
-        let link = before.iter().find(|link| link.id == message.links[0].id).unwrap();
-        assert_eq!(message.links[0].url, link.url);
+        let (link, url) = make::recheck(recheck);
+        assert_eq!(recheck.id, derived_id::recheck_job(run, link));
+        let link = before.iter().find(|stored| stored.id == link).unwrap();
+        assert_eq!(url, link.url.expose());
     }
     assert_eq!(database.value("SELECT count(*) FROM jobs WHERE state = 'done'").await.as_deref(), Some("1"));
 }
@@ -78,8 +77,7 @@ async fn the_second_look_decides(database: Arc<TestDatabase>) {
     let (run, job) = file(&store).await;
     record(&store, run, std::slice::from_ref(&job), Verdict::Down).await;
     let rechecks = rechecks(&store).await;
-    let links: Vec<LinkId> =
-        rechecks.iter().map(|job| LinkId(decode::<JobMessage>(&job.body).unwrap().links[0].id)).collect();
+    let links: Vec<LinkId> = rechecks.iter().map(|job| make::recheck(job).0).collect();
 
     let recovered = second_look(run, &rechecks[0], links[0], Verdict::Up);
     let failed = second_look(run, &rechecks[1], links[1], Verdict::Down);
@@ -87,7 +85,7 @@ async fn the_second_look_decides(database: Arc<TestDatabase>) {
     let first = make::results(run, &job, Verdict::Down);
     let batch = [first.clone(), failed.clone(), first, recovered, failed];
     for _ in 0..2 {
-        store.record(&batch, rule).await.unwrap();
+        store.record(&batch, make::judge()).await.unwrap();
     }
 
     assert_eq!(store.close_runs(10).await.unwrap()[0].state, RunState::Finished);
@@ -112,7 +110,7 @@ async fn what_passes_at_first_is_not_looked_at_again(database: Arc<TestDatabase>
     // The job was carried out twice, and the other worker saw the site down.
     record(&store, run, std::slice::from_ref(&job), Verdict::Down).await;
     assert!(rechecks(&store).await.is_empty());
-    assert_eq!(store.summary(run).await.unwrap().unwrap().counts.up, 1);
+    assert_eq!(make::counts(&store, run).await.up, 1);
 }
 
 async fn the_same_first_result_defers_once(database: Arc<TestDatabase>) {
@@ -123,7 +121,7 @@ async fn the_same_first_result_defers_once(database: Arc<TestDatabase>) {
     let first = rechecks(&store).await;
     for verdict in [Verdict::Down, Verdict::Up] {
         let recorded = record(&store, run, &[job.clone(), job.clone()], verdict).await;
-        assert_eq!(recorded[0], Recorded::Stored { run_id: run, links: Vec::new() });
+        assert_eq!(recorded[0], Recorded::Stored { run_id: run, changed: Vec::new() });
     }
     let ids = |jobs: &[StoredJob]| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!(ids(&rechecks(&store).await), ids(&first), "a recheck that was filed decides");
@@ -159,7 +157,7 @@ async fn the_rechecks_of_a_cancelled_run_are_left(database: Arc<TestDatabase>) {
     let (run, job) = file(&store).await;
     let (first, second) = (job.links[0], job.links[1]);
     let of = |link| JobResults { run_id: run, job_id: job.id, results: vec![result(link, Verdict::Down)] };
-    store.record(&[of(first)], rule).await.unwrap();
+    store.record(&[of(first)], make::judge()).await.unwrap();
     let recheck = rechecks(&store).await.remove(0);
     store.cancel_run(run).await.unwrap();
 
@@ -167,7 +165,10 @@ async fn the_rechecks_of_a_cancelled_run_are_left(database: Arc<TestDatabase>) {
     let report = store.summary(run).await.unwrap().unwrap();
     assert_eq!(report.to_recheck, 0, "nothing of it is looked at again");
     assert_eq!(database.value("SELECT to_recheck FROM linkbeat_runs").await.as_deref(), Some("0"));
-    store.record(&[of(second), second_look(run, &recheck, first, Verdict::Down)], rule).await.unwrap();
+    store
+        .record(&[of(second), second_look(run, &recheck, first, Verdict::Down)], make::judge())
+        .await
+        .unwrap();
     assert!(store.links(None, 10).await.unwrap().iter().all(|link| link.state.shown));
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 2, "what came is kept as history");
 }

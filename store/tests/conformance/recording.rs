@@ -9,8 +9,9 @@ use linkbeat_shared::{
 };
 use linkbeat_store::{JobResults, LinkChanges, Recorded, SharedStore};
 
+use crate::consistent;
 use crate::database::TestDatabase;
-use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, rule, stored};
+use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, stored};
 
 cases![
     results_are_stored_and_applied,
@@ -31,10 +32,11 @@ cases![
     recorders_and_editors_do_not_wait_in_a_circle,
 ];
 
-fn reports(recorded: &[Recorded]) -> Vec<&LinkReport> {
+/// The links that were hidden or shown.
+fn changed(recorded: &[Recorded]) -> Vec<&LinkReport> {
     let stored = recorded.iter().map(|recorded| match recorded {
-        Recorded::Stored { links, .. } => links,
-        Recorded::NotAskedFor => panic!("not asked for"),
+        Recorded::Stored { changed, .. } => changed,
+        other => panic!("{other:?}"),
     });
     stored.flatten().collect()
 }
@@ -45,10 +47,12 @@ async fn results_are_stored_and_applied(database: Arc<TestDatabase>) {
     let (run, plan) = file_stored(&store).await;
     let batch = [results(run, &plan.jobs[0], Verdict::Up), results(run, &plan.jobs[1], Verdict::Down)];
 
-    let recorded = store.record(&batch, rule).await.unwrap();
+    let recorded = store.record(&batch, make::judge()).await.unwrap();
 
-    let reports = reports(&recorded);
-    assert!(matches!(recorded[0], Recorded::Stored { run_id, .. } if run_id == run));
+    assert_eq!(recorded[0], Recorded::Stored { run_id: run, changed: Vec::new() }, "only changes come back");
+    let hidden = make::reported_of(&store, run, plan.links[1].id).await;
+    assert_eq!(changed(&recorded), [&hidden]);
+    let reports = [make::reported_of(&store, run, plan.links[0].id).await, hidden];
     assert_eq!(
         (reports[0].id, reports[0].verdict, reports[0].change),
         (plan.links[0].id, Some(Verdict::Up), None)
@@ -88,10 +92,11 @@ async fn repeats_within_a_batch_count_once(database: Arc<TestDatabase>) {
     let (run, plan) = file_stored(&store).await;
     let mut twice = results(run, &plan.jobs[0], Verdict::Down);
     twice.results.push(result(plan.links[0].id, Verdict::Up));
-    let recorded = store.record(&[twice, results(run, &plan.jobs[0], Verdict::Up)], rule).await.unwrap();
+    let recorded =
+        store.record(&[twice, results(run, &plan.jobs[0], Verdict::Up)], make::judge()).await.unwrap();
 
     assert_eq!(recorded.len(), 2);
-    let reports = reports(&recorded);
+    let reports = changed(&recorded);
     assert_eq!(reports.len(), 3);
     assert!(reports.iter().all(|report| *report == reports[0] && report.verdict == Some(Verdict::Down)));
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 1);
@@ -105,7 +110,7 @@ async fn a_job_may_come_in_parts(database: Arc<TestDatabase>) {
     let whole = results(filed.run.id, &plan.jobs[0], Verdict::Up);
     for (part, done) in [(0..1, 1), (0..3, 3), (2..4, 4)] {
         let part = JobResults { results: whole.results[part].to_vec(), ..whole.clone() };
-        store.record(&[part], rule).await.unwrap();
+        store.record(&[part], make::judge()).await.unwrap();
         assert_eq!(store.run(filed.run.id).await.unwrap().unwrap().done, done);
         let open = database.value("SELECT count(*) FROM jobs WHERE state = 'open'").await;
         assert_eq!(open.as_deref(), Some(if done < 4 { "1" } else { "0" }));
@@ -122,15 +127,16 @@ async fn the_second_run_sees_what_the_first_did(database: Arc<TestDatabase>) {
         results(first, &first_plan.jobs[0], Verdict::Down),
         results(second, &second_plan.jobs[0], Verdict::NoBacklink),
     ];
-    let recorded = store.record(&batch, rule).await.unwrap();
-    let changes: Vec<_> = reports(&recorded).iter().map(|report| report.change).collect();
-    assert_eq!(changes, [Some(Change::Hidden), None]);
+    let recorded = store.record(&batch, make::judge()).await.unwrap();
+    let change_of = async |run| make::report_links(&store, run).await[0].change;
+    assert_eq!((change_of(first).await, change_of(second).await), (Some(Change::Hidden), None));
+    assert_eq!(changed(&recorded).len(), 1);
     let state = stored(&store, first_plan.links[0].url.expose()).await.state;
     assert_eq!((state.failed_in_a_row, state.last_run_id), (2, Some(second)));
 
     let (third, plan) = file_stored(&store).await;
     let recorded = record(&store, third, &plan.jobs, Verdict::Up).await;
-    assert_eq!(reports(&recorded)[0].change, Some(Change::Shown));
+    assert_eq!(changed(&recorded)[0].change, Some(Change::Shown));
     let state = stored(&store, plan.links[0].url.expose()).await.state;
     assert_eq!((state.shown, state.passed_in_a_row, state.failed_in_a_row), (true, 1, 0));
 }
@@ -146,12 +152,13 @@ async fn an_older_run_never_overwrites_a_newer_one(database: Arc<TestDatabase>) 
     // Its check even ended later, by the worker's clock.
     let recorded = record(&store, older, &older_plan.jobs, Verdict::Down).await;
 
-    let late = reports(&recorded)[0];
+    assert!(changed(&recorded).is_empty());
+    let late = make::report_links(&store, older).await.remove(0);
     assert_eq!((late.verdict, late.change, late.shown), (Some(Verdict::Down), None, true));
     assert_eq!(store.links(None, 10).await.unwrap(), before);
     assert_eq!(before[0].state.last_run_id, Some(newer));
     assert_eq!(store.run(older).await.unwrap().unwrap().done, 1);
-    assert_eq!(store.summary(older).await.unwrap().unwrap().counts.down, 1);
+    assert_eq!(make::counts(&store, older).await.down, 1);
 }
 
 async fn what_was_not_asked_for_is_not_stored(database: Arc<TestDatabase>) {
@@ -171,14 +178,14 @@ async fn what_was_not_asked_for_is_not_stored(database: Arc<TestDatabase>) {
         good,
     ];
 
-    let recorded = store.record(&batch, rule).await.unwrap();
+    let recorded = store.record(&batch, make::judge()).await.unwrap();
 
     assert!(recorded[..5].iter().all(|recorded| *recorded == Recorded::NotAskedFor));
-    assert_eq!(reports(&recorded[5..]).len(), 1);
+    assert_eq!(changed(&recorded[5..]).len(), 1);
     assert_eq!(database.value("SELECT count(*) FROM checks").await.as_deref(), Some("1"));
     assert_eq!(database.value("SELECT sum(done) FROM runs").await.as_deref(), Some("1"));
     assert_eq!(database.value("SELECT sum(links_done) FROM jobs").await.as_deref(), Some("1"));
-    assert!(store.record(&[], rule).await.unwrap().is_empty());
+    assert!(store.record(&[], make::judge()).await.unwrap().is_empty());
 }
 
 async fn results_of_removed_links_are_history(database: Arc<TestDatabase>) {
@@ -191,7 +198,9 @@ async fn results_of_removed_links_are_history(database: Arc<TestDatabase>) {
 
     let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
 
-    for (report, link) in reports(&recorded).into_iter().zip(&plan.links) {
+    assert!(changed(&recorded).is_empty());
+    for link in &plan.links {
+        let report = make::reported_of(&store, run, link.id).await;
         assert_eq!((report.id, &report.name, &report.url), (link.id, &link.name, &link.url));
         assert_eq!((report.verdict, report.change), (Some(Verdict::Down), None));
     }
@@ -209,7 +218,9 @@ async fn results_of_cancelled_runs_are_history(database: Arc<TestDatabase>) {
 
     let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
 
-    assert_eq!((reports(&recorded)[0].change, reports(&recorded)[0].shown), (None, true));
+    assert!(changed(&recorded).is_empty());
+    let report = make::report_links(&store, run).await.remove(0);
+    assert_eq!((report.change, report.shown), (None, true));
     assert_eq!(store.links(None, 10).await.unwrap(), before);
     let run = store.run(run).await.unwrap().unwrap();
     assert_eq!((run.done, run.state), (1, RunState::Cancelled));
@@ -226,7 +237,7 @@ async fn white_listed_links_go_the_same_way(database: Arc<TestDatabase>) {
     store.import_links(&[white]).await.unwrap();
     let (run, plan) = file_stored(&store).await;
     let recorded = record(&store, run, &plan.jobs, Verdict::Down).await;
-    let report = reports(&recorded)[0];
+    let report = changed(&recorded)[0];
     assert_eq!((report.verdict, report.change, report.shown), (None, Some(Change::Shown), true));
     assert_eq!((report.status, report.elapsed_ms), (None, None));
     let state = stored(&store, "https://a.example/").await.state;
@@ -243,7 +254,7 @@ async fn a_wrong_clock_is_kept_within_the_run(database: Arc<TestDatabase>) {
     for (job, clock) in plan.jobs.iter().zip([Utc::now() - day, Utc::now() + day, right]) {
         let mut entry = results(run, job, Verdict::Up);
         entry.results[0].checked_at = clock;
-        store.record(&[entry], rule).await.unwrap();
+        store.record(&[entry], make::judge()).await.unwrap();
     }
     let links = store.links(None, 10).await.unwrap();
     let checked_at = |n: usize| {
@@ -265,11 +276,12 @@ async fn every_field_comes_back(database: Arc<TestDatabase>) {
     entry.results[0].status = None;
     entry.results[0].elapsed_ms = u32::MAX;
     // PostgreSQL cannot keep U+0000 in a document; nobody's message may make a batch fail for that.
-    let recorded = store.record(&[entry], rule).await.unwrap();
-    let report = reports(&recorded)[0];
-    assert_eq!((report.status, report.elapsed_ms), (None, Some(u32::MAX)));
+    let recorded = store.record(&[entry], make::judge()).await.unwrap();
+    let report = changed(&recorded)[0];
+    // 24 days, the most that is kept.
+    assert_eq!((report.status, report.elapsed_ms), (None, Some(i32::MAX.unsigned_abs())));
     let again = record(&store, run, &plan.jobs, Verdict::Up).await;
-    assert_eq!(reports(&again)[0].reason, report.reason);
+    assert_eq!(changed(&again)[0].reason, report.reason);
 }
 
 async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase>) {
@@ -279,13 +291,11 @@ async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase
     let mut entry = results(run, &plan.jobs[0], Verdict::Up);
     entry.results[0].details = make::details();
     let plain = results(run, &plan.jobs[1], Verdict::Up);
-    let recorded = store.record(&[entry, plain], rule).await.unwrap();
-    assert_eq!(reports(&recorded)[0].details, make::details());
-    assert_eq!(reports(&recorded)[1].details, Details::default());
+    store.record(&[entry, plain], make::judge()).await.unwrap();
 
-    let report = make::report_links(&store, run).await;
-    let reported = report.iter().find(|link| link.id == plan.links[0].id).unwrap();
-    assert_eq!(reported.details, make::details());
+    assert_eq!(make::reported_of(&store, run, plan.links[0].id).await.details, make::details());
+    assert_eq!(make::reported_of(&store, run, plan.links[1].id).await.details, Details::default());
+    let before = make::report_links(&store, run).await;
     let url = plan.links[0].url.expose();
     assert_eq!(stored(&store, url).await.state.details, make::details());
     let bare = "SELECT count(*) FROM links WHERE details IS NULL";
@@ -299,7 +309,7 @@ async fn details_are_kept_with_the_check_and_the_link(database: Arc<TestDatabase
     let (next, next_plan) = file_stored(&store).await;
     record(&store, next, &next_plan.jobs, Verdict::Up).await;
     assert_eq!(stored(&store, url).await.state.details, Details::default());
-    assert_eq!(make::report_links(&store, run).await, report);
+    assert_eq!(make::report_links(&store, run).await, before);
 }
 
 async fn no_details_break_a_batch(database: Arc<TestDatabase>) {
@@ -317,8 +327,10 @@ async fn no_details_break_a_batch(database: Arc<TestDatabase>) {
         certificate.expires_at = ends;
         certificate.issuer = "\u{0}Nobody".into();
     }
-    let recorded = store.record(&batch, rule).await.unwrap();
-    let reported = reports(&recorded);
+    store.record(&batch, make::judge()).await.unwrap();
+    let all = make::report_links(&store, run).await;
+    let of = |n: usize| all.iter().find(|link| link.id == plan.jobs[n].links[0]).unwrap();
+    let reported = [of(0), of(1), of(2)];
     assert_eq!(reported[0].details.redirects[2], "http://c.example/");
     assert_eq!(reported[0].details.certificate.as_ref().unwrap().issuer, "Nobody");
     let ends = |n: usize| reported[n].details.certificate.as_ref().unwrap().expires_at;
@@ -347,8 +359,8 @@ async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) 
             let mut hidden = 0;
             for batch in order.chunks(2 + n) {
                 let batch: Vec<_> = batch.iter().map(|i| results(run, &jobs[*i], Verdict::Down)).collect();
-                let recorded = store.record(&batch, rule).await.unwrap();
-                hidden += reports(&recorded).len();
+                let recorded = store.record(&batch, make::judge()).await.unwrap();
+                hidden += changed(&recorded).len();
             }
             hidden
         }));
@@ -357,11 +369,12 @@ async fn recorders_at_the_same_time_come_out_exact(database: Arc<TestDatabase>) 
         assert_eq!(recorder.await.unwrap(), LINKS);
     }
     let run = store.run(run).await.unwrap().unwrap();
-    let counts = store.summary(run.id).await.unwrap().unwrap().counts;
+    let counts = make::counts(&store, run.id).await;
     assert_eq!((run.done, counts.checked, counts.to_not_show), (LINKS as u64, LINKS as u64, LINKS as u64));
     let links = store.links(None, 1_000).await.unwrap();
     assert!(links.iter().all(|link| link.state.failed_in_a_row == 1));
     assert_eq!(database.value("SELECT sum(links_done) FROM jobs").await, Some(LINKS.to_string()));
+    consistent::assert(&database).await;
     assert_eq!(database.value("SELECT count(*) FROM jobs WHERE state = 'open'").await.as_deref(), Some("0"));
 }
 
@@ -392,6 +405,7 @@ async fn recorders_and_editors_do_not_wait_in_a_circle(database: Arc<TestDatabas
         tokio::time::timeout(Duration::from_secs(60), task).await.unwrap().unwrap();
     }
     assert_eq!(database.value("SELECT sum(done) FROM runs").await.as_deref(), Some("180"));
+    consistent::assert(&database).await;
 }
 
 async fn record_backwards(store: SharedStore, run: RunId, mut jobs: Vec<linkbeat_store::PlannedJob>) {

@@ -6,7 +6,7 @@ use linkbeat_shared::{Change, Counts, NewLink, Report, RunId, Verdict};
 use linkbeat_store::ReportLinks;
 
 use crate::database::TestDatabase;
-use crate::make::{self, Plan, file_stored, link, name, record, results, rule};
+use crate::make::{self, Plan, file_stored, link, name, record, results};
 
 cases![
     a_run_is_counted,
@@ -47,7 +47,7 @@ async fn run(database: &TestDatabase) -> (RunId, Plan) {
     let batch: Vec<_> =
         plan.jobs.iter().zip(verdicts).map(|(job, verdict)| results(run, job, verdict)).collect();
     assert_eq!(batch.len(), 9);
-    store.record(&batch, rule).await.unwrap();
+    store.record(&batch, make::judge()).await.unwrap();
     (run, plan)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use linkbeat_shared::Verdict;
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file_stored, record, results, rule};
+use crate::make::{self, file_stored, record, results};
 
 cases![links_are_viewed, runs_are_viewed, checks_are_viewed, details_are_viewed];
 
@@ -93,7 +93,7 @@ async fn details_are_viewed(database: Arc<TestDatabase>) {
     let (run, plan) = file_stored(&store).await;
     let mut seen = results(run, &plan.jobs[0], Verdict::Up);
     seen.results[0].details = make::details();
-    store.record(&[seen, results(run, &plan.jobs[1], Verdict::Up)], rule).await.unwrap();
+    store.record(&[seen, results(run, &plan.jobs[1], Verdict::Up)], make::judge()).await.unwrap();
     let ends = match database.kind {
         // As a time: its text depends on the session's time zone.
         Kind::Postgres => "to_char(tls_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",

@@ -26,23 +26,23 @@ pub(crate) struct Findings {
 }
 
 /// What must not be: a name, and a query whose rows are its cases.
-const FORBIDDEN: [(&str, &str); 11] = [
+const FORBIDDEN: [(&str, &str); 13] = [
     (
         "lost",
         "SELECT run_id::text, expected.url FROM expected LEFT JOIN checks USING (run_id, link_id)
          WHERE checks.run_id IS NULL
            AND NOT EXISTS (SELECT FROM parked p WHERE (p.run_id, p.link_id) = (expected.run_id, expected.link_id))",
     ),
-    ("doubled", "SELECT run_id::text, url FROM checks GROUP BY run_id, url HAVING count(*) > 1"),
+    ("doubled", "SELECT run_id::text, url FROM linkbeat_checks GROUP BY run_id, url HAVING count(*) > 1"),
     (
         "not asked for",
-        "SELECT checks.run_id::text, checks.url FROM checks LEFT JOIN expected USING (run_id, link_id)
+        "SELECT checks.run_id::text, checks.url FROM linkbeat_checks checks LEFT JOIN expected USING (run_id, link_id)
          WHERE expected.run_id IS NULL",
     ),
     (
         "misjudged",
         "SELECT run_id::text, concat_ws(' ', checks.url, checks.verdict, checks.reason) FROM expected
-         JOIN checks USING (run_id, link_id)
+         JOIN linkbeat_checks checks USING (run_id, link_id)
          WHERE expected.verdict IS DISTINCT FROM checks.verdict",
     ),
     (
@@ -71,19 +71,40 @@ const FORBIDDEN: [(&str, &str); 11] = [
     (
         "miscounted jobs",
         "SELECT id::text, concat_ws(' ', state, links_done, 'counted', c.stored) FROM jobs
-         LEFT JOIN (SELECT job_id, count(*) AS stored FROM checks GROUP BY job_id) c ON c.job_id = id
+         CROSS JOIN LATERAL (SELECT count(*) AS stored FROM checks
+                             WHERE checks.run_id = jobs.run_id AND checks.link_id = ANY (jobs.links)) c
          WHERE links_done <> coalesce(c.stored, 0) OR (state = 'done') <> (links_done = links_count)",
     ),
     (
         "links that disagree with their latest check",
         "SELECT links.id::text, concat_ws(' ', url_key, links.verdict, links.shown, 'latest', latest.verdict)
          FROM links JOIN (
-             SELECT DISTINCT ON (link_id) link_id, run_id, checks.verdict, status FROM checks
+             SELECT DISTINCT ON (link_id) link_id, run_id, checks.verdict, status FROM linkbeat_checks checks
              JOIN runs ON runs.id = run_id ORDER BY link_id, runs.seq DESC
          ) latest ON latest.link_id = links.id
          WHERE (links.last_run_id, links.verdict, links.status) IS DISTINCT FROM
                (latest.run_id, latest.verdict, latest.status)
             OR links.shown <> (latest.verdict = 'up')",
+    ),
+    (
+        "runs whose verdicts are not those of their checks",
+        "SELECT runs.id::text, concat_ws(' ', up, down, no_backlink, blocked, refused, 'counted', c.counted) FROM runs
+         CROSS JOIN LATERAL (
+             SELECT array[count(*) FILTER (WHERE verdict = 'up'), count(*) FILTER (WHERE verdict = 'down'),
+                          count(*) FILTER (WHERE verdict = 'no_backlink'), count(*) FILTER (WHERE verdict = 'blocked'),
+                          count(*) FILTER (WHERE verdict = 'refused'), count(*) FILTER (WHERE verdict IS NULL),
+                          count(*) FILTER (WHERE change = 'hidden'), count(*) FILTER (WHERE change = 'shown')] AS counted
+             FROM linkbeat_checks WHERE run_id = runs.id
+         ) c
+         WHERE array[up, down, no_backlink, blocked, refused, white_listed, to_not_show, to_show] <> c.counted",
+    ),
+    (
+        "checks and changes that disagree",
+        "SELECT coalesce(c.run_id, d.run_id)::text, concat_ws(' ', c.change, 'and', d.change)
+         FROM (SELECT run_id, link_id, change FROM linkbeat_checks WHERE change IS NOT NULL) c
+         FULL JOIN (SELECT run_id, link_id, change FROM linkbeat_changes
+                    WHERE change IS NOT NULL AND run_id IS NOT NULL) d USING (run_id, link_id)
+         WHERE c.change IS DISTINCT FROM d.change",
     ),
 ];
 

@@ -57,6 +57,9 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("links", &["SELECT", "INSERT", "UPDATE"]),
             ("runs", &["SELECT", "INSERT", "UPDATE"]),
             ("jobs", &["SELECT", "INSERT", "UPDATE"]),
+            ("checks", &["SELECT"]),
+            ("removed_links", &["SELECT"]),
+            ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
         ],
         Role::Recorder => &[
@@ -67,6 +70,10 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("jobs", &["SELECT", "INSERT", "UPDATE"]),
             ("parkings", &["SELECT", "INSERT"]),
             ("checks", &["SELECT", "INSERT"]),
+            ("checks_partitions", &["SELECT"]),
+            ("changes", &["INSERT"]),
+            ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("make_checks_partitions()", &["EXECUTE"]),
         ],
         Role::Worker => &[],
     }

@@ -1,15 +1,18 @@
 //! A result is written while it is read.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use chrono::Utc;
 use clap::ValueEnum;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, Lang, LinkId, LinkSelection, LinkState, LinkUrl, NewLink, Reason,
-    RequestId, RunId, RunSummary, ShowRules, Verdict,
+    CheckResult, CheckSpec, Details, JobId, Lang, Link, LinkId, LinkSelection, LinkState, LinkUrl, NewLink,
+    Reason, RequestId, RunId, RunSummary, ShowRules, Verdict,
 };
-use linkbeat_store::{JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open};
+use linkbeat_store::{
+    JobKind, JobResults, Judge, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open,
+};
 
 use super::stream;
 use crate::output::{self, FormatName, Prose, Style};
@@ -108,7 +111,10 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
     for job in open {
         let results =
             serde_json::from_slice::<Vec<LinkId>>(&job.body).unwrap().into_iter().map(down).collect();
-        store.record(&[JobResults { run_id: run.id, job_id: job.id, results }], hide).await.unwrap();
+        store
+            .record(&[JobResults { run_id: run.id, job_id: job.id, results }], Arc::new(HideAll))
+            .await
+            .unwrap();
     }
     assert_eq!(store.close_runs(1).await.unwrap().len(), 1);
     let run = store.summary(run.id).await.unwrap().unwrap();
@@ -150,6 +156,16 @@ fn down(link_id: LinkId) -> CheckResult {
     }
 }
 
-fn hide(state: &LinkState, result: &CheckResult, _: &ShowRules) -> Ruling {
-    Ruling::Apply(LinkState { shown: false, verdict: result.verdict, ..state.clone() })
+/// Hides every link. It never asks for a recheck.
+#[derive(Debug)]
+struct HideAll;
+
+impl Judge for HideAll {
+    fn judge(&self, state: &LinkState, result: &CheckResult, _: &ShowRules, _: JobKind) -> Ruling {
+        Ruling::Apply(LinkState { shown: false, verdict: result.verdict, ..state.clone() })
+    }
+
+    fn plan_recheck(&self, _: RunId, link: &Link, _: &CheckSpec) -> PlannedJob {
+        unreachable!("{} is not checked again", link.url)
+    }
 }

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, PgSortExpressionMethods, QueryDsl,
-    SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, QueryResult, SelectableHelper,
 };
-use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as PgUuid};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel::sql_types::{Bool, Nullable, Text};
+use diesel_async::RunQueryDsl;
 use linkbeat_shared::{LinkId, LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
-use super::jobs;
-use super::links::{self, column};
+use super::dialect::{locked, locked_if_free};
+use super::{Connection, dialect, jobs, links};
 use crate::error::Fault;
-use crate::filing::{Filing, PAGE};
+use crate::filing::{Filing, PAGE, Planned};
+use crate::recording::RunProgress;
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
+use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
-use crate::{Filed, NewRun, Planner, Unannounced};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
 /// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
 /// finds the run while others change it.
 pub(super) async fn file(
-    connection: &mut AsyncPgConnection,
+    connection: &mut Connection,
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Filed, Fault> {
@@ -45,26 +45,25 @@ pub(super) async fn file(
             plan_given(connection, run.id, planner, &imported.ids).await?
         }
     };
-    let update = diesel::update(runs::table.find(id)).set(runs::links.eq(planned));
+    let counts = (runs::links.eq(planned.links), runs::to_check.eq(planned.to_check));
+    let update = diesel::update(runs::table.find(id)).set(counts);
     let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
     Ok(Filed { run: row.try_into()?, existed: false })
 }
 
-/// Finds the run that this request has already, and notes who asks for it now.
-pub(super) async fn filed_before(
-    connection: &mut AsyncPgConnection,
-    run: &NewRun,
-) -> Result<Option<Run>, Fault> {
+/// Finds the run that this request has already, and keeps who asks for it now.
+pub(super) async fn filed_before(connection: &mut Connection, run: &NewRun) -> Result<Option<Run>, Fault> {
     let row = NewRunRow::from(run);
     let request = row.request_id;
     if row.reply_queue.is_some() {
         ask_again(connection, row).await?;
     }
-    of_request(connection, request).await
+    let run = runs::table.filter(runs::request_id.eq(request)).select(RunRow::as_select());
+    run.first(connection).await.optional()?.map(Run::try_from).transpose()
 }
 
 /// Whoever asked last is answered: the run's end is announced once more, if it was already.
-async fn ask_again(connection: &mut AsyncPgConnection, row: NewRunRow) -> Result<(), Fault> {
+async fn ask_again(connection: &mut Connection, row: NewRunRow) -> QueryResult<()> {
     let asked = (
         runs::reply_queue.eq(row.reply_queue),
         runs::correlation_id.eq(row.correlation_id),
@@ -78,10 +77,10 @@ async fn ask_again(connection: &mut AsyncPgConnection, row: NewRunRow) -> Result
 
 /// Plans all active links; returns how many.
 async fn plan_stored(
-    connection: &mut AsyncPgConnection,
+    connection: &mut Connection,
     run: RunId,
     planner: Box<dyn Planner>,
-) -> Result<i64, Fault> {
+) -> Result<Planned, Fault> {
     let active = links_table::table.filter(links_table::active);
     let mut filing = Filing::begin(run, planner, active.count().get_result(connection).await?);
     let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
@@ -108,23 +107,22 @@ async fn plan_stored(
 /// Plans the active ones of these links; returns how many. The import holds the lock under which links
 /// are edited, so they stay as they are until all are planned.
 async fn plan_given(
-    connection: &mut AsyncPgConnection,
+    connection: &mut Connection,
     run: RunId,
     planner: Box<dyn Planner>,
     ids: &[LinkId],
-) -> Result<i64, Fault> {
+) -> Result<Planned, Fault> {
     let ids: Vec<Id> = ids.iter().map(|id| Id(id.0)).collect();
     let places: Vec<(String, Id)> = links_table::table
-        .filter(links_table::active.and(links_table::id.eq_any(ids)))
+        .filter(links_table::active.and(dialect::among("links.id", ids)))
         .order((links_table::host, links_table::id))
         .select((links_table::host, links_table::id))
         .load(connection)
         .await?;
     let mut filing = Filing::begin(run, planner, stored_count(places.len()));
     for places in places.chunks(PAGE) {
-        let ids: Vec<Id> = places.iter().map(|(_, id)| *id).collect();
         let page = links_table::table
-            .filter(links_table::id.eq_any(ids))
+            .filter(dialect::among("links.id", places.iter().map(|(_, id)| *id)))
             .order((links_table::host, links_table::id))
             .select(LinkRow::as_select())
             .load(connection)
@@ -136,55 +134,51 @@ async fn plan_given(
     Ok(planned)
 }
 
-pub(super) async fn find(connection: &mut AsyncPgConnection, id: RunId) -> Result<Option<Run>, Fault> {
+pub(super) async fn find(connection: &mut Connection, id: RunId) -> Result<Option<Run>, Fault> {
     let run = runs::table.find(Id(id.0)).select(RunRow::as_select());
     run.first(connection).await.optional()?.map(Run::try_from).transpose()
 }
 
-async fn of_request(connection: &mut AsyncPgConnection, request: Id) -> Result<Option<Run>, Fault> {
-    let run = runs::table.filter(runs::request_id.eq(request)).select(RunRow::as_select());
-    run.first(connection).await.optional()?.map(Run::try_from).transpose()
-}
-
-pub(super) async fn latest(connection: &mut AsyncPgConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+pub(super) async fn latest(connection: &mut Connection, limit: u32) -> Result<Vec<Run>, Fault> {
     let latest = runs::table.order(runs::seq.desc()).limit(limit.into());
     parsed(latest.select(RunRow::as_select()).load(connection).await?)
 }
 
-pub(super) async fn cancel(connection: &mut AsyncPgConnection, id: RunId) -> Result<Option<Run>, Fault> {
+pub(super) async fn cancel(connection: &mut Connection, id: RunId) -> Result<Option<Run>, Fault> {
+    let now = dialect::now(connection).await?;
     let running = runs::table.find(Id(id.0)).filter(runs::state.eq(RunState::Running.as_str()));
-    let now = sql::<Nullable<types::Moment>>("clock_timestamp()");
     let end = (runs::state.eq(RunState::Cancelled.as_str()), runs::finished_at.eq(now));
     diesel::update(running).set(end).execute(connection).await?;
     find(connection, id).await
 }
 
-pub(super) async fn close(connection: &mut AsyncPgConnection, limit: u32) -> Result<Vec<Run>, Fault> {
+pub(super) async fn close(connection: &mut Connection, limit: u32) -> Result<Vec<Run>, Fault> {
     let ended = "(state = 'running' AND done + parked >= links) OR (state = 'incomplete' AND done >= links)";
-    let ended: Vec<Id> = runs::table
-        .filter(sql::<Bool>(ended))
-        .order(runs::id)
-        .limit(limit.into())
-        .select(runs::id)
-        .for_update()
-        .load(connection)
-        .await?;
+    let ended = runs::table.filter(sql::<Bool>(ended)).order(runs::id).limit(limit.into()).select(runs::id);
+    let ended: Vec<Id> = locked!(ended).load(connection).await?;
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = dialect::now(connection).await?;
     let state = sql::<Text>("CASE WHEN done >= links THEN 'finished' ELSE 'incomplete' END");
-    let finished_at = sql::<Nullable<types::Moment>>(
-        "CASE WHEN done >= links THEN coalesce(last_result_at, clock_timestamp()) ELSE clock_timestamp() END",
-    );
+    let finished_at =
+        sql::<Nullable<types::Moment>>("CASE WHEN done >= links THEN coalesce(last_result_at, ")
+            .bind::<types::Moment, _>(now)
+            .sql(") ELSE ")
+            .bind::<types::Moment, _>(now)
+            .sql(" END");
     let end = (
         runs::state.eq(state),
         runs::finished_at.eq(finished_at),
         runs::announced_at.eq(None::<Moment>),
         runs::claimed_until.eq(None::<Moment>),
     );
-    let close = diesel::update(runs::table.filter(runs::id.eq_any(ended))).set(end);
+    let close = diesel::update(runs::table.filter(dialect::among("runs.id", ended))).set(end);
     parsed(close.returning(RunRow::as_returning()).get_results(connection).await?)
 }
 
 /// Has those of these runs that ended incomplete run again.
-pub(super) async fn reopen(connection: &mut AsyncPgConnection, ids: &[Id]) -> Result<(), Fault> {
+pub(super) async fn reopen(connection: &mut Connection, ids: Vec<Id>) -> QueryResult<()> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -195,68 +189,57 @@ pub(super) async fn reopen(connection: &mut AsyncPgConnection, ids: &[Id]) -> Re
         runs::claimed_until.eq(None::<Moment>),
     );
     let incomplete = runs::state.eq(RunState::Incomplete.as_str());
-    let runs = runs::table.filter(runs::id.eq_any(ids.iter().copied()).and(incomplete));
+    let runs = runs::table.filter(dialect::among("runs.id", ids).and(incomplete));
     diesel::update(runs).set(again).execute(connection).await?;
     Ok(())
 }
 
 /// Adds to each run so many links that are in parked jobs. Those that have fewer now run again.
-pub(super) async fn move_parked(
-    connection: &mut AsyncPgConnection,
-    by_run: BTreeMap<Id, i64>,
-) -> Result<(), Fault> {
-    let moved: Vec<(Id, i64)> = by_run.into_iter().collect();
-    let update = sql_query(
-        "WITH held AS (SELECT id FROM runs WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
-         UPDATE runs SET parked = parked + more
-         FROM held JOIN unnest($1, $2) AS t (id, more) ON held.id = t.id
-         WHERE runs.id = held.id",
-    );
-    update
-        .bind::<Array<PgUuid>, _>(column(&moved, |(id, _)| id.0))
-        .bind::<Array<BigInt>, _>(column(&moved, |(_, links)| *links))
-        .execute(connection)
-        .await?;
-    let fewer: Vec<Id> = moved.iter().filter(|(_, links)| *links < 0).map(|(id, _)| *id).collect();
-    reopen(connection, &fewer).await
+pub(super) async fn move_parked(connection: &mut Connection, by_run: BTreeMap<Id, i64>) -> QueryResult<()> {
+    let fewer = by_run.iter().filter(|(_, links)| **links < 0).map(|(id, _)| *id).collect();
+    let progress = |(id, parked)| (id, RunProgress { parked, ..RunProgress::default() });
+    let now = dialect::now(connection).await?;
+    dialect::add_to_runs(connection, &by_run.into_iter().map(progress).collect(), now).await?;
+    reopen(connection, fewer).await
 }
 
 pub(super) async fn claim(
-    connection: &mut AsyncPgConnection,
+    connection: &mut Connection,
     only: Option<RunId>,
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<Unannounced>, Fault> {
-    let free = "announced_at IS NULL AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())";
+    let now = dialect::now(connection).await?;
+    let free = runs::claimed_until.is_null().or(runs::claimed_until.le(now));
     let (all, id) = (only.is_none(), Id(only.map_or(Uuid::nil(), |run| run.0)));
-    let ids: Vec<Id> = runs::table
-        .filter(runs::state.ne(RunState::Running.as_str()).and(sql::<Bool>(free)))
+    let unannounced = runs::table
+        .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
+        .filter(free.assume_not_null())
         .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
-        .order((runs::claimed_until.asc().nulls_first(), runs::seq))
+        // The databases do not agree on where NULL comes.
+        .order((runs::claimed_until.is_not_null(), runs::claimed_until, runs::seq))
         .limit(limit.into())
-        .select(runs::id)
-        .for_update()
-        .skip_locked()
-        .load(connection)
-        .await?;
+        .select(runs::id);
+    let ids: Vec<Id> = locked_if_free!(unannounced).load(connection).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let until = Moment(jobs::now(connection).await?.0 + hold);
-    let claimed = runs::table.filter(runs::id.eq_any(&ids));
-    diesel::update(claimed.clone()).set(runs::claimed_until.eq(until)).execute(connection).await?;
-    let rows = claimed.order(runs::seq).select(RunRow::as_select()).load(connection).await?;
+    let until = Moment(now.0 + hold);
+    let claimed = runs::table.filter(dialect::among("runs.id", ids.iter().copied()));
+    diesel::update(claimed).set(runs::claimed_until.eq(until)).execute(connection).await?;
+    let rows = runs::table.filter(dialect::among("runs.id", ids)).order(runs::seq);
+    let rows = rows.select(RunRow::as_select()).load(connection).await?;
     let unannounced = |run| Unannounced { run, claimed_until: until.0 };
     Ok(parsed(rows)?.into_iter().map(unannounced).collect())
 }
 
 pub(super) async fn mark_announced(
-    connection: &mut AsyncPgConnection,
-    told: &Unannounced,
+    connection: &mut Connection,
+    announced: &Unannounced,
 ) -> Result<(), Fault> {
-    let claim = runs::claimed_until.eq(Moment(told.claimed_until));
-    let run = runs::table.find(Id(told.run.id.0)).filter(claim.and(runs::announced_at.is_null()));
-    let now = sql::<Nullable<types::Moment>>("clock_timestamp()");
+    let now = dialect::now(connection).await?;
+    let claim = runs::claimed_until.eq(Moment(announced.claimed_until));
+    let run = runs::table.find(Id(announced.run.id.0)).filter(claim.and(runs::announced_at.is_null()));
     diesel::update(run).set(runs::announced_at.eq(now)).execute(connection).await?;
     Ok(())
 }

@@ -2,33 +2,37 @@
 
 use std::time::Duration;
 
-use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::{Connection, dialect};
 use crate::error::Fault;
 use crate::schema::sql as types;
 use crate::values::{Id, Moment};
 
-pub(super) fn take(
-    connection: &mut SqliteConnection,
+/// The longest lease: 49 days.
+const LONGEST: Duration = Duration::from_millis(u32::MAX as u64);
+
+pub(super) async fn take(
+    connection: &mut Connection,
     name: &str,
     holder: Uuid,
     length: Duration,
 ) -> Result<bool, Fault> {
-    let now = Moment::now();
-    let until = Moment(now.0 + length.min(Duration::from_millis(u32::MAX.into())));
+    let now = dialect::now(connection).await?;
     let take = sql_query(
-        "INSERT INTO leases (name, holder, until) VALUES (?, ?, ?)
+        "INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-         WHERE leases.holder = excluded.holder OR leases.until <= ?",
+         WHERE leases.holder = excluded.holder OR leases.until <= $4",
     );
     let taken = take
         .bind::<Text, _>(name)
         .bind::<types::Id, _>(Id(holder))
-        .bind::<types::Moment, _>(until)
+        .bind::<types::Moment, _>(Moment(now.0 + length.min(LONGEST)))
         .bind::<types::Moment, _>(now)
-        .execute(connection)?;
+        .execute(connection)
+        .await?;
     Ok(taken == 1)
 }

@@ -1,0 +1,104 @@
+//! Ids that are made from other ids, so that whoever does the same thing again gives it the same id.
+//!
+//! Each function has a name space of its own (RFC 9562 §5.5): no two of them ever give the same id, whatever they are
+//! given.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{JobId, LinkId, RunId};
+
+/// What all name spaces are made from: "linkbeat derived" in ASCII.
+const LINKBEAT: Uuid = Uuid::from_bytes(*b"linkbeat derived");
+
+/// The job that checks a link of a run again. There is one at most.
+pub fn recheck_job(run: RunId, link: LinkId) -> JobId {
+    JobId(derived("recheck job", &[run.0.as_bytes(), link.0.as_bytes()]))
+}
+
+/// The event that a run began.
+pub fn run_started_event(run: RunId) -> Uuid {
+    derived("run started", &[run.0.as_bytes()])
+}
+
+/// The event that a run hid or showed a link.
+pub fn link_changed_event(run: RunId, link: LinkId) -> Uuid {
+    derived("link changed", &[run.0.as_bytes(), link.0.as_bytes()])
+}
+
+/// The event `event` that a run ended. `end` tells apart the ends of a run that ends incomplete several times.
+pub fn run_ended_event(run: RunId, event: &str, end: Option<DateTime<Utc>>) -> Uuid {
+    derived("run ended", &[run.0.as_bytes(), &end_as_bytes(end), event.as_bytes()])
+}
+
+/// The report that goes to whoever asked for a run. `end` as for [`run_ended_event`].
+pub fn report_reply(run: RunId, end: Option<DateTime<Utc>>) -> Uuid {
+    derived("report", &[run.0.as_bytes(), &end_as_bytes(end)])
+}
+
+/// The answer to the request message of this id that it is not valid.
+pub fn refusal_reply(request: Uuid) -> Uuid {
+    derived("refusal", &[request.as_bytes()])
+}
+
+/// The broadcast that a run was cancelled.
+pub fn cancel_broadcast(run: RunId) -> Uuid {
+    derived("cancel", &[run.0.as_bytes()])
+}
+
+/// The message with the results of these links of a job, in whatever order.
+pub fn results_message(job: JobId, links: impl IntoIterator<Item = LinkId>) -> Uuid {
+    let mut links: Vec<LinkId> = links.into_iter().collect();
+    links.sort_unstable();
+    let links: Vec<u8> = links.iter().flat_map(|link| *link.0.as_bytes()).collect();
+    derived("results", &[job.0.as_bytes(), &links])
+}
+
+/// The notice that the dead letter of this id, parked at that time, was put back.
+pub fn requeue_notice(letter: Uuid, parked_at: &str) -> Uuid {
+    derived("requeue notice", &[letter.as_bytes(), parked_at.as_bytes()])
+}
+
+/// A variable part stands last, so that no two lists of parts read the same.
+fn derived(space: &str, parts: &[&[u8]]) -> Uuid {
+    Uuid::new_v5(&Uuid::new_v5(&LINKBEAT, space.as_bytes()), &parts.concat())
+}
+
+fn end_as_bytes(end: Option<DateTime<Utc>>) -> [u8; 8] {
+    end.map_or(0, |end| end.timestamp_micros()).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_of_different_things_differ_and_those_of_the_same_do_not() {
+        let ids = || {
+            let (run, link, job) =
+                (RunId(Uuid::from_u128(7)), LinkId(Uuid::from_u128(7)), JobId(Uuid::from_u128(7)));
+            [
+                recheck_job(run, link).0,
+                run_started_event(run),
+                link_changed_event(run, link),
+                run_ended_event(run, "", None),
+                report_reply(run, None),
+                refusal_reply(run.0),
+                cancel_broadcast(run),
+                results_message(job, [link]),
+                requeue_notice(run.0, ""),
+            ]
+        };
+        assert_eq!(ids(), ids());
+        assert_eq!(ids().iter().collect::<HashSet<_>>().len(), ids().len());
+    }
+
+    #[test]
+    fn the_order_of_a_jobs_results_does_not_matter() {
+        let (job, one, other) = (JobId::new(), LinkId::new(), LinkId::new());
+        assert_eq!(results_message(job, [one, other]), results_message(job, [other, one]));
+        assert_ne!(results_message(job, [one]), results_message(job, [one, other]));
+    }
+}

@@ -1,0 +1,279 @@
+//! What PostgreSQL is told in its own way: locks, many rows at once, and partitions.
+
+use std::collections::BTreeMap;
+
+use diesel::dsl::sql;
+use diesel::expression::{SqlLiteral, UncheckedBind};
+use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Connection;
+use crate::recording::RunProgress;
+use crate::rows::{CheckRow, LinkRow};
+use crate::schema::{jobs, links, sql as types};
+use crate::values::{Id, Moment};
+
+/// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
+/// meanwhile; they write only what the checks made of a link.
+const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
+
+/// A query whose rows are held until the transaction ends.
+macro_rules! locked {
+    ($query:expr) => {
+        $query.for_update()
+    };
+}
+/// The same without those rows that somebody else holds.
+macro_rules! locked_if_free {
+    ($query:expr) => {
+        $query.for_update().skip_locked()
+    };
+}
+/// Inserts these rows in one statement.
+macro_rules! insert_all {
+    ($connection:expr, $table:expr, $rows:expr) => {
+        diesel::insert_into($table).values($rows).execute($connection).await
+    };
+}
+pub(super) use {insert_all, locked, locked_if_free};
+
+/// That a column holds one of these ids.
+pub(super) type Among =
+    SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, diesel::dsl::AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;
+
+/// That `column` holds one of these ids.
+pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
+    let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+    sql::<Bool>(&format!("{column} = ANY (")).bind::<Array<PgUuid>, _>(ids).sql(")")
+}
+
+/// The moment by the clock of the server: that of this machine may be off.
+pub(super) async fn now(connection: &mut Connection) -> QueryResult<Moment> {
+    diesel::select(sql::<types::Moment>("clock_timestamp()")).get_result(connection).await
+}
+
+/// Holds those of these jobs that are stored, in the order of their ids, until the transaction ends.
+pub(super) async fn lock_jobs(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<Id>> {
+    let rows = jobs::table.filter(jobs::id.eq_any(ids)).order(jobs::id).select(jobs::id);
+    rows.for_update().load(connection).await
+}
+
+/// Holds those of these links that are stored, in the order of their ids, until the transaction ends.
+pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
+    let rows = links::table.filter(links::id.eq_any(ids)).order(links::id);
+    rows.select(LinkRow::as_select()).for_update().load(connection).await
+}
+
+/// Waits until nobody else edits links, and keeps others from it until the transaction ends.
+pub(super) async fn lock_for_editing(connection: &mut Connection) -> QueryResult<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(EDIT_LOCK);
+    lock.execute(connection).await.map(drop)
+}
+
+/// The stored links of these keys.
+pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
+    // A join: for `= ANY` a hash index compares each row it finds with each key.
+    let of_keys = sql_query("SELECT links.* FROM unnest($1) AS wanted (key) JOIN links ON url_key = key");
+    of_keys.bind::<Array<Text>, _>(keys).load(connection).await
+}
+
+pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    let insert = sql_query(
+        "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
+                            shown_since)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    );
+    insert
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.name))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.url))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.url_key))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.host))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.page_url.as_ref()))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.group_name.as_ref()))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.attributes.as_ref()))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.active))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
+        .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Writes what an import may change, and leaves alone what checks do.
+pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    lock_links(connection, &column(rows, |row| row.id)).await?;
+    let update = sql_query(
+        "UPDATE links SET name = t.name, url = t.url, host = t.host, page_url = t.page_url,
+                group_name = t.group_name, attributes = t.attributes,
+                active = t.active, backlink = t.backlink, updated_at = clock_timestamp()
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+              AS t (id, name, url, host, page_url, group_name, attributes, active, backlink)
+         WHERE links.id = t.id",
+    );
+    update
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.name))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.url))
+        .bind::<Array<Text>, _>(column(rows, |row| &row.host))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.page_url.as_ref()))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.group_name.as_ref()))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.attributes.as_ref()))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.active))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Writes what checks change, and leaves alone what imports do.
+pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    let update = sql_query(
+        "UPDATE links SET shown = t.shown, shown_since = t.shown_since, hidden_reason = t.hidden_reason,
+                verdict = t.verdict, verdict_since = t.verdict_since, reason = t.reason,
+                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, last_checked_at = t.last_checked_at,
+                last_run_id = t.last_run_id, last_run_seq = t.last_run_seq,
+                passed_in_a_row = t.passed_in_a_row, failed_in_a_row = t.failed_in_a_row
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+              AS t (id, shown, shown_since, hidden_reason, verdict, verdict_since, reason, status, elapsed_ms, details,
+                    last_checked_at, last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row)
+         WHERE links.id = t.id",
+    );
+    update
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
+        .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
+        .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.hidden_reason.as_ref()))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.verdict.as_ref()))
+        .bind::<Array<Nullable<types::Moment>>, _>(column(rows, |row| row.verdict_since))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.reason.as_ref()))
+        .bind::<Array<Nullable<Integer>>, _>(column(rows, |row| row.status))
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |row| row.elapsed_ms))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.details.as_ref()))
+        .bind::<Array<Nullable<types::Moment>>, _>(column(rows, |row| row.last_checked_at))
+        .bind::<Array<Nullable<types::Id>>, _>(column(rows, |row| row.last_run_id))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.last_run_seq))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.passed_in_a_row))
+        .bind::<Array<BigInt>, _>(column(rows, |row| row.failed_in_a_row))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The checks of these (run, link) pairs that were recorded before.
+pub(super) async fn checks_of(connection: &mut Connection, pairs: &[(Id, Id)]) -> QueryResult<Vec<CheckRow>> {
+    let select = sql_query(
+        "SELECT checks.* FROM checks
+         JOIN unnest($1, $2) AS t (run_id, link_id) ON checks.run_id = t.run_id AND checks.link_id = t.link_id",
+    );
+    select
+        .bind::<Array<PgUuid>, _>(column(pairs, |(run, _)| run.0))
+        .bind::<Array<PgUuid>, _>(column(pairs, |(_, link)| link.0))
+        .load(connection)
+        .await
+}
+
+/// Those of these runs whose partition was made and is no longer attached: their checks were dropped.
+pub(super) async fn dropped_runs(
+    connection: &mut Connection,
+    runs: impl IntoIterator<Item = Id>,
+) -> QueryResult<Vec<Id>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = PgUuid)]
+        run_id: Uuid,
+    }
+    let runs: Vec<Uuid> = runs.into_iter().map(|run| run.0).collect();
+    let select = sql_query(
+        "SELECT run_id FROM unnest($1) AS t (run_id)
+         JOIN checks_partitions made ON made.from_run <= run_id AND run_id < made.to_run
+         WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'checks'::regclass
+                                                      AND inhrelid = to_regclass(made.name))",
+    );
+    let rows: Vec<Row> = select.bind::<Array<PgUuid>, _>(runs).load(connection).await?;
+    Ok(rows.into_iter().map(|row| Id(row.run_id)).collect())
+}
+
+pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]) -> QueryResult<usize> {
+    let insert = sql_query(
+        "INSERT INTO checks (checked_at, run_id, link_id, elapsed_ms, status, outcome, reason, details)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (run_id, link_id) DO NOTHING",
+    );
+    insert
+        .bind::<Array<types::Moment>, _>(column(rows, |row| row.checked_at))
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.run_id.0))
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.link_id.0))
+        .bind::<Array<Nullable<Integer>>, _>(column(rows, |row| row.elapsed_ms))
+        .bind::<Array<Nullable<SmallInt>>, _>(column(rows, |row| row.status))
+        .bind::<Array<SmallInt>, _>(column(rows, |row| row.outcome))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.reason.as_ref()))
+        .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.details.as_ref()))
+        .execute(connection)
+        .await
+}
+
+/// Adds to each job so many links with a result. Results are a sign of life: a large job of a slow host, which comes in
+/// parts, is not taken for lost.
+pub(super) async fn add_to_jobs(
+    connection: &mut Connection,
+    fresh: &BTreeMap<Id, i64>,
+    now: Moment,
+) -> QueryResult<()> {
+    let update = sql_query(
+        "UPDATE jobs SET links_done = links_done + fresh,
+                published_at = $3,
+                state = CASE WHEN links_done + fresh >= links_count THEN 'done' ELSE state END,
+                body = CASE WHEN links_done + fresh >= links_count THEN NULL ELSE body END
+         FROM unnest($1, $2) AS t (id, fresh)
+         WHERE jobs.id = t.id",
+    );
+    update
+        .bind::<Array<PgUuid>, _>(fresh.keys().map(|id| id.0).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(fresh.values().copied().collect::<Vec<_>>())
+        .bind::<types::Moment, _>(now)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Adds to the counts of each run. The runs are held in the order of their ids.
+pub(super) async fn add_to_runs(
+    connection: &mut Connection,
+    runs: &BTreeMap<Id, RunProgress>,
+    now: Moment,
+) -> QueryResult<()> {
+    let update = sql_query(
+        "WITH more AS (SELECT * FROM jsonb_to_recordset($1) AS t (id uuid, done bigint, parked bigint,
+                           up bigint, down bigint, no_backlink bigint, blocked bigint, refused bigint,
+                           white_listed bigint, to_not_show bigint, to_show bigint)),
+              held AS (SELECT id FROM runs WHERE id IN (SELECT id FROM more) ORDER BY id FOR NO KEY UPDATE)
+         UPDATE runs SET done = runs.done + more.done, parked = runs.parked + more.parked,
+                up = runs.up + more.up, down = runs.down + more.down,
+                no_backlink = runs.no_backlink + more.no_backlink, blocked = runs.blocked + more.blocked,
+                refused = runs.refused + more.refused, white_listed = runs.white_listed + more.white_listed,
+                to_not_show = runs.to_not_show + more.to_not_show, to_show = runs.to_show + more.to_show,
+                last_result_at = CASE WHEN more.done > 0 THEN $2 ELSE last_result_at END
+         FROM held JOIN more ON held.id = more.id
+         WHERE runs.id = held.id",
+    );
+    let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
+    update.bind::<Jsonb, _>(json!(more)).bind::<types::Moment, _>(now).execute(connection).await.map(drop)
+}
+
+/// Makes the partitions of `checks` that lack; returns how many. The function has its owner's rights.
+pub(super) async fn make_partitions(connection: &mut Connection) -> Result<u32, crate::error::Fault> {
+    let made = diesel::select(sql::<Integer>("make_checks_partitions()"));
+    let made: i32 = made.get_result(connection).await?;
+    Ok(made.unsigned_abs())
+}
+
+/// One column of these rows, for `unnest`.
+fn column<'r, R, C>(rows: &'r [R], value: impl Fn(&'r R) -> C) -> Vec<C> {
+    rows.iter().map(value).collect()
+}

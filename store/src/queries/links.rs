@@ -1,0 +1,88 @@
+//! The links themselves: imported, listed, found, edited and removed.
+
+use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use linkbeat_shared::{Link, LinkId, LinkUrl, NewLink};
+use uuid::Uuid;
+
+use super::dialect::insert_all;
+use super::{Connection, dialect};
+use crate::error::Fault;
+use crate::importing::{Import, PART, Part};
+use crate::rows::{ChangeRow, LinkRow};
+use crate::schema::{changes, links};
+use crate::traits::{Imported, LinkChanges};
+use crate::values::Id;
+
+/// How many links one statement updates.
+const BATCH: usize = 5_000;
+/// How many changes one statement inserts: it has eight values for each, and SQLite takes 32,766 altogether.
+const CHANGES: usize = 4_000;
+
+pub(super) async fn import(connection: &mut Connection, input: &[NewLink]) -> Result<Imported, Fault> {
+    dialect::lock_for_editing(connection).await?;
+    let now = dialect::now(connection).await?;
+    let mut import = Import::default();
+    for part in input.chunks(PART) {
+        let part = Part::new(part);
+        let stored = dialect::links_of_keys(connection, &part.keys()).await?;
+        dialect::insert_links(connection, &import.take(part, stored, now)?).await?;
+    }
+    let (updated, imported) = import.finish();
+    for rows in updated.chunks(BATCH) {
+        dialect::update_links(connection, rows).await?;
+    }
+    Ok(imported)
+}
+
+pub(super) async fn page(
+    connection: &mut Connection,
+    after: Option<LinkId>,
+    limit: u32,
+) -> Result<Vec<Link>, Fault> {
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    let rows = links::table.filter(links::id.gt(Id(after))).order(links::id).limit(limit.into());
+    parsed(rows.select(LinkRow::as_select()).load(connection).await?)
+}
+
+pub(super) async fn find(connection: &mut Connection, wanted: &str) -> Result<Vec<Link>, Fault> {
+    let id = wanted.parse().unwrap_or(Uuid::nil());
+    let key = LinkUrl::parse(wanted).map_or_else(|_| String::new(), |url| url.key());
+    let named = links::id.eq(Id(id)).or(links::url_key.eq(key)).or(links::name.eq(wanted));
+    let rows = links::table.filter(named).order(links::id).select(LinkRow::as_select());
+    parsed(rows.load(connection).await?)
+}
+
+pub(super) async fn set(
+    connection: &mut Connection,
+    id: LinkId,
+    changes: &LinkChanges,
+) -> Result<Option<Link>, Fault> {
+    dialect::lock_for_editing(connection).await?;
+    let Some(mut row) = dialect::lock_links(connection, &[Id(id.0)]).await?.pop() else { return Ok(None) };
+    let now = dialect::now(connection).await?;
+    let visible = row.set(changes, now)?;
+    let update = diesel::update(links::table.find(row.id)).set((&row, links::updated_at.eq(now)));
+    update.execute(connection).await?;
+    insert_changes(connection, visible.as_slice()).await?;
+    row.try_into().map(Some)
+}
+
+pub(super) async fn remove(connection: &mut Connection, ids: &[LinkId]) -> Result<u64, Fault> {
+    dialect::lock_for_editing(connection).await?;
+    let ids: Vec<Id> = ids.iter().map(|id| Id(id.0)).collect();
+    dialect::lock_links(connection, &ids).await?;
+    let stored = links::table.filter(dialect::among("links.id", ids));
+    Ok(diesel::delete(stored).execute(connection).await? as u64)
+}
+
+pub(super) async fn insert_changes(connection: &mut Connection, rows: &[ChangeRow]) -> QueryResult<()> {
+    for rows in rows.chunks(CHANGES) {
+        insert_all!(connection, changes::table, rows)?;
+    }
+    Ok(())
+}
+
+fn parsed(rows: Vec<LinkRow>) -> Result<Vec<Link>, Fault> {
+    rows.into_iter().map(Link::try_from).collect()
+}

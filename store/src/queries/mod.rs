@@ -1,0 +1,15 @@
+//! The statements that both databases understand, and the order in which they are carried out.
+//!
+//! This folder is compiled twice: as a module of `postgres` and as one of `sqlite`. `Connection`, `Backend`, `Database`
+//! and `dialect` are those of the module it is compiled for.
+
+mod jobs;
+mod leases;
+mod links;
+mod parkings;
+mod reports;
+mod results;
+mod runs;
+mod store;
+
+use super::{Backend, Connection, Database, dialect};

@@ -1,0 +1,79 @@
+//! Results: recorded as checks, and applied to their links. [`crate::recording`] decides what changes.
+
+use diesel::prelude::{QueryDsl, QueryResult, SelectableHelper};
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, dialect, jobs as outbox, links, runs as run_rows};
+use crate::error::Fault;
+use crate::recording::{Asked, Batch, RecordChanges, Stored};
+use crate::rows::{RecordedJobRow, RemovedLinkRow};
+use crate::schema::{jobs, removed_links, runs};
+use crate::traits::{JobResults, Judge, Recorded};
+use crate::values::{Id, Moment};
+
+pub(super) async fn record(
+    connection: &mut Connection,
+    batch: &[JobResults],
+    judge: &dyn Judge,
+) -> Result<Vec<Recorded>, Fault> {
+    let batch = Batch(batch);
+    let asked = batch.asked(lock_jobs(connection, &batch).await?)?;
+    let stored = stored(connection, &asked).await?;
+    let now = dialect::now(connection).await?;
+    let changes = asked.decide(stored, now, judge)?;
+    write(connection, &changes, now).await?;
+    Ok(changes.recorded)
+}
+
+/// Locks the jobs alone: their runs are locked when all else is written, as briefly as can be.
+async fn lock_jobs(connection: &mut Connection, batch: &Batch<'_>) -> QueryResult<Vec<RecordedJobRow>> {
+    let ids: Vec<Id> = batch.job_ids().into_iter().collect();
+    dialect::lock_jobs(connection, &ids).await?;
+    let rows = jobs::table.inner_join(runs::table).filter(dialect::among("jobs.id", ids));
+    rows.select(RecordedJobRow::as_select()).load(connection).await
+}
+
+async fn stored(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult<Stored> {
+    let mut missing = asked.link_ids();
+    let ids: Vec<Id> = missing.iter().copied().collect();
+    let links = dialect::lock_links(connection, &ids).await?;
+    for link in &links {
+        missing.remove(&link.id);
+    }
+    let removed = if missing.is_empty() {
+        Vec::new()
+    } else {
+        let removed = removed_links::table.filter(dialect::among("removed_links.id", missing));
+        removed.select(RemovedLinkRow::as_select()).load(connection).await?
+    };
+    let pairs: Vec<(Id, Id)> = asked.pairs().into_iter().collect();
+    let checks = dialect::checks_of(connection, &pairs).await?;
+    // After that query, which keeps partitions from being dropped until this transaction ends.
+    let dropped = dialect::dropped_runs(connection, asked.run_ids()).await?;
+    let rechecks = rechecks(connection, asked).await?;
+    Ok(Stored { links, removed, checks, rechecks, dropped })
+}
+
+/// Which rechecks there are.
+async fn rechecks(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult<Vec<Id>> {
+    let ids = asked.recheck_ids();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    jobs::table.filter(dialect::among("jobs.id", ids)).select(jobs::id).load(connection).await
+}
+
+async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment) -> Result<(), Fault> {
+    let inserted = dialect::insert_checks(connection, &changes.checks).await?;
+    if inserted != changes.checks.len() {
+        // The same link stands in another job of this run, whose results came at the same time.
+        return Err(Fault::Conflict);
+    }
+    outbox::insert(connection, &changes.rechecks).await?;
+    dialect::update_states(connection, &changes.links).await?;
+    links::insert_changes(connection, &changes.changes).await?;
+    dialect::add_to_jobs(connection, &changes.jobs, now).await?;
+    dialect::add_to_runs(connection, &changes.runs, now).await?;
+    run_rows::reopen(connection, changes.reopened()).await?;
+    Ok(())
+}

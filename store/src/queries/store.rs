@@ -1,0 +1,205 @@
+//! The traits of [`crate::traits`]: each method is one transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use linkbeat_shared::{JobId, Link, LinkId, LinkReport, LinkSelection, NewLink, Run, RunId, RunSummary};
+use uuid::Uuid;
+
+use super::{Connection, Database, dialect, jobs, leases, links, parkings, reports, results, runs};
+use crate::error::StoreError;
+use crate::reporting::Tallies;
+use crate::traits::{
+    Filed, Filing, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun, OpenJobs, Outbox,
+    ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob, Unannounced,
+    Unpublished, UnpublishedRun,
+};
+use crate::{Result, Work};
+
+/// How often results are recorded anew when others were changing the same rows, and the longest pause
+/// before it: enough for whoever holds them to be done.
+const RECORD_ATTEMPTS: u32 = 5;
+const RECORD_PAUSE: Duration = Duration::from_millis(50);
+
+#[async_trait]
+impl Links for Database {
+    async fn import_links(&self, links: &[NewLink]) -> Result<Imported> {
+        let links = links.to_vec();
+        self.transaction(Work::WriteMany, async move |connection| links::import(connection, &links).await)
+            .await
+    }
+
+    async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
+        self.transaction(Work::Read, async move |connection| links::page(connection, after, limit).await)
+            .await
+    }
+
+    async fn find_links(&self, wanted: &str) -> Result<Vec<Link>> {
+        let wanted = wanted.to_owned();
+        self.transaction(Work::Read, async move |connection| links::find(connection, &wanted).await).await
+    }
+
+    async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>> {
+        let changes = changes.clone();
+        self.transaction(Work::Write, async move |connection| links::set(connection, id, &changes).await)
+            .await
+    }
+
+    async fn remove_links(&self, ids: &[LinkId]) -> Result<u64> {
+        let ids = ids.to_vec();
+        self.transaction(Work::WriteMany, async move |connection| links::remove(connection, &ids).await).await
+    }
+}
+
+#[async_trait]
+impl Filing for Database {
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+        let kind = match run.links {
+            LinkSelection::Stored => Work::Plan,
+            LinkSelection::Given(_) => Work::WriteMany,
+        };
+        let run = Arc::new(run);
+        let filing = run.clone();
+        let file = async move |connection: &mut Connection| runs::file(connection, &filing, planner).await;
+        let filed = self.transaction(kind, file).await;
+        let Err(StoreError::Conflict { .. }) = filed else { return filed };
+        // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
+        // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
+        let find = async move |connection: &mut Connection| runs::filed_before(connection, &run).await;
+        match self.transaction(Work::Write, find).await? {
+            Some(run) => Ok(Filed { run, existed: true }),
+            None => filed,
+        }
+    }
+}
+
+#[async_trait]
+impl Runs for Database {
+    async fn run(&self, id: RunId) -> Result<Option<Run>> {
+        self.transaction(Work::Read, async move |connection| runs::find(connection, id).await).await
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Read, async move |connection| runs::latest(connection, limit).await).await
+    }
+
+    async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
+        self.transaction(Work::Write, async move |connection| runs::cancel(connection, id).await).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Database {
+    async fn open_jobs(&self, which: OpenJobs, after: Option<JobId>, limit: u32) -> Result<Vec<StoredJob>> {
+        let open = async move |connection: &mut Connection| jobs::open(connection, which, after, limit).await;
+        self.transaction(Work::Read, open).await
+    }
+
+    async fn unpublished_runs(&self, which: Unpublished, limit: u32) -> Result<Vec<UnpublishedRun>> {
+        let find =
+            async move |connection: &mut Connection| jobs::unpublished_runs(connection, which, limit).await;
+        self.transaction(Work::Read, find).await
+    }
+
+    async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {
+        let jobs = jobs.to_vec();
+        self.transaction(Work::Write, async move |connection| jobs::mark_published(connection, &jobs).await)
+            .await
+    }
+
+    async fn reopen_parked(&self, run: RunId) -> Result<u64> {
+        self.transaction(Work::Write, async move |connection| parkings::reopen(connection, run).await).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Database {
+    async fn record(&self, batch: &[JobResults], judge: Arc<dyn Judge>) -> Result<Vec<Recorded>> {
+        let batch: Arc<[JobResults]> = batch.into();
+        let mut attempts = 1;
+        loop {
+            let (batch, judge) = (batch.clone(), judge.clone());
+            let record =
+                async move |connection: &mut Connection| results::record(connection, &batch, &*judge).await;
+            match self.transaction(Work::Write, record).await {
+                Err(StoreError::Conflict { .. }) if attempts < RECORD_ATTEMPTS => attempts += 1,
+                recorded => return recorded,
+            }
+            tokio::time::sleep(RECORD_PAUSE.mul_f64(rand::random())).await;
+        }
+    }
+
+    async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>> {
+        let notices = notices.to_vec();
+        self.transaction(Work::Write, async move |connection| parkings::note(connection, &notices).await)
+            .await
+    }
+
+    async fn close_runs(&self, limit: u32) -> Result<Vec<Run>> {
+        self.transaction(Work::Write, async move |connection| runs::close(connection, limit).await).await
+    }
+
+    async fn unannounced_runs(
+        &self,
+        only: Option<RunId>,
+        limit: u32,
+        hold: Duration,
+    ) -> Result<Vec<Unannounced>> {
+        let claim = async move |connection: &mut Connection| runs::claim(connection, only, limit, hold).await;
+        self.transaction(Work::Write, claim).await
+    }
+
+    async fn mark_announced(&self, announced: &Unannounced) -> Result<()> {
+        let announced = announced.clone();
+        let mark =
+            async move |connection: &mut Connection| runs::mark_announced(connection, &announced).await;
+        self.transaction(Work::Write, mark).await
+    }
+
+    async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
+        let close = async move |connection: &mut Connection| jobs::close(connection, run, after, limit).await;
+        self.transaction(Work::Write, close).await
+    }
+}
+
+#[async_trait]
+impl Reports for Database {
+    async fn summary(&self, run: RunId) -> Result<Option<RunSummary>> {
+        let summary = async move |connection: &mut Connection| {
+            reports::tallies(connection, run).await?.map(Tallies::summary).transpose()
+        };
+        self.transaction(Work::Read, summary).await
+    }
+
+    async fn report_links(
+        &self,
+        run: RunId,
+        which: ReportLinks,
+        after: Option<LinkId>,
+        limit: u32,
+    ) -> Result<Vec<LinkReport>> {
+        let links = async move |connection: &mut Connection| {
+            reports::links(connection, run, which, after, limit).await
+        };
+        self.transaction(Work::Read, links).await
+    }
+}
+
+#[async_trait]
+impl Leases for Database {
+    async fn lease(&self, name: &str, holder: Uuid, length: Duration) -> Result<bool> {
+        let name = name.to_owned();
+        let take =
+            async move |connection: &mut Connection| leases::take(connection, &name, holder, length).await;
+        self.transaction(Work::Write, take).await
+    }
+}
+
+#[async_trait]
+impl Partitions for Database {
+    async fn make_partitions(&self) -> Result<u32> {
+        self.transaction(Work::Write, async move |connection| dialect::make_partitions(connection).await)
+            .await
+    }
+}

@@ -1,0 +1,167 @@
+//! What results change: decided here once, carried out by each database.
+//!
+//! The order of the steps is the same in both: lock the jobs ([`Batch::job_ids`]), take what was asked
+//! for ([`Batch::asked`]), lock its links and read what is stored of it, decide ([`Asked::decide`]), write.
+//! Whoever holds a job's row is the only one to record its results, so the counts come out exact.
+//!
+//! A link that is checked again gets a job of its own, whose id is made from run and link. If that job is there, the
+//! first result came, and from then on only that job's result counts.
+
+mod decision;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use linkbeat_shared::{RunId, RunState, ShowRules, derived_id};
+use uuid::Uuid;
+
+use crate::error::Fault;
+use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
+use crate::traits::{JobKind, JobResults, Judge, Recorded};
+use crate::values::{Id, Moment};
+
+use decision::Decision;
+pub(crate) use decision::{RecordChanges, RunProgress};
+
+/// Results as they came, of any jobs.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a>(pub(crate) &'a [JobResults]);
+
+/// Those results that a job asked for; `None` stands for an entry that none did.
+pub(crate) struct Asked<'a> {
+    entries: Vec<Option<(AskedJob, &'a JobResults)>>,
+}
+
+/// What a job says about its results.
+#[derive(Clone)]
+struct AskedJob {
+    id: Id,
+    kind: JobKind,
+    parked: bool,
+    run: RunId,
+    run_seq: i64,
+    run_state: RunState,
+    run_created_at: DateTime<Utc>,
+    /// As stored: it is read only where a link is checked again.
+    check_spec: String,
+    rules: ShowRules,
+}
+
+/// What the database holds of the links and checks that [`Asked`] names.
+#[derive(Default)]
+pub(crate) struct Stored {
+    /// The links that are still there.
+    pub(crate) links: Vec<LinkRow>,
+    /// Those that are not.
+    pub(crate) removed: Vec<RemovedLinkRow>,
+    /// The checks that were recorded before.
+    pub(crate) checks: Vec<CheckRow>,
+    /// Which of the [`Asked::recheck_ids`] are there.
+    pub(crate) rechecks: Vec<Id>,
+    /// The runs whose checks were dropped, so that none can be added.
+    pub(crate) dropped: Vec<Id>,
+}
+
+impl<'a> Batch<'a> {
+    /// The jobs that the batch names.
+    pub(crate) fn job_ids(&self) -> BTreeSet<Id> {
+        self.0.iter().map(|entry| Id(entry.job_id.0)).collect()
+    }
+
+    /// Sorts out what these jobs did not ask for.
+    pub(crate) fn asked(self, jobs: Vec<RecordedJobRow>) -> Result<Asked<'a>, Fault> {
+        let mut known = HashMap::with_capacity(jobs.len());
+        for row in jobs {
+            let links: HashSet<Uuid> = row.links.0.iter().copied().collect();
+            known.insert(row.id.0, (AskedJob::try_from(row)?, links));
+        }
+        let entries = self.0.iter().map(|entry| {
+            let (job, links) = known.get(&entry.job_id.0)?;
+            let asked = job.run == entry.run_id && entry.results.iter().all(|r| links.contains(&r.link_id.0));
+            asked.then(|| (job.clone(), entry))
+        });
+        Ok(Asked { entries: entries.collect() })
+    }
+}
+
+impl Asked<'_> {
+    /// The (run, link) pairs of all results.
+    pub(crate) fn pairs(&self) -> BTreeSet<(Id, Id)> {
+        let entries = self.entries.iter().flatten();
+        entries
+            .flat_map(|(job, entry)| entry.results.iter().map(|r| (Id(job.run.0), Id(r.link_id.0))))
+            .collect()
+    }
+
+    /// The runs of all results.
+    pub(crate) fn run_ids(&self) -> BTreeSet<Id> {
+        self.entries.iter().flatten().map(|(job, _)| Id(job.run.0)).collect()
+    }
+
+    /// The links of all results.
+    pub(crate) fn link_ids(&self) -> BTreeSet<Id> {
+        self.pairs().into_iter().map(|(_, link)| link).collect()
+    }
+
+    /// The jobs that would check a link of these results again, where their run may ask for that.
+    pub(crate) fn recheck_ids(&self) -> BTreeSet<Id> {
+        let first_results = self.entries.iter().flatten().filter(|(job, _)| job.may_check_again());
+        first_results
+            .flat_map(|(job, entry)| {
+                entry.results.iter().map(|r| Id(derived_id::recheck_job(job.run, r.link_id).0))
+            })
+            .collect()
+    }
+
+    /// Has `judge` decide about the results that are not stored yet.
+    pub(crate) fn decide(
+        self,
+        stored: Stored,
+        now: Moment,
+        judge: &dyn Judge,
+    ) -> Result<RecordChanges, Fault> {
+        let dropped: HashSet<Id> = stored.dropped.iter().copied().collect();
+        let mut decision = Decision::new(stored, now, judge);
+        let mut recorded = Vec::with_capacity(self.entries.len());
+        for entry in self.entries {
+            recorded.push(match entry {
+                None => Recorded::NotAskedFor,
+                Some((job, _)) if dropped.contains(&Id(job.run.0)) => Recorded::HistoryDropped,
+                Some((job, entry)) => Recorded::Stored {
+                    run_id: job.run,
+                    changed: entry
+                        .results
+                        .iter()
+                        .filter_map(|result| decision.record(&job, result).transpose())
+                        .collect::<Result<_, _>>()?,
+                },
+            });
+        }
+        Ok(decision.changes(recorded))
+    }
+}
+
+impl TryFrom<RecordedJobRow> for AskedJob {
+    type Error = Fault;
+
+    fn try_from(row: RecordedJobRow) -> Result<Self, Fault> {
+        Ok(Self {
+            id: row.id,
+            kind: row.kind()?,
+            parked: row.parked(),
+            run: RunId(row.run_id.0),
+            run_seq: row.run_seq,
+            run_state: row.run_state()?,
+            run_created_at: row.run_created_at.0,
+            rules: row.rules()?,
+            check_spec: row.check_spec,
+        })
+    }
+}
+
+impl AskedJob {
+    /// Whether the judge may ask that a link of this job is checked again.
+    fn may_check_again(&self) -> bool {
+        self.kind != JobKind::Recheck && self.rules.recheck_after.is_some()
+    }
+}

@@ -1,0 +1,244 @@
+//! What SQLite is told in its own way: many rows at once come as one JSON text. Nothing is locked: a transaction that
+//! writes is alone.
+
+use std::collections::BTreeMap;
+
+use diesel::dsl::sql;
+use diesel::expression::{SqlLiteral, UncheckedBind};
+use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Text};
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::Connection;
+use crate::recording::RunProgress;
+use crate::rows::{CheckRow, LinkRow};
+use crate::schema::{jobs, links, sql as types};
+use crate::values::{Id, Moment, json};
+
+/// A query whose rows are held until the transaction ends, as all are here.
+macro_rules! locked {
+    ($query:expr) => {
+        $query
+    };
+}
+/// The same without those rows that somebody else holds: none are.
+macro_rules! locked_if_free {
+    ($query:expr) => {
+        $query
+    };
+}
+/// Inserts these rows in one statement. diesel writes it for SQLite only where it has the connection itself.
+macro_rules! insert_all {
+    ($connection:expr, $table:expr, $rows:expr) => {{
+        let rows = $rows.to_vec();
+        let insert = move |connection: &mut diesel::SqliteConnection| {
+            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), connection)
+        };
+        $connection.spawn_blocking(insert).await
+    }};
+}
+pub(super) use {insert_all, locked, locked_if_free};
+
+/// That a column holds one of these ids.
+pub(super) type Among =
+    SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, diesel::dsl::AsExprOf<String, Text>>>;
+
+/// That `column` holds one of these ids.
+pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
+    let ids: Vec<Id> = ids.into_iter().collect();
+    sql::<Bool>(&format!("{column} IN (SELECT unhex(value, '-') FROM json_each("))
+        .bind::<Text, _>(json(&ids))
+        .sql("))")
+}
+
+#[expect(clippy::unused_async, reason = "a server is asked for it")]
+pub(super) async fn now(_: &mut Connection) -> QueryResult<Moment> {
+    Ok(Moment::now())
+}
+
+/// Those of these jobs that are stored, in the order of their ids.
+pub(super) async fn lock_jobs(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<Id>> {
+    let rows = jobs::table.filter(among("jobs.id", ids.iter().copied())).order(jobs::id);
+    rows.select(jobs::id).load(connection).await
+}
+
+/// Those of these links that are stored, in the order of their ids.
+pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
+    let rows = links::table.filter(among("links.id", ids.iter().copied())).order(links::id);
+    rows.select(LinkRow::as_select()).load(connection).await
+}
+
+#[expect(clippy::unused_async, reason = "others have to wait for it")]
+pub(super) async fn lock_for_editing(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
+}
+
+/// The stored links of these keys.
+pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
+    let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");
+    of_keys.bind::<Text, _>(json(keys)).load(connection).await
+}
+
+/// One statement for all, here and below: diesel would have SQLite parse one for each.
+pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    let insert = sql_query(
+        "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
+                            shown_since)
+         SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+         FROM json_each(?)",
+    );
+    let rows = values(rows, |row| {
+        json!([
+            row.id,
+            row.name,
+            row.url,
+            row.url_key,
+            row.host,
+            row.page_url,
+            row.group_name,
+            row.attributes,
+            row.active,
+            row.backlink,
+            row.shown,
+            row.shown_since
+        ])
+    });
+    insert.bind::<Text, _>(rows).execute(connection).await.map(drop)
+}
+
+/// Writes what an import may change.
+pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    let now = Moment::now();
+    for row in rows {
+        let changes = (row, links::updated_at.eq(now));
+        diesel::update(links::table.find(row.id)).set(changes).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes what checks change.
+pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+    let update = sql_query(
+        "UPDATE links SET shown = t.value ->> 1, shown_since = t.value ->> 2, hidden_reason = t.value ->> 3,
+                verdict = t.value ->> 4, verdict_since = t.value ->> 5, reason = t.value ->> 6,
+                status = t.value ->> 7, elapsed_ms = t.value ->> 8, details = t.value ->> 9,
+                last_checked_at = t.value ->> 10, last_run_id = unhex(t.value ->> 11, '-'),
+                last_run_seq = t.value ->> 12, passed_in_a_row = t.value ->> 13, failed_in_a_row = t.value ->> 14
+         FROM json_each(?) AS t
+         WHERE links.id = unhex(t.value ->> 0, '-')",
+    );
+    let rows = values(rows, |row| {
+        json!([
+            row.id,
+            row.shown,
+            row.shown_since,
+            row.hidden_reason,
+            row.verdict,
+            row.verdict_since,
+            row.reason,
+            row.status,
+            row.elapsed_ms,
+            row.details,
+            row.last_checked_at,
+            row.last_run_id,
+            row.last_run_seq,
+            row.passed_in_a_row,
+            row.failed_in_a_row
+        ])
+    });
+    update.bind::<Text, _>(rows).execute(connection).await.map(drop)
+}
+
+/// The checks of these (run, link) pairs that were recorded before.
+pub(super) async fn checks_of(connection: &mut Connection, pairs: &[(Id, Id)]) -> QueryResult<Vec<CheckRow>> {
+    let select = sql_query(
+        "SELECT checks.* FROM json_each(?)
+         CROSS JOIN checks ON run_id = unhex(value ->> 0, '-') AND link_id = unhex(value ->> 1, '-')",
+    );
+    select.bind::<Text, _>(json(pairs)).load(connection).await
+}
+
+/// Those of these runs whose checks were dropped: here none are.
+#[expect(clippy::unused_async, reason = "a server is asked for it")]
+pub(super) async fn dropped_runs(
+    _: &mut Connection,
+    _: impl IntoIterator<Item = Id>,
+) -> QueryResult<Vec<Id>> {
+    Ok(Vec::new())
+}
+
+pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]) -> QueryResult<usize> {
+    let insert = sql_query(
+        "INSERT INTO checks (run_id, link_id, checked_at, elapsed_ms, status, outcome, reason, details)
+         SELECT unhex(value ->> 0, '-'), unhex(value ->> 1, '-'), value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                value ->> 6, value ->> 7
+         FROM json_each(?)",
+    );
+    let rows = values(rows, |row| {
+        json!([
+            row.run_id,
+            row.link_id,
+            row.checked_at,
+            row.elapsed_ms,
+            row.status,
+            row.outcome,
+            row.reason,
+            row.details
+        ])
+    });
+    insert.bind::<Text, _>(rows).execute(connection).await
+}
+
+/// Adds to each job so many links with a result. Results are a sign of life: a large job of a slow host, which comes in
+/// parts, is not taken for lost.
+pub(super) async fn add_to_jobs(
+    connection: &mut Connection,
+    fresh: &BTreeMap<Id, i64>,
+    now: Moment,
+) -> QueryResult<()> {
+    let update = sql_query(
+        "UPDATE jobs SET links_done = links_done + fresh.value,
+                published_at = ?,
+                state = iif(links_done + fresh.value >= links_count, 'done', state),
+                body = iif(links_done + fresh.value >= links_count, NULL, body)
+         FROM json_each(?) AS fresh
+         WHERE jobs.id = unhex(fresh.key, '-')",
+    );
+    let update = update.bind::<types::Moment, _>(now).bind::<Text, _>(json(fresh));
+    update.execute(connection).await.map(drop)
+}
+
+/// Adds to the counts of each run.
+pub(super) async fn add_to_runs(
+    connection: &mut Connection,
+    runs: &BTreeMap<Id, RunProgress>,
+    now: Moment,
+) -> QueryResult<()> {
+    let update = sql_query(
+        "UPDATE runs SET done = done + (t.value ->> 'done'), parked = parked + (t.value ->> 'parked'),
+                up = up + (t.value ->> 'up'), down = down + (t.value ->> 'down'),
+                no_backlink = no_backlink + (t.value ->> 'no_backlink'), blocked = blocked + (t.value ->> 'blocked'),
+                refused = refused + (t.value ->> 'refused'), white_listed = white_listed + (t.value ->> 'white_listed'),
+                to_not_show = to_not_show + (t.value ->> 'to_not_show'), to_show = to_show + (t.value ->> 'to_show'),
+                last_result_at = iif(t.value ->> 'done' > 0, ?, last_result_at)
+         FROM json_each(?) AS t
+         WHERE runs.id = unhex(t.value ->> 'id', '-')",
+    );
+    let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
+    let update = update.bind::<types::Moment, _>(now).bind::<Text, _>(json(&more));
+    update.execute(connection).await.map(drop)
+}
+
+/// There are no partitions here.
+#[expect(clippy::unused_async, reason = "a server makes some")]
+pub(super) async fn make_partitions(_: &mut Connection) -> Result<u32, crate::error::Fault> {
+    Ok(0)
+}
+
+/// These rows as one JSON text.
+fn values<R>(rows: &[R], value: impl Fn(&R) -> Value) -> String {
+    json(&rows.iter().map(value).collect::<Vec<_>>())
+}

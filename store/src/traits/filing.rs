@@ -1,0 +1,68 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use linkbeat_shared::wire::JobLinkMessage;
+use linkbeat_shared::{CheckSpec, JobId, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules};
+
+use super::JobKind;
+use crate::Result;
+
+/// Requests become runs and jobs.
+#[async_trait]
+pub trait Filing: Send + Sync + Debug {
+    /// Files a run and its jobs, or finds the run that this request id has already. The report of such a run goes
+    /// to the latest `reply_to`, also when its end was announced before.
+    ///
+    /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
+    /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed>;
+}
+
+/// Turns links into jobs, page by page. The producer owns it.
+pub trait Planner: Send {
+    /// Comes first. Says how many links there will be.
+    fn begin(&mut self, run: RunId, links: u64);
+    /// Takes the next link, as it is stored and as a job carries it. Returns the jobs that are complete with it.
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob>;
+    /// Comes last. Returns the jobs that are left.
+    fn finish(&mut self) -> Vec<PlannedJob>;
+}
+
+/// A job to be stored and then published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// Its id.
+    pub id: JobId,
+    /// Where it is published to.
+    pub kind: JobKind,
+    /// The links it covers.
+    pub links: Vec<LinkId>,
+    /// The message, ready to be sent.
+    pub body: Vec<u8>,
+}
+
+/// A run to be filed.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// The request it carries out.
+    pub request_id: RequestId,
+    /// Which links; of either kind only the active ones.
+    pub links: LinkSelection,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// When a link is hidden and shown.
+    pub rules: ShowRules,
+    /// Where the report goes when the run ends.
+    pub reply_to: Option<ReplyTo>,
+}
+
+/// What filing a run gave.
+#[derive(Debug, Clone)]
+pub struct Filed {
+    /// The run.
+    pub run: Run,
+    /// The request had been filed before; nothing was changed now but to whom its report goes.
+    pub existed: bool,
+}

@@ -1,0 +1,53 @@
+//! What a database can do, a trait for each need, and the sets of them that the roles get.
+//!
+//! A role that is given `Arc<dyn RecorderStore>` cannot import links or file runs: the compiler says so. Every method
+//! is one transaction: it is done wholly or not at all.
+
+mod filing;
+mod leases;
+mod ledger;
+mod links;
+mod outbox;
+mod partitions;
+mod reports;
+mod runs;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use linkbeat_vitals::Activity;
+
+pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
+pub use leases::Leases;
+pub use ledger::{JobResults, Judge, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
+pub use links::{Imported, LinkChanges, Links};
+pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
+pub use partitions::Partitions;
+pub use reports::{ReportLinks, Reports};
+pub use runs::Runs;
+
+/// What a producer needs.
+pub trait ProducerStore: Filing + Outbox + Leases {}
+impl<T: Filing + Outbox + Leases> ProducerStore for T {}
+
+/// What a recorder needs.
+pub trait RecorderStore: Ledger + Reports + Leases + Partitions {}
+impl<T: Ledger + Reports + Leases + Partitions> RecorderStore for T {}
+
+/// All that a database can do.
+pub trait Store: ProducerStore + RecorderStore + Links + Runs + Session {}
+impl<T: ProducerStore + RecorderStore + Links + Runs + Session> Store for T {}
+
+/// A store as [`crate::open`] gives it. Where less is needed it is passed on as `Arc<dyn Links>` and so on.
+pub type SharedStore = Arc<dyn Store>;
+
+/// The connections to a database.
+#[async_trait]
+pub trait Session: Send + Sync + Debug {
+    /// Counts the calls of all traits. A call that the database answered has succeeded, whatever the answer was.
+    fn activity(&self) -> &Activity;
+
+    /// Ends all connections.
+    async fn close(&self);
+}
