@@ -96,6 +96,8 @@ fn serve(mut connection: Connection, mut waiting: mpsc::Receiver<Command>) {
         match command {
             Command::Call(call) => call(&mut connection),
             Command::Close(closed) => {
+                // Before the closer goes on: a later call is refused, rather than left in a channel that nobody reads.
+                waiting.close();
                 drop(connection);
                 // The closer may have gone away.
                 let _ = closed.send(());
