@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{Request, RunId};
+use linkbeat_shared::{Request, RunId, TraceContext};
 use linkbeat_store::{Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
@@ -23,7 +23,7 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
     request: Request,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let planner = JobPlanner::new(request.check.clone(), request.white_list);
-    let (planner, kept) = Keeping::around(planner);
+    let (planner, kept) = Keeping::around(planner, request.trace.clone());
     let run = NewRun {
         id: RunId::new(),
         request_id: request.id,
@@ -31,6 +31,7 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
         check: request.check,
         rules: request.rules,
         reply_to: request.reply_to,
+        trace: request.trace,
     };
     let filed = store.file_run(run, Box::new(planner)).await?;
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
@@ -44,6 +45,7 @@ struct Kept {
     jobs: Vec<StoredJob>,
     bytes: usize,
     too_many: bool,
+    trace: Option<TraceContext>,
 }
 
 impl Kept {
@@ -59,6 +61,7 @@ impl Kept {
             kind: job.kind,
             body: job.body.clone(),
             due_in: Duration::ZERO,
+            trace: self.trace.clone(),
         }));
     }
 }
@@ -71,8 +74,8 @@ struct Keeping {
 }
 
 impl Keeping {
-    fn around(planner: JobPlanner) -> (Self, Arc<Mutex<Kept>>) {
-        let kept = Arc::<Mutex<Kept>>::default();
+    fn around(planner: JobPlanner, trace: Option<TraceContext>) -> (Self, Arc<Mutex<Kept>>) {
+        let kept = Arc::new(Mutex::new(Kept { trace, ..Kept::default() }));
         (Self { planner, kept: kept.clone() }, kept)
     }
 

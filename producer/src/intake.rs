@@ -135,7 +135,8 @@ impl Intake {
     }
 
     fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
-        let request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
+        let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
+        request.trace.clone_from(&message.headers.trace);
         let limit = self.settings.max_links_per_request;
         match &request.links {
             LinkSelection::Given(links) if links.len() > limit => Err(Unreadable::Invalid(format!(

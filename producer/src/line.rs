@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId};
+use linkbeat_shared::{JobId, RunId, TraceContext};
 use linkbeat_store::{OpenJobs, StoredJob};
 
 /// Most that wait at once. What finds no place is in the database, and is found there later.
@@ -22,8 +22,8 @@ pub(crate) struct Waiting {
     pub(crate) jobs: OpenJobs,
     /// All of them, where they are few and were just filed.
     pub(crate) in_memory: Vec<StoredJob>,
-    /// The run whose beginning is to be told together with its first jobs, and when it was filed.
-    pub(crate) begins: Option<(RunId, DateTime<Utc>)>,
+    /// The run whose beginning is announced together with its first jobs.
+    pub(crate) begins: Option<Beginning>,
     /// What they are called, where they were found and not filed here. Such jobs give way to a backlog.
     pub(crate) found: Option<&'static str>,
     /// The last that was published.
@@ -32,6 +32,15 @@ pub(crate) struct Waiting {
     pub(crate) published: u64,
     /// How many may be published at most.
     pub(crate) limit: u64,
+}
+
+/// What is announced of a run that begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Beginning {
+    pub(crate) run: RunId,
+    /// When it was filed.
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Waiting {
@@ -174,6 +183,7 @@ mod tests {
             kind: linkbeat_store::JobKind::Check,
             body: Vec::new(),
             due_in: std::time::Duration::ZERO,
+            trace: None,
         };
         for _ in 0..PLACES + 10 {
             let waiting = Waiting::new(OpenJobs::UnpublishedOfRun(RunId::new()));

@@ -8,18 +8,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
 use linkbeat_shared::{JobId, Request, RunId, derived_id};
-use linkbeat_store::{Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished};
+use linkbeat_store::{
+    Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::ProducerError;
 use crate::file::file_keeping;
-use crate::line::{Line, Waiting};
+use crate::line::{Beginning, Line, Waiting};
 
 /// Jobs that are read from the database, and published, in one turn.
 const PAGE: usize = 500;
@@ -60,8 +61,8 @@ impl Outbox {
         let (filed, jobs) = file_keeping(&self.store, request).await?;
         if filed.existed {
             for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
-                let begins = (!run.begun).then_some((run.id, run.created_at));
-                self.join(Waiting { begins, ..Waiting::new(OpenJobs::UnpublishedOfRun(run.id)) });
+                let jobs = OpenJobs::UnpublishedOfRun(run.id);
+                self.join(Waiting { begins: beginning(run), ..Waiting::new(jobs) });
             }
         } else {
             self.add_new(&filed, jobs);
@@ -83,7 +84,7 @@ impl Outbox {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("producer.committed", |_| std::process::abort());
         let run = &filed.run;
-        let begins = Some((run.id, run.created_at));
+        let begins = Some(Beginning { run: run.id, created_at: run.created_at, trace: run.trace.clone() });
         self.join(Waiting { begins, in_memory, ..Waiting::new(OpenJobs::UnpublishedOfRun(run.id)) });
     }
 
@@ -212,7 +213,7 @@ impl Outbox {
         }
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         // A crash before they are marked repeats both.
-        tokio::try_join!(self.tell_begin(waiting.begins), self.publish_jobs(jobs))?;
+        tokio::try_join!(self.announce_begin(waiting.begins.as_ref()), self.publish_jobs(jobs))?;
         if !ids.is_empty() {
             self.store.mark_published(&ids).await?;
         }
@@ -233,18 +234,19 @@ impl Outbox {
             JobKind::Check | JobKind::Recheck => Target::Queue(Queue::JOBS),
             JobKind::WhiteListed => Target::Queue(Queue::RESULTS),
         };
-        self.broker.publish(&target, Message::new(job.id.0, job.body)).await?;
+        let message = Message::new(job.id.0, job.body).traced(job.trace.as_ref());
+        self.broker.publish(&target, message).await?;
         #[cfg(feature = "failpoints")]
         fail::fail_point!("producer.published", |_| std::process::abort());
         Ok(())
     }
 
     /// Tells whoever listens that a run was filed. The message id is the run's, so that a repeat is known as one.
-    async fn tell_begin(&self, begins: Option<(RunId, DateTime<Utc>)>) -> Result<(), PublishError> {
-        let Some((run, created_at)) = begins else { return Ok(()) };
-        let event = EventMessage::run_started(run, created_at);
-        let id = derived_id::run_started_event(run);
-        self.broker.publish(&Target::Event(RUN_STARTED.into()), Message::of(id, &event)).await
+    async fn announce_begin(&self, begins: Option<&Beginning>) -> Result<(), PublishError> {
+        let Some(Beginning { run, created_at, trace }) = begins else { return Ok(()) };
+        let event = EventMessage::run_started(*run, *created_at);
+        let message = Message::of(derived_id::run_started_event(*run), &event).traced(trace.as_ref());
+        self.broker.publish(&Target::Event(RUN_STARTED.into()), message).await
     }
 
     async fn next(&self) -> Waiting {
@@ -272,4 +274,10 @@ impl Outbox {
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The beginning of a run, unless it was announced with a job that is published already.
+pub(crate) fn beginning(run: UnpublishedRun) -> Option<Beginning> {
+    let UnpublishedRun { id, created_at, begun, trace } = run;
+    (!begun).then_some(Beginning { run: id, created_at, trace })
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::line::Waiting;
-use crate::outbox::ENOUGH_WAITING;
+use crate::outbox::{ENOUGH_WAITING, beginning};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// The name of the lease.
@@ -85,7 +85,7 @@ impl Reconciler {
         for run in self.outbox.store.unpublished_runs(idle, RUNS_PER_LOOK).await? {
             let jobs = OpenJobs::UnpublishedOfRun(run.id);
             self.outbox.join(Waiting {
-                begins: (!run.begun).then_some((run.id, run.created_at)),
+                begins: beginning(run),
                 ..Waiting::found(jobs, "jobs that were never published", JOBS_PER_LOOK)
             });
         }

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use linkbeat_broker::{MemoryBroker, Queue, SharedBroker};
+use linkbeat_broker::{Event, MemoryBroker, Queue, SharedBroker};
 use linkbeat_producer::Outbox;
-use linkbeat_shared::{LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions};
+use linkbeat_shared::{LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions, TraceContext};
 use linkbeat_store::{OpenJobs, OpenMode, SharedStore, open};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,27 @@ async fn what_was_filed_is_published_before_the_end() {
     assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), 10);
     let unpublished = OpenJobs::UnpublishedOfRun(filed.run.id);
     assert_eq!(store.open_jobs(unpublished, None, 10).await.unwrap(), [], "and marked");
+}
+
+#[tokio::test]
+async fn every_message_of_a_run_carries_the_trace_of_its_request() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace = TraceContext::parse(parent, Some("vendor=1"));
+    // Published from memory, and read back from the database.
+    for links in [10, 100] {
+        let (broker, store) = servers(1_000).await;
+        let mut events = broker.events("run.started").await.unwrap();
+        assert!(matches!(events.next().await, Some(Event::Listening)));
+        let outbox = Outbox::new(broker.clone(), store.clone());
+        outbox.file(Request { trace: trace.clone(), ..request(links) }).await.unwrap();
+        outbox.drain().await.unwrap();
+        let Some(Event::Published { message, .. }) = events.next().await else { panic!("no event") };
+        assert_eq!(message.headers.trace, trace);
+        let mut jobs = broker.subscribe(&Queue::JOBS, 200).await.unwrap();
+        for _ in 0..broker.waiting(&Queue::JOBS).await.unwrap() {
+            assert_eq!(jobs.next().await.unwrap().message.headers.trace, trace);
+        }
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ async fn file(store: &SharedStore) {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     linkbeat_producer::file(store, request).await.unwrap();
 }

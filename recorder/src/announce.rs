@@ -173,7 +173,7 @@ impl Announcer {
         let run = &claim.run;
         if run.state == RunState::Cancelled {
             let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
-            self.broker.publish(&Target::Broadcast, cancel).await?;
+            self.broker.publish(&Target::Broadcast, cancel.traced(run.trace.as_ref())).await?;
         }
         if let Some(summary) = self.store.summary(run.id).await? {
             let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
@@ -202,7 +202,7 @@ impl Announcer {
         let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
         let id = derived_id::run_ended_event(run.id, &event.event, end_told_apart(run));
-        self.broker.publish(&target, Message::of(id, &event)).await?;
+        self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?;
         match &run.reply_to {
             Some(reply_to) => self.reply(run, summary, reply_to).await,
             None => Ok(()),
@@ -225,7 +225,7 @@ impl Announcer {
 
 fn answer(run: &Run, report: &Report) -> Message {
     let id = derived_id::report_reply(run.id, end_told_apart(run));
-    Message::of(id, &ReportMessage::of(report, Lang::En))
+    Message::of(id, &ReportMessage::of(report, Lang::En)).traced(run.trace.as_ref())
 }
 
 /// What tells one end of a run from its others: a run may end incomplete several times.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId, RequestOptions};
+use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext};
 
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Request {
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The trace it is part of.
+    pub trace: Option<TraceContext>,
 }
 
 impl Request {
@@ -34,7 +36,7 @@ impl Request {
         reply_to: Option<ReplyTo>,
     ) -> Self {
         let (white_list, check, rules) = options.resolve();
-        Self { id, links, white_list, check, rules, reply_to }
+        Self { id, links, white_list, check, rules, reply_to, trace: None }
     }
 
     /// Everything that is asked of the links.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{RequestId, RunId};
+use crate::{RequestId, RunId, TraceContext};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +63,8 @@ pub struct Run {
     pub missing: u64,
     /// Where the report is to be sent when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The trace of the request. Every message of the run carries it.
+    pub trace: Option<TraceContext>,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
     /// When its last result was stored, or it was found incomplete or cancelled; `None` while it runs.

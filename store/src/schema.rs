@@ -102,6 +102,8 @@ diesel::table! {
         to_show -> BigInt,
         reply_queue -> Nullable<Text>,
         correlation_id -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
+        tracestate -> Nullable<Text>,
         created_at -> Moment,
         last_result_at -> Nullable<Moment>,
         finished_at -> Nullable<Moment>,

@@ -72,6 +72,8 @@ CREATE TABLE runs (
     to_show         bigint NOT NULL DEFAULT 0,
     reply_queue     text,
     correlation_id  text,
+    traceparent     text,                             -- of the request; every message of the run carries it
+    tracestate      text,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_result_at  timestamptz,
     finished_at     timestamptz,

@@ -67,6 +67,8 @@ CREATE TABLE runs (
     to_show         INTEGER NOT NULL DEFAULT 0,
     reply_queue     TEXT,
     correlation_id  TEXT,
+    traceparent     TEXT,                             -- of the request; every message of the run carries it
+    tracestate      TEXT,
     created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     last_result_at  TEXT,
     finished_at     TEXT,

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use linkbeat_broker::{Broadcast, Target};
+use linkbeat_broker::{Broadcast, Event, Target};
 use linkbeat_shared::RunState;
 use linkbeat_shared::wire::{CancelMessage, decode};
 
-use crate::world::{PATIENCE, World, first_stuck};
+use crate::world::{PATIENCE, World, first_stuck, trace};
 
 #[tokio::test]
 async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
@@ -78,4 +78,18 @@ async fn a_recorder_for_one_run_leaves_the_ends_of_others_to_be_told() {
     let left = world.store.unannounced_runs(None, 10, Duration::ZERO).await.unwrap();
     let left: Vec<_> = left.into_iter().map(|told| told.run.id).collect();
     assert_eq!(left, [other, finished]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_carries_the_trace_of_its_request() {
+    let mut world = World::open().await;
+    let mut events = world.broker.events("run.finished").await.unwrap();
+    assert!(matches!(events.next().await, Some(Event::Listening)));
+    let (run, job) = world.file().await;
+    world.start_only(run);
+    world.send(run, &job).await;
+    let event = tokio::time::timeout(PATIENCE, events.next()).await.unwrap();
+    let Some(Event::Published { message, .. }) = event else { panic!("no event") };
+    assert_eq!(message.headers.trace, trace());
+    world.stop().await;
 }

@@ -9,7 +9,7 @@ use linkbeat_recorder::{Recorder, RecorderSettings};
 use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
     CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
-    ShowRules, Verdict,
+    ShowRules, TraceContext, Verdict,
 };
 use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
 use linkbeat_testbed::broker::{Fate, Watched};
@@ -24,7 +24,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A recorder at work.
 pub(crate) struct World {
     pub(crate) store: SharedStore,
-    broker: SharedBroker,
+    pub(crate) broker: SharedBroker,
     stop: CancellationToken,
     recorder: Option<JoinHandle<()>>,
 }
@@ -76,6 +76,7 @@ impl World {
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to: None,
+            trace: trace(),
         };
         let (planned, mut jobs) = mpsc::unbounded_channel();
         self.store.file_run(run, Box::new(OneJobEach(planned))).await.unwrap();
@@ -140,4 +141,9 @@ impl Planner for OneJobEach {
     fn finish(&mut self) -> Vec<PlannedJob> {
         Vec::new()
     }
+}
+
+/// The trace that each run is part of.
+pub(crate) fn trace() -> Option<TraceContext> {
+    TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None)
 }

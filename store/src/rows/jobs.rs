@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use linkbeat_shared::{CheckSpec, JobId, RunId, RunState, ShowRules};
 
+use super::runs::TraceColumns;
 use super::{parse, parse_json, stored_count};
 use crate::error::Fault;
 use crate::schema::{jobs, runs, sql};
@@ -68,6 +69,8 @@ pub(crate) struct OpenJobRow {
     kind: String,
     body: Option<Vec<u8>>,
     due_at: Option<Moment>,
+    #[diesel(embed)]
+    trace: TraceColumns,
 }
 
 impl OpenJobRow {
@@ -81,6 +84,7 @@ impl OpenJobRow {
             body: self
                 .body
                 .ok_or_else(|| Fault::Corrupt(format!("jobs.body of the open job {id} is missing")))?,
+            trace: self.trace.into(),
             due_in: left.and_then(|left| left.to_std().ok()).unwrap_or(Duration::ZERO),
         })
     }
@@ -96,11 +100,21 @@ pub(crate) struct UnpublishedRunRow {
     /// When the job was published that comes before the next.
     #[diesel(sql_type = diesel::sql_types::Nullable<sql::Moment>)]
     published_at: Option<Moment>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    traceparent: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    tracestate: Option<String>,
 }
 
 impl From<UnpublishedRunRow> for UnpublishedRun {
     fn from(row: UnpublishedRunRow) -> Self {
-        Self { id: RunId(row.id.0), created_at: row.created_at.0, begun: row.published_at.is_some() }
+        let trace = TraceColumns { traceparent: row.traceparent, tracestate: row.tracestate };
+        Self {
+            id: RunId(row.id.0),
+            created_at: row.created_at.0,
+            begun: row.published_at.is_some(),
+            trace: trace.into(),
+        }
     }
 }
 
@@ -119,7 +133,7 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
     };
     format!(
         "WITH unpublished AS MATERIALIZED (
-             SELECT id, seq, created_at,
+             SELECT id, seq, created_at, traceparent, tracestate,
                     (SELECT jobs.id FROM jobs
                      WHERE jobs.run_id = runs.id AND {OPEN_JOBS} AND jobs.published_at IS NULL
                        AND jobs.kind <> '{RECHECK}'
@@ -127,13 +141,13 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
              FROM runs
              WHERE state IN ('running', 'incomplete') AND ($1 IS NULL OR id = $1)
          ), last_published AS MATERIALIZED (
-             SELECT id, seq, created_at, next_job,
+             SELECT id, seq, created_at, traceparent, tracestate, next_job,
                     (SELECT jobs.published_at FROM jobs
                      WHERE jobs.run_id = unpublished.id AND jobs.id < next_job AND jobs.kind <> '{RECHECK}'
                      ORDER BY jobs.id DESC LIMIT 1) AS published_at
              FROM unpublished WHERE next_job IS NOT NULL
          )
-         SELECT id, created_at, published_at FROM last_published
+         SELECT id, created_at, published_at, traceparent, tracestate FROM last_published
          WHERE true {idle}
          ORDER BY seq LIMIT {limit}"
     )

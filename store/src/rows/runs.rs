@@ -1,7 +1,7 @@
 //! Runs: rows of `runs`.
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, Verdict};
+use linkbeat_shared::{Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict};
 use serde::Serialize;
 
 use super::{Outcome, number, parse};
@@ -22,6 +22,8 @@ pub(crate) struct RunRow {
     parked: i64,
     reply_queue: Option<String>,
     correlation_id: Option<String>,
+    #[diesel(embed)]
+    trace: TraceColumns,
     created_at: Moment,
     finished_at: Option<Moment>,
 }
@@ -40,9 +42,24 @@ impl TryFrom<RunRow> for Run {
             done: number(row.done, "runs.done")?,
             missing: if state == RunState::Cancelled { 0 } else { number(row.parked, "runs.parked")? },
             reply_to: row.reply_queue.map(|queue| ReplyTo { queue, correlation_id }),
+            trace: row.trace.into(),
             created_at: row.created_at.0,
             finished_at: row.finished_at.map(|moment| moment.0),
         })
+    }
+}
+
+/// The trace that a run is part of.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = runs)]
+pub(crate) struct TraceColumns {
+    pub(crate) traceparent: Option<String>,
+    pub(crate) tracestate: Option<String>,
+}
+
+impl From<TraceColumns> for Option<TraceContext> {
+    fn from(row: TraceColumns) -> Self {
+        row.traceparent.and_then(|parent| TraceContext::parse(&parent, row.tracestate.as_deref()))
     }
 }
 
@@ -107,6 +124,8 @@ pub(crate) struct NewRunRow {
     show_rules: String,
     pub(crate) reply_queue: Option<String>,
     pub(crate) correlation_id: Option<String>,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
 }
 
 impl From<&NewRun> for NewRunRow {
@@ -120,6 +139,8 @@ impl From<&NewRun> for NewRunRow {
             show_rules: json(&run.rules),
             reply_queue,
             correlation_id: correlation_id.flatten(),
+            traceparent: run.trace.as_ref().map(|trace| trace.parent().to_owned()),
+            tracestate: run.trace.as_ref().and_then(TraceContext::state).map(str::to_owned),
         }
     }
 }

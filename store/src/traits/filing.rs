@@ -2,7 +2,9 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{CheckSpec, JobId, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules};
+use linkbeat_shared::{
+    CheckSpec, JobId, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules, TraceContext,
+};
 
 use super::JobKind;
 use crate::Result;
@@ -56,6 +58,8 @@ pub struct NewRun {
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The trace of the request.
+    pub trace: Option<TraceContext>,
 }
 
 /// What filing a run gave.

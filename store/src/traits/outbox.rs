@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId};
+use linkbeat_shared::{JobId, RunId, TraceContext};
 
 use crate::Result;
 
@@ -47,6 +47,8 @@ pub struct StoredJob {
     pub body: Vec<u8>,
     /// How long it is to wait yet, by the database's clock; zero: it is due.
     pub due_in: Duration,
+    /// The trace of its run.
+    pub trace: Option<TraceContext>,
 }
 
 /// Which open jobs to list. Jobs of cancelled runs are never listed.
@@ -76,7 +78,7 @@ pub enum Unpublished {
 }
 
 /// A run with jobs that were never published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnpublishedRun {
     /// Its id.
     pub id: RunId,
@@ -84,4 +86,6 @@ pub struct UnpublishedRun {
     pub created_at: DateTime<Utc>,
     /// Some of its jobs were published already.
     pub begun: bool,
+    /// Its trace.
+    pub trace: Option<TraceContext>,
 }

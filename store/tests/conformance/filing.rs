@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use linkbeat_shared::{
     CheckSpec, LinkSelection, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
-    ShowRules,
+    ShowRules, TraceContext,
 };
-use linkbeat_store::{LinkChanges, NewRun, OpenJobs};
+use linkbeat_store::{LinkChanges, NewRun, OpenJobs, Unpublished};
 
 use crate::database::TestDatabase;
 use crate::make::{self, file, link, name, new_run, url};
+
+/// From the specification's examples.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 cases![
     a_run_is_filed_whole,
@@ -41,6 +44,7 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             recheck_after: Some(RecheckAfter::from_millis(600_000).unwrap()),
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
+        trace: TraceContext::parse(TRACE, Some("vendor=1")),
         ..new_run(LinkSelection::Stored)
     };
     let (filed, plan) = file(&store, run.clone(), 2).await;
@@ -50,7 +54,8 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
     assert_eq!((filed.run.links, filed.run.done, filed.run.state), (5, 0, RunState::Running));
     assert_eq!(filed.run.finished_at, None);
     let found = store.run(run.id).await.unwrap().unwrap();
-    assert_eq!(found.reply_to, run.reply_to);
+    assert_eq!((&found.reply_to, &found.trace), (&run.reply_to, &run.trace));
+    assert!(run.trace.is_some());
     let stored = async |column| database.value(&format!("SELECT {column} FROM runs")).await.unwrap();
     let check: CheckSpec = serde_json::from_str(&stored("check_spec").await).unwrap();
     let rules: ShowRules = serde_json::from_str(&stored("show_rules").await).unwrap();
@@ -61,7 +66,10 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
     let mut jobs = store.open_jobs(OpenJobs::OfRun(run.id), None, 10).await.unwrap();
     jobs.sort_by_key(|job| job.id);
     assert_eq!(jobs.len(), 3);
+    let unpublished = store.unpublished_runs(Unpublished::OfRun(run.id), 1).await.unwrap();
+    assert_eq!(unpublished[0].trace, run.trace);
     for (stored, planned) in jobs.iter().zip(&plan.jobs) {
+        assert_eq!(stored.trace, run.trace);
         assert_eq!((stored.id, stored.kind, &stored.body), (planned.id, planned.kind, &planned.body));
     }
 }

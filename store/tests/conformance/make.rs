@@ -39,6 +39,7 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     }
 }
 

@@ -105,6 +105,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     let run = store.file_run(run, Box::new(Jobs::default())).await.unwrap().run;
     let open = store.open_jobs(linkbeat_store::OpenJobs::OfRun(run.id), None, 1_000).await.unwrap();
