@@ -14,7 +14,8 @@ use tower::util::MapFutureLayer;
 use super::progress;
 use super::resolver::Resolver;
 use super::tls;
-use crate::{SetupError, WorkerSettings};
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
 /// Links of one host come together, so a kept connection serves soon or never; until then its buffers
 /// are what most of a large run's memory is.

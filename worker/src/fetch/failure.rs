@@ -11,7 +11,7 @@ use linkbeat_shared::{ConnectKind, Phase, Reason};
 
 use super::progress;
 use super::tls;
-use crate::OwnFault;
+use crate::fault::OwnFault;
 
 /// Why a try gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +104,11 @@ impl Failure {
             Self::Site(Reason::Tls { .. } | Reason::Protocol) => true,
             _ => false,
         }
+    }
+
+    /// Whether an established connection ended before an answer.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Site(Reason::Connect { kind: ConnectKind::Reset | ConnectKind::Closed }))
     }
 
     /// Failing to reach a public address may be our network's fault; within our own networks it is not.

@@ -10,6 +10,7 @@ mod cookies;
 mod failure;
 mod name_servers;
 mod progress;
+mod reached;
 mod redirect;
 mod resolver;
 mod safety;
@@ -28,13 +29,15 @@ use url::Host;
 
 use self::body::{Matchers, Wanted};
 use self::redirect::Trail;
-use crate::connectivity::Connectivity;
+use crate::fault::OwnFault;
 use crate::limits::Turn;
-use crate::{OwnFault, SetupError, WorkerSettings, retry};
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
 pub(crate) use self::body::Page;
 pub(crate) use self::failure::Failure;
 pub use self::name_servers::{NameServer, name_servers};
+pub(crate) use self::reached::Reached;
 pub(crate) use self::resolver::Resolver;
 pub(crate) use self::safety::Safety;
 
@@ -78,7 +81,7 @@ pub(crate) struct Fetcher {
     safety: Arc<Safety>,
     /// Names are looked up and addresses dialled by a proxy, not by us.
     by_proxy: bool,
-    connectivity: Arc<Connectivity>,
+    reached: Arc<Reached>,
     matchers: Matchers,
     max_body: usize,
 }
@@ -88,12 +91,12 @@ impl Fetcher {
         settings: &WorkerSettings,
         resolver: Resolver,
         safety: Arc<Safety>,
-        connectivity: Arc<Connectivity>,
+        reached: Arc<Reached>,
     ) -> Result<Self, SetupError> {
         let client = client::client(settings, resolver)?;
         let by_proxy = settings.proxy.is_some();
         let matchers = Matchers::default();
-        Ok(Self { client, safety, by_proxy, connectivity, matchers, max_body: settings.max_body })
+        Ok(Self { client, safety, by_proxy, reached, matchers, max_body: settings.max_body })
     }
 
     /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
@@ -116,7 +119,7 @@ impl Fetcher {
             }
             Err(failure) => {
                 if failure.shows_a_server() {
-                    self.connectivity.reached();
+                    self.reached.now();
                 }
                 Attempt { finding: Err(failure), details }
             }
@@ -144,7 +147,7 @@ impl Fetcher {
                 Err(failure)
                     if stale < client::IDLE_PER_HOST
                         && progress::connection_was_kept()
-                        && retry::lost_connection(failure) =>
+                        && failure.is_lost_connection() =>
                 {
                     stale += 1;
                 }
@@ -175,7 +178,7 @@ impl Fetcher {
         if let Some(certificate) = response.extensions().get().and_then(TlsInfo::peer_certificate) {
             progress::shown(certificate);
         }
-        self.connectivity.reached();
+        self.reached.now();
         Ok(response)
     }
 

@@ -22,7 +22,7 @@ use super::failure::{Failure, LookupFailed, own_fault};
 use super::progress;
 use super::safety::Safety;
 use super::sockets::Sockets;
-use crate::OwnFault;
+use crate::fault::OwnFault;
 
 /// Two tries of this length fit into the default deadline of a link.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -17,7 +17,7 @@ use rustls::{
 };
 
 use super::progress;
-use crate::SetupError;
+use crate::setup::SetupError;
 
 /// id-ad-caIssuers (RFC 5280 §4.2.2.1) in DER: where the issuer's certificate can be fetched. Certificates
 /// of public authorities carry it; those a private authority or a tool made seldom do.

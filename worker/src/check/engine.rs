@@ -1,4 +1,4 @@
-//! One check: a turn at the host, tries until something stands, a verdict.
+//! One check: wait for the host's turn, try until a finding is final, make the verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,22 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout}
 use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
-use crate::connectivity::Connectivity;
-use crate::fetch::{Answer, Attempt, Failure, Fetcher, Resolver, Safety, Target};
-use crate::limits::{Limits, Turn};
-use crate::pace::Pace;
-use crate::starts::{Start, Starts};
-use crate::{Outcome, OwnFault, SetupError, WorkerSettings, descriptors, judge, retry};
+use super::connectivity::Connectivity;
+use super::outcome::Outcome;
+use super::{judge, retry};
+use crate::fault::OwnFault;
+use crate::fetch::{Answer, Attempt, Failure, Fetcher, Reached, Resolver, Safety, Target};
+use crate::limits::{Limits, Pace, Start, Starts, Turn, affordable};
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
-/// Checks links. One per process: its limits are what is polite towards hosts and what the machine bears.
+/// Checks links. There is one per process, because its limits protect the hosts and the machine.
 #[derive(Debug)]
 pub struct Engine {
     fetcher: Fetcher,
     limits: Arc<Limits>,
     starts: Starts,
-    connectivity: Arc<Connectivity>,
+    connectivity: Connectivity,
     concurrency: usize,
     checks: Activity,
     max_timeout: Timeout,
@@ -42,7 +44,7 @@ impl Engine {
                 return Err(SetupError::Zero(name));
             }
         }
-        let concurrency = descriptors::affordable(settings.concurrency);
+        let concurrency = affordable(settings.concurrency);
         let safety = Arc::new(Safety::new(settings.allow_network.clone()));
         // With a proxy, the only name that is looked up here is the proxy's.
         let dialled = match &settings.proxy {
@@ -50,10 +52,11 @@ impl Engine {
             None => Arc::clone(&safety),
         };
         let resolver = Resolver::new(&settings.resolver, dialled)?;
-        let connectivity = Arc::new(Connectivity::new(resolver.clone()));
+        let reached = Arc::new(Reached::default());
+        let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&reached));
         let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
-            fetcher: Fetcher::new(settings, resolver, safety, Arc::clone(&connectivity))?,
+            fetcher: Fetcher::new(settings, resolver, safety, reached)?,
             limits: Limits::new(settings.per_host, concurrency, pace),
             starts: Starts::new(),
             connectivity,
@@ -73,7 +76,7 @@ impl Engine {
         &self.checks
     }
 
-    /// The deadline a check gets: what is asked, up to the operator's limit.
+    /// The deadline of a check: what the request asks, up to the operator's limit.
     pub fn timeout(&self, spec: &CheckSpec) -> Timeout {
         spec.timeout.min(self.max_timeout)
     }
@@ -101,13 +104,13 @@ impl Engine {
         self.carry_out(begun, link, spec).await
     }
 
-    /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little.
+    /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
         let turn = self.limits.turn(link.page(spec).host()).await;
         Begun { turn, start: self.starts.next().await }
     }
 
-    /// Does what [`Engine::begin`] has waited for.
+    /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
         let Begun { mut turn, start } = begun;
         let under_way = self.checks.begin();
@@ -126,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// Tries until a finding stands.
+    /// Tries until a finding is final.
     async fn tries(
         &self,
         target: &Target<'_>,
@@ -148,7 +151,7 @@ impl Engine {
         attempt
     }
 
-    /// A doubtful failure becomes the site's only with evidence.
+    /// A doubtful failure becomes a verdict only with evidence that we are online.
     async fn proven(
         &self,
         finding: Result<Answer, Failure>,

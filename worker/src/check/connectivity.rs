@@ -3,43 +3,37 @@
 //! Evidence is any server that answered anybody's check since this one began, or a name server that
 //! answers a question now. Without evidence the job goes back and nothing is hidden.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::fetch::Resolver;
+use crate::fetch::{Reached, Resolver};
 
 /// How long a name server may take to give evidence after the check's deadline.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Knows when we last reached somebody.
+/// Knows whether we are online.
 #[derive(Debug)]
 pub(crate) struct Connectivity {
     resolver: Resolver,
-    reached: watch::Sender<Option<Instant>>,
+    reached: Arc<Reached>,
 }
 
 impl Connectivity {
-    pub(crate) fn new(resolver: Resolver) -> Self {
-        Self { resolver, reached: watch::Sender::new(None) }
-    }
-
-    /// Some server has answered us.
-    pub(crate) fn reached(&self) {
-        self.reached.send_replace(Some(Instant::now()));
+    pub(crate) fn new(resolver: Resolver, reached: Arc<Reached>) -> Self {
+        Self { resolver, reached }
     }
 
     /// Whether anything shows that we were online since `began`. Waits for it until `deadline`, or
     /// [`GRACE`] from now if that is later.
     pub(crate) async fn proven_since(&self, began: Instant, deadline: Instant) -> bool {
-        let mut reached = self.reached.subscribe();
         let patience = deadline.max(Instant::now() + GRACE);
         let evidence = async {
             tokio::select! {
                 biased;
-                _ = reached.wait_for(|at| at.is_some_and(|at| at >= began)) => {}
-                true = self.resolver.answers() => self.reached(),
+                () = self.reached.since(began) => {}
+                true = self.resolver.answers() => self.reached.now(),
             }
         };
         timeout_at(patience, evidence).await.is_ok()
