@@ -5,6 +5,10 @@
 pub enum OwnFault {
     /// Nothing can be resolved or reached.
     Offline,
+    /// Names lead to addresses that are not public, whatever name is asked for: the network answers in the sites' place.
+    Intercepted,
+    /// The proxy does not do its work.
+    Proxy,
     /// The machine is out of file descriptors, local ports, buffers or memory.
     Resources,
 }
@@ -14,6 +18,8 @@ impl OwnFault {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Offline => "offline",
+            Self::Intercepted => "intercepted",
+            Self::Proxy => "proxy",
             Self::Resources => "resources",
         }
     }

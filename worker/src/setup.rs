@@ -26,9 +26,6 @@ pub enum SetupError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// The resolver cannot be set up.
-    #[error("the DNS resolver cannot be set up: {0}")]
-    Resolver(#[from] hickory_resolver::net::NetError),
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
@@ -41,7 +38,7 @@ impl SetupError {
             Self::NoRoots => Some("install them (Debian: ca-certificates)"),
             Self::ExtraCa { .. } => Some("correct worker.extra_ca"),
             Self::Zero(_) | Self::UserAgent(_) => Some("correct the worker's settings"),
-            Self::Tls(_) | Self::Resolver(_) | Self::Client(_) => None,
+            Self::Tls(_) | Self::Client(_) => None,
         }
     }
 }

@@ -8,11 +8,11 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout}
 use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
-use super::connectivity::Connectivity;
+use super::connectivity::{Case, Connectivity, own_fault};
 use super::outcome::Outcome;
 use super::{judge, retry};
 use crate::fault::OwnFault;
-use crate::fetch::{Answer, Attempt, Failure, Fetcher, Reached, Resolver, Safety, Target};
+use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
 use crate::limits::{Limits, Pace, Start, Starts, Turn, affordable};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
@@ -46,17 +46,13 @@ impl Engine {
         }
         let concurrency = affordable(settings.concurrency);
         let safety = Arc::new(Safety::new(settings.allow_network.clone()));
-        // With a proxy, the only name that is looked up here is the proxy's.
-        let dialled = match &settings.proxy {
-            Some(_) => Arc::new(Safety::anywhere()),
-            None => Arc::clone(&safety),
-        };
-        let resolver = Resolver::new(&settings.resolver, dialled)?;
-        let reached = Arc::new(Reached::default());
-        let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&reached));
+        let route = Arc::new(Route::new(settings));
+        let resolver = Resolver::new(&settings.resolver, Arc::clone(&safety), Arc::clone(&route));
+        let evidence = Arc::new(Evidence::default());
+        let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&evidence));
         let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
-            fetcher: Fetcher::new(settings, resolver, safety, reached)?,
+            fetcher: Fetcher::new(settings, resolver, safety, route, evidence)?,
             limits: Limits::new(settings.per_host, concurrency, pace),
             starts: Starts::new(),
             connectivity,
@@ -118,10 +114,10 @@ impl Engine {
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
         let tries = Box::pin(self.tries(&target, spec, &mut turn, deadline));
-        let Attempt { finding, details } = start.of(tries).await;
+        let Attempt { finding, details, host } = start.of(tries).await;
         let elapsed = began.elapsed();
         drop(turn);
-        let proven = self.proven(finding, began, deadline).await;
+        let proven = self.proven(finding, &host, began, deadline).await;
         under_way.succeed();
         match proven {
             Ok(finding) => Outcome::Judged(result(link, &target, finding, details, elapsed)),
@@ -155,6 +151,7 @@ impl Engine {
     async fn proven(
         &self,
         finding: Result<Answer, Failure>,
+        host: &str,
         began: Instant,
         deadline: Instant,
     ) -> Result<Result<Answer, Reason>, OwnFault> {
@@ -162,12 +159,13 @@ impl Engine {
             Ok(answer) => Ok(Ok(answer)),
             Err(Failure::Site(reason)) => Ok(Err(reason)),
             Err(Failure::Own(fault)) => Err(fault),
-            Err(Failure::Doubtful(reason)) => {
+            Err(Failure::Doubtful(reason, doubt)) => {
+                let case = Case { host, doubt, began, deadline };
                 // In a box: few checks come here, and all would be larger for it.
-                if Box::pin(self.connectivity.proven_since(began, deadline)).await {
+                if Box::pin(self.connectivity.blames_site(case)).await {
                     Ok(Err(reason))
                 } else {
-                    Err(OwnFault::Offline)
+                    Err(own_fault(doubt, &reason))
                 }
             }
         }

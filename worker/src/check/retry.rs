@@ -35,7 +35,10 @@ pub(crate) fn pause(
 
 /// Whether the deadline cut off a further try. Then the finding before it says more.
 pub(crate) fn cut_off(finding: &Result<Answer, Failure>) -> bool {
-    matches!(finding, Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. })))
+    matches!(
+        finding,
+        Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. }, _))
+    )
 }
 
 /// How long an overloaded server wants to be left alone.

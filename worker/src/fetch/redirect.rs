@@ -48,7 +48,7 @@ impl Trail {
     pub(crate) fn follow(&mut self, headers: &HeaderMap) -> Result<(), RedirectKind> {
         let location = headers.get(LOCATION).map(text).filter(|location| !location.is_empty());
         let next = self.here.join(&location.ok_or(RedirectKind::NoLocation)?);
-        let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?;
+        let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?.with_user_of(&self.here);
         let asked_with = self.cookies.changes();
         self.cookies.take(&self.here, headers);
         let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };

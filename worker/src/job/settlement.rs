@@ -12,6 +12,7 @@ use linkbeat_shared::{Job, JobId};
 use tokio::time::timeout;
 
 use super::outcome::{JobEnd, JobOutcome, Unfinished};
+use crate::fault::OwnFault;
 
 /// How long a job waits after each attempt in which a check panicked. After one more attempt it is parked.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
@@ -21,6 +22,13 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs
 const LOSSES_AMONG_OTHERS: u32 = 2;
 /// Losses after which a job is parked. The last ones happened while the worker held it alone.
 pub const MAX_LOSSES: u32 = 4;
+
+/// Faults of our own after which a job waits for [`AFTER_FAULTS`] each time.
+const FAULTS_AT_ONCE: u32 = 20;
+/// How long such a job waits.
+const AFTER_FAULTS: Duration = Duration::from_secs(600);
+/// Faults of our own after which a job is parked: about a day.
+pub const MAX_FAULTS: u32 = 160;
 
 /// Settles messages of jobs.
 #[derive(Debug)]
@@ -58,16 +66,34 @@ impl Settlement {
     ) -> Result<JobEnd, PublishError> {
         delivery.message.body = wire::encode(&JobMessage::from(rest)).into();
         match why {
-            Unfinished::Stopped => self.put_back(from, delivery, JobEnd::Elsewhere).await,
-            Unfinished::Fault(fault) => self.put_back(from, delivery, JobEnd::Fault(fault)).await,
+            Unfinished::Stopped => {
+                let message = delivery.message.clone();
+                self.move_patiently(delivery, Target::Queue(from), message, JobEnd::Elsewhere).await
+            }
+            Unfinished::Fault(fault) => self.after_fault(from, delivery, fault).await,
             Unfinished::Panicked => self.try_later(from, delivery).await,
         }
     }
 
-    /// To the queue it came from.
-    async fn put_back(&self, from: Queue, delivery: Delivery, end: JobEnd) -> Result<JobEnd, PublishError> {
-        let message = delivery.message.clone();
-        self.move_patiently(delivery, Target::Queue(from), message, end).await
+    /// To the queue it came from; when that did not help often, after a while; and in the end to the dead-letter
+    /// queue. A machine may be offline for a night, but nothing goes round for ever.
+    async fn after_fault(
+        &self,
+        from: Queue,
+        mut delivery: Delivery,
+        fault: OwnFault,
+    ) -> Result<JobEnd, PublishError> {
+        let faults = delivery.message.faults() + 1;
+        let message = delivery.message.clone().with_faults(faults);
+        if faults >= MAX_FAULTS {
+            delivery.message = message;
+            let cause = format!("its links could not be judged, {faults} times: {}", fault.as_str());
+            self.park(from, delivery, &cause).await?;
+            return Ok(JobEnd::Fault(fault));
+        }
+        let target =
+            if faults < FAULTS_AT_ONCE { Target::Queue(from) } else { Target::Delayed(AFTER_FAULTS) };
+        self.move_patiently(delivery, target, message, JobEnd::Fault(fault)).await
     }
 
     /// To the delay queues; after too many attempts to the dead-letter queue.
