@@ -122,7 +122,7 @@ impl DeadLetter {
     /// Puts it back into `queue` as it was before it was parked, with no attempts counted; it leaves the dead
     /// queue only after that is confirmed.
     pub async fn requeue(self, broker: &dyn Broker, queue: &Queue) -> Result<(), PublishError> {
-        let mut message = self.delivery.message.clone().with_attempt(0).with_losses(0);
+        let mut message = self.delivery.message.clone().with_attempt(0).with_losses(0).with_faults(0);
         message.headers.parked = Parked::default();
         message.headers.removed = None;
         move_to(broker, self.delivery, &Target::Queue(queue.clone()), message).await

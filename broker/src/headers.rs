@@ -14,6 +14,8 @@ pub(crate) const MAX_HEADER_BYTES: usize = 1_024;
 const ATTEMPT: &str = "linkbeat-attempt";
 /// How often it was lost with its holder, apart from most others.
 const LOSSES: &str = "linkbeat-losses";
+/// How often a fault of our own kept it from being done.
+const FAULTS: &str = "linkbeat-faults";
 /// How long it has still to wait, in milliseconds.
 const DELAY_LEFT: &str = "linkbeat-delay-left-ms";
 /// Why it was parked, from which queue, and when.
@@ -37,6 +39,8 @@ pub struct Headers {
     pub attempt: u32,
     /// How often it was lost with its holder, or its holder's session, apart from most others.
     pub losses: u32,
+    /// How often a fault of our own kept it from being done.
+    pub faults: u32,
     /// How long it has still to wait.
     pub(crate) delay_left: Duration,
     /// How it was parked.
@@ -93,6 +97,7 @@ impl Headers {
             (TRACE_STATE, trace.and_then(TraceContext::state).unwrap_or_default().to_owned()),
             (ATTEMPT, number(self.attempt.into())),
             (LOSSES, number(self.losses.into())),
+            (FAULTS, number(self.faults.into())),
             (DELAY_LEFT, number(delay_left)),
             (CAUSE, self.parked.cause.clone()),
             (QUEUE, self.parked.queue.clone()),
@@ -113,6 +118,7 @@ impl Headers {
                 TRACE_STATE => trace.1 = Some(text),
                 ATTEMPT => headers.attempt = count(),
                 LOSSES => headers.losses = count(),
+                FAULTS => headers.faults = count(),
                 DELAY_LEFT => headers.delay_left = Duration::from_millis(text.parse().unwrap_or(0)),
                 CAUSE => text.clone_into(&mut headers.parked.cause),
                 QUEUE => text.clone_into(&mut headers.parked.queue),
@@ -129,7 +135,7 @@ impl Headers {
 
 /// Those of RabbitMQ's removals are set by RabbitMQ alone.
 fn is_known(name: &str) -> bool {
-    let ours = [TRACE_PARENT, TRACE_STATE, ATTEMPT, LOSSES, DELAY_LEFT, CAUSE, QUEUE, PARKED_AT];
+    let ours = [TRACE_PARENT, TRACE_STATE, ATTEMPT, LOSSES, FAULTS, DELAY_LEFT, CAUSE, QUEUE, PARKED_AT];
     ours.contains(&name) || OF_REMOVALS.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -149,12 +155,13 @@ mod tests {
             trace: TraceContext::parse(PARENT, Some("vendor=1")),
             attempt: 1,
             losses: 2,
+            faults: 4,
             delay_left: Duration::from_millis(3),
             parked: Parked { cause: "é".into(), queue: "jobs".into(), at: "2026-01-01T00:00:00Z".into() },
             ..Headers::default()
         };
         assert!(headers.add_foreign("task", "links.check"));
-        assert_eq!(headers.texts().len(), 9);
+        assert_eq!(headers.texts().len(), 10);
         assert_eq!(read(&headers.texts()), headers);
         assert_eq!(Headers::default().texts(), []);
     }

@@ -97,6 +97,18 @@ impl Message {
         self.headers.losses = losses;
         self
     }
+
+    /// How often a fault of our own kept it from being done.
+    pub fn faults(&self) -> u32 {
+        self.headers.faults
+    }
+
+    /// The same message after so many faults.
+    #[must_use]
+    pub fn with_faults(mut self, faults: u32) -> Self {
+        self.headers.faults = faults;
+        self
+    }
 }
 
 impl fmt::Debug for Message {

@@ -92,7 +92,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long = "header", value_name = "HEADER")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     headers: Vec<Secret>,
-    /// HTTP proxy for every request; it looks names up and guards its own networks [default: none]
+    /// HTTP proxy for every request; it looks names up and guards its own networks [default: https_proxy and such of the environment]
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<Secret>,

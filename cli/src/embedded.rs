@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Failure;
 use crate::follow;
+use crate::proxies;
 use crate::settings::Settings;
 
 /// Messages that one in-process queue holds before publishers wait; those under way count, so it must be
@@ -53,6 +54,8 @@ pub(crate) async fn carry_out(
 struct Roles {
     broker: SharedBroker,
     health: tokio::sync::watch::Receiver<Health>,
+    /// The proxies in use, as text.
+    proxies: String,
     stop_worker: CancellationToken,
     stop_recorder: CancellationToken,
     worker: JoinHandle<Result<(), BrokerClosed>>,
@@ -75,6 +78,7 @@ impl Roles {
         Ok(Self {
             broker,
             health: worker.health(),
+            proxies: proxies::named(&settings.worker),
             stop_worker,
             stop_recorder,
             worker: tokio::spawn(async move { worker.run(worker_token).await }),
@@ -93,7 +97,7 @@ impl Roles {
         tokio::select! {
             ended = follow::until_end(store, filed.run.id, bar, LOOK_EVERY) => ended,
             error = outbox.serve(filed.run.id) => Err(error.into()),
-            fault = own_fault(self.health.clone()) => Err(unable(fault)),
+            fault = own_fault(self.health.clone()) => Err(unable(fault, &self.proxies)),
         }
     }
 
@@ -117,11 +121,19 @@ async fn own_fault(mut health: tokio::sync::watch::Receiver<Health>) -> OwnFault
     }
 }
 
-fn unable(fault: OwnFault) -> Failure {
+fn unable(fault: OwnFault, proxies: &str) -> Failure {
     let problem = match fault {
-        OwnFault::Offline => "nothing can be resolved or reached: this machine seems to be offline",
+        OwnFault::Offline => "nothing can be resolved or reached: this machine seems to be offline".to_owned(),
+        OwnFault::Intercepted => {
+            "names lead to addresses that are not public, so something on this machine or network seems to answer in              the sites' place, such as a VPN with fake IPs: name its proxy with --proxy, or open its addresses with              --allow-network (such as 198.18.0.0/15)"
+                .to_owned()
+        }
+        OwnFault::Proxy => {
+            format!("the proxy {proxies} does not let linkbeat through to the sites: correct it, or --proxy")
+        }
         OwnFault::Resources => {
             "this machine is out of file descriptors, ports or memory: lower --concurrency or raise its limits"
+                .to_owned()
         }
     };
     Failure::infrastructure(format!(

@@ -15,6 +15,7 @@ mod logging;
 mod output;
 mod plain;
 mod progress;
+mod proxies;
 mod settings;
 mod shutdown;
 

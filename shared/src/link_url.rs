@@ -98,6 +98,18 @@ impl LinkUrl {
         Self::from_url(self.0.join(location).map_err(|_| BadUrl::Malformed)?)
     }
 
+    /// The same with the userinfo of another URL, where it has none and both have one origin. Browsers and curl keep
+    /// it in redirects within an origin.
+    pub fn with_user_of(mut self, other: &Self) -> Self {
+        let has_none = self.0.username().is_empty() && self.0.password().is_none();
+        if has_none && self.0.origin() == other.0.origin() {
+            // Both can only fail for URLs without a host, and from_url admits none.
+            let _ = self.0.set_username(other.0.username());
+            let _ = self.0.set_password(other.0.password());
+        }
+        self
+    }
+
     /// The whole URL, userinfo included: for fetching and storing, never for logs.
     pub fn expose(&self) -> &str {
         self.0.as_str()

@@ -155,6 +155,12 @@ kinds! {
         Revoked = "revoked",
         /// The server speaks nothing newer than TLS 1.1.
         OldProtocol = "old_protocol",
+        /// The server accepts none of the ciphers that linkbeat has. It asks for CBC, for RSA key exchange or for
+        /// DHE, which are no longer safe.
+        NoCommonCipher = "no_common_cipher",
+        /// The host's name has a label that begins or ends with a hyphen. linkbeat cannot ask for it by name, and
+        /// without that the server shows another certificate.
+        UnsupportedName = "unsupported_name",
     }
 }
 

@@ -85,6 +85,10 @@ fn english(reason: &Reason) -> String {
             TlsKind::IncompleteChain => "the server leaves out an intermediate certificate",
             TlsKind::Revoked => "the certificate was revoked",
             TlsKind::OldProtocol => "the server speaks no TLS newer than 1.1",
+            TlsKind::NoCommonCipher => "the server accepts no modern TLS cipher",
+            TlsKind::UnsupportedName => {
+                "linkbeat cannot ask over TLS for a name with a hyphen at the end of a label"
+            }
             TlsKind::Other => "the TLS handshake failed",
         },
         Reason::Redirect { kind } => match kind {
@@ -153,6 +157,8 @@ fn chinese(reason: &Reason) -> String {
             TlsKind::IncompleteChain => "证书链不完整",
             TlsKind::Revoked => "证书已被吊销",
             TlsKind::OldProtocol => "服务器仅支持 TLS 1.1 或更旧的协议",
+            TlsKind::NoCommonCipher => "服务器不支持任何现代 TLS 加密套件",
+            TlsKind::UnsupportedName => "域名标签以连字符开头或结尾，linkbeat 无法以该名称建立 TLS 连接",
             TlsKind::Other => "TLS 握手失败",
         },
         Reason::Redirect { kind } => match kind {

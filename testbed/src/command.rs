@@ -63,7 +63,8 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LINKBEAT_")) {
+    let reaches_it = |name: &str| name.starts_with("LINKBEAT_") || name.to_lowercase().ends_with("_proxy");
+    for (name, _) in std::env::vars().filter(|(name, _)| reaches_it(name)) {
         command.env_remove(name);
     }
     command.current_dir(folder).args(args).stdin(Stdio::null());

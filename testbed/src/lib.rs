@@ -6,6 +6,7 @@
 //! | [`street`] | sites with names, whose answers a test changes at any time |
 //! | [`crowd`] | thousands of sites whose answer stands in their URL |
 //! | [`name_server`] | a name server that plays a script |
+//! | [`resolver`] | a name server that fails, lies, is late or cuts its answers, over UDP and TCP |
 //! | [`proxy`] | a TCP proxy that cuts, delays, freezes and forgets |
 //! | [`servers`] | a RabbitMQ and a PostgreSQL of one test's own |
 //! | [`database`], [`queues`] | a database and a namespace of one test's own on the servers that all tests share |
@@ -27,6 +28,7 @@ pub mod name_server;
 pub mod process;
 pub mod proxy;
 pub mod queues;
+pub mod resolver;
 pub mod servers;
 pub mod site;
 pub mod street;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hickory_resolver::proto::op::{Message, OpCode};
-use hickory_resolver::proto::rr::rdata::{CNAME, NS, SOA};
-use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_proto::op::{Message, OpCode};
+use hickory_proto::rr::rdata::{CNAME, NS, SOA};
+use hickory_proto::rr::{Name, RData, Record};
 use tokio::net::UdpSocket;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use hickory_resolver::proto::op::ResponseCode;
-pub use hickory_resolver::proto::rr::RecordType;
+pub use hickory_proto::op::ResponseCode;
+pub use hickory_proto::rr::RecordType;
 
 /// What the server is asked.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use hickory_resolver::proto::op::{Edns, Message, Query};
-use hickory_resolver::proto::rr::Name;
+use hickory_proto::op::{Edns, Message, Query};
+use hickory_proto::rr::Name;
 use linkbeat_testbed::background;
 use linkbeat_testbed::name_server::{NameServer, RecordType, ResponseCode, Says};
 use linkbeat_testbed::proxy::{Proxy, Weather};

@@ -56,6 +56,7 @@ async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     linkbeat_producer::file(store, request).await.unwrap().run.id
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
-use linkbeat_testbed::name_server::NameServer;
+use linkbeat_testbed::resolver::Resolver;
 use serde_json::Value;
 
 use crate::support::fleet::{Fleet, Servers};
@@ -17,7 +17,7 @@ use crate::support::{Folder, eventually, knowing_no_name};
 /// What the doctor says of these servers, on a machine whose resolver answers.
 struct Doctor {
     folder: Folder,
-    resolver: NameServer,
+    resolver: Resolver,
 }
 
 impl Doctor {

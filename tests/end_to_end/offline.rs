@@ -1,12 +1,13 @@
 //! Rule 9, last part: when nothing can be resolved or reached, nothing is hidden.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::support::fleet::Fleet;
 use crate::support::form::{Form, arg};
 use crate::support::process::{linkbeat, run};
 use crate::support::site::{Answer, Street};
-use crate::support::{Folder, eventually, named};
+use crate::support::{Folder, answering_with, eventually, knowing_no_name, named};
 
 /// A name to look up, and a resolver at which nobody listens.
 const LIST: &str = "name,url\na,http://a.example.com/\nb,http://b.example.com/\n";
@@ -25,14 +26,58 @@ fn a_machine_that_is_offline_hides_nothing_and_says_so_once() {
 }
 
 #[test]
-fn where_something_is_reached_a_name_that_does_not_resolve_is_down() {
+fn a_site_of_this_machine_that_answers_is_no_evidence() {
     let (street, form) = (Street::open(), Form::embedded());
-    // Evidence is what answers after the others began.
     let up = street.set("up", Answer::After(Duration::from_millis(700), String::new()));
     let list = form.list(&format!("{LIST}up,{up}\n"));
-    let report = form.report(&[&[arg(&list), "--timeout", "2s"], &NO_RESOLVER[..]].concat());
+    form.check(&[&[arg(&list), "--timeout", "2s"], &NO_RESOLVER[..]].concat()).expect(3);
+    for name in ["a", "b", "up"] {
+        assert_eq!(named(&form.links(), name)["shown"], true);
+    }
+}
+
+#[test]
+fn a_single_link_whose_domain_is_gone_is_down_where_the_name_server_is_well() {
+    let form = Form::embedded();
+    let resolver = knowing_no_name();
+    let list = form.list("name,url\na,http://a.example.com/\n");
+    let report = form.report(&[arg(&list), "--timeout", "2s", "--resolver", &resolver.address().to_string()]);
     assert_eq!(named(&report["data"]["links"], "a")["verdict"], "down");
-    assert_eq!(named(&report["data"]["links"], "up")["verdict"], "up");
+}
+
+#[test]
+fn a_network_that_answers_in_the_sites_place_hides_nothing_and_is_named() {
+    let form = Form::embedded();
+    let resolver = answering_with(Ipv4Addr::new(198, 18, 0, 7));
+    let list = form.list(LIST);
+    let ended =
+        form.check(&[arg(&list), "--timeout", "1s", "--resolver", &resolver.address().to_string()]).expect(3);
+    for advice in ["--proxy", "--allow-network", "--resume"] {
+        assert!(ended.stderr.contains(advice), "{}", ended.stderr);
+    }
+    for name in ["a", "b"] {
+        assert_eq!(named(&form.links(), name)["shown"], true);
+    }
+}
+
+#[test]
+fn the_proxies_of_the_environment_are_used_and_named_when_they_are_ill() {
+    let (street, folder) = (Street::open(), Folder::new());
+    let list = folder.write("list.csv", LIST);
+    let check = |proxy: &str, no_proxy: &str| {
+        let mut check =
+            linkbeat(folder.path(), ["check", arg(&list), "--timeout", "1s", "--resolver", "127.0.0.1:1"]);
+        run(check.env("http_proxy", proxy).env("no_proxy", no_proxy))
+    };
+    let nobody = linkbeat_testbed::street::dead_url().replace("http://", "http://me:secret@");
+    let ended = check(&nobody, "").expect(3);
+    let address = nobody.rsplit('@').next().unwrap().trim_end_matches('/');
+    assert!(ended.stderr.contains("proxy") && ended.stderr.contains(address), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
+    // It answers whatever it is asked for.
+    let proxy = street.url("").trim_end_matches('/').to_owned();
+    assert!(check(&proxy, "").status.is_some_and(|status| status != 3), "over the proxy");
+    check(&proxy, "example.com").expect(3);
 }
 
 #[test]
@@ -61,7 +106,7 @@ fn an_offline_worker_gives_its_jobs_back_to_the_fleet() {
         fleet.role(2).is_running() && fleet.role(3).is_running(),
         "an offline worker waits, it does not end"
     );
-    let resolver = crate::support::knowing_no_name();
+    let resolver = knowing_no_name();
     fleet.start_worker(&["--resolver", &resolver.address().to_string()]);
     eventually("the worker that can resolve to finish the run", || {
         (show(&fleet)["data"]["down"] == 2).then_some(())

@@ -31,6 +31,7 @@ fn a_run_that_was_filed_but_never_published_is_carried_out() {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     // As if the process had been killed right after the commit.
     let run = form.store(async |store| linkbeat_producer::file(&store, request).await.unwrap().run.id);

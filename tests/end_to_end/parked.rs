@@ -112,6 +112,7 @@ fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     form.run(&["links", "list"]).expect(0);
     // As a process left it in which both jobs failed by a fault of its own.

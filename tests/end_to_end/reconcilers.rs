@@ -38,6 +38,7 @@ async fn lost_jobs(store: &SharedStore) -> u64 {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        trace: None,
     };
     let run = linkbeat_producer::file(store, request).await.unwrap().run.id;
     let jobs = store.open_jobs(OpenJobs::OfRun(run), None, 10_000).await.unwrap();

@@ -1,3 +1,4 @@
+mod environment;
 mod header;
 mod proxy;
 
@@ -8,6 +9,7 @@ use ipnet::IpNet;
 use linkbeat_shared::{Timeout, as_text};
 use serde::{Deserialize, Serialize};
 
+pub use environment::{BadVariable, EnvironmentProxies};
 pub use header::{BadHeader, Header};
 pub use proxy::{BadProxyUrl, ProxyUrl};
 
@@ -48,11 +50,14 @@ pub struct WorkerSettings {
     pub user_agent: String,
     /// Sent with every request, to every site.
     pub headers: Vec<Header>,
-    /// The proxy over which every request goes; absent: none, whatever the environment says.
+    /// The proxy over which every request goes; absent: those of the environment, if any.
     ///
     /// A proxy looks up the names itself, so which addresses a name may lead to is for the proxy to
     /// decide: neither `resolver` nor the check of addresses applies, except to addresses written in URLs.
     pub proxy: Option<ProxyUrl>,
+    /// The proxies of the environment. Whoever starts a worker fills them in; they are no setting.
+    #[serde(skip)]
+    pub environment: EnvironmentProxies,
     /// The longest deadline per link; what jobs ask beyond it is lowered to it.
     #[serde(with = "as_text")]
     pub max_timeout: Timeout,
@@ -80,6 +85,7 @@ impl Default for WorkerSettings {
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             headers: Vec::new(),
             proxy: None,
+            environment: EnvironmentProxies::default(),
             max_timeout: constant(DEFAULT_MAX_TIMEOUT_MS),
             max_hold: Some(constant(DEFAULT_MAX_HOLD_MS)),
             drain_timeout: None,

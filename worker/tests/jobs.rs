@@ -9,7 +9,7 @@ use linkbeat_broker::{Broker, BrokerClosed, Delivery, MemoryBroker, Message, Que
 use linkbeat_shared::wire::{CancelMessage, JobMessage, ParkingMessage, ResultsMessage, decode};
 use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, RunId, Timeout, TraceContext, Verdict};
 use linkbeat_testbed::broker::{Fate, Watched};
-use linkbeat_worker::{Health, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
+use linkbeat_worker::{Health, MAX_FAULTS, MAX_LOSSES, OwnFault, Worker, WorkerSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -241,6 +241,17 @@ async fn offline_the_job_goes_back_and_health_says_so() {
     assert_eq!(left.message.id, job.id.0);
     let results = Target::Queue(Queue::RESULTS);
     assert!(broker.published.borrow().iter().all(|(target, _)| *target != results), "nothing is judged");
+}
+
+#[tokio::test]
+async fn a_job_that_own_faults_keep_from_being_done_is_parked_in_the_end() {
+    let offline = WorkerSettings { resolver: vec![nobody().await], ..settings() };
+    let running = Running::with(&offline);
+    let named = linkbeat_shared::LinkUrl::parse("http://some.test/").unwrap();
+    let (job, message) = job(within(200), vec![link(&named)]);
+    running.send(message.with_faults(MAX_FAULTS - 1)).await;
+    let parked = running.published(Queue::DEAD).await;
+    assert_eq!((parked.id, parked.faults()), (job.id.0, MAX_FAULTS));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod descriptors;
 mod details;
 mod hostile;
+mod http2;
 mod jobs;
 mod lag;
 mod limits;
@@ -12,6 +13,7 @@ mod names;
 mod offline;
 mod pages;
 mod proxy;
+mod resolving;
 mod safety;
 mod tls;
 mod verdicts;

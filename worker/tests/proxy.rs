@@ -1,11 +1,17 @@
 //! Over a proxy: it looks up the names and dials the sites.
 
-use linkbeat_shared::{CheckResult, LinkUrl, Reason, Verdict};
-use linkbeat_worker::{Engine, Outcome, OwnFault, WorkerSettings};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use linkbeat_shared::{CheckResult, ConnectKind, LinkUrl, Reason, TlsKind, Verdict};
+use linkbeat_worker::{Engine, EnvironmentProxies, Outcome, OwnFault, WorkerSettings};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::site::tls::Authority;
 use crate::site::{Forward, Site, answer, nobody, page};
-use crate::{assert_judged, check_with, link, settings, within};
+use crate::{asking_for, assert_judged, check_with, link, settings, within};
 
 /// Only what a proxy changes: nothing private may be dialled, and no name can be looked up.
 async fn over(proxy: &Site) -> WorkerSettings {
@@ -77,7 +83,7 @@ async fn a_proxy_that_is_away_is_nothing_of_the_sites() {
     for away in [format!("http://{}", nobody().await), "http://proxy.invalid:3128".to_owned()] {
         let settings = WorkerSettings { proxy: Some(away.parse().unwrap()), ..settings() };
         let outcome = Engine::new(&settings).unwrap().check(&link(&url), &within(5_000)).await;
-        assert_eq!(outcome, Outcome::OwnFault(OwnFault::Offline), "{away}");
+        assert_eq!(outcome, Outcome::OwnFault(OwnFault::Proxy), "{away}");
     }
 }
 
@@ -86,5 +92,143 @@ async fn a_proxy_that_will_not_have_us_is_nothing_of_the_sites() {
     let proxy = Site::answers(answer("407 Proxy Authentication Required", &[], "")).await;
     let url = LinkUrl::parse("http://some.test/").unwrap();
     let outcome = Engine::new(&over(&proxy).await).unwrap().check(&link(&url), &within(5_000)).await;
-    assert_eq!(outcome, Outcome::OwnFault(OwnFault::Offline));
+    assert_eq!(outcome, Outcome::OwnFault(OwnFault::Proxy));
+}
+
+/// How a proxy takes CONNECT, by the target.
+async fn tunnelling(play: impl Fn(&str) -> Tunnel + Send + Sync + 'static) -> Site {
+    let play = Arc::new(play);
+    Site::plays(move |mut visit, _| {
+        let play = Arc::clone(&play);
+        async move {
+            let request = visit.request().await;
+            match play(request.split(' ').nth(1).unwrap_or_default()) {
+                Tunnel::Answer(status) => visit.send(answer(status, &[], "")).await,
+                Tunnel::Hang => visit.wait_for_end().await,
+                Tunnel::Close => {}
+                Tunnel::To(there) => {
+                    let mut there = TcpStream::connect(there).await.unwrap();
+                    visit.send("HTTP/1.1 200 Connected\r\n\r\n").await;
+                    let _ = copy_bidirectional(&mut visit.stream, &mut there).await;
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[derive(Clone, Copy)]
+enum Tunnel {
+    Answer(&'static str),
+    Hang,
+    Close,
+    To(SocketAddr),
+}
+
+fn secure(name: &str) -> LinkUrl {
+    LinkUrl::parse(&format!("https://{name}.test/")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_ill_is_nothing_of_the_sites() {
+    for (case, tunnel) in [
+        ("407", Tunnel::Answer("407 Proxy Authentication Required")),
+        ("502", Tunnel::Answer("502 Bad Gateway")),
+        ("503", Tunnel::Answer("503 Service Unavailable")),
+        ("504", Tunnel::Answer("504 Gateway Timeout")),
+        ("403", Tunnel::Answer("403 Forbidden")),
+        ("500", Tunnel::Answer("500 Internal Server Error")),
+        ("no HTTP", Tunnel::Answer("")),
+        ("hangs", Tunnel::Hang),
+        ("closes", Tunnel::Close),
+    ] {
+        let proxy = tunnelling(move |_| tunnel).await;
+        let engine = Arc::new(Engine::new(&over(&proxy).await).unwrap());
+        for count in [1, 5] {
+            let mut checks = JoinSet::new();
+            for number in 0..count {
+                let (engine, url) = (Arc::clone(&engine), secure(&format!("n{number}")));
+                checks.spawn(async move { engine.check(&link(&url), &within(800)).await });
+            }
+            for outcome in checks.join_all().await {
+                assert_eq!(outcome, Outcome::OwnFault(OwnFault::Proxy), "the proxy: {case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_ill_is_nothing_of_the_sites_over_plain_http_either() {
+    let hangs = Site::plays(|mut visit, _| async move { visit.wait_for_end().await }).await;
+    let closes = Site::plays(|mut visit, _| async move { drop(visit.request().await) }).await;
+    let error = "Proxy-Status: cache.test; error=destination_unavailable";
+    let says_so = Site::answers(answer("503 Service Unavailable", &[error], "")).await;
+    let squid =
+        Site::answers(answer("503 Service Unavailable", &["X-Squid-Error: ERR_DNS_FAIL 0"], "")).await;
+    for (case, proxy) in [("hangs", hangs), ("closes", closes), ("says so", says_so), ("squid", squid)] {
+        let engine = Engine::new(&over(&proxy).await).unwrap();
+        let url = LinkUrl::parse("http://some.test/").unwrap();
+        let outcome = engine.check(&link(&url), &within(800)).await;
+        assert_eq!(outcome, Outcome::OwnFault(OwnFault::Proxy), "the proxy: {case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_through_a_tunnel_is_the_sites() {
+    let authority = Authority::new("trusted");
+    let identity = authority.vouches_for("secure.test", |_| {});
+    let site = Site::plays_over_tls(identity, &[], |mut visit| async move {
+        visit.request().await;
+        visit.send(answer("407 Proxy Authentication Required", &[], "")).await;
+    })
+    .await;
+    let there = site.address();
+    let proxy = tunnelling(move |_| Tunnel::To(there)).await;
+    let file = authority.file();
+    let settings = WorkerSettings { extra_ca: Some(file.path().to_owned()), ..over(&proxy).await };
+    assert_judged(&checked(&settings, &secure("secure")).await, Verdict::Down, Reason::Status { code: 407 });
+    let wrong_host = Reason::Tls { kind: TlsKind::WrongHost };
+    assert_judged(&checked(&settings, &secure("other")).await, Verdict::Down, wrong_host);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_only_the_proxy_cannot_reach_is_down_beside_others_that_it_reaches() {
+    let authority = Authority::new("trusted");
+    let identity = authority.vouches_for("good.test", |_| {});
+    let site = Site::plays_over_tls(identity, &[], |mut visit| async move {
+        visit.request().await;
+        visit.send(page("hello")).await;
+    })
+    .await;
+    let there = site.address();
+    let proxy = tunnelling(move |target| match target {
+        "good.test:443" => Tunnel::To(there),
+        "locked.test:443" => Tunnel::Answer("407 Proxy Authentication Required"),
+        _ => Tunnel::Answer("503 Service Unavailable"),
+    })
+    .await;
+    let file = authority.file();
+    let settings = WorkerSettings { extra_ca: Some(file.path().to_owned()), ..over(&proxy).await };
+    let engine = Engine::new(&settings).unwrap();
+    assert_judged(&check_with(&engine, &secure("good"), &within(5_000)).await, Verdict::Up, None);
+    let unreachable = Reason::Connect { kind: ConnectKind::Unreachable };
+    assert_judged(&check_with(&engine, &secure("gone"), &within(5_000)).await, Verdict::Down, unreachable);
+    let locked = engine.check(&link(&secure("locked")), &within(2_000)).await;
+    assert_eq!(locked, Outcome::OwnFault(OwnFault::Proxy), "a 407 is never the site's");
+}
+
+#[tokio::test]
+async fn the_proxies_of_the_environment_are_used_but_for_those_that_no_proxy_names() {
+    let (proxy, direct) = (Site::answers(page("by proxy")).await, Site::answers(page("direct")).await);
+    let variables = [
+        ("HTTP_PROXY", format!("http://me:secret@{}", proxy.address())),
+        ("no_proxy", "127.0.0.1".to_owned()),
+    ];
+    let read = |name: &str| Some(variables.iter().find(|(known, _)| *known == name)?.1.clone());
+    let settings = WorkerSettings { environment: EnvironmentProxies::read(read).0, ..settings() };
+    let engine = Engine::new(&settings).unwrap();
+    let named = LinkUrl::parse("http://some.test/").unwrap();
+    assert_judged(&check_with(&engine, &named, &asking_for("by proxy")).await, Verdict::Up, None);
+    assert_judged(&check_with(&engine, &direct.url("/"), &asking_for("direct")).await, Verdict::Up, None);
+    assert_eq!((proxy.visits(), direct.visits()), (1, 1));
 }

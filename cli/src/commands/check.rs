@@ -9,7 +9,7 @@ use crate::exit::{Failure, Status};
 use crate::filing::file;
 use crate::local_run;
 use crate::logging::print_note;
-use crate::shutdown;
+use crate::{proxies, shutdown};
 
 /// Imports INPUT into the database, checks its links in this process, and prints the report. Without
 /// INPUT all stored active links are checked.
@@ -45,7 +45,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
         output: Some(&args.output),
         ..Flags::default()
     };
-    let settings = global.settings(flags, "error")?;
+    let mut settings = global.settings(flags, "error")?;
+    proxies::of_environment(&mut settings.worker);
     let links = args.input.read()?;
     let store = servers::store(&settings).await?;
     let filed = if args.resume {

@@ -16,7 +16,7 @@ use super::servers;
 use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::exit::{Failure, Status};
 use crate::settings::Settings;
-use crate::{health, shutdown};
+use crate::{health, proxies, shutdown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -97,7 +97,8 @@ async fn with_database(
 /// `linkbeat worker`
 pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<Status, Failure> {
     let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
-    let settings = global.settings(flags, "info")?;
+    let mut settings = global.settings(flags, "info")?;
+    proxies::of_environment(&mut settings.worker);
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
     let worker = Worker::new(&settings.worker, broker.clone())?;
     let shutdown =

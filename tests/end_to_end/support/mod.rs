@@ -4,10 +4,11 @@ pub(crate) mod fleet;
 pub(crate) mod form;
 pub(crate) mod process;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use linkbeat_testbed::background;
-use linkbeat_testbed::name_server::{NameServer, ResponseCode, Says};
+use linkbeat_testbed::resolver::{Reply, Resolver};
 pub(crate) use linkbeat_testbed::{PATIENCE, eventually_blocking as eventually, street as site};
 use serde_json::Value;
 
@@ -30,9 +31,21 @@ impl Folder {
     }
 }
 
-/// A name server that knows no name at all.
-pub(crate) fn knowing_no_name() -> NameServer {
-    background(NameServer::that(|_| Says::Code(ResponseCode::NXDomain)))
+/// A name server that is well, and knows no name but the root.
+pub(crate) fn knowing_no_name() -> Resolver {
+    background(Resolver::that(|question| {
+        Some(if question.name.is_empty() { Reply::root() } else { Reply::denied(".") })
+    }))
+}
+
+/// A name server that has this address for every name.
+pub(crate) fn answering_with(address: Ipv4Addr) -> Resolver {
+    background(Resolver::that(move |question| {
+        Some(match question.name.is_empty() {
+            true => Reply::root(),
+            false => Reply::addresses(question, &[address.into()]),
+        })
+    }))
 }
 
 /// The item of that name in a report's or listing's links.

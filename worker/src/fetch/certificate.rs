@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use linkbeat_shared::Certificate;
-use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
 /// Longest issuer kept, in characters.
 const MAX_ISSUER: usize = 200;
@@ -12,6 +12,24 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let expires_at = DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)?;
     Some(Certificate { expires_at, issuer: name(certificate.issuer()) })
+}
+
+/// Whether a certificate is for this host by one of its DNS names (RFC 6125 §6.4): a `*` stands for one whole label.
+pub(super) fn is_for(der: &[u8], host: &str) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    names
+        .value
+        .general_names
+        .iter()
+        .any(|name| matches!(name, GeneralName::DNSName(name) if covers(name, host)))
+}
+
+fn covers(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(domain)),
+        None => name.eq_ignore_ascii_case(host),
+    }
 }
 
 /// The organization, else the common name, else all there is. Control characters are left out: the text is
@@ -36,6 +54,21 @@ mod tests {
         }
         params.not_after = date_time_ymd(2031, 2, 3);
         read(params.self_signed(&KeyPair::generate().unwrap()).unwrap().der()).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_and_one_label_of_a_wildcard() {
+        let params = CertificateParams::new(vec!["-a.test".to_owned(), "*.b.test".to_owned()]).unwrap();
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        for (host, expected) in [
+            ("-a.test", true),
+            ("-x-.B.test", true),
+            ("y.-x-.b.test", false),
+            ("b.test", false),
+            ("a.test", false),
+        ] {
+            assert_eq!(is_for(certificate.der(), host), expected, "{host}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Why a try came to nothing: the errors of reqwest and everything below it, sorted by whose fault they are.
 //!
-//! The one decision worth knowing: errors are told apart by type, never by text. Where the type says
-//! nothing about whose fault it is, the failure is [`Failure::Doubtful`] and needs evidence.
+//! The one decision worth knowing: errors are told apart by type, never by text. Where the type does not say
+//! whose fault it is, the failure is [`Failure::Doubtful`] and needs evidence.
 
 use std::error::Error;
 use std::io;
@@ -11,17 +11,36 @@ use linkbeat_shared::{ConnectKind, Phase, Reason};
 
 use super::progress;
 use super::tls;
-use crate::OwnFault;
+use crate::fault::OwnFault;
 
 /// Why a try gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// The site's, or of whoever serves it.
     Site(Reason),
-    /// The site's or ours: a verdict only where something shows that we are online.
-    Doubtful(Reason),
+    /// The site's or ours: a verdict only with evidence that this part of the path is well.
+    Doubtful(Reason, Doubt),
     /// Ours; never a verdict.
     Own(OwnFault),
+}
+
+/// The part of the path that may be to blame in the site's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The name servers.
+    Names {
+        /// The name was denied in the name of its zone.
+        denied: bool,
+    },
+    /// The way to public addresses.
+    Internet {
+        /// This machine knows no way at all to such an address.
+        no_route: bool,
+    },
+    /// The way to addresses of our own networks.
+    Inside,
+    /// The proxy.
+    Proxy,
 }
 
 /// A look-up's failure on its way through reqwest.
@@ -34,15 +53,33 @@ impl Failure {
     pub(crate) fn timeout(phase: Phase) -> Self {
         let reason = Reason::Timeout { phase };
         match phase {
-            Phase::Dns => Self::Doubtful(reason),
-            Phase::Connect => Self::of_network(reason),
+            Phase::Dns => Self::Doubtful(reason, Doubt::Names { denied: false }),
+            Phase::Connect => Self::of_network(reason, false),
             _ => Self::Site(reason),
         }
     }
 
-    /// A name or URL leads to this address, which may not be dialled.
+    /// A look-up led to this address, which may not be dialled. Where it does so for every name, somebody between
+    /// us and the sites answers in their place.
+    pub(super) fn unsafe_name(address: IpAddr) -> Self {
+        let reason = Reason::UnsafeAddress { address: Some(address.to_string()) };
+        Self::Doubtful(reason, Doubt::Names { denied: false })
+    }
+
+    /// A URL or a connection leads to this address, which may not be dialled.
     pub(crate) fn unsafe_address(address: Option<IpAddr>) -> Self {
         Self::Site(Reason::UnsafeAddress { address: address.map(|address| address.to_string()) })
+    }
+
+    /// The other side closed the connection before an answer.
+    pub(super) fn closed() -> Self {
+        Self::connect(ConnectKind::Closed)
+    }
+
+    /// What an error of a connection of our own means.
+    pub(super) fn of_error(error: &(dyn Error + 'static)) -> Self {
+        let failure = causes(error).find_map(Self::of_cause).or_else(|| Self::of_innermost_io(error));
+        failure.unwrap_or_else(|| Self::connect(ConnectKind::Other))
     }
 
     /// What an error of reqwest means, inside the check that it ended.
@@ -58,18 +95,29 @@ impl Failure {
         })
     }
 
-    /// The same where a proxy was between us and the site: that the proxy itself cannot be found or reached
-    /// is nothing of the site's. What the proxy fails to reach it answers with a status.
-    pub(crate) fn of_proxy(self) -> Self {
-        match self {
-            Self::Site(reason) | Self::Doubtful(reason) => match reason {
-                Reason::Dns { .. }
-                | Reason::Connect { kind: ConnectKind::Refused | ConnectKind::Unreachable } => {
-                    Self::Own(OwnFault::Offline)
-                }
-                reason => Self::Site(reason),
-            },
-            own => own,
+    /// The same where a proxy is between us and the site. `tunnel`: it has connected us with the site, so that
+    /// what came since then is the site's.
+    pub(super) fn of_proxy(self, tunnel: bool) -> Self {
+        let reason = match self {
+            // It was judged where the proxy's answer was read.
+            Self::Own(_) | Self::Doubtful(_, Doubt::Proxy) => return self,
+            Self::Site(reason) | Self::Doubtful(reason, _) => reason,
+        };
+        match reason {
+            // Before anything was sent: an address that we must not ask for.
+            Reason::UnsafeAddress { .. }
+            | Reason::BadUrl { .. }
+            | Reason::Timeout { phase: Phase::Queue } => Self::Site(reason),
+            reason if tunnel => Self::Site(reason),
+            Reason::Dns { .. }
+            | Reason::Connect { kind: ConnectKind::Refused | ConnectKind::Unreachable } => {
+                Self::Own(OwnFault::Proxy)
+            }
+            // It would not connect us, and does not say why in a way that can be told apart.
+            Reason::Connect { kind: ConnectKind::Other } => {
+                Self::Doubtful(Reason::Connect { kind: ConnectKind::Unreachable }, Doubt::Proxy)
+            }
+            reason => Self::Doubtful(reason, Doubt::Proxy),
         }
     }
 
@@ -94,33 +142,32 @@ impl Failure {
         (io.kind() != io::ErrorKind::Other).then(|| Self::of_io(io))
     }
 
-    /// Whether it shows that some server answered us, so that we are online.
-    pub(crate) fn shows_a_server(&self) -> bool {
-        match self {
-            Self::Site(Reason::Connect { kind }) => {
-                matches!(kind, ConnectKind::Refused | ConnectKind::Reset | ConnectKind::Closed)
-            }
-            Self::Site(Reason::Timeout { phase }) => matches!(phase, Phase::Tls | Phase::Headers),
-            Self::Site(Reason::Tls { .. } | Reason::Protocol) => true,
-            _ => false,
-        }
+    /// Whether an established connection ended before an answer.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Site(Reason::Connect { kind: ConnectKind::Reset | ConnectKind::Closed }))
     }
 
-    /// Failing to reach a public address may be our network's fault; within our own networks it is not.
-    fn of_network(reason: Reason) -> Self {
-        if progress::dialled().public { Self::Doubtful(reason) } else { Self::Site(reason) }
+    /// A failure to reach an address may be our network's fault, except where the address is this machine's own.
+    fn of_network(reason: Reason, no_route: bool) -> Self {
+        match progress::dialled() {
+            dialled if dialled.public => Self::Doubtful(reason, Doubt::Internet { no_route }),
+            dialled if dialled.loopback => Self::Site(reason),
+            _ => Self::Doubtful(reason, Doubt::Inside),
+        }
     }
 
     fn connect(kind: ConnectKind) -> Self {
         Self::Site(Reason::Connect { kind })
     }
 
-    fn of_io(error: &io::Error) -> Self {
+    pub(super) fn of_io(error: &io::Error) -> Self {
         if let Some(fault) = own_fault(error) {
             return Self::Own(fault);
         }
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::connect(ConnectKind::Refused),
+            io::ErrorKind::ConnectionRefused => {
+                Self::of_network(Reason::Connect { kind: ConnectKind::Refused }, false)
+            }
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
                 Self::connect(ConnectKind::Reset)
             }
@@ -132,7 +179,8 @@ impl Failure {
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable
             | io::ErrorKind::PermissionDenied => {
-                Self::of_network(Reason::Connect { kind: ConnectKind::Unreachable })
+                let no_route = error.kind() != io::ErrorKind::HostUnreachable;
+                Self::of_network(Reason::Connect { kind: ConnectKind::Unreachable }, no_route)
             }
             io::ErrorKind::TimedOut => Self::timeout(progress::phase()),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Site(Reason::Protocol),
@@ -163,6 +211,36 @@ impl Failure {
     }
 }
 
+/// What can be done about a failure that is our library's and not the site's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The server did not look at the request, and says so: send it again.
+    SendAgain,
+    /// Look again with `lenient`.
+    LookAgain,
+}
+
+impl Remedy {
+    /// By the error with which a request ended.
+    pub(super) fn of(error: &reqwest::Error) -> Option<Self> {
+        causes(error).find_map(|cause| {
+            if let Some(error) = cause.downcast_ref::<h2::Error>() {
+                match error.reason() {
+                    // RFC 9113 §7: over HTTP/2 the server will not answer this.
+                    Some(h2::Reason::HTTP_1_1_REQUIRED) => Some(Self::LookAgain),
+                    // RFC 9113 §8.7: it was not processed.
+                    Some(h2::Reason::REFUSED_STREAM) => Some(Self::SendAgain),
+                    Some(h2::Reason::NO_ERROR) if error.is_go_away() => Some(Self::SendAgain),
+                    _ => None,
+                }
+            } else {
+                let error = cause.downcast_ref::<hyper::Error>()?;
+                error.is_parse().then_some(Self::LookAgain)
+            }
+        })
+    }
+}
+
 /// A want of our own: of descriptors, buffers or memory.
 pub(crate) fn own_fault(error: &io::Error) -> Option<OwnFault> {
     match error.raw_os_error() {
@@ -172,7 +250,9 @@ pub(crate) fn own_fault(error: &io::Error) -> Option<OwnFault> {
 }
 
 /// An error and its causes, from the outside in.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| cause(*error))
 }
 
@@ -205,13 +285,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unreachable_public_network_is_doubtful_and_an_inner_one_is_not() {
+    async fn what_cannot_be_reached_is_doubtful_unless_it_is_this_machine() {
         let unreachable = Reason::Connect { kind: ConnectKind::Unreachable };
+        let refused = Reason::Connect { kind: ConnectKind::Refused };
         let late = Reason::Timeout { phase: Phase::Connect };
-        for (code, reason) in [(libc::ENETUNREACH, unreachable.clone()), (libc::ETIMEDOUT, late)] {
-            assert_eq!(of(code, "1.1.1.1").await, Failure::Doubtful(reason.clone()));
+        for (code, reason, no_route) in [
+            (libc::ENETUNREACH, unreachable.clone(), true),
+            (libc::EHOSTUNREACH, unreachable.clone(), false),
+            (libc::ECONNREFUSED, refused, false),
+            (libc::ETIMEDOUT, late, false),
+        ] {
+            let doubt = Doubt::Internet { no_route };
+            assert_eq!(of(code, "1.1.1.1").await, Failure::Doubtful(reason.clone(), doubt));
+            assert_eq!(of(code, "10.0.0.1").await, Failure::Doubtful(reason.clone(), Doubt::Inside));
             assert_eq!(of(code, "127.0.0.1").await, Failure::Site(reason));
         }
-        assert_eq!(of(libc::EADDRNOTAVAIL, "2606:4700::1").await, Failure::Doubtful(unreachable));
+        let doubt = Doubt::Internet { no_route: true };
+        assert_eq!(of(libc::EADDRNOTAVAIL, "2606:4700::1").await, Failure::Doubtful(unreachable, doubt));
     }
 }

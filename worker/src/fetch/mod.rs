@@ -7,13 +7,17 @@ mod body;
 mod certificate;
 mod client;
 mod cookies;
+mod dns;
+mod evidence;
 mod failure;
-mod name_servers;
+mod lenient;
 mod progress;
+mod race;
 mod redirect;
+mod reply;
 mod resolver;
+mod route;
 mod safety;
-mod sockets;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,21 +26,32 @@ use std::sync::Arc;
 use linkbeat_shared::{AcceptedStatuses, BacklinkIn, BacklinkPattern, Details, LinkUrl, Note, Phase, Reason};
 use reqwest::header::{COOKIE, HeaderMap, HeaderValue};
 use reqwest::tls::TlsInfo;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, StatusCode};
+use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use self::body::{Matchers, Wanted};
+use self::failure::Remedy;
+use self::lenient::Connector;
 use self::redirect::Trail;
-use crate::connectivity::Connectivity;
+use self::reply::Reply;
+use self::tls::Tls;
+use crate::fault::OwnFault;
 use crate::limits::Turn;
-use crate::{OwnFault, SetupError, WorkerSettings, retry};
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
 pub(crate) use self::body::Page;
-pub(crate) use self::failure::Failure;
-pub use self::name_servers::{NameServer, name_servers};
+pub use self::dns::{NameServer, name_servers};
+pub(crate) use self::evidence::{Evidence, Path};
+pub(crate) use self::failure::{Doubt, Failure};
 pub(crate) use self::resolver::Resolver;
+pub(crate) use self::route::Route;
 pub(crate) use self::safety::Safety;
+
+/// How often one request is sent again where the server did not look at it.
+const MOST_AGAIN: usize = client::IDLE_PER_HOST;
 
 /// What is fetched, and what counts.
 #[derive(Debug)]
@@ -69,16 +84,20 @@ pub(crate) struct Attempt {
     pub(crate) finding: Result<Answer, Failure>,
     /// What was seen on the way.
     pub(crate) details: Details,
+    /// The host that was asked last.
+    pub(crate) host: String,
 }
 
 /// Fetches pages.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     client: Client,
+    connector: Connector,
+    /// Sent with every request.
+    headers: HeaderMap,
     safety: Arc<Safety>,
-    /// Names are looked up and addresses dialled by a proxy, not by us.
-    by_proxy: bool,
-    connectivity: Arc<Connectivity>,
+    route: Arc<Route>,
+    evidence: Arc<Evidence>,
     matchers: Matchers,
     max_body: usize,
 }
@@ -88,100 +107,171 @@ impl Fetcher {
         settings: &WorkerSettings,
         resolver: Resolver,
         safety: Arc<Safety>,
-        connectivity: Arc<Connectivity>,
+        route: Arc<Route>,
+        evidence: Arc<Evidence>,
     ) -> Result<Self, SetupError> {
-        let client = client::client(settings, resolver)?;
-        let by_proxy = settings.proxy.is_some();
-        let matchers = Matchers::default();
-        Ok(Self { client, safety, by_proxy, connectivity, matchers, max_body: settings.max_body })
+        let tls = Tls::new(settings.extra_ca.as_deref())?;
+        Ok(Self {
+            client: client::client(settings, &tls, resolver.clone(), &route)?,
+            connector: Connector::new(resolver, Arc::clone(&route), tls),
+            headers: client::headers(settings)?,
+            safety,
+            route,
+            evidence,
+            matchers: Matchers::default(),
+            max_body: settings.max_body,
+        })
     }
 
     /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
     pub(crate) async fn fetch(&self, target: &Target<'_>, turn: &mut Turn, deadline: Instant) -> Attempt {
         let mut trail = Trail::from(target.url);
-        let (response, certificate) = progress::watch(async {
+        let (reply, certificate) = progress::watch(async {
             let follow = timeout_at(deadline, self.follow(&mut trail, turn));
-            let response = follow.await.unwrap_or_else(|_| Err(Failure::timeout(progress::phase())));
-            (response, progress::certificate())
+            let reply = match follow.await {
+                Ok(reply) => reply,
+                Err(_) => Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
+            };
+            (reply, progress::certificate())
         })
         .await;
+        let finding = match reply {
+            Ok(reply) => match self.read(reply, target, deadline).await {
+                Ok(answer) => Ok(answer),
+                // In a box: few pages come here, and all would be larger for it.
+                Err(status) => Ok(Box::pin(self.read_again(status, target, &trail, turn, deadline)).await),
+            },
+            Err(failure) => Err(failure),
+        };
+        let host = trail.here().host().to_owned();
         let mut details = Details { certificate, ..trail.details() };
-        match response {
-            Ok(response) => {
-                let answer = self.read(response, target, deadline).await;
-                if answer.page == (Page::Backlink { nofollow: true }) {
-                    details.notes.insert(Note::Nofollow);
-                }
-                Attempt { finding: Ok(answer), details }
-            }
-            Err(failure) => {
-                if failure.shows_a_server() {
-                    self.connectivity.reached();
-                }
-                Attempt { finding: Err(failure), details }
-            }
+        if let Ok(Answer { page: Page::Backlink { nofollow: true }, .. }) = &finding {
+            details.notes.insert(Note::Nofollow);
         }
+        Attempt { finding, details, host }
     }
 
-    async fn follow(&self, trail: &mut Trail, turn: &mut Turn) -> Result<Response, Failure> {
+    async fn follow(&self, trail: &mut Trail, turn: &mut Turn) -> Result<Reply, Failure> {
         loop {
             progress::enter(Phase::Queue);
             turn.move_to(trail.here().host()).await;
-            let response = self.request(trail).await?;
-            if !redirect::redirects(response.status()) {
-                return Ok(response);
+            let reply = self.request(trail, turn).await?;
+            if !redirect::redirects(reply.status) {
+                return Ok(reply);
             }
-            trail.follow(response.headers()).map_err(|kind| Failure::Site(Reason::Redirect { kind }))?;
+            trail.follow(&reply.headers).map_err(|kind| Failure::Site(Reason::Redirect { kind }))?;
         }
     }
 
-    /// One hop. A kept connection that the server closed meanwhile says nothing about the site.
-    async fn request(&self, trail: &Trail) -> Result<Response, Failure> {
-        let mut stale = 0;
+    /// One hop. A kept connection that the server closed meanwhile says nothing about the site, and neither does a
+    /// request that the server did not look at, or an answer that only hyper cannot read.
+    async fn request(&self, trail: &Trail, turn: &mut Turn) -> Result<Reply, Failure> {
+        if trail.here().is_https() && !can_be_named(trail.here()) {
+            return self.look_again(trail).await;
+        }
+        let mut again = 0;
         loop {
-            let result = self.request_once(trail.here(), trail.cookies()).await;
-            match &result {
-                Err(failure)
-                    if stale < client::IDLE_PER_HOST
-                        && progress::connection_was_kept()
-                        && retry::lost_connection(failure) =>
-                {
-                    stale += 1;
-                }
-                _ => return result,
+            let lost = match self.request_once(trail.here(), trail.cookies()).await {
+                Ok(reply) => return Ok(reply),
+                Err(lost) => lost,
+            };
+            let stale = progress::connection_was_kept() && lost.failure.is_lost_connection();
+            if again < MOST_AGAIN && (stale || lost.remedy == Some(Remedy::SendAgain)) {
+                again += 1;
+            } else if lost.remedy == Some(Remedy::LookAgain)
+                || leaves_proxy_unexplained(&lost.failure, trail.here())
+            {
+                turn.move_to(trail.here().host()).await;
+                // In a box: few requests come here, and all would be larger for it.
+                return Box::pin(self.look_again(trail)).await;
+            } else {
+                return Err(lost.failure);
             }
         }
     }
 
-    async fn request_once(&self, url: &LinkUrl, cookies: Option<HeaderValue>) -> Result<Response, Failure> {
-        if let Some(address) = literal(url) {
-            // reqwest asks the resolver for names only, and a proxy may reach what we must not.
-            self.admit(Some(address))?;
-            progress::dialling(&[address]);
-        }
+    /// The same request by `lenient`.
+    async fn look_again(&self, trail: &Trail) -> Result<Reply, Failure> {
+        let url = trail.here();
         progress::request_begins();
-        let cookies = cookies.map(|cookies| (COOKIE, cookies)).into_iter().collect();
-        let request = self.client.get(url.as_url().clone()).headers(cookies);
-        let response = request.send().await.map_err(|error| self.failure(&error))?;
-        if self.by_proxy {
-            if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-                // The proxy will not have us: nothing of the site's.
-                return Err(Failure::Own(OwnFault::Offline));
-            }
-        } else {
-            // Whatever way the connection came about, its other end must be a place we may talk to.
-            self.admit(response.remote_addr().as_ref().map(SocketAddr::ip))?;
-        }
+        progress::connection_begins();
+        self.admit_literal(url)?;
+        let answer = async {
+            let connection = self.connector.connect(url).await?;
+            let peer = connection.peer;
+            let answer = lenient::get(connection, url, &self.headers, trail.cookies().as_ref()).await?;
+            Ok((Reply::lenient(answer, url), peer))
+        };
+        let (reply, peer) = answer.await.map_err(|failure| self.over_its_way(failure, url))?;
+        self.accept(&reply, peer, url)?;
+        Ok(reply)
+    }
+
+    async fn request_once(&self, url: &LinkUrl, cookies: Option<HeaderValue>) -> Result<Reply, Lost> {
+        progress::request_begins();
+        self.admit_literal(url)?;
+        let headers: HeaderMap = cookies.map(|cookies| (COOKIE, cookies)).into_iter().collect();
+        let request = || self.client.get(url.as_url().clone()).headers(headers.clone());
+        let response = race::send(request).await.map_err(|error| self.lost(&error, url))?;
         if let Some(certificate) = response.extensions().get().and_then(TlsInfo::peer_certificate) {
             progress::shown(certificate);
         }
-        self.connectivity.reached();
-        Ok(response)
+        let peer = response.remote_addr();
+        let reply = Reply::from(response);
+        self.accept(&reply, peer, url)?;
+        Ok(reply)
     }
 
-    fn failure(&self, error: &reqwest::Error) -> Failure {
-        let failure = Failure::of(error);
-        if self.by_proxy { failure.of_proxy() } else { failure }
+    /// reqwest asks the resolver for names only, and a proxy may reach what we must not.
+    fn admit_literal(&self, url: &LinkUrl) -> Result<(), Failure> {
+        if let Some(address) = literal(url) {
+            self.admit(Some(address))?;
+            progress::dialling(&[address]);
+            progress::enter(Phase::Headers);
+        }
+        Ok(())
+    }
+
+    /// Whether an answer came from where it should.
+    fn accept(&self, reply: &Reply, peer: Option<SocketAddr>, url: &LinkUrl) -> Result<(), Failure> {
+        let peer = match self.route.proxy_for(url.as_url()) {
+            // What came over a tunnel is the site's.
+            Some(_) if url.is_https() => None,
+            Some(_) => {
+                if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                    return Err(Failure::Own(OwnFault::Proxy));
+                }
+                if route::made_by_proxy(reply.status, &reply.headers) {
+                    let reason = Reason::Status { code: reply.status.as_u16() };
+                    return Err(Failure::Doubtful(reason, Doubt::Proxy));
+                }
+                None
+            }
+            // Whatever way the connection came about, its other end must be a place we may talk to.
+            None => {
+                self.admit(peer.as_ref().map(SocketAddr::ip))?;
+                peer
+            }
+        };
+        self.evidence.answered(url.host(), peer, literal(url).is_none());
+        Ok(())
+    }
+
+    fn lost(&self, error: &reqwest::Error, url: &LinkUrl) -> Lost {
+        Lost { failure: self.over_its_way(Failure::of(error), url), remedy: Remedy::of(error) }
+    }
+
+    /// What a failure means on the way that the request went.
+    fn over_its_way(&self, failure: Failure, url: &LinkUrl) -> Failure {
+        match self.route.proxy_for(url.as_url()) {
+            Some(proxy) => {
+                let own_handshakes = u8::from(proxy.is_https());
+                let tunnel = url.is_https()
+                    && (progress::connection_was_kept() || progress::handshakes() > own_handshakes);
+                failure.of_proxy(tunnel)
+            }
+            None => failure,
+        }
     }
 
     fn admit(&self, address: Option<IpAddr>) -> Result<(), Failure> {
@@ -191,18 +281,65 @@ impl Fetcher {
         }
     }
 
-    async fn read(&self, response: Response, target: &Target<'_>, deadline: Instant) -> Answer {
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
+    /// Reads the page where its backlink is asked for. An error: only hyper cannot read it; with its status.
+    async fn read(&self, reply: Reply, target: &Target<'_>, deadline: Instant) -> Result<Answer, StatusCode> {
+        let status = reply.status;
+        let headers = reply.headers.clone();
         let page = match target.backlink {
-            Some(pattern) if target.accept.contains(status) => {
+            Some(pattern) if target.accept.contains(status.as_u16()) => {
                 let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
-                body::search(response, wanted, self.max_body, deadline).await
+                body::search(reply, wanted, self.max_body, deadline).await.map_err(|_| status)?
             }
             _ => Page::NotRead,
         };
-        Answer { status, headers, page }
+        Ok(Answer { status: status.as_u16(), headers, page })
     }
+
+    /// Reads a page that hyper cannot read.
+    async fn read_again(
+        &self,
+        status: StatusCode,
+        target: &Target<'_>,
+        trail: &Trail,
+        turn: &mut Turn,
+        deadline: Instant,
+    ) -> Answer {
+        let look = async {
+            turn.move_to(trail.here().host()).await;
+            let reply = self.look_again(trail).await.ok()?;
+            self.read(reply, target, deadline).await.ok()
+        };
+        let answer = progress::watch(timeout_at(deadline, look)).await;
+        answer.ok().flatten().unwrap_or_else(|| Answer {
+            status: status.as_u16(),
+            headers: HeaderMap::new(),
+            page: Page::Broken(Reason::Body),
+        })
+    }
+}
+
+/// reqwest does not say what a proxy answered to CONNECT. `lenient` does.
+fn leaves_proxy_unexplained(failure: &Failure, url: &LinkUrl) -> bool {
+    url.is_https() && matches!(failure, Failure::Doubtful(_, Doubt::Proxy))
+}
+
+/// A request that got no answer.
+struct Lost {
+    failure: Failure,
+    /// What can be done about it.
+    remedy: Option<Remedy>,
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self { failure, remedy: None }
+    }
+}
+
+/// Whether TLS can ask for this host by its name. rustls knows none with a label that begins or ends with a hyphen.
+fn can_be_named(url: &LinkUrl) -> bool {
+    let Some(Host::Domain(host)) = url.as_url().host() else { return true };
+    !host.contains('-') || ServerName::try_from(host).is_ok()
 }
 
 /// The address in a URL whose host is one.

@@ -8,8 +8,8 @@ use super::cookies::Jar;
 
 /// Redirects followed.
 pub(crate) const MAX_HOPS: usize = 10;
-/// Characters of each URL that are told.
-const MAX_TOLD: usize = 1_000;
+/// Characters kept of each URL.
+const MAX_URL: usize = 1_000;
 
 /// The URLs visited so far, the current one last, and the cookies handed out on the way.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Trail {
     pub(crate) fn follow(&mut self, headers: &HeaderMap) -> Result<(), RedirectKind> {
         let location = headers.get(LOCATION).map(text).filter(|location| !location.is_empty());
         let next = self.here.join(&location.ok_or(RedirectKind::NoLocation)?);
-        let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?;
+        let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?.with_user_of(&self.here);
         let asked_with = self.cookies.changes();
         self.cookies.take(&self.here, headers);
         let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };
@@ -68,7 +68,7 @@ impl Trail {
         let urls: Vec<_> = self.earlier.iter().map(|stop| &stop.url).chain([&self.here]).collect();
         let downgraded = urls.windows(2).any(|hop| hop[0].is_https() && !hop[1].is_https());
         Details {
-            redirects: urls[1..].iter().map(|url| told(url)).collect(),
+            redirects: urls[1..].iter().map(|url| shortened(url)).collect(),
             notes: downgraded.then_some(Note::Downgraded).into_iter().collect(),
             ..Details::default()
         }
@@ -77,9 +77,9 @@ impl Trail {
 
 /// A URL without userinfo, cut where it is very long: a site must not be able to make a job's results too
 /// large for one message.
-fn told(url: &LinkUrl) -> String {
+fn shortened(url: &LinkUrl) -> String {
     let text = url.to_string();
-    match text.char_indices().nth(MAX_TOLD) {
+    match text.char_indices().nth(MAX_URL) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(details.notes.into_iter().collect::<Vec<_>>(), [Note::Downgraded]);
         start = trail("http://a.example/");
         start.follow(&to(format!("/{}", "x".repeat(7_000)).as_bytes())).unwrap();
-        assert_eq!(start.details().redirects[0].chars().count(), MAX_TOLD + 1);
+        assert_eq!(start.details().redirects[0].chars().count(), MAX_URL + 1);
         start = trail("http://a.example/");
         start.follow(&to(b"https://a.example/")).unwrap();
         assert!(start.details().notes.is_empty());

@@ -6,34 +6,62 @@ use std::sync::Arc;
 
 use linkbeat_shared::{Phase, TlsKind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::client::{ClientSessionStore, Resumption, WebPkiServerVerifier};
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, NamedGroup, OtherError,
-    PeerIncompatible, RootCertStore, SignatureScheme,
+    PeerIncompatible, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
-use super::progress;
-use crate::SetupError;
+use super::{certificate, progress};
+use crate::setup::SetupError;
 
 /// id-ad-caIssuers (RFC 5280 §4.2.2.1) in DER: where the issuer's certificate can be fetched. Certificates
 /// of public authorities carry it; those a private authority or a tool made seldom do.
 const CA_ISSUERS: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
-/// The system's certificate authorities, and those in the PEM file `extra_ca`.
-pub(crate) fn config(extra_ca: Option<&Path>) -> Result<ClientConfig, SetupError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = roots(extra_ca)?;
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+/// TLS with the system's certificate authorities, and those of the operator.
+#[derive(Clone)]
+pub(super) struct Tls {
+    /// For hosts that can be asked for by name.
+    pub(super) config: ClientConfig,
+    provider: Arc<CryptoProvider>,
+    roots: Arc<RootCertStore>,
+}
+
+impl Tls {
+    /// `extra_ca`: a PEM file of further authorities.
+    pub(super) fn new(extra_ca: Option<&Path>) -> Result<Self, SetupError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = Arc::new(roots(extra_ca)?);
+        let verifier = Verifier::new(&roots, &provider, None)?;
+        let mut config = config(&provider, verifier)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { config, provider, roots })
+    }
+
+    /// For a host whose name rustls cannot send: one with a label that begins or ends with a hyphen. Its
+    /// certificate must be for that name all the same.
+    pub(super) fn without_name(&self, host: String) -> Result<ClientConfig, SetupError> {
+        let verifier = Verifier::new(&self.roots, &self.provider, Some(host))?;
+        let mut config = config(&self.provider, verifier)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+fn config(provider: &Arc<CryptoProvider>, verifier: Arc<Verifier>) -> Result<ClientConfig, SetupError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Verifier::new(roots, provider)?)
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.resumption = Resumption::store(Arc::new(NoSessions));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
@@ -70,6 +98,23 @@ pub(crate) fn kind(error: &Error) -> TlsKind {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => TlsKind::OldProtocol,
+        Error::PeerIncompatible(
+            PeerIncompatible::NoCipherSuitesInCommon
+            | PeerIncompatible::NoKxGroupsInCommon
+            | PeerIncompatible::NoSignatureSchemesInCommon
+            | PeerIncompatible::KeyShareExtensionRequired
+            | PeerIncompatible::NamedGroupsExtensionRequired,
+        )
+        | Error::PeerMisbehaved(
+            PeerMisbehaved::SelectedUnofferedCipherSuite | PeerMisbehaved::SelectedUnofferedKxGroup,
+        ) => TlsKind::NoCommonCipher,
+        // RFC 5246 §7.2.2, RFC 8446 §6.2: no acceptable set of parameters among those that were offered. Behind a
+        // certificate it means other things, such as that the server wants one of ours.
+        Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity)
+            if !progress::saw_certificate() =>
+        {
+            TlsKind::NoCommonCipher
+        }
         _ => TlsKind::Other,
     }
 }
@@ -99,14 +144,54 @@ struct Untrusted(TlsKind);
 #[derive(Debug)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
+    /// The host, where rustls cannot be told its name.
+    unnamed: Option<Unnamed>,
+}
+
+#[derive(Debug)]
+struct Unnamed {
+    host: String,
+    roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    fn new(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Arc<Self>, SetupError> {
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+    fn new(
+        roots: &Arc<RootCertStore>,
+        provider: &Arc<CryptoProvider>,
+        unnamed: Option<String>,
+    ) -> Result<Arc<Self>, SetupError> {
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
             .build()
             .map_err(|error| SetupError::Tls(Error::General(error.to_string())))?;
-        Ok(Arc::new(Self { webpki }))
+        let algorithms = provider.signature_verification_algorithms;
+        let unnamed = unnamed.map(|host| Unnamed { host, roots: Arc::clone(roots), algorithms });
+        Ok(Arc::new(Self { webpki, unnamed }))
+    }
+}
+
+impl Unnamed {
+    /// As webpki does it, but for any name. A server that was not asked for a name may show another's certificate,
+    /// and that says nothing about the host.
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            &self.roots,
+            intermediates,
+            now,
+            self.algorithms.all,
+        )?;
+        if certificate::is_for(end_entity, &self.host) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::Other(OtherError(Arc::new(Untrusted(TlsKind::UnsupportedName)))).into())
+        }
     }
 }
 
@@ -120,12 +205,16 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         progress::shown(end_entity);
-        self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map_err(
-            |error| match closer(&error, end_entity, intermediates) {
-                Some(kind) => CertificateError::Other(OtherError(Arc::new(Untrusted(kind)))).into(),
-                None => error,
-            },
-        )
+        let verified = match &self.unnamed {
+            Some(unnamed) => unnamed.verify(end_entity, intermediates, now),
+            None => {
+                self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+        };
+        verified.map_err(|error| match closer(&error, end_entity, intermediates) {
+            Some(kind) => CertificateError::Other(OtherError(Arc::new(Untrusted(kind)))).into(),
+            None => error,
+        })
     }
 
     fn verify_tls12_signature(

@@ -18,8 +18,18 @@ pub struct BadProxyUrl;
 
 impl ProxyUrl {
     /// The whole URL, user included: for connecting alone.
-    pub(crate) fn expose(&self) -> &str {
-        self.0.as_str()
+    pub(crate) fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Its host.
+    pub(crate) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// Whether it is talked to over TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
     }
 }
 
@@ -66,7 +76,7 @@ mod tests {
     fn a_proxy_is_an_http_url_whose_password_is_never_shown() {
         let proxy: ProxyUrl = "http://me:secret@proxy.internal:3128".parse().unwrap();
         assert_eq!(proxy.to_string(), "http://proxy.internal:3128");
-        assert!(proxy.expose().contains("secret") && !format!("{proxy:?}").contains("secret"));
+        assert!(proxy.as_url().as_str().contains("secret") && !format!("{proxy:?}").contains("secret"));
         assert_eq!("proxy.internal".parse::<ProxyUrl>(), Err(BadProxyUrl));
         assert_eq!("socks5://proxy.internal:1080".parse::<ProxyUrl>(), Err(BadProxyUrl));
     }

@@ -29,6 +29,7 @@ pub(super) async fn rows() -> Vec<Row> {
     ] {
         rows.push(Row::new(case, answering(odd).await));
     }
+    rows.extend(sloppy().await);
     let too_large = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
     let too_many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: x\r\n".repeat(10_000));
     for (case, garbage) in [
@@ -42,6 +43,52 @@ pub(super) async fn rows() -> Vec<Row> {
     }
     rows.push(Row::new("endless headers", endless_headers().await).down(Reason::Protocol));
     rows.extend(lost().await);
+    rows
+}
+
+/// What hyper does not read, but every browser and curl do: none of it costs a retry.
+async fn sloppy() -> Vec<Row> {
+    let cookies = "Set-Cookie: a=b\r\n".repeat(300);
+    let headers = "X: y\r\n".repeat(1_500);
+    let page = |head: &str, body: &str| format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}");
+    let cases = [
+        ("many cookies", page(&cookies, "me.example")),
+        ("many headers", page(&headers, "me.example")),
+        ("many headers and a length", page(&format!("{headers}Content-Length: 10\r\n"), "me.example")),
+        (
+            "HTTP/1.0 with chunks",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nme\r\n8\r\n.example\r\n0\r\n\r\n"
+                .to_owned(),
+        ),
+        (
+            "chunks behind bare line feeds",
+            page("Transfer-Encoding: chunked\r\n", "2\nme\n8\n.example\n0\n\n"),
+        ),
+        ("no last chunk", page("Transfer-Encoding: chunked\r\n", "a\r\nme.example\r\n")),
+        ("a length that is none", page("Content-Length: many\r\n", "me.example")),
+        ("the same length twice", page("Content-Length: 10\r\nContent-Length: 10\r\n", "me.example")),
+        ("the same length twice in one line", page("Content-Length: 10, 10\r\n", "me.example")),
+        ("two lengths", page("Content-Length: 10\r\nContent-Length: 12\r\n", "me.example")),
+        (
+            "a length and chunks",
+            page("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "a\r\nme.example\r\n0\r\n\r\n"),
+        ),
+        ("spaces in the status line", "HTTP/1.1  200  OK\r\n\r\nme.example".to_owned()),
+        ("small letters in the status line", "http/1.1 200 ok\r\n\r\nme.example".to_owned()),
+        ("no space behind the status", "HTTP/1.1 200OK\r\n\r\nme.example".to_owned()),
+        ("another minor version", "HTTP/1.2 200 OK\r\n\r\nme.example".to_owned()),
+        ("a line without a colon", page("nothing\r\nX: y\r\n", "me.example")),
+        ("a name with spaces", page("X Y: z\r\n", "me.example")),
+        ("empty lines before the answer", format!("\r\n\r\n{}", page("", "me.example"))),
+        ("a control character in a header", page("X: a\u{1}b\r\n", "me.example")),
+        ("a folded line", page("X: a\r\n\tb\r\n", "me.example")),
+        ("no reason and no headers", "HTTP/1.1 200\n\nme.example".to_owned()),
+    ];
+    let mut rows = Vec::new();
+    for (case, bytes) in cases {
+        let row = Row::new(format!("sloppy: {case}"), answering(bytes).await);
+        rows.push(row.asking("me.example").retrying(0));
+    }
     rows
 }
 

@@ -42,6 +42,11 @@ const SHOWN: [(&str, Option<TlsKind>, Shows); 10] = [
 /// alert(21), TLS 1.0, 2 bytes: fatal(2), protocol_version(70) (RFC 8446 §6).
 const ONLY_TLS_1_0: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
+/// TLS 1.2: fatal(2), handshake_failure(40): what servers with CBC, RSA key exchange or DHE only say.
+const HANDSHAKE_FAILURE: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+/// fatal(2), insufficient_security(71).
+const WEAK: &[u8] = &[21, 3, 3, 0, 2, 2, 71];
+
 pub(super) async fn rows(street: &Street) -> Vec<Row> {
     let stranger = Authority::new("stranger");
     let mut rows = Vec::new();
@@ -62,6 +67,13 @@ pub(super) async fn rows(street: &Street) -> Vec<Row> {
             "TLS 1.1 only, answering",
             after_hello(hello_of_tls_1_1()).await,
             Some(TlsKind::OldProtocol),
+        ),
+        over_tls("no cipher in common", after_hello(HANDSHAKE_FAILURE).await, Some(TlsKind::NoCommonCipher)),
+        over_tls("no strong cipher", after_hello(WEAK).await, Some(TlsKind::NoCommonCipher)),
+        over_tls(
+            "a cipher that nobody offered",
+            after_hello(hello_of_tls_1_2_with_cbc()).await,
+            Some(TlsKind::NoCommonCipher),
         ),
         over_tls("http on the https port", plain_http, Some(TlsKind::Other)),
         over_tls("reset in the handshake", in_handshake(true).await, None)
@@ -102,6 +114,14 @@ fn hello_of_tls_1_1() -> Vec<u8> {
     let hello = [&[3, 2][..], &random, &no_session, &cipher, &no_compression].concat();
     let handshake = [&[2, 0, 0, 38][..], &hello].concat();
     [&[22, 3, 2, 0, 42][..], &handshake].concat()
+}
+
+/// handshake(22), TLS 1.2: a ServerHello with TLS_RSA_WITH_AES_128_CBC_SHA (RFC 5246 §7.4.1.3).
+fn hello_of_tls_1_2_with_cbc() -> Vec<u8> {
+    let (random, no_session, cipher, no_compression) = ([7; 32], [0], [0x00, 0x2f], [0]);
+    let hello = [&[3, 3][..], &random, &no_session, &cipher, &no_compression].concat();
+    let handshake = [&[2, 0, 0, 38][..], &hello].concat();
+    [&[22, 3, 3, 0, 42][..], &handshake].concat()
 }
 
 async fn in_handshake(reset: bool) -> Site {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use linkbeat_shared::Reason;
 use tokio::io::AsyncWriteExt;
 
@@ -37,6 +37,7 @@ pub(super) async fn rows() -> Vec<Row> {
         rows.push(Row::new(format!("page: {case}"), site).asking("me.example").no_backlink(true));
     }
     let not_gzip = answering(answer("200 OK", &["Content-Encoding: gzip"], "me.example")).await;
+    let not_offered = answering(answer("200 OK", &["Content-Encoding: zstd"], "me.example")).await;
     rows.extend([
         Row::new("page: the backlink before the cap", answering(long(MAX_BODY - 10)).await)
             .asking("me.example"),
@@ -48,6 +49,7 @@ pub(super) async fn rows() -> Vec<Row> {
             .asking("me.example")
             .down(Reason::Status { code: 404 }),
         Row::new("page: no gzip at all", not_gzip).asking("me.example").down(Reason::Body),
+        Row::new("page: a coding that was not offered", not_offered).asking("me.example").down(Reason::Body),
         Row::new("page: byte by byte in chunks", byte_by_byte().await).asking("me.example"),
         Row::new(
             "page: a bomb, and no backlink asked for",
@@ -65,6 +67,20 @@ fn codings() -> Vec<(&'static str, Vec<&'static str>, Vec<u8>)> {
         ("deflate", vec!["Content-Encoding: deflate"], zlib(text)),
         ("brotli", vec!["Content-Encoding: br"], brotli(text)),
         ("a coding nobody knows, in plain", vec!["Content-Encoding: identity"], text.to_vec()),
+        ("a word that is no coding", vec!["Content-Encoding: utf-8"], text.to_vec()),
+        ("gzip in capitals", vec!["Content-Encoding: GZIP"], gzip(text)),
+        ("gzip by its old name", vec!["Content-Encoding: X-Gzip"], gzip(text)),
+        ("gzip in two parts", vec!["Content-Encoding: gzip"], [gzip(&text[..9]), gzip(&text[9..])].concat()),
+        ("gzip and zeros", vec!["Content-Encoding: gzip"], [gzip(text), vec![0; 512]].concat()),
+        ("deflate without its wrapper", vec!["Content-Encoding: deflate"], deflate(text)),
+        ("brotli in capitals", vec!["Content-Encoding: BR"], brotli(text)),
+        ("two codings", vec!["Content-Encoding: deflate, gzip"], gzip(&zlib(text))),
+        (
+            "two codings in two lines",
+            vec!["Content-Encoding: br", "Content-Encoding: gzip"],
+            gzip(&brotli(text)),
+        ),
+        ("gzip and nothing", vec!["Content-Encoding: gzip, identity"], gzip(text)),
     ]
 }
 
@@ -104,6 +120,13 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 /// HTTP's `deflate` is the zlib format (RFC 9110 §8.4.1.2).
 fn zlib(text: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What some servers take `deflate` for (RFC 1951).
+fn deflate(text: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
 }

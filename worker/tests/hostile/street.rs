@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_proto::op::ResponseCode;
 use linkbeat_shared::LinkUrl;
 use linkbeat_worker::{Engine, WorkerSettings};
 

@@ -1,14 +1,17 @@
 //! This machine as a worker: descriptors, certificate authorities, name servers.
 
-use linkbeat_worker::{DEFAULT_CONCURRENCY, Engine, NameServer, SetupError, name_servers};
+use linkbeat_worker::{DEFAULT_CONCURRENCY, Engine, NameServer, SetupError, WorkerSettings, name_servers};
 
 use crate::exit::{Failure, Fault};
 use crate::finding::Finding;
+use crate::proxies;
 use crate::settings::Settings;
 
 pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
+    let mut worker = settings.worker.clone();
+    proxies::of_environment(&mut worker);
     // A worker makes it in the same way, so whatever would stop a worker is found here.
-    let mut findings = match Engine::new(&settings.worker) {
+    let mut findings = match Engine::new(&worker) {
         Ok(engine) => vec![
             descriptors(engine.concurrency(), settings.worker.concurrency),
             Finding::ok("certificates", "certificate authorities are there"),
@@ -20,6 +23,7 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
         Err(error @ SetupError::ExtraCa { .. }) => vec![Finding::failure("certificates", error.into())],
         Err(error) => vec![Finding::failure("worker", error.into())],
     };
+    findings.extend(proxy(&worker));
     findings.extend(resolvers(&name_servers(&settings.worker.resolver).await));
     findings
 }
@@ -40,6 +44,13 @@ fn descriptors(affordable: usize, wanted: usize) -> Finding {
         true => Finding::warning("descriptors", text, remedy),
         false => Finding::warning("descriptors", text, format!("{remedy}, or lower --concurrency")),
     }
+}
+
+/// Told only where there is one: most have none.
+fn proxy(worker: &WorkerSettings) -> Option<Finding> {
+    let named = proxies::named(worker);
+    let source = if worker.proxy.is_some() { "worker.proxy" } else { "the environment" };
+    (!named.is_empty()).then(|| Finding::ok("proxy", format!("sites are fetched over {named}, by {source}")))
 }
 
 fn resolvers(servers: &[NameServer]) -> Vec<Finding> {

@@ -1,25 +1,29 @@
 //! The page: read as far as needed, decoded, and searched for the backlink, all as it arrives.
 //!
-//! What a check keeps of a page is bounded and mostly small: undecoded bytes until the charset is known,
-//! and the state of the search. What was found in a part counts, whatever becomes of the rest.
+//! What a check keeps of a page is bounded and mostly small: bytes that wait until the charset is known, and the
+//! state of the search. What was found in a part counts, whatever becomes of the rest.
 
 mod anchors;
 mod charset;
+mod coding;
 mod matcher;
 mod prescan;
 mod text;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use linkbeat_shared::{BacklinkIn, Phase, Reason};
-use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use self::anchors::{Anchors, Found};
+use self::coding::{Decoding, Stop};
 use self::matcher::{Matcher, Scan};
 use self::text::PageText;
+use super::reply::{NoPiece, Reply};
 
+pub(super) use self::coding::OFFERED;
 pub(super) use self::matcher::Matchers;
 
 /// What the page says about the backlink.
@@ -49,46 +53,63 @@ pub(super) struct Wanted {
     pub(super) place: BacklinkIn,
 }
 
+/// hyper does not understand where the parts of the body end, and the backlink was not found before.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
 /// Most bytes that are read on when nothing more is to be learnt.
 const MAX_DRAINED: usize = 64 << 10;
 
 /// Reads at most `max_body` bytes, after decompression, until `deadline`.
 pub(super) async fn search(
-    mut response: Response,
+    mut reply: Reply,
     wanted: Wanted,
     max_body: usize,
     deadline: Instant,
-) -> Page {
-    let mut text = PageText::new(&response);
-    let mut search = Search::new(wanted, response.url());
+) -> Result<Page, Malformed> {
+    let mut text = PageText::new(&reply.headers, &reply.url);
+    let mut search = Search::new(wanted, &reply.url);
+    let Ok(mut decoding) = Decoding::new(&reply.headers) else { return Ok(Page::Broken(Reason::Body)) };
     let mut unread = max_body;
     let otherwise = loop {
-        let chunk = match timeout_at(deadline, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => chunk,
-            Ok(Ok(None)) => break Page::NoBacklink { truncated: false },
-            Ok(Err(_)) => break Page::Broken(Reason::Body),
+        let piece = match timeout_at(deadline, reply.piece()).await {
+            Ok(Ok(piece)) => piece,
+            Ok(Err(NoPiece::Malformed)) => return Err(Malformed),
+            Ok(Err(NoPiece::BrokeOff)) => break Page::Broken(Reason::Body),
             Err(_) => break Page::Broken(Reason::Timeout { phase: Phase::Body }),
         };
-        text.push(&chunk[..chunk.len().min(unread)], |piece| search.push(piece));
-        if search.is_over() {
-            drain(response).await;
-            // So it is only where the search gave up.
-            break Page::NoBacklink { truncated: true };
+        let mut reader = |decoded: &[u8]| {
+            text.push(&decoded[..decoded.len().min(unread)], |piece| search.push(piece));
+            let is_longer = decoded.len() > unread;
+            unread = unread.saturating_sub(decoded.len());
+            if is_longer || search.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let decoded = match &piece {
+            Some(piece) => decoding.push(piece, &mut reader),
+            None => decoding.finish(&mut reader),
+        };
+        match decoded {
+            Ok(()) if piece.is_none() => break Page::NoBacklink { truncated: false },
+            Ok(()) => {}
+            Err(Stop::Undecodable) => break Page::Broken(Reason::Body),
+            Err(Stop::Enough) => {
+                if search.is_over() {
+                    drain(reply).await;
+                }
+                // So it is, too, where only the search gave up.
+                break Page::NoBacklink { truncated: true };
+            }
         }
-        if chunk.len() > unread {
-            break Page::NoBacklink { truncated: true };
-        }
-        unread -= chunk.len();
     };
     text.finish(|piece| search.push(piece));
-    search.finish().unwrap_or(otherwise)
+    Ok(search.finish().unwrap_or(otherwise))
 }
 
 /// Reads what has already come of the rest: a connection can be used again only behind its last answer.
-async fn drain(mut response: Response) {
+async fn drain(mut reply: Reply) {
     let mut drained = 0;
     while drained < MAX_DRAINED
-        && let Ok(Ok(Some(chunk))) = timeout_at(Instant::now(), response.chunk()).await
+        && let Ok(Ok(Some(chunk))) = timeout_at(Instant::now(), reply.piece()).await
     {
         drained += chunk.len();
     }

@@ -1,8 +1,8 @@
 //! A page's bytes become text, as they come.
 
 use encoding_rs::{CoderResult, Decoder, Encoding};
-use reqwest::Response;
-use url::Host;
+use reqwest::header::HeaderMap;
+use url::{Host, Url};
 
 use super::charset;
 
@@ -31,9 +31,9 @@ enum Charset {
 }
 
 impl PageText {
-    pub(super) fn new(response: &Response) -> Self {
-        let header = charset::of_header(response.headers());
-        let domain = match response.url().host() {
+    pub(super) fn new(headers: &HeaderMap, url: &Url) -> Self {
+        let header = charset::of_header(headers);
+        let domain = match url.host() {
             Some(Host::Domain(host)) => host.rsplit('.').next(),
             _ => None,
         };

@@ -1,4 +1,4 @@
-//! One check: a turn at the host, tries until something stands, a verdict.
+//! One check: wait for the host's turn, try until a finding is final, make the verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,22 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout}
 use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
-use crate::connectivity::Connectivity;
-use crate::fetch::{Answer, Attempt, Failure, Fetcher, Resolver, Safety, Target};
-use crate::limits::{Limits, Turn};
-use crate::pace::Pace;
-use crate::starts::{Start, Starts};
-use crate::{Outcome, OwnFault, SetupError, WorkerSettings, descriptors, judge, retry};
+use super::connectivity::{Case, Connectivity, own_fault};
+use super::outcome::Outcome;
+use super::{judge, retry};
+use crate::fault::OwnFault;
+use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
+use crate::limits::{Limits, Pace, Start, Starts, Turn, affordable};
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
-/// Checks links. One per process: its limits are what is polite towards hosts and what the machine bears.
+/// Checks links. There is one per process, because its limits protect the hosts and the machine.
 #[derive(Debug)]
 pub struct Engine {
     fetcher: Fetcher,
     limits: Arc<Limits>,
     starts: Starts,
-    connectivity: Arc<Connectivity>,
+    connectivity: Connectivity,
     concurrency: usize,
     checks: Activity,
     max_timeout: Timeout,
@@ -42,18 +44,15 @@ impl Engine {
                 return Err(SetupError::Zero(name));
             }
         }
-        let concurrency = descriptors::affordable(settings.concurrency);
+        let concurrency = affordable(settings.concurrency);
         let safety = Arc::new(Safety::new(settings.allow_network.clone()));
-        // With a proxy, the only name that is looked up here is the proxy's.
-        let dialled = match &settings.proxy {
-            Some(_) => Arc::new(Safety::anywhere()),
-            None => Arc::clone(&safety),
-        };
-        let resolver = Resolver::new(&settings.resolver, dialled)?;
-        let connectivity = Arc::new(Connectivity::new(resolver.clone()));
+        let route = Arc::new(Route::new(settings));
+        let resolver = Resolver::new(&settings.resolver, Arc::clone(&safety), Arc::clone(&route));
+        let evidence = Arc::new(Evidence::default());
+        let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&evidence));
         let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
-            fetcher: Fetcher::new(settings, resolver, safety, Arc::clone(&connectivity))?,
+            fetcher: Fetcher::new(settings, resolver, safety, route, evidence)?,
             limits: Limits::new(settings.per_host, concurrency, pace),
             starts: Starts::new(),
             connectivity,
@@ -73,7 +72,7 @@ impl Engine {
         &self.checks
     }
 
-    /// The deadline a check gets: what is asked, up to the operator's limit.
+    /// The deadline of a check: what the request asks, up to the operator's limit.
     pub fn timeout(&self, spec: &CheckSpec) -> Timeout {
         spec.timeout.min(self.max_timeout)
     }
@@ -101,13 +100,13 @@ impl Engine {
         self.carry_out(begun, link, spec).await
     }
 
-    /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little.
+    /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
         let turn = self.limits.turn(link.page(spec).host()).await;
         Begun { turn, start: self.starts.next().await }
     }
 
-    /// Does what [`Engine::begin`] has waited for.
+    /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
         let Begun { mut turn, start } = begun;
         let under_way = self.checks.begin();
@@ -115,10 +114,10 @@ impl Engine {
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
         let tries = Box::pin(self.tries(&target, spec, &mut turn, deadline));
-        let Attempt { finding, details } = start.of(tries).await;
+        let Attempt { finding, details, host } = start.of(tries).await;
         let elapsed = began.elapsed();
         drop(turn);
-        let proven = self.proven(finding, began, deadline).await;
+        let proven = self.proven(finding, &host, began, deadline).await;
         under_way.succeed();
         match proven {
             Ok(finding) => Outcome::Judged(result(link, &target, finding, details, elapsed)),
@@ -126,7 +125,7 @@ impl Engine {
         }
     }
 
-    /// Tries until a finding stands.
+    /// Tries until a finding is final.
     async fn tries(
         &self,
         target: &Target<'_>,
@@ -148,10 +147,11 @@ impl Engine {
         attempt
     }
 
-    /// A doubtful failure becomes the site's only with evidence.
+    /// A doubtful failure becomes a verdict only with evidence that we are online.
     async fn proven(
         &self,
         finding: Result<Answer, Failure>,
+        host: &str,
         began: Instant,
         deadline: Instant,
     ) -> Result<Result<Answer, Reason>, OwnFault> {
@@ -159,12 +159,13 @@ impl Engine {
             Ok(answer) => Ok(Ok(answer)),
             Err(Failure::Site(reason)) => Ok(Err(reason)),
             Err(Failure::Own(fault)) => Err(fault),
-            Err(Failure::Doubtful(reason)) => {
+            Err(Failure::Doubtful(reason, doubt)) => {
+                let case = Case { host, doubt, began, deadline };
                 // In a box: few checks come here, and all would be larger for it.
-                if Box::pin(self.connectivity.proven_since(began, deadline)).await {
+                if Box::pin(self.connectivity.blames_site(case)).await {
                     Ok(Err(reason))
                 } else {
-                    Err(OwnFault::Offline)
+                    Err(own_fault(doubt, &reason))
                 }
             }
         }

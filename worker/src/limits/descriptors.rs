@@ -1,14 +1,14 @@
-//! File descriptors: each check may need two, and running out of them is our fault, never a verdict.
+//! File descriptors. Each check may need two. To run out of them is our own fault, never a verdict.
 
-use crate::DEFAULT_CONCURRENCY;
+use crate::settings::DEFAULT_CONCURRENCY;
 
-/// Kept for everything that is not a check: the broker, logs, listeners, kept connections.
+/// Reserved for what is not a check: the broker, logs, listeners, kept connections.
 const RESERVED: u64 = 200;
 /// A connection, and at times one more: a DNS query, or the other address family's connection.
 const PER_CHECK: u64 = 2;
 
-/// Raises the process's limit of open files as far as it may, and gives the concurrency it allows: as
-/// asked, or less; with a warning unless nobody asked for so much.
+/// Raises the process's limit of open files as far as it may. Returns the concurrency that the limit allows: what
+/// was asked for, or less. Warns if somebody asked for more than the limit allows.
 pub(crate) fn affordable(concurrency: usize) -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");

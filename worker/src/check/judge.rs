@@ -2,7 +2,7 @@
 
 use linkbeat_shared::{AcceptedStatuses, Reason, Verdict};
 
-use crate::blocked;
+use super::blocked;
 use crate::fetch::{Answer, Page};
 
 /// The verdict on an answer, and why it is not `up`.

@@ -1,8 +1,7 @@
-//! How much happens at once: first a turn at the host, then one of the worker's slots.
+//! A check waits for a turn at its host first, and then for one of the worker's slots.
 //!
-//! In this order a slow host holds up nobody: those that wait for it, or for its next request to be due,
-//! hold no slot. Each host's entry goes when its last user does, so memory follows what is under way, not what
-//! was ever seen.
+//! In this order a slow host holds up nobody, because a check that waits for its host holds no slot. A host is
+//! forgotten when its last user is done. So memory follows the checks under way, not the hosts ever seen.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep_until;
 
-use crate::pace::Pace;
+use super::pace::Pace;
 
 /// Hands out turns.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 struct Host {
     turns: Arc<Semaphore>,
-    /// Those that have a turn or wait for one.
+    /// Checks that have a turn or wait for one.
     users: usize,
 }
 
@@ -33,7 +32,7 @@ struct Host {
 pub(crate) struct Turn {
     limits: Arc<Limits>,
     held: Option<Held>,
-    /// Nothing was asked of the host yet; its pace was waited for with the turn.
+    /// Nothing was asked of the host yet. The wait for the turn included the wait for the host's pace.
     fresh: bool,
 }
 
@@ -52,7 +51,7 @@ struct Place {
 }
 
 impl Limits {
-    /// At most `per_host` turns at one host, and `slots` in all; requests to one host begin at this pace.
+    /// At most `per_host` turns at one host, and `slots` in all. Requests to one host begin at this pace.
     pub(crate) fn new(per_host: usize, slots: usize, pace: Pace) -> Arc<Self> {
         Arc::new(Self {
             per_host,
@@ -62,7 +61,7 @@ impl Limits {
         })
     }
 
-    /// Waits for a turn at a host, with a first request to it due.
+    /// Waits until a first request to this host may begin.
     pub(crate) async fn turn(self: &Arc<Self>, host: &str) -> Turn {
         let mut turn = Turn { limits: Arc::clone(self), held: None, fresh: false };
         turn.move_to(host).await;
@@ -86,8 +85,8 @@ impl Limits {
 }
 
 impl Turn {
-    /// Waits until the next request, to this host, is due. The turn at another host ends first: nobody
-    /// waits while holding one, so redirects across hosts cannot lock each other out.
+    /// Waits until the next request may begin, which goes to this host. The turn at another host ends first.
+    /// Nobody waits while holding a turn, so redirects across hosts cannot lock each other out.
     pub(crate) async fn move_to(&mut self, host: &str) {
         let fresh = std::mem::take(&mut self.fresh);
         if self.held.as_ref().is_some_and(|held| held.place.host == host) {

@@ -1,8 +1,8 @@
-//! How fast checks begin, so that our own overload is never read as a site's timeout.
+//! How fast checks begin, so that our own overload never looks like a site's timeout.
 //!
-//! A check that waits for its site costs next to nothing, so thousands may be under way at once. What
-//! costs is its beginning: look-up, connection, handshake. So only some checks at once may be in their
-//! beginning, and a check that begins lets those under way go first. Its deadline runs from then on.
+//! A check that waits for its site costs next to nothing, so thousands may be under way at once. Its beginning
+//! costs most: look-up, connection, handshake. So only some checks at once may be in their beginning, and a check
+//! that begins lets those under way go first. Its deadline runs from then on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 /// Checks at once in their beginning.
 const AT_ONCE: usize = 1_024;
-/// A check that is not done after this long waits for the network. With [`AT_ONCE`] it means that about
-/// 4,000 checks of slow sites, and any number of quick ones, can begin in a second.
+/// A check that is not done after this long waits for the network. Together with [`AT_ONCE`] about 4,000 checks of
+/// slow sites, and any number of quick ones, can begin in a second.
 const BEGINNING: Duration = Duration::from_millis(250);
 
 /// Lets checks begin.
@@ -32,7 +32,7 @@ impl Starts {
         Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// Waits for a place, and until what is ready to go on has gone on.
+    /// Waits for a place, and lets tasks that are ready go first.
     pub(crate) async fn next(&self) -> Start {
         // Nobody closes the semaphore.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
@@ -42,7 +42,7 @@ impl Starts {
 }
 
 impl Start {
-    /// Carries out what was begun; its place is free again when it is done, or after [`BEGINNING`].
+    /// Runs `work`. Its place is free again when it is done, or after [`BEGINNING`].
     pub(crate) async fn of<F: Future + Unpin>(mut self, mut work: F) -> F::Output {
         match timeout(BEGINNING, &mut work).await {
             Ok(done) => done,

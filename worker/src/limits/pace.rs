@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Hosts remembered before the first look for those that can be forgotten.
+/// Hosts remembered before the first clean-up.
 const FIRST_TIDY: usize = 64;
 
-/// Remembers when each host may be asked again, and forgets hosts that may be asked now.
+/// Remembers when each host may be asked again. Forgets hosts that may be asked now.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Zero: no host ever waits.
@@ -29,7 +29,7 @@ impl Pace {
         Self { interval, due: Mutex::new(Due { hosts: HashMap::new(), tidy_at: FIRST_TIDY }) }
     }
 
-    /// A request to this host begins now; or, not before this time.
+    /// Begins a request to this host. `Err`: not yet, but at this time.
     pub(crate) fn start(&self, host: &str) -> Result<(), Instant> {
         if self.interval.is_zero() {
             return Ok(());
@@ -43,7 +43,7 @@ impl Pace {
         due.hosts.insert(host.to_owned(), now + self.interval);
         if due.hosts.len() >= due.tidy_at {
             due.hosts.retain(|_, at| *at > now);
-            // Twice what is left: each host is looked at a bounded number of times.
+            // Twice what is left, so that each host is visited a bounded number of times.
             due.tidy_at = (due.hosts.len() * 2).max(FIRST_TIDY);
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! The runs that somebody stopped: their links need no check any more.
+//! The runs that somebody cancelled. Their links need no check any more.
 //!
-//! The broker keeps what was told of late, so a worker that was away hears of it when it comes back, before
-//! it takes a job.
+//! The broker keeps recent cancellations in a stream. On start a worker reads the stream from its beginning,
+//! before it takes a job. So a worker that was away still learns of them.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,9 +13,10 @@ use linkbeat_shared::wire::{self, CancelMessage};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Runs remembered: more than anybody cancels while their jobs are under way.
+/// Runs remembered. Nobody cancels more runs than this while their jobs are under way.
 const KEPT: usize = 10_000;
-/// How long a worker waits for what was told before it came: without, it may check a link too many.
+/// How long a worker waits for the cancellations of the past. If it starts without them, it may check links in
+/// vain, which does no harm.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Knows the cancelled runs.
@@ -32,12 +33,12 @@ struct Runs {
 }
 
 impl Cancelled {
-    /// Whether this run was cancelled, as far as we have heard.
+    /// Whether this run was cancelled, as far as this worker knows.
     pub(crate) fn contains(&self, run: RunId) -> bool {
         self.runs.read().unwrap_or_else(PoisonError::into_inner).all.contains(&run)
     }
 
-    /// Listens from now on, for as long as the handle is kept. Returns once it has heard what was told before.
+    /// Listens for as long as the handle is kept. Returns once the cancellations of the past are read.
     pub(crate) async fn listen(
         self: &Arc<Self>,
         broker: &SharedBroker,
@@ -91,20 +92,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_told_before_is_known_at_once_and_what_comes_later_soon() {
+    async fn past_cancellations_are_known_at_once_and_later_ones_soon() {
         let broker = MemoryBroker::new(10);
-        let tell = async |run| {
+        let cancel = async |run| {
             let message = Message::of(Uuid::now_v7(), &CancelMessage::new(run));
             broker.publish(&Target::Broadcast, message).await.unwrap();
         };
         let (before, later) = (RunId::new(), RunId::new());
-        tell(before).await;
+        cancel(before).await;
         broker.publish(&Target::Broadcast, Message::new(Uuid::now_v7(), "news of tomorrow")).await.unwrap();
         let cancelled = Arc::new(Cancelled::default());
         let shared: SharedBroker = broker.clone();
         let _listening = cancelled.listen(&shared).await.unwrap();
         assert!(cancelled.contains(before) && !cancelled.contains(later));
-        tell(later).await;
+        cancel(later).await;
         while !cancelled.contains(later) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

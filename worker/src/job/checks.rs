@@ -1,7 +1,7 @@
 //! The checks of one job: each begins when its host's turn has come, and ends by itself.
 //!
-//! A link that waits for its turn is no task yet, only a place in its host's line: a worker holds tens of
-//! thousands of them.
+//! A link that waits for its turn is not a task yet. It only has a place in its host's line, because a worker
+//! holds tens of thousands of them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,54 +9,62 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use linkbeat_shared::{CheckResult, Job, JobLink, LinkId};
+use linkbeat_shared::{CheckResult, Job, LinkId};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::cancelled::Cancelled;
-use crate::check::Begun;
-use crate::load::InHand;
-use crate::{Engine, Outcome, OwnFault};
+use super::cancelled::Cancelled;
+use super::load::InHand;
+use super::outcome::{JobOutcome, Unfinished};
+use crate::check::{Begun, Engine, Outcome};
 
 /// What became of a job's links.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Checked {
-    /// Those that were judged.
+    /// The results of those that were judged.
     pub(crate) results: Vec<CheckResult>,
-    /// What kept others from being judged.
-    pub(crate) fault: Option<OwnFault>,
-    /// The checks of others panicked.
-    pub(crate) panicked: bool,
-    /// The run was cancelled meanwhile: links that were not begun need no check any more.
-    pub(crate) cancelled: bool,
+    /// What the job comes to, once these results are published.
+    pub(crate) outcome: JobOutcome,
 }
 
-impl Checked {
-    /// The links that are still to be checked.
-    pub(crate) fn rest(&self, job: &Job) -> Vec<JobLink> {
-        if self.cancelled {
-            return Vec::new();
-        }
-        let judged: HashSet<LinkId> = self.results.iter().map(|result| result.link_id).collect();
-        job.links.iter().filter(|link| !judged.contains(&link.id)).cloned().collect()
-    }
+/// What is known while checks are still running.
+#[derive(Debug, Default)]
+struct Tally {
+    results: Vec<CheckResult>,
+    /// Why other links were not judged, where a check said so.
+    failed: Option<Unfinished>,
+}
 
-    fn note(&mut self, ended: Result<Outcome, JoinError>) {
+impl Tally {
+    fn count(&mut self, ended: Result<Outcome, JoinError>) {
         match ended {
             Ok(Outcome::Judged(result)) => self.results.push(result),
-            Ok(Outcome::OwnFault(fault)) => self.fault = Some(fault),
+            Ok(Outcome::OwnFault(fault)) => self.failed = Some(Unfinished::Fault(fault)),
             Err(error) => {
                 tracing::error!(%error, "a check panicked");
-                self.panicked = true;
+                self.failed.get_or_insert(Unfinished::Panicked);
             }
         }
     }
+
+    /// Every check has ended, or was ended.
+    fn close(self, job: &Job) -> Checked {
+        let judged: HashSet<LinkId> = self.results.iter().map(|result| result.link_id).collect();
+        let rest: Vec<_> = job.links.iter().filter(|link| !judged.contains(&link.id)).cloned().collect();
+        let outcome = if rest.is_empty() {
+            JobOutcome::Done
+        } else {
+            let rest = Job { links: rest, check: job.check.clone(), ..*job };
+            JobOutcome::Unfinished { rest, why: self.failed.unwrap_or(Unfinished::Stopped) }
+        };
+        Checked { results: self.results, outcome }
+    }
 }
 
-/// Checks all links of a job. Once `stop` is cancelled no further one begins, and those under way have
-/// `drain` to end. Dropping it ends them at once.
+/// Checks all links of a job. Once `stop` is cancelled no further check begins, and those under way have
+/// `drain` to end. Dropping the future ends them at once.
 pub(crate) async fn check_all(
     engine: &Arc<Engine>,
     job: &Arc<Job>,
@@ -64,7 +72,8 @@ pub(crate) async fn check_all(
     mut in_hand: InHand,
     (stop, drain): (&CancellationToken, Duration),
 ) -> Checked {
-    let mut checked = Checked::default();
+    let mut tally = Tally::default();
+    let mut was_cancelled = false;
     let mut lines: FuturesUnordered<_> =
         lines(job).into_iter().map(|line| next_turn(engine, job, line)).collect();
     // Each in a task of its own, so that a panic ends only that check.
@@ -79,12 +88,12 @@ pub(crate) async fn check_all(
             }
             Some(ended) = running.join_next() => {
                 in_hand.ended();
-                checked.note(ended);
+                tally.count(ended);
             }
             Some((begun, link, line)) = lines.next() => {
                 if cancelled.contains(job.run_id) {
                     lines.clear();
-                    checked.cancelled = true;
+                    was_cancelled = true;
                     continue;
                 }
                 let check = carry_out(Arc::clone(engine), Arc::clone(job), link, begun);
@@ -96,7 +105,10 @@ pub(crate) async fn check_all(
             () = over(deadline) => break,
         }
     }
-    checked
+    if was_cancelled {
+        return Checked { results: tally.results, outcome: JobOutcome::Cancelled };
+    }
+    tally.close(job)
 }
 
 /// Places in `job.links` of the links of one host, the next last.
@@ -139,21 +151,22 @@ async fn over(deadline: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{CheckSpec, JobId, LinkUrl, RunId};
+    use linkbeat_shared::{CheckSpec, JobId, JobLink, LinkUrl, RunId};
 
     use super::*;
+    use crate::fault::OwnFault;
 
     #[tokio::test]
-    async fn a_panic_is_noted_beside_faults_of_other_kinds() {
+    async fn a_fault_counts_before_a_panic() {
         let ended = |outcome: Option<OwnFault>| {
             tokio::spawn(async move { Outcome::OwnFault(outcome.expect("a panic on purpose")) })
         };
-        let mut checked = Checked::default();
-        checked.note(ended(None).await);
-        assert_eq!((checked.panicked, checked.fault), (true, None));
-        checked.note(ended(Some(OwnFault::Offline)).await);
-        checked.note(ended(None).await);
-        assert_eq!((checked.panicked, checked.fault), (true, Some(OwnFault::Offline)));
+        let mut tally = Tally::default();
+        tally.count(ended(None).await);
+        assert_eq!(tally.failed, Some(Unfinished::Panicked));
+        tally.count(ended(Some(OwnFault::Offline)).await);
+        tally.count(ended(None).await);
+        assert_eq!(tally.failed, Some(Unfinished::Fault(OwnFault::Offline)));
     }
 
     #[test]

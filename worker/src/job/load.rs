@@ -1,43 +1,43 @@
-//! How many jobs to take: as many as can really be started.
+//! How many jobs to take: as many as the free slots can start.
 //!
-//! A job stays until its slowest link is done, and meanwhile the slots of its other links are free. So the
-//! number of jobs that fill the slots is not fixed: it follows the links that are still under way.
+//! A job stays until its slowest link is done. Meanwhile the slots of its other links are free. So the number of
+//! jobs that fill the slots is not fixed. It follows from how many links are still under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// What is in hand.
+/// Counts the jobs and links that this worker holds.
 #[derive(Debug)]
 pub(crate) struct Load {
     slots: usize,
     jobs: AtomicUsize,
     /// Links that are under way or wait for their turn.
     links: AtomicUsize,
-    /// Links of a job, about, in sixteenths: jobs of one run are alike.
+    /// About how many links a job has, in sixteenths. Jobs of one run are alike, so the average is useful.
     job_links: AtomicUsize,
-    /// Slots that became free since somebody was told.
+    /// Slots that became free since `more` was last notified.
     freed: AtomicUsize,
     more: Notify,
 }
 
-/// One job in hand, for as long as its links are checked.
+/// One job that is held. Dropping it ends the count.
 #[derive(Debug)]
 pub(crate) struct InHand {
     load: Arc<Load>,
     links: usize,
 }
 
-/// Links of a job, before any was seen.
+/// Links of a job, assumed before the first job came.
 const JOB_LINKS: usize = 16;
-/// As the share of all slots that must become free for more jobs to be taken: one at a time is not worth it.
+/// One in this many slots must become free before more jobs are taken. To take them one at a time costs more.
 const WORTH_IT: usize = 32;
-/// One job's share in the average, and the unit in which it is kept.
+/// The newest job counts one part in this many of the average. Also the unit in which the average is kept.
 const SHARE: usize = 16;
 
 impl Load {
-    /// Nothing is in hand, and so many links can be checked at once.
+    /// Holds nothing yet. `slots`: links that can be checked at once.
     pub(crate) fn new(slots: usize) -> Arc<Self> {
         Arc::new(Self {
             slots,
@@ -49,7 +49,7 @@ impl Load {
         })
     }
 
-    /// A job of so many links is taken in hand.
+    /// Counts a job of so many links.
     pub(crate) fn take(self: &Arc<Self>, links: usize) -> InHand {
         self.jobs.fetch_add(1, Ordering::Relaxed);
         self.links.fetch_add(links, Ordering::Relaxed);
@@ -59,13 +59,13 @@ impl Load {
         InHand { load: Arc::clone(self), links }
     }
 
-    /// How many jobs should be in hand: those that are, and as many more as free slots can take.
+    /// How many jobs to hold: those that are held, and as many more as the free slots can start.
     pub(crate) fn wanted(&self) -> usize {
         let free = self.slots.saturating_sub(self.links.load(Ordering::Relaxed));
         self.jobs.load(Ordering::Relaxed) + free * SHARE / self.job_links.load(Ordering::Relaxed).max(1)
     }
 
-    /// Waits until enough slots became free for more jobs. Cancel safe.
+    /// Waits until enough slots are free to take more jobs. Cancel safe.
     pub(crate) async fn more(&self) {
         self.more.notified().await;
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slots_that_become_free_are_told_while_their_jobs_go_on() {
+    async fn free_slots_are_reported_while_their_jobs_go_on() {
         let load = Load::new(64);
         let mut job = load.take(64);
         job.ended();

@@ -1,22 +1,22 @@
-//! Should this be tried again? The one module that answers.
+//! Should this be tried again? Only this module decides.
 //!
-//! Again only where another try may well end otherwise within the deadline: a lost connection, a page that
-//! broke off, a server that says it is overloaded. Not a refused connection or an unknown name: somebody
-//! answered, and a fraction of a second changes nothing.
+//! A check is tried again where another try within the deadline may end differently: after a lost connection, a
+//! page that broke off, or a server that says it is overloaded. A refused connection and an unknown name are
+//! final: somebody answered, and a fraction of a second changes nothing.
 
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
-use linkbeat_shared::{ConnectKind, Reason};
+use linkbeat_shared::Reason;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::fetch::{Answer, Failure, Page, Target};
 
-/// The pause before the first further try; doubled each time.
+/// The pause before the first further try. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait before the next try; `None`: this finding stands. `tries` were made, and `left`
-/// remains until the deadline.
+/// How long to wait before the next try. `None`: this finding is final. So many `tries` were made, and `left` is
+/// the time until the deadline.
 pub(crate) fn pause(
     finding: &Result<Answer, Failure>,
     target: &Target<'_>,
@@ -27,20 +27,18 @@ pub(crate) fn pause(
     let pause = match finding {
         Ok(answer) if !target.accept.contains(answer.status) => overloaded(answer)?.max(pause),
         Ok(Answer { page: Page::Broken(Reason::Body), .. }) => pause,
-        Err(failure) if lost_connection(failure) => pause,
+        Err(failure) if failure.is_lost_connection() => pause,
         _ => return None,
     };
     (pause < left).then_some(pause)
 }
 
-/// Whether the deadline cut a further try off, so that the finding before it says more.
+/// Whether the deadline cut off a further try. Then the finding before it says more.
 pub(crate) fn cut_off(finding: &Result<Answer, Failure>) -> bool {
-    matches!(finding, Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. })))
-}
-
-/// Whether an established connection ended before an answer.
-pub(crate) fn lost_connection(failure: &Failure) -> bool {
-    matches!(failure, Failure::Site(Reason::Connect { kind: ConnectKind::Reset | ConnectKind::Closed }))
+    matches!(
+        finding,
+        Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. }, _))
+    )
 }
 
 /// How long an overloaded server wants to be left alone.
@@ -65,7 +63,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{AcceptedStatuses, BacklinkIn, DnsKind, LinkUrl, Phase};
+    use linkbeat_shared::{AcceptedStatuses, BacklinkIn, ConnectKind, DnsKind, LinkUrl, Phase};
     use reqwest::header::HeaderValue;
 
     use super::*;

@@ -1,4 +1,4 @@
-//! The role `worker`: takes jobs until told to stop, pauses after own faults, drains.
+//! The role `worker`: takes jobs until it is asked to stop, pauses after faults of its own, and drains.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,19 +12,24 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::intake::Intake;
-use crate::job::{DRAIN_MARGIN, JobEnd, JobRunner};
-use crate::load::Load;
-use crate::pause::Pauses;
-use crate::{Engine, Health, SetupError, WorkerSettings};
+use super::executor::{DRAIN_MARGIN, Executor};
+use super::health::Health;
+use super::intake::Intake;
+use super::load::Load;
+use super::outcome::JobEnd;
+use super::pause::Pauses;
+use super::settlement::Settlement;
+use crate::check::Engine;
+use crate::settings::WorkerSettings;
+use crate::setup::SetupError;
 
-/// Jobs taken by the smallest worker, even where one would fill it, so that the next is at hand.
+/// Jobs that even the smallest worker takes at once. Where one job fills it, the next is at hand.
 const MIN_PREFETCH: usize = 2;
 
 /// Carries out jobs.
 #[derive(Debug)]
 pub struct Worker {
-    jobs: Arc<JobRunner>,
+    jobs: Arc<Executor>,
     prefetch: u16,
     drain_limit: Duration,
     health: watch::Sender<Health>,
@@ -46,15 +51,18 @@ impl Worker {
         let load = Load::new(engine.concurrency());
         let drain =
             settings.drain_timeout.map_or(settings.max_timeout.duration() + DRAIN_MARGIN, |it| it.duration());
+        let max_hold = settings.max_hold.map_or(Duration::MAX, Timeout::duration);
+        let settlement = Settlement { broker: Arc::clone(&broker), patience: max_hold };
         Ok(Self {
-            jobs: Arc::new(JobRunner {
+            jobs: Arc::new(Executor {
                 engine,
                 broker,
+                settlement,
                 cancelled: Arc::default(),
                 load,
                 drain_timeout: settings.drain_timeout,
                 cut_short: Mutex::default(),
-                max_hold: settings.max_hold.map_or(Duration::MAX, Timeout::duration),
+                max_hold,
             }),
             prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
             // Jobs cut themselves short; what remains is publishing, which waits while the broker is away.
@@ -73,12 +81,12 @@ impl Worker {
         self.jobs.engine.checks()
     }
 
-    /// Takes jobs until `shutdown`, then finishes what is running within the drain timeout: finished
-    /// results of a job are published, unfinished jobs go back. [`BrokerClosed`]: the broker was closed
-    /// before the shutdown.
+    /// Takes jobs until `shutdown` is cancelled. Then running checks may finish within the drain timeout. The
+    /// worker publishes what they found, and gives back the links that have no result.
+    /// [`BrokerClosed`]: the broker was closed before the shutdown.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<(), BrokerClosed> {
         let mut pauses = Pauses::new();
-        // Where the broker is away this goes on after some seconds, and hears of what was cancelled later.
+        // While the broker is away this returns after some seconds, and learns of cancelled runs later.
         let listening = self.jobs.cancelled.listen(&self.jobs.broker);
         let Some(listening) = shutdown.run_until_cancelled(listening).await else { return Ok(()) };
         let _listening = listening?;
@@ -97,8 +105,8 @@ impl Worker {
         }
     }
 
-    /// One stretch of work; over with a shutdown or an own fault. Jobs not begun go back to the broker, so
-    /// that other workers can have them.
+    /// Works until a shutdown or a fault of its own. Jobs that were not begun go back to the broker for other
+    /// workers.
     async fn work(&self, mut intake: Intake, shutdown: &CancellationToken, pauses: &mut Pauses) -> Ended {
         let stop = shutdown.child_token();
         let mut running = JoinSet::new();
@@ -107,7 +115,7 @@ impl Worker {
                 biased;
                 () = shutdown.cancelled() => break Ended::Shutdown,
                 Some(end) = running.join_next() => {
-                    if self.note(end, pauses) {
+                    if self.pauses_after(end, pauses) {
                         break Ended::Fault;
                     }
                 }
@@ -132,8 +140,8 @@ impl Worker {
         ended
     }
 
-    /// Takes one job's end into account. `true`: no further jobs for now.
-    fn note(&self, end: Result<JobEnd, JoinError>, pauses: &mut Pauses) -> bool {
+    /// Sets the health by the end of one job. `true`: the worker must pause.
+    fn pauses_after(&self, end: Result<JobEnd, JoinError>, pauses: &mut Pauses) -> bool {
         match end {
             Ok(JobEnd::Done) => {
                 pauses.reset();
@@ -149,7 +157,7 @@ impl Worker {
                 self.set_health(Health::Paused { fault, since });
                 true
             }
-            Ok(JobEnd::Cancelled | JobEnd::Parked | JobEnd::SentOn | JobEnd::GivenBack) => false,
+            Ok(JobEnd::Elsewhere) => false,
             Err(error) => {
                 tracing::error!(%error, "a job panicked; it goes back");
                 false

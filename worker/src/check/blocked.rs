@@ -1,6 +1,6 @@
-//! What counts as an anti-bot wall or a rate limit: an answer that is not the site's.
+//! What counts as an anti-bot wall or a rate limit. Such an answer says nothing about the page.
 //!
-//! A named table. Only marks that the wall itself documents or always sends; a plain 403 is the site's own.
+//! The table holds only marks that the wall documents or always sends. A plain 403 is the site's own answer.
 
 use reqwest::header::HeaderMap;
 

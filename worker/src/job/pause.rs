@@ -1,11 +1,11 @@
-//! How long a worker takes no jobs after a fault of its own.
+//! How long a worker pauses after a fault of its own.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Pauses that double from 1 s to 30 s, each shortened at random by up to half, so that workers that went
+/// Pauses that double from 1 s to 30 s. Each is shortened at random by up to half, so that workers which went
 /// offline together do not come back together.
 #[derive(Debug)]
 pub(crate) struct Pauses {
@@ -24,7 +24,7 @@ impl Pauses {
         pause
     }
 
-    /// All is well: begin with the shortest again.
+    /// All is well: the next pause is the shortest again.
     pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }

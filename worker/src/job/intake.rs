@@ -1,10 +1,10 @@
-//! Where jobs come from: the jobs queue, and beside it those that were set apart.
+//! Where jobs come from: the jobs queue, and the two queues of jobs that were set apart.
 
 use linkbeat_broker::{BrokerClosed, Delivery, Queue, SharedBroker, Subscription};
 
-/// Jobs at once that came back from a lost worker or session: one of them may be what killed it.
+/// How many suspects are held at once. Each was lost with its worker or session, and may have killed it.
 const SUSPECTS: u16 = 64;
-/// Jobs at once that came back from there.
+/// How many jobs are held at once that were lost as suspects.
 const ISOLATED: u16 = 1;
 
 /// The three queues that a worker reads.
@@ -15,7 +15,7 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Begins to take jobs, `prefetch` and more at once; waits while the broker is away.
+    /// Begins to take jobs, about `prefetch` at once. Waits while the broker is away.
     pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
         Ok(Self {
             jobs: broker.subscribe(&Queue::JOBS, prefetch).await?,
@@ -33,12 +33,12 @@ impl Intake {
         }
     }
 
-    /// From now on about so many jobs at once.
+    /// From now on takes about so many jobs at once.
     pub(crate) fn resize(&mut self, jobs: usize) {
         self.jobs.resize(u16::try_from(jobs).unwrap_or(u16::MAX));
     }
 
-    /// Takes no further jobs; those that were not begun go back.
+    /// Takes no further jobs. Those that were not begun go back.
     pub(crate) async fn stop(&mut self) {
         tokio::join!(self.jobs.stop(), self.suspects.stop(), self.isolated.stop());
     }

@@ -1,0 +1,16 @@
+//! One check: a link becomes an outcome.
+//!
+//! [`Engine`] waits for the host's turn and fetches the page. `retry` says whether a failure is tried again,
+//! `connectivity` whether a failure may be our own, and `judge` makes the verdict.
+
+mod blocked;
+mod connectivity;
+mod engine;
+mod judge;
+mod outcome;
+mod retry;
+
+pub use self::engine::Engine;
+pub use self::outcome::Outcome;
+
+pub(crate) use self::engine::Begun;

@@ -1,0 +1,142 @@
+//! One question to one name server: over UDP, and over TCP where the answer was cut (RFC 1035, RFC 7766).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+use super::super::failure::own_fault;
+use crate::fault::OwnFault;
+
+/// Longest answer taken over UDP. Longer ones are cut by the server.
+const MAX_UDP: usize = 4_096;
+/// What is offered with EDNS: fits into one packet on every path (dnsflagday.net/2020).
+const EDNS_PAYLOAD: u16 = 1_232;
+
+/// Why a server gave no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// None came in time.
+    Timeout,
+    /// Its machine says that nobody listens there, or it cannot be reached.
+    Unreachable(io::Error),
+    /// We lack descriptors, buffers or memory.
+    Own(OwnFault),
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        own_fault(&error).map_or_else(|| Self::Unreachable(error), Self::Own)
+    }
+}
+
+/// How a server is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// How long it is waited for.
+    pub(super) timeout: Duration,
+    /// Offer EDNS.
+    pub(super) edns: bool,
+    /// Over TCP only.
+    pub(super) tcp: bool,
+}
+
+/// Asks, and gives whatever the server answers.
+pub(super) async fn ask(
+    server: SocketAddr,
+    name: &Name,
+    records: RecordType,
+    manner: Manner,
+) -> Result<Message, NoAnswer> {
+    let answer = timeout(manner.timeout, converse(server, name, records, manner)).await;
+    answer.unwrap_or(Err(NoAnswer::Timeout))
+}
+
+async fn converse(
+    server: SocketAddr,
+    name: &Name,
+    records: RecordType,
+    manner: Manner,
+) -> Result<Message, NoAnswer> {
+    let answer = once(server, &question(name, records, manner.edns), manner.tcp).await?;
+    let code = answer.metadata.response_code;
+    // Old servers do not know EDNS (RFC 6891 §7).
+    if manner.edns && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS) {
+        return once(server, &question(name, records, false), manner.tcp).await;
+    }
+    Ok(answer)
+}
+
+fn question(name: &Name, records: RecordType, edns: bool) -> Message {
+    let mut question = Message::new(rand::random(), MessageType::Query, OpCode::Query);
+    question.metadata.recursion_desired = true;
+    question.add_query(Query::query(name.clone(), records));
+    if edns {
+        let mut offer = Edns::new();
+        offer.set_max_payload(EDNS_PAYLOAD);
+        question.set_edns(offer);
+    }
+    question
+}
+
+async fn once(server: SocketAddr, question: &Message, tcp: bool) -> Result<Message, NoAnswer> {
+    let packet = question.to_vec().map_err(io::Error::other)?;
+    if tcp {
+        return over_tcp(server, question, &packet).await;
+    }
+    let answer = over_udp(server, question, &packet).await?;
+    if !answer.metadata.truncation {
+        return Ok(answer);
+    }
+    match over_tcp(server, question, &packet).await {
+        // Some of the records are better than none.
+        Err(_) if !answer.answers.is_empty() => Ok(answer),
+        whole => whole,
+    }
+}
+
+/// A socket of its own for each question: its random port makes a forged answer unlikely (RFC 5452 §9.2).
+async fn over_udp(server: SocketAddr, question: &Message, packet: &[u8]) -> Result<Message, NoAnswer> {
+    let local: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((local, 0)).await?;
+    socket.connect(server).await?;
+    socket.send(packet).await?;
+    let mut buffer = vec![0; MAX_UDP];
+    loop {
+        let length = socket.recv(&mut buffer).await?;
+        if let Some(answer) = read(&buffer[..length], question) {
+            return Ok(answer);
+        }
+    }
+}
+
+async fn over_tcp(server: SocketAddr, question: &Message, packet: &[u8]) -> Result<Message, NoAnswer> {
+    let mut stream = TcpStream::connect(server).await?;
+    let length = u16::try_from(packet.len()).map_err(io::Error::other)?;
+    stream.write_all(&[&length.to_be_bytes(), packet].concat()).await?;
+    let mut answer = vec![0; stream.read_u16().await?.into()];
+    stream.read_exact(&mut answer).await?;
+    read(&answer, question).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData).into())
+}
+
+/// The answer to this question; `None`: something else.
+fn read(packet: &[u8], question: &Message) -> Option<Message> {
+    let answer = Message::from_vec(packet).ok()?;
+    let mine = answer.metadata.id == question.metadata.id
+        && answer.metadata.message_type == MessageType::Response
+        // Servers that cannot read a question do not repeat it.
+        && answer.queries.first().is_none_or(|query| same(query, &question.queries[0]));
+    mine.then_some(answer)
+}
+
+fn same(query: &Query, asked: &Query) -> bool {
+    query.query_type() == asked.query_type() && query.name().to_lowercase() == asked.name().to_lowercase()
+}
