@@ -38,9 +38,15 @@ impl JobLink {
         check.backlink.as_ref().filter(|_| self.backlink)
     }
 
-    /// The page that is fetched and judged: where a backlink is asked for, the one on which it must stand.
+    /// The page on which the backlink is searched, where one is asked for and it stands on another page than the
+    /// link's own. Then both pages are fetched and judged.
+    pub fn links_page(&self, check: &CheckSpec) -> Option<&LinkUrl> {
+        self.page_url.as_ref().filter(|page| **page != self.url && self.backlink(check).is_some())
+    }
+
+    /// The page that is searched for the backlink; the link's own where that is asked of no other.
     pub fn page(&self, check: &CheckSpec) -> &LinkUrl {
-        self.page_url.as_ref().filter(|_| self.backlink(check).is_some()).unwrap_or(&self.url)
+        self.links_page(check).unwrap_or(&self.url)
     }
 }
 

@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Note;
+
 /// Why a link is not `up`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -60,6 +62,12 @@ pub enum Reason {
     BadUrl {
         /// What is wrong with it.
         kind: BadUrlKind,
+    },
+    /// The page answered, but a check noted this of it and the request hides for it. Never the reason of a verdict:
+    /// only that for which a link is hidden.
+    Noted {
+        /// What was noted.
+        note: Note,
     },
     /// A reason that a newer version of linkbeat gave.
     #[serde(other)]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::details::{FailedPage, Note};
 use crate::reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 
 /// The language of texts made for people.
@@ -25,6 +26,40 @@ impl Lang {
             Self::En => english(reason),
             Self::Zh => chinese(reason),
         }
+    }
+
+    /// The same, naming which of a link's two pages failed.
+    pub fn reason_of(self, reason: &Reason, failed: Option<FailedPage>) -> String {
+        let reason = self.reason(reason);
+        let page = match (self, failed) {
+            (_, None | Some(FailedPage::Other)) => return reason,
+            (Self::En, Some(FailedPage::Home)) => "home page: ",
+            (Self::En, Some(FailedPage::LinksPage)) => "links page: ",
+            (Self::En, Some(FailedPage::Both)) => "home page and links page: ",
+            (Self::Zh, Some(FailedPage::Home)) => "首页：",
+            (Self::Zh, Some(FailedPage::LinksPage)) => "友链页面：",
+            (Self::Zh, Some(FailedPage::Both)) => "首页和友链页面：",
+        };
+        format!("{page}{reason}")
+    }
+
+    /// A note as people say it; `None`: one that only a newer version can tell.
+    pub fn note(self, note: Note) -> Option<&'static str> {
+        let (english, chinese) = match note {
+            Note::Downgraded => ("redirected from https to http", "从 https 跳转到 http"),
+            Note::Nofollow => ("the backlink is nofollow", "外链带有 nofollow"),
+            Note::MetaRefresh => ("the page refreshes to another", "网页自动刷新到其他页面"),
+            Note::Scripted => ("the page builds its links by script", "网页的链接由脚本生成"),
+            Note::MovedDomain => ("moved to another domain", "跳转到其他域名"),
+            Note::Parked => ("looks parked or for sale", "疑似域名停放或出售"),
+            Note::TitleChanged => ("has quite another title than before", "网页标题与以前完全不同"),
+            Note::LanguageChanged => ("is in another language than before", "网页语言与以前不同"),
+            Note::Other => return None,
+        };
+        Some(match self {
+            Self::En => english,
+            Self::Zh => chinese,
+        })
     }
 }
 
@@ -112,6 +147,7 @@ fn english(reason: &Reason) -> String {
             BadUrlKind::Host => "not fetched: the URL's host is invalid",
             BadUrlKind::Other => "not fetched: the URL is malformed",
         },
+        Reason::Noted { note } => Lang::En.note(*note).unwrap_or("noted by a newer version of linkbeat"),
         Reason::Other => "failed for a reason that this version of linkbeat does not know",
     };
     text.to_owned()
@@ -176,6 +212,7 @@ fn chinese(reason: &Reason) -> String {
             BadUrlKind::Host => "未访问：主机名无效",
             BadUrlKind::Other => "未访问：网址格式错误",
         },
+        Reason::Noted { note } => Lang::Zh.note(*note).unwrap_or("由更新版本的 linkbeat 标注"),
         Reason::Other => "未知原因（由更新版本的 linkbeat 给出）",
     };
     text.to_owned()
@@ -194,5 +231,23 @@ mod tests {
     #[test]
     fn english_is_the_default() {
         assert_eq!(Lang::default().reason(&Reason::Status { code: 404 }), "the page answered 404");
+    }
+
+    #[test]
+    fn the_text_names_the_page_that_failed() {
+        let gone = Reason::Status { code: 404 };
+        for (failed, english, chinese) in [
+            (None, "the page answered 404", "网页请求返回404"),
+            (Some(FailedPage::Home), "home page: the page answered 404", "首页：网页请求返回404"),
+            (Some(FailedPage::LinksPage), "links page: the page answered 404", "友链页面：网页请求返回404"),
+            (
+                Some(FailedPage::Both),
+                "home page and links page: the page answered 404",
+                "首页和友链页面：网页请求返回404",
+            ),
+        ] {
+            assert_eq!(Lang::En.reason_of(&gone, failed), english);
+            assert_eq!(Lang::Zh.reason_of(&gone, failed), chinese);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The engine and the role `worker` over real sockets on loopback.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
+mod backlinks;
 mod descriptors;
 mod details;
 mod hostile;
@@ -15,7 +16,9 @@ mod pages;
 mod proxy;
 mod resolving;
 mod safety;
+mod signs;
 mod tls;
+mod two_pages;
 mod verdicts;
 
 /// The fake servers, by short names.
@@ -58,10 +61,15 @@ fn link(url: &LinkUrl) -> JobLink {
     JobLink { id: LinkId::new(), url: url.clone(), page_url: None, backlink: true }
 }
 
-/// Checks one link that must be judged.
+/// Checks a URL that must be judged.
 async fn check_with(engine: &Engine, url: &LinkUrl, spec: &CheckSpec) -> CheckResult {
-    let link = link(url);
-    match engine.check(&link, spec).await {
+    check_link(engine, &link(url), spec).await
+}
+
+/// Checks one link that must be judged.
+async fn check_link(engine: &Engine, link: &JobLink, spec: &CheckSpec) -> CheckResult {
+    let url = &link.url;
+    match engine.check(link, spec).await {
         Outcome::Judged(result) => {
             assert_eq!(result.link_id, link.id);
             result

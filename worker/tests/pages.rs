@@ -6,10 +6,12 @@ use std::process::Command;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, FlushCompress};
 use linkbeat_shared::{BacklinkIn, CheckSpec, JobLink, Note, Phase, Reason, Verdict};
-use linkbeat_worker::{Engine, Outcome, WorkerSettings};
+use linkbeat_worker::{Engine, WorkerSettings};
 
 use crate::site::{Site, answer, chunk, page};
-use crate::{asking_for, assert_judged, check, check_with, engine, link, settings, within, without_retries};
+use crate::{
+    asking_for, assert_judged, check, check_link, check_with, engine, link, settings, within, without_retries,
+};
 
 const BACKLINK: &str = r#"<a href="https://me.example/">"#;
 
@@ -43,20 +45,16 @@ async fn the_backlink_is_there_or_not() {
 async fn the_page_is_fetched_only_where_a_backlink_is_asked_for() {
     let site = Site::answers_by_path(|path| match path {
         "/" => answer("500 Broken", &[], ""),
-        "/links" => page(BACKLINK),
         path => panic!("asked for {path}"),
     })
     .await;
     let engine = engine();
     let link = JobLink { page_url: Some(site.url("/links")), ..link(&site.url("/")) };
-    let judge = async |link: &JobLink, spec: &CheckSpec| match engine.check(link, spec).await {
-        Outcome::Judged(result) => result,
-        Outcome::OwnFault(fault) => panic!("{fault:?}"),
-    };
-    assert_judged(&judge(&link, &asking_for("me.example")).await, Verdict::Up, None);
     let not_asked_of_it = JobLink { backlink: false, ..link.clone() };
     for (link, spec) in [(&link, within(5_000)), (&not_asked_of_it, asking_for("me.example"))] {
-        assert_judged(&judge(link, &spec).await, Verdict::Down, Reason::Status { code: 500 });
+        let result = check_link(&engine, link, &spec).await;
+        assert_judged(&result, Verdict::Down, Reason::Status { code: 500 });
+        assert_eq!(result.details.failed, None, "only one page was fetched");
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn reason_word(reason: &Reason) -> String {
         Reason::Tls { kind } => ("tls", kind.as_str()),
         Reason::Redirect { kind } => ("redirect", kind.as_str()),
         Reason::BadUrl { kind } => ("bad_url", kind.as_str()),
+        Reason::Noted { note } => ("noted", note.as_str()),
     };
     format!("{word}:{detail}")
 }

@@ -59,6 +59,7 @@ fn downgraded(link: LinkReport) -> LinkReport {
         redirects: vec!["https://back.example/old".to_owned(), "http://back.example/|\u{1b}[2J".to_owned()],
         certificate: certificate(90, "=HYPERLINK(\"//x\")"),
         notes: [Note::Downgraded].into(),
+        ..Details::default()
     };
     LinkReport { details, ..link }
 }

@@ -148,6 +148,7 @@ pub(crate) fn details() -> Details {
             issuer: "Let's Encrypt".into(),
         }),
         notes: [Note::Downgraded, Note::Nofollow].into(),
+        ..Details::default()
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_shared::{CheckResult, CheckSpec, Details, JobLink, Reason, Timeout};
+use linkbeat_shared::{BacklinkPattern, CheckResult, CheckSpec, JobLink, LinkUrl, Reason, Timeout};
 use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
 use super::connectivity::{Case, Connectivity, own_fault};
+use super::judge::{self, Judgement};
 use super::outcome::Outcome;
-use super::{judge, retry};
+use super::retry;
 use crate::fault::OwnFault;
 use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
 use crate::limits::{Limits, Pace, Start, Starts, Turn, affordable};
@@ -33,7 +34,25 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct Begun {
     turn: Turn,
+    /// For the home page, where it may be fetched beside the links page.
+    second: Option<Turn>,
     start: Start,
+}
+
+/// What was fetched for one link.
+struct Fetched {
+    /// The page that is searched for the backlink, where one is asked for.
+    page: Attempt,
+    home: Home,
+}
+
+/// What was fetched of the link's own page, where the backlink stands on another.
+enum Home {
+    /// There is no other page.
+    IsThePage,
+    /// The pages were fetched one after the other, and the first one took all the time.
+    TooLate,
+    Fetched(Box<Attempt>),
 }
 
 impl Engine {
@@ -77,8 +96,9 @@ impl Engine {
         spec.timeout.min(self.max_timeout)
     }
 
-    /// Checks one link: fetches its page (the URL, or the page of its backlink where one is asked for),
-    /// following up to 10 redirects, and judges the final answer.
+    /// Checks one link: fetches its page, following up to 10 redirects, and judges the final answer. Where the
+    /// backlink must stand on another page, that one is fetched and judged as well, at the same time if the limits of
+    /// their hosts allow it.
     ///
     /// [`Outcome::Judged`]: whatever the site did, with a typed reason unless it is `up`, the final status
     /// where there was one, the milliseconds it took, and what was seen on the way (redirects, the
@@ -102,27 +122,88 @@ impl Engine {
 
     /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
-        let turn = self.limits.turn(link.page(spec).host()).await;
-        Begun { turn, start: self.starts.next().await }
+        let home = link.links_page(spec).map(|_| link.url.host());
+        let (turn, second) = self.limits.turns(link.page(spec).host(), home).await;
+        Begun { turn, second, start: self.starts.next().await }
     }
 
     /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
-        let Begun { mut turn, start } = begun;
+        let Begun { turn, second, start } = begun;
         let under_way = self.checks.begin();
-        let target = target(link, spec);
         let began = Instant::now();
         let deadline = began + self.timeout(spec).duration();
-        let tries = Box::pin(self.tries(&target, spec, &mut turn, deadline));
-        let Attempt { finding, details, host } = start.of(tries).await;
+        let pages = Box::pin(self.pages(link, spec, (turn, second), deadline));
+        let fetched = start.of(pages).await;
         let elapsed = began.elapsed();
-        drop(turn);
-        let proven = self.proven(finding, &host, began, deadline).await;
+        let judged = self.both_judged(fetched, link, spec, began, deadline).await;
         under_way.succeed();
-        match proven {
-            Ok(finding) => Outcome::Judged(result(link, &target, finding, details, elapsed)),
+        match judged {
+            Ok(judgement) => Outcome::Judged(result(link, judgement, elapsed)),
             Err(fault) => Outcome::OwnFault(fault),
         }
+    }
+
+    /// Fetches the page, and the home page too where that is another one. They share the deadline.
+    async fn pages(
+        &self,
+        link: &JobLink,
+        spec: &CheckSpec,
+        (mut turn, second): (Turn, Option<Turn>),
+        deadline: Instant,
+    ) -> Fetched {
+        let page = searched(link, spec);
+        if link.links_page(spec).is_none() {
+            return Fetched { page: self.tries(&page, spec, &mut turn, deadline).await, home: Home::IsThePage };
+        }
+        let home = home(link, spec);
+        match second {
+            Some(mut second) => {
+                // Each turn ends with its own page.
+                let page = Box::pin(async move { self.tries(&page, spec, &mut turn, deadline).await });
+                let home = Box::pin(async move { self.tries(&home, spec, &mut second, deadline).await });
+                let (page, home) = tokio::join!(page, home);
+                Fetched { page, home: Home::Fetched(Box::new(home)) }
+            }
+            None => {
+                let page = Box::pin(self.tries(&page, spec, &mut turn, deadline)).await;
+                let in_time = Instant::now() < deadline;
+                let home = Box::pin(self.tries(&home, spec, &mut turn, deadline));
+                Fetched { page, home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate } }
+            }
+        }
+    }
+
+    async fn both_judged(
+        &self,
+        fetched: Fetched,
+        link: &JobLink,
+        spec: &CheckSpec,
+        began: Instant,
+        deadline: Instant,
+    ) -> Result<Judgement, OwnFault> {
+        let page = self.judged(fetched.page, &searched(link, spec), began, deadline).await?;
+        Ok(match fetched.home {
+            Home::IsThePage => page,
+            Home::TooLate => judge::links_page_alone(page),
+            Home::Fetched(found) => {
+                // In a box: few checks have two pages, and all would be larger for it.
+                let home = home(link, spec);
+                judge::both(Box::pin(self.judged(*found, &home, began, deadline)).await?, page)
+            }
+        })
+    }
+
+    /// What a page came to, or why nothing can be said of it.
+    async fn judged(
+        &self,
+        attempt: Attempt,
+        target: &Target<'_>,
+        began: Instant,
+        deadline: Instant,
+    ) -> Result<Judgement, OwnFault> {
+        let finding = self.proven(attempt.finding, &attempt.host, began, deadline).await?;
+        Ok(judge::page(finding, attempt.details, target))
     }
 
     /// Tries until a finding is final.
@@ -172,32 +253,28 @@ impl Engine {
     }
 }
 
-/// Where a backlink is asked for, its page is what is fetched and judged.
-fn target<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
-    Target {
-        url: link.page(spec),
-        backlink: link.backlink(spec),
-        backlink_in: spec.backlink_in,
-        accept: &spec.accept,
-    }
+fn target<'a>(
+    url: &'a LinkUrl,
+    backlink: Option<&'a BacklinkPattern>,
+    spec: &'a CheckSpec,
+) -> Target<'a> {
+    Target { url, backlink, backlink_in: spec.backlink_in, accept: &spec.accept }
 }
 
-fn result(
-    link: &JobLink,
-    target: &Target<'_>,
-    finding: Result<Answer, Reason>,
-    details: Details,
-    elapsed: Duration,
-) -> CheckResult {
-    let (verdict, reason, status) = match finding {
-        Ok(answer) => {
-            let (verdict, reason) = judge::answer(&answer, target.accept);
-            (verdict, reason, Some(answer.status))
-        }
-        Err(reason) => (judge::no_answer(&reason), Some(reason), None),
-    };
+/// The page that is searched for the backlink, where one is asked for.
+fn searched<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
+    target(link.page(spec), link.backlink(spec), spec)
+}
+
+/// The home page of a link whose backlink stands on another page: its status alone decides.
+fn home<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
+    target(&link.url, None, spec)
+}
+
+fn result(link: &JobLink, judgement: Judgement, elapsed: Duration) -> CheckResult {
+    let Judgement { verdict, reason, status, details } = judgement;
     let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
-    tracing::debug!(link.url = %target.url, %verdict, ?reason, status, elapsed_ms, "checked");
+    tracing::debug!(link.url = %link.url, %verdict, ?reason, status, elapsed_ms, "checked");
     CheckResult {
         link_id: link.id,
         verdict: Some(verdict),

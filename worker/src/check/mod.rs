@@ -1,7 +1,8 @@
 //! One check: a link becomes an outcome.
 //!
 //! [`Engine`] waits for the host's turn and fetches the page. `retry` says whether a failure is tried again,
-//! `connectivity` whether a failure may be our own, and `judge` makes the verdict.
+//! `connectivity` whether a failure may be our own, and `judge` makes the verdict. `signs` notes what a page shows
+//! besides.
 
 mod blocked;
 mod connectivity;
@@ -9,6 +10,7 @@ mod engine;
 mod judge;
 mod outcome;
 mod retry;
+mod signs;
 
 pub use self::engine::Engine;
 pub use self::outcome::Outcome;

@@ -83,7 +83,9 @@ mod tests {
 
     fn status(status: u16, retry_after: Option<&'static str>) -> Result<Answer, Failure> {
         let headers = retry_after.map(|value| (RETRY_AFTER, HeaderValue::from_static(value)));
-        Ok(Answer { status, headers: headers.into_iter().collect(), page: Page::NotRead })
+        let url = LinkUrl::parse("http://a.example/").unwrap();
+        let headers = headers.into_iter().collect();
+        Ok(Answer { status, headers, page: Page::NotRead, outline: Box::default(), url })
     }
 
     #[test]

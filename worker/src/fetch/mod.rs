@@ -42,7 +42,7 @@ use crate::limits::Turn;
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
-pub(crate) use self::body::Page;
+pub(crate) use self::body::{Letters, Outline, Page, Script};
 pub use self::dns::{NameServer, name_servers};
 pub(crate) use self::evidence::{Evidence, Path};
 pub(crate) use self::failure::{Doubt, Failure};
@@ -75,6 +75,10 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// What its page says about the backlink.
     pub(crate) page: Page,
+    /// What else its page shows.
+    pub(crate) outline: Box<Outline>,
+    /// Where it came from.
+    pub(crate) url: LinkUrl,
 }
 
 /// What one try came to.
@@ -126,29 +130,44 @@ impl Fetcher {
     /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
     pub(crate) async fn fetch(&self, target: &Target<'_>, turn: &mut Turn, deadline: Instant) -> Attempt {
         let mut trail = Trail::from(target.url);
-        let (reply, certificate) = progress::watch(async {
-            let follow = timeout_at(deadline, self.follow(&mut trail, turn));
-            let reply = match follow.await {
-                Ok(reply) => reply,
-                Err(_) => Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
-            };
-            (reply, progress::certificate())
+        let (finding, certificate) = progress::watch(async {
+            let finding = self.visit(&mut trail, target, turn, deadline).await;
+            (finding, progress::certificate())
         })
         .await;
-        let finding = match reply {
-            Ok(reply) => match self.read(reply, target, deadline).await {
-                Ok(answer) => Ok(answer),
-                // In a box: few pages come here, and all would be larger for it.
-                Err(status) => Ok(Box::pin(self.read_again(status, target, &trail, turn, deadline)).await),
-            },
-            Err(failure) => Err(failure),
-        };
         let host = trail.here().host().to_owned();
         let mut details = Details { certificate, ..trail.details() };
         if let Ok(Answer { page: Page::Backlink { nofollow: true }, .. }) = &finding {
             details.notes.insert(Note::Nofollow);
         }
         Attempt { finding, details, host }
+    }
+
+    /// Follows the redirects to the final answer and reads it. A page without the backlink that sends its visitors
+    /// on by itself is one more hop.
+    async fn visit(
+        &self,
+        trail: &mut Trail,
+        target: &Target<'_>,
+        turn: &mut Turn,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        loop {
+            let reply = match timeout_at(deadline, self.follow(trail, turn)).await {
+                Ok(reply) => reply?,
+                Err(_) => return Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
+            };
+            let answer = match self.read(reply, trail.here(), target, deadline).await {
+                Ok(answer) => answer,
+                // In a box: few pages come here, and all would be larger for it.
+                Err(status) => Box::pin(self.read_again(status, target, trail, turn, deadline)).await,
+            };
+            let lacks_it = matches!(answer.page, Page::NoBacklink { .. });
+            let refresh = answer.outline.refresh.as_ref().filter(|_| lacks_it);
+            if !refresh.is_some_and(|refresh| trail.refresh(&answer.headers, &refresh.url)) {
+                return Ok(answer);
+            }
+        }
     }
 
     async fn follow(&self, trail: &mut Trail, turn: &mut Turn) -> Result<Reply, Failure> {
@@ -281,18 +300,26 @@ impl Fetcher {
         }
     }
 
-    /// Reads the page where its backlink is asked for. An error: only hyper cannot read it; with its status.
-    async fn read(&self, reply: Reply, target: &Target<'_>, deadline: Instant) -> Result<Answer, StatusCode> {
+    /// Reads the page: for its backlink where one is asked for, else as far as it tells what the page is. An error:
+    /// only hyper cannot read it; with its status.
+    async fn read(
+        &self,
+        reply: Reply,
+        url: &LinkUrl,
+        target: &Target<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, StatusCode> {
         let status = reply.status;
         let headers = reply.headers.clone();
-        let page = match target.backlink {
-            Some(pattern) if target.accept.contains(status.as_u16()) => {
+        let (page, outline) = match target.backlink {
+            _ if !target.accept.contains(status.as_u16()) => (Page::NotRead, Outline::default()),
+            Some(pattern) => {
                 let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
                 body::search(reply, wanted, self.max_body, deadline).await.map_err(|_| status)?
             }
-            _ => Page::NotRead,
+            None => (Page::NotRead, body::peek(reply, deadline).await),
         };
-        Ok(Answer { status: status.as_u16(), headers, page })
+        Ok(Answer { status: status.as_u16(), headers, page, outline: Box::new(outline), url: url.clone() })
     }
 
     /// Reads a page that hyper cannot read.
@@ -307,13 +334,15 @@ impl Fetcher {
         let look = async {
             turn.move_to(trail.here().host()).await;
             let reply = self.look_again(trail).await.ok()?;
-            self.read(reply, target, deadline).await.ok()
+            self.read(reply, trail.here(), target, deadline).await.ok()
         };
         let answer = progress::watch(timeout_at(deadline, look)).await;
         answer.ok().flatten().unwrap_or_else(|| Answer {
             status: status.as_u16(),
             headers: HeaderMap::new(),
             page: Page::Broken(Reason::Body),
+            outline: Box::default(),
+            url: trail.here().clone(),
         })
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Trail {
     earlier: Vec<Stop>,
     here: LinkUrl,
     cookies: Jar,
+    /// A page sent us on by itself.
+    refreshed: bool,
 }
 
 /// A URL that was visited.
@@ -30,7 +32,7 @@ struct Stop {
 impl Trail {
     /// Begins at this URL.
     pub(crate) fn from(url: &LinkUrl) -> Self {
-        Self { earlier: Vec::new(), here: url.clone(), cookies: Jar::default() }
+        Self { earlier: Vec::new(), here: url.clone(), cookies: Jar::default(), refreshed: false }
     }
 
     /// The URL to fetch now.
@@ -49,10 +51,7 @@ impl Trail {
         let location = headers.get(LOCATION).map(text).filter(|location| !location.is_empty());
         let next = self.here.join(&location.ok_or(RedirectKind::NoLocation)?);
         let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?.with_user_of(&self.here);
-        let asked_with = self.cookies.changes();
-        self.cookies.take(&self.here, headers);
-        let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };
-        self.earlier.push(here);
+        self.go(next, headers);
         let now = self.cookies.changes();
         if self.earlier.iter().any(|stop| stop.url == self.here && stop.cookies == now) {
             Err(RedirectKind::Loop)
@@ -63,13 +62,36 @@ impl Trail {
         }
     }
 
-    /// Where the redirects led, and whether one of them gave up https.
+    /// Goes where a page sends its visitors by itself. `false`, and stays here, where that is no URL to fetch, was
+    /// visited already, or is one hop too many: then the page itself is the answer.
+    pub(crate) fn refresh(&mut self, headers: &HeaderMap, url: &str) -> bool {
+        let Ok(next) = self.here.join(url).map(|next| next.with_user_of(&self.here)) else { return false };
+        let visited = next == self.here || self.earlier.iter().any(|stop| stop.url == next);
+        if visited || self.earlier.len() >= MAX_HOPS {
+            return false;
+        }
+        self.go(next, headers);
+        self.refreshed = true;
+        true
+    }
+
+    fn go(&mut self, next: LinkUrl, headers: &HeaderMap) {
+        let asked_with = self.cookies.changes();
+        self.cookies.take(&self.here, headers);
+        let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };
+        self.earlier.push(here);
+    }
+
+    /// Where the redirects led, whether one of them gave up https, and whether one was a page's refresh.
     pub(crate) fn details(self) -> Details {
         let urls: Vec<_> = self.earlier.iter().map(|stop| &stop.url).chain([&self.here]).collect();
         let downgraded = urls.windows(2).any(|hop| hop[0].is_https() && !hop[1].is_https());
         Details {
             redirects: urls[1..].iter().map(|url| shortened(url)).collect(),
-            notes: downgraded.then_some(Note::Downgraded).into_iter().collect(),
+            notes: [(downgraded, Note::Downgraded), (self.refreshed, Note::MetaRefresh)]
+                .into_iter()
+                .filter_map(|(seen, note)| seen.then_some(note))
+                .collect(),
             ..Details::default()
         }
     }
@@ -175,6 +197,21 @@ mod tests {
         start = trail("http://a.example/");
         start.follow(&to(b"https://a.example/")).unwrap();
         assert!(start.details().notes.is_empty());
+    }
+
+    #[test]
+    fn a_refresh_is_a_hop_and_never_a_failure() {
+        let mut trail = trail("http://a.example/");
+        let none = HeaderMap::new();
+        for stays in ["", "#top", "http://a.example/", "javascript:alert(1)", "mailto:me@a.example"] {
+            assert!(!trail.refresh(&none, stays), "{stays}");
+        }
+        for hop in 0..MAX_HOPS {
+            assert!(trail.refresh(&none, &format!("/{hop}")));
+            assert!(!trail.refresh(&none, "http://a.example/"), "visited");
+        }
+        assert!(!trail.refresh(&none, "/one-more"));
+        assert!(trail.details().notes.contains(&Note::MetaRefresh));
     }
 
     #[test]

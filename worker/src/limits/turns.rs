@@ -3,6 +3,7 @@
 //! In this order a slow host holds up nobody, because a check that waits for its host holds no slot. A host is
 //! forgotten when its last user is done. So memory follows the checks under way, not the hosts ever seen.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,7 @@ pub(crate) struct Limits {
     per_host: usize,
     hosts: Mutex<HashMap<String, Host>>,
     slots: Arc<Semaphore>,
+    slots_in_all: usize,
     pace: Pace,
 }
 
@@ -57,6 +59,7 @@ impl Limits {
             per_host,
             hosts: Mutex::default(),
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
+            slots_in_all: slots,
             pace,
         })
     }
@@ -67,6 +70,63 @@ impl Limits {
         turn.move_to(host).await;
         turn.fresh = true;
         turn
+    }
+
+    /// The same for a check of two pages. The second turn is for the page of host `second`, if there is one and
+    /// the limits allow two requests at once; otherwise both pages share the first turn.
+    ///
+    /// Turns at two hosts are waited for in the order of the hosts' names, and slots only after both, so that no two
+    /// checks can wait for each other.
+    pub(crate) async fn turns(self: &Arc<Self>, first: &str, second: Option<&str>) -> (Turn, Option<Turn>) {
+        let at_once = if second == Some(first) { self.per_host >= 2 } else { true };
+        match second.filter(|_| at_once && self.slots_in_all >= 2) {
+            None => (self.turn(first).await, None),
+            // In a box: few checks have two pages.
+            Some(second) => Box::pin(self.two_turns(first, second)).await,
+        }
+    }
+
+    async fn two_turns(self: &Arc<Self>, first: &str, second: &str) -> (Turn, Option<Turn>) {
+        let (first_place, second_place) = (self.enter(first), self.enter(second));
+        let (first_turn, second_turn) = match first.cmp(second) {
+            Ordering::Equal => {
+                let mut both = acquire(first_place.1, 2).await;
+                let second = split(&mut both);
+                (both, second)
+            }
+            Ordering::Less => {
+                let first = acquire(first_place.1, 1).await;
+                (first, acquire(second_place.1, 1).await)
+            }
+            Ordering::Greater => {
+                let second = acquire(second_place.1, 1).await;
+                (acquire(first_place.1, 1).await, second)
+            }
+        };
+        let mut slots = self.paced_slots(first, 2).await;
+        let second_slot = split(&mut slots);
+        let second = self.holding(second_place.0, second_turn, second_slot);
+        let mut first = self.holding(first_place.0, first_turn, slots);
+        first.fresh = true;
+        (first, Some(second))
+    }
+
+    fn holding(self: &Arc<Self>, place: Place, turn: OwnedSemaphorePermit, slot: OwnedSemaphorePermit) -> Turn {
+        Turn { limits: Arc::clone(self), held: Some(Held { _slot: slot, _turn: turn, place }), fresh: false }
+    }
+
+    /// Waits for slots. Whoever waits for the host's pace holds none meanwhile.
+    async fn paced_slots(&self, host: &str, slots: u32) -> OwnedSemaphorePermit {
+        loop {
+            let slots = acquire(Arc::clone(&self.slots), slots).await;
+            match self.pace.start(host) {
+                Ok(()) => return slots,
+                Err(due) => {
+                    drop(slots);
+                    sleep_until(due).await;
+                }
+            }
+        }
     }
 
     fn enter(self: &Arc<Self>, host: &str) -> (Place, Arc<Semaphore>) {
@@ -97,17 +157,8 @@ impl Turn {
         }
         self.held = None;
         let (place, turns) = self.limits.enter(host);
-        let turn = acquire(turns).await;
-        let slot = loop {
-            let slot = acquire(Arc::clone(&self.limits.slots)).await;
-            match self.limits.pace.start(host) {
-                Ok(()) => break slot,
-                Err(due) => {
-                    drop(slot);
-                    sleep_until(due).await;
-                }
-            }
-        };
+        let turn = acquire(turns, 1).await;
+        let slot = self.limits.paced_slots(host, 1).await;
         self.held = Some(Held { _slot: slot, _turn: turn, place });
     }
 
@@ -120,8 +171,13 @@ impl Turn {
 }
 
 #[expect(clippy::expect_used, reason = "these semaphores are never closed")]
-async fn acquire(semaphore: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    semaphore.acquire_owned().await.expect("an open semaphore")
+async fn acquire(semaphore: Arc<Semaphore>, permits: u32) -> OwnedSemaphorePermit {
+    semaphore.acquire_many_owned(permits).await.expect("an open semaphore")
+}
+
+#[expect(clippy::expect_used, reason = "it holds two permits")]
+fn split(two: &mut OwnedSemaphorePermit) -> OwnedSemaphorePermit {
+    two.split(1).expect("a permit to split off")
 }
 
 impl Drop for Place {
@@ -181,6 +237,30 @@ mod tests {
         drop(turn);
         assert!(limits.hosts().is_empty());
         assert_eq!(limits.slots.available_permits(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_check_of_two_pages_gets_both_turns_or_waits_for_both() {
+        let limits = Limits::new(2, 4, Pace::new(Duration::ZERO));
+        let (first, second) = at_once(limits.turns("a", Some("a"))).await.expect("two turns at one host");
+        assert!(second.is_some());
+        assert!(at_once(limits.turns("b", Some("a"))).await.is_none(), "a is busy");
+        assert!(at_once(limits.turns("a", Some("b"))).await.is_none(), "a is busy");
+        drop(first);
+        drop(second);
+        let (_b, _a) = at_once(limits.turns("b", Some("a"))).await.expect("turns at two hosts");
+        let (_a, _b) = at_once(limits.turns("a", Some("b"))).await.expect("turns at two hosts");
+        assert_eq!(limits.slots.available_permits(), 0);
+    }
+
+    #[tokio::test]
+    async fn where_only_one_request_may_be_under_way_two_pages_share_a_turn() {
+        let one_per_host = Limits::new(1, 4, Pace::new(Duration::ZERO));
+        let (_turn, second) = at_once(one_per_host.turns("a", Some("a"))).await.expect("one turn");
+        assert!(second.is_none());
+        let one_in_all = Limits::new(4, 1, Pace::new(Duration::ZERO));
+        let (_turn, second) = at_once(one_in_all.turns("a", Some("b"))).await.expect("one turn");
+        assert!(second.is_none());
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use lol_html::{HandlerResult, MemorySettings, element};
 use url::Url;
 
 use super::matcher::Matcher;
+use super::{spelling, tag};
 
 /// Most memory the parser may take, in bytes: for the longest tag, and some 130 for each element that is
 /// open. Old pages never close theirs, so it must do for thousands.
@@ -22,13 +23,13 @@ pub(super) struct Anchors {
 /// A parser whose output nobody wants.
 type Parser = HtmlRewriter<'static, fn(&[u8])>;
 
-/// Where the backlink was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the backlink was found; the better one is the greater one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Found {
-    /// A link that search engines follow.
-    Followed,
-    /// Only links with `rel=nofollow`.
+    /// Only in links that search engines are told not to count.
     Nofollow,
+    /// In a link that counts, or where there is no link at all.
+    Followed,
 }
 
 #[derive(Debug)]
@@ -102,8 +103,7 @@ impl Seen {
         if !self.matches(href.trim_ascii()) {
             return Ok(());
         }
-        let rel = attribute(link, "rel").unwrap_or_default();
-        if rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("nofollow")) {
+        if tag::is_not_counted(&attribute(link, "rel").unwrap_or_default()) {
             // A link that is followed may yet come.
             self.found = Some(Found::Nofollow);
             return Ok(());
@@ -112,8 +112,13 @@ impl Seen {
         Err(Enough.into())
     }
 
-    /// As it is written, or as a browser resolves it.
+    /// As it is written, as a browser resolves it, or where the jump page leads that it names.
     fn matches(&self, href: &str) -> bool {
+        self.matches_resolved(href)
+            || spelling::destinations(href).iter().any(|destination| self.matches_resolved(destination))
+    }
+
+    fn matches_resolved(&self, href: &str) -> bool {
         self.matcher.is_match(href)
             || self.base.join(href).is_ok_and(|resolved| self.matcher.is_match(resolved.as_str()))
     }
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn nofollow_is_told_apart() {
-        for rel in ["nofollow", "'noopener NoFollow'", "\"ugc&#x20;nofollow\""] {
+        for rel in ["nofollow", "'noopener NoFollow'", "\"ugc&#x20;nofollow\"", "ugc", "'external sponsored'"] {
             let page = format!("<a rel={rel} href=http://me.example/>");
             assert_eq!(search("me.example", &page), Some(Found::Nofollow), "{page}");
         }

@@ -17,6 +17,9 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, Span};
 
+use super::anchors::Found;
+use super::segment::{MAX, cut, followed};
+
 /// Most memory an automaton may take, in bytes; most patterns need some kilobytes.
 const MAX_AUTOMATON: usize = 1 << 20;
 /// Most memory that making one may take, in bytes. Bounds the time as well, to some milliseconds.
@@ -40,7 +43,7 @@ pub(crate) struct Matcher {
 }
 
 #[derive(Debug)]
-struct Machine {
+pub(super) struct Machine {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
     /// Finds quickly where a match may begin. Only where the machine begins everywhere alike.
@@ -51,16 +54,26 @@ struct Machine {
 
 /// One search in one page.
 #[derive(Debug)]
-pub(super) struct Scan {
-    matcher: Arc<Matcher>,
-    state: State,
+pub(super) enum Search {
+    /// By the automaton.
+    Running(Scan),
+    /// In the text, which is kept.
+    Keeping(Kept),
 }
 
+/// A search by the automaton. What it keeps is one number.
 #[derive(Debug)]
-enum State {
-    Running(Arc<Machine>, StateID),
-    Keeping { text: String, search_at: usize },
-    Found,
+pub(super) struct Scan {
+    machine: Arc<Machine>,
+    state: StateID,
+}
+
+/// A search in a text that is kept as a whole.
+#[derive(Debug)]
+pub(super) struct Kept {
+    matcher: Arc<Matcher>,
+    text: String,
+    search_at: usize,
 }
 
 impl Matchers {
@@ -116,8 +129,8 @@ impl Machine {
         Some(Self { dfa, start, prefilter, decided_by_its_end: hir.properties().look_set().is_empty() })
     }
 
-    /// The state after more text; a match ends the run early.
-    fn run(&self, mut state: StateID, text: &[u8]) -> StateID {
+    /// The state after more text, and how much of the text was read. A match ends the run early.
+    fn run(&self, mut state: StateID, text: &[u8]) -> (StateID, usize) {
         let mut prefilter = self.prefilter.as_ref();
         let mut at = 0;
         while at < text.len() {
@@ -137,11 +150,11 @@ impl Machine {
             if self.dfa.is_special_state(state)
                 && (self.dfa.is_match_state(state) || self.dfa.is_dead_state(state))
             {
-                return state;
+                return (state, at);
             }
             at += 1;
         }
-        state
+        (state, text.len())
     }
 
     fn found(&self, state: StateID) -> bool {
@@ -153,53 +166,61 @@ impl Machine {
     }
 }
 
-impl Scan {
+impl Search {
     pub(super) fn new(matcher: Arc<Matcher>) -> Self {
-        let state = match matcher.machine() {
-            Some(machine) => {
-                let start = machine.start;
-                State::Running(machine, start)
-            }
-            None => State::Keeping { text: String::new(), search_at: FIRST_SEARCH },
-        };
-        Self { matcher, state }
-    }
-
-    /// Reads more of the text.
-    pub(super) fn push(&mut self, more: &str) {
-        let found = match &mut self.state {
-            State::Found => return,
-            State::Running(machine, state) => {
-                *state = machine.run(*state, more.as_bytes());
-                machine.found(*state)
-            }
-            State::Keeping { text, search_at } => {
-                text.push_str(more);
-                text.len() >= *search_at && {
-                    *search_at = text.len() * 2;
-                    // At the end of a part, `$` and `\b` may yet turn out otherwise.
-                    let regex = self.matcher.pattern.regex();
-                    regex.find(text).is_some_and(|found| found.end() < text.len())
-                }
-            }
-        };
-        if found {
-            self.state = State::Found;
+        match matcher.machine() {
+            Some(machine) => Self::Running(Scan { state: machine.start, machine }),
+            None => Self::Keeping(Kept { matcher, text: String::new(), search_at: FIRST_SEARCH }),
         }
     }
+}
 
-    /// Whether what was read so far settles that the pattern is there.
-    pub(super) fn found(&self) -> bool {
-        matches!(self.state, State::Found)
+impl Scan {
+    /// Reads more of the text, up to the first match. Returns where in `more` the match ends. The search then
+    /// begins anew: what stands behind the match is to be pushed next.
+    pub(super) fn push(&mut self, more: &str) -> Option<usize> {
+        let (state, read) = self.machine.run(self.state, more.as_bytes());
+        let found = self.machine.found(state);
+        self.state = if found { self.machine.start } else { state };
+        found.then_some(read)
     }
 
-    /// Whether it is there, now that the text is over.
-    pub(super) fn finish(self) -> bool {
-        match self.state {
-            State::Found => true,
-            State::Running(machine, state) => machine.found_at_the_end(state),
-            State::Keeping { text, .. } => self.matcher.is_match(&text),
+    /// Whether there is a match at the end, now that the text is over.
+    pub(super) fn ends_with_match(&self) -> bool {
+        self.machine.found_at_the_end(self.state)
+    }
+}
+
+impl Kept {
+    /// Reads more of the text. Returns what is settled by now.
+    pub(super) fn push(&mut self, more: &str) -> Option<Found> {
+        self.text.push_str(more);
+        if self.text.len() < self.search_at {
+            return None;
         }
+        self.search_at = self.text.len() * 2;
+        // At the end of a part, `$` and `\b` may yet turn out otherwise.
+        self.search(|end| end < self.text.len())
+    }
+
+    /// Where it is, now that the text is over.
+    pub(super) fn finish(self) -> Option<Found> {
+        self.search(|_| true)
+    }
+
+    fn search(&self, counts: impl Fn(usize) -> bool) -> Option<Found> {
+        let mut found = None;
+        for place in self.matcher.pattern.regex().find_iter(&self.text) {
+            if !counts(place.end()) {
+                break;
+            }
+            let start = self.text[..place.end()].rfind('<').unwrap_or(0);
+            found = found.max(followed(cut(&self.text[start..], MAX)).or(Some(Found::Followed)));
+            if found == Some(Found::Followed) {
+                break;
+            }
+        }
+        found
     }
 }
 
@@ -214,9 +235,23 @@ mod tests {
     }
 
     fn found_in<'a>(pattern: &str, pieces: impl IntoIterator<Item = &'a str>) -> bool {
-        let mut scan = Scan::new(matcher(pattern));
-        pieces.into_iter().for_each(|piece| scan.push(piece));
-        scan.finish()
+        let mut search = Search::new(matcher(pattern));
+        let found = pieces.into_iter().any(|piece| pushed(&mut search, piece));
+        found || finished(search)
+    }
+
+    fn pushed(search: &mut Search, piece: &str) -> bool {
+        match search {
+            Search::Running(scan) => scan.push(piece).is_some(),
+            Search::Keeping(kept) => kept.push(piece).is_some(),
+        }
+    }
+
+    fn finished(search: Search) -> bool {
+        match search {
+            Search::Running(scan) => scan.ends_with_match(),
+            Search::Keeping(kept) => kept.finish().is_some(),
+        }
     }
 
     #[test]
@@ -238,15 +273,12 @@ mod tests {
 
     #[test]
     fn a_match_is_known_as_soon_as_it_is_there() {
-        let mut scan = Scan::new(matcher("me.example"));
-        scan.push("<a href=https://me.exampl");
-        assert!(!scan.found());
-        scan.push("e");
-        assert!(scan.found());
-        let mut scan = Scan::new(matcher("me.example$"));
-        scan.push("https://me.example");
-        assert!(!scan.found());
-        assert!(scan.finish());
+        let mut search = Search::new(matcher("me.example"));
+        assert!(!pushed(&mut search, "<a href=https://me.exampl"));
+        assert!(pushed(&mut search, "e"));
+        let mut search = Search::new(matcher("me.example$"));
+        assert!(!pushed(&mut search, "https://me.example"));
+        assert!(finished(search));
     }
 
     #[test]
@@ -291,14 +323,11 @@ mod tests {
             let matcher = Arc::new(Matcher::new(parsed));
             for pieces in texts {
                 let expected = matcher.is_match(&pieces.concat());
-                let keeping = State::Keeping { text: String::new(), search_at: 1 };
-                let keeping = Scan { matcher: Arc::clone(&matcher), state: keeping };
-                for mut scan in [Scan::new(Arc::clone(&matcher)), keeping] {
-                    for piece in &pieces {
-                        scan.push(piece);
-                        prop_assert!(!scan.found() || expected, "found too early in {:?}", pieces);
-                    }
-                    prop_assert_eq!(scan.finish(), expected, "{:?}", pieces);
+                let keeping = Kept { matcher: Arc::clone(&matcher), text: String::new(), search_at: 1 };
+                for mut search in [Search::new(Arc::clone(&matcher)), Search::Keeping(keeping)] {
+                    let found = pieces.iter().any(|piece| pushed(&mut search, piece));
+                    prop_assert!(!found || expected, "found too early in {:?}", pieces);
+                    prop_assert_eq!(found || finished(search), expected, "{:?}", pieces);
                 }
             }
         }

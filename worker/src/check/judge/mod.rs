@@ -1,12 +1,39 @@
 //! From an answer to a verdict.
 
-use linkbeat_shared::{AcceptedStatuses, Reason, Verdict};
+mod both;
 
-use super::blocked;
-use crate::fetch::{Answer, Page};
+use linkbeat_shared::{AcceptedStatuses, Details, Reason, Verdict};
+
+use super::{blocked, signs};
+use crate::fetch::{Answer, Page, Target};
+
+pub(crate) use self::both::{both, links_page_alone};
+
+/// What one page came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) status: Option<u16>,
+    pub(crate) details: Details,
+}
+
+/// Judges what was found at `target`. `details`: what was seen on the way there.
+pub(crate) fn page(finding: Result<Answer, Reason>, mut details: Details, target: &Target<'_>) -> Judgement {
+    match finding {
+        Ok(found) => {
+            let (verdict, reason) = answer(&found, target.accept);
+            if target.accept.contains(found.status) {
+                signs::add(&mut details, target.url, &found);
+            }
+            Judgement { verdict, reason, status: Some(found.status), details }
+        }
+        Err(reason) => Judgement { verdict: no_answer(&reason), reason: Some(reason), status: None, details },
+    }
+}
 
 /// The verdict on an answer, and why it is not `up`.
-pub(crate) fn answer(answer: &Answer, accept: &AcceptedStatuses) -> (Verdict, Option<Reason>) {
+fn answer(answer: &Answer, accept: &AcceptedStatuses) -> (Verdict, Option<Reason>) {
     if !accept.contains(answer.status) {
         let wall = blocked::wall(answer.status, &answer.headers);
         let verdict = if wall.is_some() { Verdict::Blocked } else { Verdict::Down };
@@ -23,7 +50,7 @@ pub(crate) fn answer(answer: &Answer, accept: &AcceptedStatuses) -> (Verdict, Op
 }
 
 /// The verdict where no answer came.
-pub(crate) fn no_answer(reason: &Reason) -> Verdict {
+fn no_answer(reason: &Reason) -> Verdict {
     match reason {
         Reason::UnsafeAddress { .. } | Reason::BadUrl { .. } => Verdict::Refused,
         _ => Verdict::Down,
@@ -32,13 +59,15 @@ pub(crate) fn no_answer(reason: &Reason) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::Phase;
+    use linkbeat_shared::{LinkUrl, Phase};
     use reqwest::header::HeaderMap;
 
     use super::*;
 
     fn judged(status: u16, page: Page) -> (Verdict, Option<Reason>) {
-        answer(&Answer { status, headers: HeaderMap::new(), page }, &AcceptedStatuses::default())
+        let url = LinkUrl::parse("http://a.example/").unwrap();
+        let found = Answer { status, headers: HeaderMap::new(), page, outline: Box::default(), url };
+        answer(&found, &AcceptedStatuses::default())
     }
 
     #[test]

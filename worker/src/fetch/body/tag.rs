@@ -1,0 +1,147 @@
+//! One tag of a page, as text: where it ends, and what its attributes say.
+//!
+//! This is for places where a whole parser would cost too much. It reads well-formed and sloppy tags as browsers
+//! do (HTML Standard, §13.2.5), but it knows nothing of the elements around the tag.
+
+use std::borrow::Cow;
+
+use memchr::memchr3_iter;
+
+/// Values of `rel` that tell search engines not to count a link.
+/// Source: developers.google.com/search/docs/crawling-indexing/qualify-outbound-links
+const NOT_COUNTED: [&str; 3] = ["nofollow", "ugc", "sponsored"];
+
+/// Where the tag at the start of `text` ends: the length up to and with its `>`. A `>` in quotes does not count.
+pub(super) fn end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut quote = None;
+    for at in memchr3_iter(b'>', b'"', b'\'', bytes) {
+        match (quote, bytes[at]) {
+            (None, b'>') => return Some(at + 1),
+            (None, mark) if bytes[..at].trim_ascii_end().ends_with(b"=") => quote = Some(mark),
+            (Some(open), mark) if open == mark => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the text begins with a tag of this name, which is in lower case.
+pub(super) fn is(text: &str, name: &str) -> bool {
+    let bytes = text.as_bytes();
+    let behind = 1 + name.len();
+    bytes.first() == Some(&b'<')
+        && bytes.get(1..behind).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+        && bytes.get(behind).is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'>' | b'/'))
+}
+
+/// Whether the text begins with a tag that makes a link.
+pub(super) fn is_link(text: &str) -> bool {
+    is(text, "a") || is(text, "area")
+}
+
+/// The value of an attribute of the tag at the start of `text`. The name is in lower case. The first attribute of
+/// a name counts. Character references are decoded.
+pub(super) fn attribute<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (_, value) = Attributes::of(text).find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    Some(htmlize::unescape_attribute(value))
+}
+
+/// Whether a `rel` tells search engines not to count the link.
+pub(super) fn is_not_counted(rel: &str) -> bool {
+    rel.split_ascii_whitespace().any(|word| NOT_COUNTED.iter().any(|known| word.eq_ignore_ascii_case(known)))
+}
+
+/// The attributes of a tag, as they are written.
+struct Attributes<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Attributes<'a> {
+    fn of(tag: &'a str) -> Self {
+        let name = tag.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(tag.len());
+        Self { rest: &tag[name..] }
+    }
+
+    /// Everything before the first such character.
+    fn until(&mut self, end: impl Fn(char) -> bool) -> &'a str {
+        let (found, rest) = self.rest.split_at(self.rest.find(end).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        found
+    }
+
+    fn value(&mut self) -> &'a str {
+        let Some(behind) = self.rest.trim_ascii_start().strip_prefix('=') else { return "" };
+        self.rest = behind.trim_ascii_start();
+        match self.rest.chars().next() {
+            Some(quote @ ('"' | '\'')) => {
+                self.rest = &self.rest[1..];
+                let value = self.until(|c| c == quote);
+                self.rest = self.rest.get(1..).unwrap_or_default();
+                value
+            }
+            _ => self.until(|c| c.is_ascii_whitespace() || c == '>'),
+        }
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+        if self.rest.is_empty() || self.rest.starts_with('>') {
+            return None;
+        }
+        // A `=` at the beginning belongs to the name.
+        let start = self.rest;
+        let first = start.chars().next().map_or(0, char::len_utf8);
+        self.rest = &start[first..];
+        let length = first + self.until(|c| matches!(c, '=' | '/' | '>') || c.is_ascii_whitespace()).len();
+        Some((&start[..length], self.value()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_ends_behind_its_quotes() {
+        for (text, expected) in [
+            ("<a>x", Some("<a>")),
+            ("<a title='a > b'>x", Some("<a title='a > b'>")),
+            ("<a title = \"it's >\">x", Some("<a title = \"it's >\">")),
+            ("<p title=it's>x", Some("<p title=it's>")),
+            ("<a href='x", None),
+            ("<a", None),
+        ] {
+            assert_eq!(end(text).map(|end| &text[..end]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_read_as_browsers_read_them() {
+        let tag = "<A HREF = 'x&amp;y' rel=\"no opener\" data-b checked/ title=a/b c='1' c='2'>";
+        for (name, expected) in [
+            ("href", Some("x&y")),
+            ("rel", Some("no opener")),
+            ("data-b", Some("")),
+            ("checked", Some("")),
+            ("title", Some("a/b")),
+            ("c", Some("1")),
+            ("b", None),
+        ] {
+            assert_eq!(attribute(tag, name).as_deref(), expected, "{name}");
+        }
+        assert_eq!(attribute("<a href=", "href").as_deref(), Some(""));
+        assert_eq!(attribute("<a href='é", "href").as_deref(), Some("é"));
+        assert_eq!(attribute("<a/é", "href"), None);
+    }
+
+    #[test]
+    fn names_are_whole_words() {
+        assert!(is("<a href", "a") && is("<A>", "a") && is("<area/", "area") && is("<a", "a"));
+        assert!(!is("<abbr>", "a") && !is("a", "a") && !is("</a>", "a"));
+    }
+}
