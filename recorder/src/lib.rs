@@ -8,6 +8,7 @@
 //! cancelled. And the partitions of the table of checks are made ahead ([`partitions`]).
 
 mod announce;
+mod identity;
 mod outage;
 mod partitions;
 mod record;

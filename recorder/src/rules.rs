@@ -2,9 +2,12 @@
 
 use linkbeat_shared::wire::{self, JobMessage};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Job, JobLink, Link, LinkState, OnBlocked, RunId, ShowRules, Verdict, derived_id,
+    CheckResult, CheckSpec, Job, JobLink, Link, LinkState, Note, OnBlocked, OnSign, Reason, RunId, ShowRules,
+    Verdict, derived_id,
 };
-use linkbeat_store::{JobKind, Judge, PlannedJob, Ruling};
+use linkbeat_store::{JobKind, Judge, Judged, PlannedJob, Ruling};
+
+use crate::identity;
 
 /// Has the store judge results by the rules.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +18,12 @@ impl Judge for Rules {
     ///
     /// With `hide_after` that is the last of the results in a row, the one that would hide. Those before it count at
     /// once. The result of a recheck always counts.
-    fn judge(&self, state: &LinkState, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
-        let next = next_state(state, result, rules);
+    fn judge(&self, link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
+        let state = link.state;
+        let next = next_state(link, result, rules);
         match rules.recheck_after {
             Some(after) if job != JobKind::Recheck && state.shown && !next.shown => Ruling::CheckAgain(after),
-            _ => Ruling::Apply(next),
+            _ => Ruling::Apply(Box::new(next)),
         }
     }
 
@@ -50,22 +54,61 @@ impl Judge for Rules {
 /// * everything else hides a shown link and keeps the reason, after `hide_after` of them in a row;
 /// * a link that stays hidden gets its reason refreshed;
 /// * a link on the white list (no verdict) is shown at once;
-/// * `blocked` changes nothing where the request says so.
-fn next_state(state: &LinkState, result: &CheckResult, rules: &ShowRules) -> LinkState {
+/// * `blocked` changes nothing where the request says so, nor does a missing backlink of a page that builds its links
+///   by script;
+/// * a sign of a lost friend hides like a failed check where the request says so;
+/// * a link that is hidden for its missing backlink stays so, with its reason, in a run that asks for none.
+fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules) -> LinkState {
+    let state = link.state;
     let Some(verdict) = result.verdict else { return white_listed(state) };
+    let (known, signs) = identity::compare(&state.known, &result.details, &[link.name, host(link.url)]);
+    let mut details = result.details.clone();
+    details.notes.extend(signs);
     let seen = LinkState {
+        known,
         verdict: Some(verdict),
         reason: result.reason.clone(),
         status: result.status,
         elapsed_ms: Some(result.elapsed_ms),
         last_checked_at: Some(result.checked_at),
-        details: result.details.clone(),
+        details,
         ..state.clone()
     };
-    match verdict {
-        Verdict::Up => passed(seen, rules),
-        Verdict::Blocked if rules.on_blocked == OnBlocked::Keep => seen,
-        Verdict::Down | Verdict::NoBacklink | Verdict::Blocked | Verdict::Refused => failed(seen, rules),
+    if link.backlink_left_open && lacks_backlink(state) {
+        return seen;
+    }
+    let keeps = match verdict {
+        Verdict::Up => return standing(seen, rules),
+        Verdict::Blocked => rules.on_blocked,
+        Verdict::NoBacklink if seen.details.notes.contains(&Note::Scripted) => rules.on_scripted,
+        Verdict::NoBacklink | Verdict::Down | Verdict::Refused => OnBlocked::Hide,
+    };
+    match keeps {
+        OnBlocked::Keep => seen,
+        OnBlocked::Hide => {
+            let reason = seen.reason.clone();
+            failed(seen, reason, rules)
+        }
+    }
+}
+
+/// The host in a URL without userinfo.
+fn host(url: &str) -> &str {
+    let behind = url.split_once("://").map_or(url, |(_, behind)| behind);
+    behind.split(['/', ':', '?']).next().unwrap_or_default()
+}
+
+/// Whether the link is hidden because its backlink was missing.
+fn lacks_backlink(state: &LinkState) -> bool {
+    !state.shown && matches!(state.hidden_reason, Some(Reason::BacklinkMissing { .. }))
+}
+
+/// The state of a link that is up: passed, unless the request hides links for a note that it has.
+fn standing(seen: LinkState, rules: &ShowRules) -> LinkState {
+    let hiding = seen.details.notes.iter().copied().find(|note| rules.on(*note) == OnSign::Hide);
+    match hiding {
+        Some(note) => failed(seen, Some(Reason::Noted { note }), rules),
+        None => passed(seen, rules),
     }
 }
 
@@ -85,12 +128,12 @@ fn passed(state: LinkState, rules: &ShowRules) -> LinkState {
     }
 }
 
-fn failed(state: LinkState, rules: &ShowRules) -> LinkState {
+fn failed(state: LinkState, reason: Option<Reason>, rules: &ShowRules) -> LinkState {
     let failed_in_a_row = state.failed_in_a_row.saturating_add(1);
     let shown = state.shown && failed_in_a_row < rules.hide_after.get();
     LinkState {
         shown,
-        hidden_reason: if shown { None } else { state.reason.clone() },
+        hidden_reason: if shown { None } else { reason },
         passed_in_a_row: 0,
         failed_in_a_row,
         ..state
@@ -102,7 +145,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use chrono::Utc;
-    use linkbeat_shared::{Details, LinkId, Note, Reason, RecheckAfter};
+    use linkbeat_shared::{Details, Kept, Known, LinkId, RecheckAfter};
 
     use super::*;
 
@@ -126,9 +169,18 @@ mod tests {
         LinkState { hidden_reason: Some(Reason::Status { code }), ..LinkState::default() }
     }
 
+    fn judged(state: &LinkState) -> Judged<'_> {
+        Judged { name: "Tom", url: "https://tom.example/", state, backlink_left_open: false }
+    }
+
+    fn up_with(note: Note) -> CheckResult {
+        let details = Details { notes: [note].into(), ..Details::default() };
+        CheckResult { details, ..result(Some(Verdict::Up), 200) }
+    }
+
     fn after(state: &LinkState, results: &[(Option<Verdict>, u16)], rules: ShowRules) -> LinkState {
         results.iter().fold(state.clone(), |state, (verdict, code)| {
-            next_state(&state, &result(*verdict, *code), &rules)
+            next_state(&judged(&state), &result(*verdict, *code), &rules)
         })
     }
 
@@ -167,7 +219,7 @@ mod tests {
     fn what_else_a_check_saw_is_kept_until_the_next_and_decides_nothing() {
         let noted = Details { notes: [Note::Nofollow].into(), ..Details::default() };
         let seen = CheckResult { details: noted.clone(), ..result(Some(Verdict::Up), 200) };
-        let next = next_state(&shown(), &seen, &ShowRules::default());
+        let next = next_state(&judged(&shown()), &seen, &ShowRules::default());
         assert_eq!((next.shown, &next.details), (true, &noted));
         assert_eq!(after(&next, &[(None, 0)], ShowRules::default()).details, noted);
         assert!(after(&next, &[(Some(Verdict::Up), 200)], ShowRules::default()).details.is_empty());
@@ -208,8 +260,8 @@ mod tests {
         let after_10s = RecheckAfter::from_millis(10_000).unwrap();
         let rules = ShowRules { recheck_after: Some(after_10s), ..ShowRules::default() };
         let ruling = |state: &LinkState, verdict, rules: &ShowRules| {
-            let ruling = Rules.judge(state, &result(verdict, 404), rules, JobKind::Check);
-            let of_recheck = Rules.judge(state, &result(verdict, 404), rules, JobKind::Recheck);
+            let ruling = Rules.judge(&judged(state), &result(verdict, 404), rules, JobKind::Check);
+            let of_recheck = Rules.judge(&judged(state), &result(verdict, 404), rules, JobKind::Recheck);
             assert!(matches!(of_recheck, Ruling::Apply(_)), "the result of a recheck counts");
             ruling == Ruling::CheckAgain(after_10s)
         };
@@ -250,5 +302,92 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_run_that_asks_for_no_backlink_neither_shows_nor_excuses_a_missing_one() {
+        let missing = Reason::BacklinkMissing { truncated: false };
+        let state = LinkState { hidden_reason: Some(missing.clone()), ..LinkState::default() };
+        let left_open = Judged { backlink_left_open: true, ..judged(&state) };
+        for verdict in [Verdict::Up, Verdict::Down, Verdict::Blocked] {
+            let next = next_state(&left_open, &result(Some(verdict), 404), &ShowRules::default());
+            assert_eq!((next.shown, next.hidden_reason.as_ref()), (false, Some(&missing)), "{verdict}");
+            assert_eq!(next.verdict, Some(verdict), "the check itself is kept");
+            assert_eq!((next.passed_in_a_row, next.failed_in_a_row), (0, 0));
+        }
+        assert!(
+            next_state(&left_open, &result(None, 0), &ShowRules::default()).shown,
+            "the white list shows it"
+        );
+        let asked = judged(&state);
+        assert!(next_state(&asked, &result(Some(Verdict::Up), 200), &ShowRules::default()).shown);
+        for state in [shown(), hidden(404)] {
+            let left_open = Judged { backlink_left_open: true, ..judged(&state) };
+            let next = next_state(&left_open, &result(Some(Verdict::Up), 200), &ShowRules::default());
+            assert!(next.shown, "it was not hidden for its backlink");
+            let next = next_state(&left_open, &result(Some(Verdict::Down), 500), &ShowRules::default());
+            assert_eq!(next.hidden_reason, Some(Reason::Status { code: 500 }));
+        }
+    }
+
+    #[test]
+    fn a_missing_backlink_of_a_scripted_page_keeps_the_state_where_asked_to() {
+        let scripted = CheckResult {
+            details: Details { notes: [Note::Scripted].into(), ..Details::default() },
+            ..result(Some(Verdict::NoBacklink), 200)
+        };
+        let keep = ShowRules { on_scripted: OnBlocked::Keep, ..ShowRules::default() };
+        assert!(!next_state(&judged(&shown()), &scripted, &ShowRules::default()).shown);
+        let next = next_state(&judged(&shown()), &scripted, &keep);
+        assert_eq!((next.shown, next.verdict), (true, Some(Verdict::NoBacklink)));
+        assert!(!next_state(&judged(&hidden(404)), &scripted, &keep).shown);
+        let plain = result(Some(Verdict::NoBacklink), 200);
+        assert!(!next_state(&judged(&shown()), &plain, &keep).shown, "not scripted");
+    }
+
+    #[test]
+    fn a_sign_of_a_lost_friend_hides_only_where_asked_to() {
+        let hide = ShowRules {
+            on_moved_domain: OnSign::Hide,
+            on_parked: OnSign::Hide,
+            on_title_changed: OnSign::Hide,
+            on_language_changed: OnSign::Hide,
+            ..ShowRules::default()
+        };
+        for note in [Note::MovedDomain, Note::Parked, Note::TitleChanged, Note::LanguageChanged] {
+            assert!(next_state(&judged(&shown()), &up_with(note), &ShowRules::default()).shown);
+            let next = next_state(&judged(&shown()), &up_with(note), &hide);
+            assert_eq!((next.shown, next.hidden_reason.clone()), (false, Some(Reason::Noted { note })));
+            assert_eq!((next.verdict, next.reason.clone()), (Some(Verdict::Up), None), "never a verdict");
+            assert!(!next_state(&judged(&next), &up_with(note), &hide).shown);
+            assert!(next_state(&judged(&next), &result(Some(Verdict::Up), 200), &hide).shown, "it is gone");
+        }
+        assert!(next_state(&judged(&shown()), &up_with(Note::Nofollow), &hide).shown, "no sign");
+        let twice = ShowRules { hide_after: NonZeroU32::new(2).unwrap(), ..hide };
+        let once = next_state(&judged(&shown()), &up_with(Note::Parked), &twice);
+        assert!(once.shown);
+        assert!(!next_state(&judged(&once), &up_with(Note::Parked), &twice).shown);
+    }
+
+    #[test]
+    fn the_title_is_kept_with_the_link_and_a_changed_one_is_noted() {
+        let titled = |title: &str| CheckResult {
+            details: Details { title: Some(title.into()), ..Details::default() },
+            ..result(Some(Verdict::Up), 200)
+        };
+        let rules = ShowRules { on_title_changed: OnSign::Hide, ..ShowRules::default() };
+        let mut state = shown();
+        for (title, kept, is_shown) in [
+            ("Garden notes", "Garden notes", true),
+            ("Best casino", "Garden notes", true),
+            ("Best casino", "Garden notes", false),
+            ("A garden", "A garden", true),
+        ] {
+            state = next_state(&judged(&state), &titled(title), &rules);
+            assert_eq!((state.known.title.value.as_deref(), state.shown), (Some(kept), is_shown), "{title}");
+            assert_eq!(state.details.notes.contains(&Note::TitleChanged), !is_shown, "{title}");
+        }
+        let known = Kept { value: Some("A garden".to_owned()), differed_in_a_row: 0 };
+        assert_eq!(state.known, Known { title: known, ..Known::default() });
     }
 }

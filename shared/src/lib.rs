@@ -42,7 +42,7 @@ pub use options::RequestOptions;
 pub use reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 pub use reason_text::Lang;
 pub use report::{Counts, LinkReport, Report, RunSummary};
-pub use request::{LinkSelection, OnBlocked, Request, ShowRules, WhiteList};
+pub use request::{LinkSelection, OnBlocked, OnSign, Request, ShowRules, WhiteList};
 pub use result::{Change, CheckResult};
 pub use run::{ReplyTo, Run, RunState};
 pub use trace::TraceContext;

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, OnBlocked, RecheckAfter, Retries, ShowRules,
-    Timeout, WhiteList, as_text,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, OnBlocked, OnSign, RecheckAfter, Retries,
+    ShowRules, Timeout, WhiteList, as_text,
 };
 
 /// What a request asks of its links. What is `None` was not said, and takes its default.
@@ -66,6 +66,28 @@ pub struct RequestOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
     pub on_blocked: Option<OnBlocked>,
 
+    /// What a missing backlink does to a shown link whose page seems to build its links by script: hide or keep
+    /// [default: hide]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
+    pub on_scripted: Option<OnBlocked>,
+
+    /// What a redirect to another domain does to a link that is up: hide or keep [default: keep]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
+    pub on_moved_domain: Option<OnSign>,
+
+    /// What a page that looks parked or for sale does to a link that is up: hide or keep [default: keep]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
+    pub on_parked: Option<OnSign>,
+
+    /// What a quite different title, in two checks in a row, does to a link that is up: hide or keep
+    /// [default: keep]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
+    pub on_title_changed: Option<OnSign>,
+
+    /// What another language, in two checks in a row, does to a link that is up: hide or keep [default: keep]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "WHAT"))]
+    pub on_language_changed: Option<OnSign>,
+
     /// Look at a link about to be hidden again after so long, 1s to 24h, and hide it only if it fails again
     /// [default: hide it at once]
     #[cfg_attr(feature = "clap", arg(long, value_name = "TIME"))]
@@ -87,6 +109,11 @@ impl RequestOptions {
             hide_after,
             show_after,
             on_blocked,
+            on_scripted,
+            on_moved_domain,
+            on_parked,
+            on_title_changed,
+            on_language_changed,
             recheck_after,
         } = self;
         let check = CheckSpec {
@@ -100,6 +127,11 @@ impl RequestOptions {
             hide_after: hide_after.unwrap_or(NonZeroU32::MIN),
             show_after: show_after.unwrap_or(NonZeroU32::MIN),
             on_blocked: on_blocked.unwrap_or_default(),
+            on_scripted: on_scripted.unwrap_or_default(),
+            on_moved_domain: on_moved_domain.unwrap_or_default(),
+            on_parked: on_parked.unwrap_or_default(),
+            on_title_changed: on_title_changed.unwrap_or_default(),
+            on_language_changed: on_language_changed.unwrap_or_default(),
             recheck_after,
         };
         (WhiteList(white_list.into_iter().collect()), check, rules)
@@ -108,7 +140,17 @@ impl RequestOptions {
     /// Says everything: the inverse of [`RequestOptions::resolve`].
     pub fn of(white_list: &WhiteList, check: &CheckSpec, rules: &ShowRules) -> Self {
         let CheckSpec { backlink, backlink_in, timeout, retries, accept } = check.clone();
-        let ShowRules { hide_after, show_after, on_blocked, recheck_after } = *rules;
+        let ShowRules {
+            hide_after,
+            show_after,
+            on_blocked,
+            on_scripted,
+            on_moved_domain,
+            on_parked,
+            on_title_changed,
+            on_language_changed,
+            recheck_after,
+        } = *rules;
         Self {
             backlink,
             backlink_in: Some(backlink_in),
@@ -119,6 +161,11 @@ impl RequestOptions {
             hide_after: Some(hide_after),
             show_after: Some(show_after),
             on_blocked: Some(on_blocked),
+            on_scripted: Some(on_scripted),
+            on_moved_domain: Some(on_moved_domain),
+            on_parked: Some(on_parked),
+            on_title_changed: Some(on_title_changed),
+            on_language_changed: Some(on_language_changed),
             recheck_after,
         }
     }

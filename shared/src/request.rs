@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, NewLink, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext};
+use crate::{CheckSpec, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext};
 
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,16 @@ pub struct ShowRules {
     pub show_after: NonZeroU32,
     /// What `blocked` does to a shown link.
     pub on_blocked: OnBlocked,
+    /// What a missing backlink does to a shown link whose page seems to build its links by script.
+    pub on_scripted: OnBlocked,
+    /// What the note `moved_domain` does to a link that is up.
+    pub on_moved_domain: OnSign,
+    /// What the note `parked` does to a link that is up.
+    pub on_parked: OnSign,
+    /// What the note `title_changed` does to a link that is up.
+    pub on_title_changed: OnSign,
+    /// What the note `language_changed` does to a link that is up.
+    pub on_language_changed: OnSign,
     /// A link about to be hidden is looked at again after so long, and hidden only if it fails again; `None`:
     /// it is hidden at once.
     #[serde(rename = "recheck_after_ms")]
@@ -88,12 +98,32 @@ impl Default for ShowRules {
             hide_after: NonZeroU32::MIN,
             show_after: NonZeroU32::MIN,
             on_blocked: OnBlocked::Hide,
+            on_scripted: OnBlocked::Hide,
+            on_moved_domain: OnSign::Keep,
+            on_parked: OnSign::Keep,
+            on_title_changed: OnSign::Keep,
+            on_language_changed: OnSign::Keep,
             recheck_after: None,
         }
     }
 }
 
-/// What `blocked` does to a shown link.
+impl ShowRules {
+    /// What a note does to a link that is up. Notes without a switch never hide.
+    pub fn on(&self, note: Note) -> OnSign {
+        match note {
+            Note::MovedDomain => self.on_moved_domain,
+            Note::Parked => self.on_parked,
+            Note::TitleChanged => self.on_title_changed,
+            Note::LanguageChanged => self.on_language_changed,
+            Note::Downgraded | Note::Nofollow | Note::MetaRefresh | Note::Scripted | Note::Other => {
+                OnSign::Keep
+            }
+        }
+    }
+}
+
+/// What a verdict that says little of the site does to a shown link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBlocked {
@@ -105,6 +135,28 @@ pub enum OnBlocked {
 }
 
 impl FromStr for OnBlocked {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "hide" => Ok(Self::Hide),
+            "keep" => Ok(Self::Keep),
+            other => Err(format!("`{other}` is neither hide nor keep")),
+        }
+    }
+}
+
+/// What a sign of a lost friend does to a link that is up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSign {
+    /// It is hidden, as if its check had failed.
+    Hide,
+    /// It is noted, and nothing else.
+    #[default]
+    Keep,
+}
+
+impl FromStr for OnSign {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text {

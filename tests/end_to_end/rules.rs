@@ -222,4 +222,92 @@ both_forms! {
         let report = form.report(&with(arg(&list), BACKLINK));
         assert_eq!(text(&report, "gone"), "the page answered 404", "English is the default");
     }
+
+    /// Rule 9: a run that asks for no backlink says nothing about backlinks.
+    fn a_link_hidden_for_its_missing_backlink_stays_hidden_where_none_is_asked_for(form: &Form) {
+        let street = Street::open();
+        let url = street.set("a", Answer::Page(200, WITHOUT.into()));
+        let list = form.list(&format!("name,url\na,{url}\n"));
+        form.report(&with(arg(&list), BACKLINK));
+        for (answer, verdict) in [(page(200), "up"), (page(500), "down"), (page(200), "up")] {
+            street.set("a", answer);
+            let report = form.report(&[arg(&list)]);
+            let link = named(&report["data"]["links"], "a");
+            assert_eq!((&link["verdict"], &link["changed"]), (&json!(verdict), &Value::Null));
+            let stored = form.links();
+            let link = named(&stored, "a");
+            assert_eq!((&link["shown"], &link["hidden_reason"]["type"]), (&json!(false), &json!("backlink_missing")));
+        }
+        let report = form.report(&with(arg(&list), BACKLINK));
+        assert_eq!(named(&report["data"]["links"], "a")["changed"], "shown");
+        // Hidden for it again; then a person asks no backlink of this link any more.
+        street.set("a", Answer::Page(200, WITHOUT.into()));
+        form.report(&with(arg(&list), BACKLINK));
+        form.run(&["links", "set", "a", "--backlink", "false"]).expect(0);
+        let report = form.report(&[]);
+        assert_eq!(named(&report["data"]["links"], "a")["changed"], "shown");
+    }
+
+    /// Rule 9: where the backlink stands on another page, both pages are judged, and the report names which failed.
+    fn a_dead_home_page_hides_a_link_whose_links_page_lives(form: &Form) {
+        let street = Street::open();
+        let (home, gone) = (street.set("home", page(500)), street.set("gone", page(404)));
+        let (links, alive) = (street.set("links", page(200)), street.set("alive", Answer::Page(200, WITHOUT.into())));
+        let list = form.list(&format!(
+            "name,url,page_url\nhome,{home},{links}\npage,{alive},{gone}\nfine,{alive}?1,{links}\n"
+        ));
+        let report = form.report(&with(arg(&list), BACKLINK));
+        for (name, verdict, status, failed, text) in [
+            ("home", "down", 500, json!("home"), json!("home page: the page answered 500")),
+            ("page", "down", 404, json!("links_page"), json!("links page: the page answered 404")),
+        ] {
+            for item in [named(&report["data"]["links"], name), named(&form.links(), name)] {
+                assert_eq!((&item["verdict"], &item["status"]), (&json!(verdict), &json!(status)), "{name}");
+                assert_eq!((&item["failed"], &item["reason_text"]), (&failed, &text), "{name}");
+            }
+        }
+        let report = form.report(&[arg(&list)]);
+        assert_eq!(named(&report["data"]["links"], "page")["verdict"], "up", "only the home page is asked for");
+    }
+
+    /// Signs of a lost friend are notes. They hide where the request says so, and never become a verdict.
+    fn signs_of_a_lost_friend_are_noted_and_hide_only_where_asked_to(form: &Form) {
+        let street = Street::open();
+        let titled = |title: &str| Answer::Page(200, format!("<html><title>{title}</title>"));
+        let url = street.set("a", titled("Garden notes"));
+        let parked = street.set("b", titled("b.example is for sale | HugeDomains"));
+        let list = form.list(&format!("name,url\na,{url}\nb,{parked}\n"));
+        let notes = |report: &Value, name: &str| named(&report["data"]["links"], name)["notes"].clone();
+        let report = form.report(&[arg(&list)]);
+        assert_eq!((notes(&report, "a"), notes(&report, "b")), (json!([]), json!(["parked"])));
+        street.set("a", titled("Best online casino"));
+        assert_eq!(notes(&form.report(&[arg(&list)]), "a"), json!([]), "once is not enough");
+        let report = form.report(&[arg(&list)]);
+        assert_eq!(notes(&report, "a"), json!(["title_changed"]));
+        assert_eq!((&report["data"]["up"], &report["data"]["to_not_show"]), (&json!(2), &json!(0)));
+        let hide = ["--on-title-changed", "hide", "--on-parked", "hide"];
+        let report = form.report(&with(arg(&list), &hide));
+        assert_eq!((&report["data"]["up"], &report["data"]["to_not_show"]), (&json!(2), &json!(2)));
+        let stored = form.links();
+        let hidden = named(&stored, "a");
+        assert_eq!((&hidden["verdict"], &hidden["hidden_reason"]), (&json!("up"), &json!({"type": "noted", "note": "title_changed"})));
+        // Whoever shows it by hand has seen the page: its title is learnt anew.
+        form.run(&["links", "set", "a", "--shown", "true"]).expect(0);
+        let report = form.report(&with(arg(&list), &hide));
+        assert_eq!((notes(&report, "a"), &named(&report["data"]["links"], "a")["shown"]), (json!([]), &json!(true)));
+    }
+
+    /// A page that builds its links by script lacks the backlink all the same; the request may keep the link.
+    fn a_scripted_page_is_noted_and_kept_where_asked_to(form: &Form) {
+        let street = Street::open();
+        let url = street.set("a", Answer::Page(200, "<div id=app></div><script src=/app.js></script>".into()));
+        let list = form.list(&format!("name,url\na,{url}\n"));
+        let keep = with(arg(&list), &[BACKLINK, &["--on-scripted", "keep"]].concat());
+        let report = form.report(&keep);
+        let link = named(&report["data"]["links"], "a");
+        assert_eq!((&link["verdict"], &link["notes"]), (&json!("no_backlink"), &json!(["scripted"])));
+        assert_eq!((&link["shown"], &link["changed"]), (&json!(true), &Value::Null));
+        let report = form.report(&with(arg(&list), BACKLINK));
+        assert_eq!(named(&report["data"]["links"], "a")["changed"], "hidden");
+    }
 }

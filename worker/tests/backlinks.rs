@@ -16,7 +16,9 @@ async fn checked(html: &str, pattern: &str, place: BacklinkIn) -> CheckResult {
         let bytes = bytes.clone();
         async move {
             visit.request().await;
-            visit.send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            visit
+                .send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .await;
             for piece in bytes.chunks(7) {
                 visit.send(chunk(piece)).await;
             }
@@ -119,9 +121,14 @@ async fn what_is_no_link_back_stays_none() {
 
 #[tokio::test]
 async fn a_link_deep_in_a_long_page_is_found() {
-    let filler = "<p>All work &amp; no play makes a <a href='/x?y=1&amp;z=2'>dull</a> page.</p>\n".repeat(3_000);
+    let filler =
+        "<p>All work &amp; no play makes a <a href='/x?y=1&amp;z=2'>dull</a> page.</p>\n".repeat(3_000);
     let script = format!("<script>{}</script>", "var dull = 'work';".repeat(3_000));
-    for link in ["<a href='//my.blog'>", "<a href='/go?u=aHR0cHM6Ly9teS5ibG9n'>", r#"<script>"https:\/\/my.blog"</script>"#] {
+    for link in [
+        "<a href='//my.blog'>",
+        "<a href='/go?u=aHR0cHM6Ly9teS5ibG9n'>",
+        r#"<script>"https:\/\/my.blog"</script>"#,
+    ] {
         let html = [filler.as_str(), &script, link, "me", &filler].concat();
         let site = Site::answers(page(html)).await;
         let result = check(&site.url("/"), &without_retries(asking_for(PATTERN))).await;
@@ -155,7 +162,8 @@ async fn nofollow_is_noted_wherever_the_pattern_is_searched() {
             }
         }
     }
-    let in_text = checked("<a rel=nofollow href='https://my.blog'>x</a> https://my.blog", PATTERN, BacklinkIn::Text);
+    let in_text =
+        checked("<a rel=nofollow href='https://my.blog'>x</a> https://my.blog", PATTERN, BacklinkIn::Text);
     assert!(in_text.await.details.notes.is_empty(), "it also stands outside of links");
 }
 
@@ -214,7 +222,9 @@ async fn a_refresh_is_followed_to_the_backlink_and_noted() {
 
 #[tokio::test]
 async fn a_refresh_obeys_the_guard_the_limit_of_hops_and_the_deadline() {
-    let engine = Engine::new(&WorkerSettings { allow_network: vec!["127.0.0.1/32".parse().unwrap()], ..settings() }).unwrap();
+    let engine =
+        Engine::new(&WorkerSettings { allow_network: vec!["127.0.0.1/32".parse().unwrap()], ..settings() })
+            .unwrap();
     let inside = Site::plays_at([127, 0, 0, 9].into(), |mut visit, _| async move {
         visit.send(page("https://my.blog")).await;
     })
@@ -268,7 +278,9 @@ async fn pages_that_build_their_links_by_script_are_noted() {
             assert_eq!(result.details.notes.contains(&Note::Scripted), noted, "{case}");
         }
     }
-    let found = checked("<div id=app></div><script>var me = 'https://my.blog'</script>", PATTERN, BacklinkIn::Text).await;
+    let found =
+        checked("<div id=app></div><script>var me = 'https://my.blog'</script>", PATTERN, BacklinkIn::Text)
+            .await;
     assert_judged(&found, Verdict::Up, None);
     assert!(found.details.notes.is_empty(), "the backlink is there");
 }

@@ -22,7 +22,8 @@ fn bare(head: &str, body: &str) -> String {
     format!("<!doctype html><html><head>{head}</head><body>{body}</body></html>")
 }
 
-const ENGLISH: &str = "Notes about gardens, trains and the sea, written on quiet evenings by somebody who likes them.";
+const ENGLISH: &str =
+    "Notes about gardens, trains and the sea, written on quiet evenings by somebody who likes them.";
 const CHINESE: &str = "这里记录我的生活与技术笔记，欢迎来到我的小站，也欢迎交换友情链接。";
 const JAPANESE: &str = "日々のことや技術のメモを書いています。どうぞゆっくりしていってください。";
 const RUSSIAN: &str = "Заметки о программировании, путешествиях и книгах, которые я пишу по вечерам.";
@@ -43,34 +44,185 @@ fn living() -> Vec<Row> {
         up("no language", bare("<title>Tom</title>", &ENGLISH.repeat(3)), Some("Latn")),
         up("few words", bare("<title>Tom</title>", "hello"), None),
         up("nothing at all", String::new(), None),
-        up("a post on selling a domain", blog("en", "How I sold my domain", "This domain is for sale, it said. Buy this domain! I made an offer."), Some("en")),
-        up("a Chinese post on the same", blog("zh", "聊聊域名出售那些事", "域名出售的经验：本域名正在出售的页面是怎么做的，以及域名停放的收入。"), Some("zh")),
+        up(
+            "a post on selling a domain",
+            blog(
+                "en",
+                "How I sold my domain",
+                "This domain is for sale, it said. Buy this domain! I made an offer.",
+            ),
+            Some("en"),
+        ),
+        up(
+            "a Chinese post on the same",
+            blog(
+                "zh",
+                "聊聊域名出售那些事",
+                "域名出售的经验：本域名正在出售的页面是怎么做的，以及域名停放的收入。",
+            ),
+            Some("zh"),
+        ),
         up("a car for sale", blog("en", "My old car is for sale", ENGLISH), Some("en")),
         up("a site named as a domain", blog("en", "tom.example is where I write", ENGLISH), Some("en")),
-        up("a post on parking", blog("en", "Parked on a hill", "We parked the car and looked for other parking."), Some("en")),
-        up("a link to a marketplace", blog("en", "Tom", "See <a href='https://www.hugedomains.com/'>them</a> and <a href=https://sedo.com>Sedo</a>."), Some("en")),
-        up("an image of a marketplace", blog("en", "Tom", "<img src='https://img.sedoparking.com/logo.png'> was on my old domain for a while."), Some("en")),
-        up("a quoted lander", blog("en", "Tom", "<pre>&lt;script src=&quot;https://img1.wsimg.com/parking-lander/main.js&quot;&gt;</pre> is what it was."), Some("en")),
-        up("a comment of the theme", bare("<title>Tom</title><!-- data-adblockkey sedoparking.com -->", ENGLISH), Some("Latn")),
-        up("ads", blog("en", "Tom", "<script src='https://pagead2.googlesyndication.com/pagead/js/adsbygoogle.js'></script>Words about gardens, and trains."), Some("en")),
-        up("counters", blog("zh", "小站", "<script src='https://hm.baidu.com/hm.js?1'></script>欢迎来到我的小站，这里记录生活与技术，欢迎常来坐坐看看。"), Some("zh")),
-        up("under construction", bare("<title>Coming soon</title>", "This site is under construction."), None),
-        up("nginx", bare("<title>Welcome to nginx!</title>", "If you see this page, the nginx web server is successfully installed and working."), Some("Latn")),
+        up(
+            "a post on parking",
+            blog("en", "Parked on a hill", "We parked the car and looked for other parking."),
+            Some("en"),
+        ),
+        up(
+            "a link to a marketplace",
+            blog(
+                "en",
+                "Tom",
+                "See <a href='https://www.hugedomains.com/'>them</a> and <a href=https://sedo.com>Sedo</a>.",
+            ),
+            Some("en"),
+        ),
+        up(
+            "an image of a marketplace",
+            blog(
+                "en",
+                "Tom",
+                "<img src='https://img.sedoparking.com/logo.png'> was on my old domain for a while.",
+            ),
+            Some("en"),
+        ),
+        up(
+            "a quoted lander",
+            blog(
+                "en",
+                "Tom",
+                "<pre>&lt;script src=&quot;https://img1.wsimg.com/parking-lander/main.js&quot;&gt;</pre> is what it was.",
+            ),
+            Some("en"),
+        ),
+        up(
+            "a comment of the theme",
+            bare("<title>Tom</title><!-- data-adblockkey sedoparking.com -->", ENGLISH),
+            Some("Latn"),
+        ),
+        up(
+            "ads",
+            blog(
+                "en",
+                "Tom",
+                "<script src='https://pagead2.googlesyndication.com/pagead/js/adsbygoogle.js'></script>Words about gardens, and trains.",
+            ),
+            Some("en"),
+        ),
+        up(
+            "counters",
+            blog(
+                "zh",
+                "小站",
+                "<script src='https://hm.baidu.com/hm.js?1'></script>欢迎来到我的小站，这里记录生活与技术，欢迎常来坐坐看看。",
+            ),
+            Some("zh"),
+        ),
+        up(
+            "under construction",
+            bare("<title>Coming soon</title>", "This site is under construction."),
+            None,
+        ),
+        up(
+            "nginx",
+            bare(
+                "<title>Welcome to nginx!</title>",
+                "If you see this page, the nginx web server is successfully installed and working.",
+            ),
+            Some("Latn"),
+        ),
         up("an app", bare("<title>Tom</title>", "<div id=app></div><script src=/app.js></script>"), None),
-        up("a wiki", blog("de", "Gartenwiki", "Über Gärten, Züge und das Meer, an stillen Abenden geschrieben von jemandem, der sie mag."), Some("de")),
-        up("a shop", blog("fr", "Boutique de thé", "Le thé, les tasses et les théières : tout est en vente ici, et le domaine de la maison aussi."), Some("fr")),
-        up("Arabic", blog("ar", "مدونة", "ملاحظات عن الحدائق والقطارات والبحر يكتبها شخص يحبها في الأمسيات الهادئة"), Some("ar")),
-        up("Korean", blog("ko-KR", "블로그", "정원과 기차와 바다에 대한 글을 조용한 저녁에 쓰고 있습니다 반갑습니다"), Some("ko")),
-        up("Thai", blog("th", "บล็อก", "บันทึกเกี่ยวกับสวน รถไฟ และทะเล เขียนในยามเย็นที่เงียบสงบโดยคนที่รักสิ่งเหล่านี้"), Some("th")),
-        up("Greek", blog("el", "Ιστολόγιο", "Σημειώσεις για κήπους, τρένα και τη θάλασσα, γραμμένες τα ήσυχα βράδια."), Some("el")),
-        up("Hebrew", blog("he", "בלוג", "רשימות על גנים, רכבות והים, שנכתבו בערבים שקטים בידי מי שאוהב אותם"), Some("he")),
-        up("Hindi", blog("hi", "ब्लॉग", "बगीचों, रेलगाड़ियों और समुद्र के बारे में शांत शामों में लिखे गए विचार और लेख"), Some("hi")),
-        up("traditional Chinese", blog("zh-Hant-TW", "小明的部落格", "這裡記錄我的生活與技術筆記，歡迎來到我的小站，也歡迎交換友情連結。"), Some("zh")),
-        up("Chinese about code", blog("zh", "代码笔记", "使用 async fn main() 与 tokio::spawn 来运行任务，然后用 select! 等待结果，这样就可以了。"), Some("zh")),
-        up("English with a Chinese name", blog("en", "Zhang San 张三", &format!("{ENGLISH} 张三")), Some("en")),
-        up("a refresh on the same site", bare("<title>Tom</title><meta http-equiv=refresh content='0;url=/blog/'>", "soon"), None),
-        up("a page that reloads", bare("<title>Tom</title><meta http-equiv=refresh content=600>", "live"), None),
-        up("a title that a script sets", bare("<title></title>", "<script>document.title = 'x'</script>"), None),
+        up(
+            "a wiki",
+            blog(
+                "de",
+                "Gartenwiki",
+                "Über Gärten, Züge und das Meer, an stillen Abenden geschrieben von jemandem, der sie mag.",
+            ),
+            Some("de"),
+        ),
+        up(
+            "a shop",
+            blog(
+                "fr",
+                "Boutique de thé",
+                "Le thé, les tasses et les théières : tout est en vente ici, et le domaine de la maison aussi.",
+            ),
+            Some("fr"),
+        ),
+        up(
+            "Arabic",
+            blog("ar", "مدونة", "ملاحظات عن الحدائق والقطارات والبحر يكتبها شخص يحبها في الأمسيات الهادئة"),
+            Some("ar"),
+        ),
+        up(
+            "Korean",
+            blog("ko-KR", "블로그", "정원과 기차와 바다에 대한 글을 조용한 저녁에 쓰고 있습니다 반갑습니다"),
+            Some("ko"),
+        ),
+        up(
+            "Thai",
+            blog("th", "บล็อก", "บันทึกเกี่ยวกับสวน รถไฟ และทะเล เขียนในยามเย็นที่เงียบสงบโดยคนที่รักสิ่งเหล่านี้"),
+            Some("th"),
+        ),
+        up(
+            "Greek",
+            blog(
+                "el",
+                "Ιστολόγιο",
+                "Σημειώσεις για κήπους, τρένα και τη θάλασσα, γραμμένες τα ήσυχα βράδια.",
+            ),
+            Some("el"),
+        ),
+        up(
+            "Hebrew",
+            blog("he", "בלוג", "רשימות על גנים, רכבות והים, שנכתבו בערבים שקטים בידי מי שאוהב אותם"),
+            Some("he"),
+        ),
+        up(
+            "Hindi",
+            blog("hi", "ब्लॉग", "बगीचों, रेलगाड़ियों और समुद्र के बारे में शांत शामों में लिखे गए विचार और लेख"),
+            Some("hi"),
+        ),
+        up(
+            "traditional Chinese",
+            blog(
+                "zh-Hant-TW",
+                "小明的部落格",
+                "這裡記錄我的生活與技術筆記，歡迎來到我的小站，也歡迎交換友情連結。",
+            ),
+            Some("zh"),
+        ),
+        up(
+            "Chinese about code",
+            blog(
+                "zh",
+                "代码笔记",
+                "使用 async fn main() 与 tokio::spawn 来运行任务，然后用 select! 等待结果，这样就可以了。",
+            ),
+            Some("zh"),
+        ),
+        up(
+            "English with a Chinese name",
+            blog("en", "Zhang San 张三", &format!("{ENGLISH} 张三")),
+            Some("en"),
+        ),
+        up(
+            "a refresh on the same site",
+            bare("<title>Tom</title><meta http-equiv=refresh content='0;url=/blog/'>", "soon"),
+            None,
+        ),
+        up(
+            "a page that reloads",
+            bare("<title>Tom</title><meta http-equiv=refresh content=600>", "live"),
+            None,
+        ),
+        up(
+            "a title that a script sets",
+            bare("<title></title>", "<script>document.title = 'x'</script>"),
+            None,
+        ),
         up("a resource page", blog("en", "Resources and information for gardeners", ENGLISH), Some("en")),
         up("a personal page", bare("<title>tom.example - Tom's notes</title>", ENGLISH), Some("Latn")),
         up("a registrar's fan", blog("en", "Registered my first domain at Namecheap", ENGLISH), Some("en")),
@@ -88,9 +240,21 @@ fn lost() -> Vec<Row> {
         parked("Sedo", bare("<title>tom.example - tom Resources and Information.</title>", "")),
         parked("Sedo's offer", bare("<title>This website is for sale! - tom Resources</title>", "")),
         parked("ad key", "<html data-adblockkey='MFwwDQYJ'><title>tom.example</title>".to_owned()),
-        parked("GoDaddy", bare("", "<script src='https://img1.wsimg.com/parking-lander/static/js/main.js'></script>")),
-        parked("GoDaddy's first page", bare("<script>window.onload=function(){window.location.href=\"/lander\"}</script>", "")),
-        parked("Squarespace", bare("", "<script src='//assets.squarespace.com/universal/scripts-compressed/parking-page-1.js'></script>")),
+        parked(
+            "GoDaddy",
+            bare("", "<script src='https://img1.wsimg.com/parking-lander/static/js/main.js'></script>"),
+        ),
+        parked(
+            "GoDaddy's first page",
+            bare("<script>window.onload=function(){window.location.href=\"/lander\"}</script>", ""),
+        ),
+        parked(
+            "Squarespace",
+            bare(
+                "",
+                "<script src='//assets.squarespace.com/universal/scripts-compressed/parking-page-1.js'></script>",
+            ),
+        ),
         parked("a frame of ParkingCrew", bare("", "<iframe src='https://www.parkingcrew.net/x'></iframe>")),
         parked("a frame set", "<frameset><frame src='http://domain.bodis.com/a'></frameset>".to_owned()),
         parked("Bodis", bare("", "<script>window.park = \"eyJ1dWlkIjo\";</script>")),
@@ -98,7 +262,10 @@ fn lost() -> Vec<Row> {
         parked("Hostinger", bare("<title>Parked Domain name on Hostinger DNS system</title>", "")),
         parked("a Chinese offer", bare("<title>本域名正在出售</title>", "")),
         parked("another one", bare("<title>tom.example 域名出售_域名转让</title>", "")),
-        parked("a refresh", bare("<meta http-equiv=refresh content='0;url=https://tom.example.sedoparking.com/'>", "")),
+        parked(
+            "a refresh",
+            bare("<meta http-equiv=refresh content='0;url=https://tom.example.sedoparking.com/'>", ""),
+        ),
     ]
 }
 
@@ -197,7 +364,9 @@ async fn a_redirect_to_another_domain_is_noted() {
             "/parked" => visit.send(to("ww16.tom.test")).await,
             "/market" => visit.send(to("www.hugedomains.com")).await,
             "/refresh" => {
-                visit.send(page("<meta http-equiv=refresh content='0;url=http://casino.test/'>me.example")).await;
+                visit
+                    .send(page("<meta http-equiv=refresh content='0;url=http://casino.test/'>me.example"))
+                    .await;
             }
             _ => visit.send(page("me.example")).await,
         }

@@ -6,7 +6,9 @@ use linkbeat_shared::{CheckSpec, FailedPage, JobLink, LinkUrl, Note, Phase, Reas
 use linkbeat_worker::{Engine, WorkerSettings};
 
 use crate::site::{Site, answer, nobody, own_address, page, redirect};
-use crate::{asking_for, assert_judged, assert_took, check_link, engine, link, settings, within, without_retries};
+use crate::{
+    asking_for, assert_judged, assert_took, check_link, engine, link, settings, within, without_retries,
+};
 
 const BACKLINK: &str = "<a href='https://me.example/'>me</a>";
 
@@ -86,7 +88,8 @@ async fn a_home_page_that_nobody_serves_is_down_although_the_links_page_lives() 
 #[tokio::test]
 async fn the_same_page_is_fetched_once() {
     let site = site().await;
-    let result = check_link(&engine(), &with_page(&site.url("/links"), &site.url("/links#top")), &asked(5_000)).await;
+    let result =
+        check_link(&engine(), &with_page(&site.url("/links"), &site.url("/links#top")), &asked(5_000)).await;
     assert_judged(&result, Verdict::Up, None);
     assert_eq!(site.visits(), 1);
 }
@@ -121,7 +124,9 @@ async fn both_pages_share_one_deadline_and_are_fetched_at_once() {
 #[tokio::test]
 async fn one_request_at_a_time_is_kept_to_and_names_what_is_known() {
     let (site, other) = (site().await, site().await);
-    for settings in [WorkerSettings { per_host: 1, ..settings() }, WorkerSettings { concurrency: 1, ..settings() }] {
+    for settings in
+        [WorkerSettings { per_host: 1, ..settings() }, WorkerSettings { concurrency: 1, ..settings() }]
+    {
         let engine = Engine::new(&settings).unwrap();
         let link = with_page(&site.url("/up"), &site.url("/links"));
         assert_judged(&check_link(&engine, &link, &asked(5_000)).await, Verdict::Up, None);
@@ -155,11 +160,13 @@ async fn many_links_over_two_hosts_never_wait_for_each_other() {
 #[tokio::test]
 async fn redirects_and_title_are_those_of_the_page_that_is_told() {
     let site = site().await;
-    let result = check_link(&engine(), &with_page(&site.url("/up"), &site.url("/moved")), &asked(5_000)).await;
+    let result =
+        check_link(&engine(), &with_page(&site.url("/up"), &site.url("/moved")), &asked(5_000)).await;
     assert_judged(&result, Verdict::Up, None);
     assert!(result.details.redirects.is_empty(), "the home page's");
     assert_eq!(result.details.title.as_deref(), Some("Home"));
-    let result = check_link(&engine(), &with_page(&site.url("/moved"), &site.url("/up")), &asked(5_000)).await;
+    let result =
+        check_link(&engine(), &with_page(&site.url("/moved"), &site.url("/up")), &asked(5_000)).await;
     assert_eq!((result.status, result.details.redirects.len()), (Some(200), 0), "the links page's");
     assert!(!result.details.notes.contains(&Note::MovedDomain));
 }

@@ -4,7 +4,9 @@
 use std::io::{self, Write};
 
 use csv::{ErrorKind, Writer};
-use linkbeat_shared::{Change, Details, Lang, Link, LinkReport, Note, Reason, Run, RunSummary, Verdict};
+use linkbeat_shared::{
+    Change, Details, FailedPage, Lang, Link, LinkReport, Note, Reason, Run, RunSummary, Verdict,
+};
 
 use super::plain::plain;
 use super::reason_word::reason_word;
@@ -14,7 +16,7 @@ pub(super) struct Csv {
     pub(super) lang: Lang,
 }
 
-const REPORT_HEADER: [&str; 14] = [
+const REPORT_HEADER: [&str; 15] = [
     "id",
     "name",
     "url",
@@ -29,8 +31,9 @@ const REPORT_HEADER: [&str; 14] = [
     "notes",
     "tls_expires_at",
     "tls_issuer",
+    "failed",
 ];
-const LINKS_HEADER: [&str; 18] = [
+const LINKS_HEADER: [&str; 19] = [
     "id",
     "name",
     "url",
@@ -49,6 +52,7 @@ const LINKS_HEADER: [&str; 18] = [
     "notes",
     "tls_expires_at",
     "tls_issuer",
+    "failed",
 ];
 
 const RUNS_HEADER: [&str; 8] =
@@ -109,8 +113,8 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 impl Csv {
-    fn report_row(&self, link: &LinkReport) -> [String; 14] {
-        let [redirects, notes, tls_expires_at, tls_issuer] = details(&link.details);
+    fn report_row(&self, link: &LinkReport) -> [String; 15] {
+        let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&link.details);
         [
             link.id.to_string(),
             no_formula(link.name.as_str()),
@@ -118,7 +122,7 @@ impl Csv {
             link.shown.to_string(),
             text(link.verdict.map(Verdict::as_str)),
             word(link.reason.as_ref()),
-            self.reason_text(link.reason.as_ref()),
+            self.reason_text(link.reason.as_ref(), &link.details),
             text(link.status),
             text(link.elapsed_ms),
             text(link.change.map(Change::as_str)),
@@ -126,12 +130,13 @@ impl Csv {
             notes,
             tls_expires_at,
             tls_issuer,
+            failed,
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 18] {
+    fn link_row(&self, link: &Link) -> [String; 19] {
         let state = &link.state;
-        let [redirects, notes, tls_expires_at, tls_issuer] = details(&state.details);
+        let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
         [
             link.id.to_string(),
             no_formula(link.name.as_str()),
@@ -142,7 +147,7 @@ impl Csv {
             link.backlink.to_string(),
             text(state.verdict.map(Verdict::as_str)),
             word(state.reason.as_ref()),
-            self.reason_text(state.reason.as_ref()),
+            self.reason_text(state.reason.as_ref(), &state.details),
             word(state.hidden_reason.as_ref()),
             text(state.status),
             text(state.elapsed_ms),
@@ -151,16 +156,17 @@ impl Csv {
             notes,
             tls_expires_at,
             tls_issuer,
+            failed,
         ]
     }
 
-    fn reason_text(&self, reason: Option<&Reason>) -> String {
-        text(reason.map(|reason| plain(&self.lang.reason(reason))))
+    fn reason_text(&self, reason: Option<&Reason>, details: &Details) -> String {
+        text(reason.map(|reason| plain(&self.lang.reason_of(reason, details.failed))))
     }
 }
 
 /// What else a check saw. Neither a URL nor a note has a space in it, which so stands between two of them.
-fn details(details: &Details) -> [String; 4] {
+fn details(details: &Details) -> [String; 5] {
     let notes: Vec<_> = details.notes.iter().copied().map(Note::as_str).collect();
     let certificate = details.certificate.as_ref();
     [
@@ -168,6 +174,7 @@ fn details(details: &Details) -> [String; 4] {
         notes.join(" "),
         text(certificate.map(|certificate| certificate.expires_at.to_rfc3339())),
         text(certificate.map(|certificate| no_formula(&plain(&certificate.issuer)))),
+        text(details.failed.map(FailedPage::as_str)),
     ]
 }
 

@@ -124,7 +124,10 @@ impl Junit {
 
     fn failure(&self, link: &LinkReport, verdict: Verdict, xml: &mut Xml<'_>) -> io::Result<()> {
         let (kind, text) = match &link.reason {
-            Some(reason) => (format!("{verdict}/{}", reason_word(reason)), self.lang.reason(reason)),
+            Some(reason) => (
+                format!("{verdict}/{}", reason_word(reason)),
+                self.lang.reason_of(reason, link.details.failed),
+            ),
             None => (verdict.to_string(), String::new()),
         };
         let text = allowed(&text);

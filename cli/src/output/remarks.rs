@@ -1,7 +1,7 @@
 //! What is worth a look although it decides nothing: notes, and certificates that soon end.
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Details, Lang, Note, Reason, RunSummary, Verdict};
+use linkbeat_shared::{Details, Lang, Reason, RunSummary, Verdict};
 
 use super::Prose;
 
@@ -28,9 +28,9 @@ pub(super) fn reason_and_remarks(
     now: DateTime<Utc>,
     prose: Prose,
 ) -> String {
-    let reason = reason.map(|reason| prose.lang.reason(reason));
+    let reason = reason.map(|reason| prose.lang.reason_of(reason, details.failed));
     let certificate = days_left(verdict, details, now, prose).map(|days| certificate(prose.lang, days));
-    let notes = details.notes.iter().filter_map(|note| note_text(prose.lang, *note).map(str::to_owned));
+    let notes = details.notes.iter().filter_map(|note| prose.lang.note(*note).map(str::to_owned));
     let separator = match prose.lang {
         Lang::En => "; ",
         Lang::Zh => "；",
@@ -59,21 +59,10 @@ fn certificate(lang: Lang, days: i64) -> String {
     }
 }
 
-/// A note as people say it; `None`: one that only a newer version can tell.
-fn note_text(lang: Lang, note: Note) -> Option<&'static str> {
-    match (lang, note) {
-        (Lang::En, Note::Downgraded) => Some("redirected from https to http"),
-        (Lang::En, Note::Nofollow) => Some("the backlink is nofollow"),
-        (Lang::Zh, Note::Downgraded) => Some("从 https 跳转到 http"),
-        (Lang::Zh, Note::Nofollow) => Some("外链带有 nofollow"),
-        (_, Note::Other) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
-    use linkbeat_shared::Certificate;
+    use linkbeat_shared::{Certificate, Note};
 
     use super::*;
 
@@ -105,14 +94,14 @@ mod tests {
     #[test]
     fn notes_follow_the_reason_and_those_of_newer_versions_are_left_out() {
         let details =
-            Details { notes: [Note::Downgraded, Note::Nofollow, Note::Other].into(), ..Details::default() };
+            Details { notes: [Note::Nofollow, Note::Parked, Note::Other].into(), ..Details::default() };
         let (reason, now) = (Reason::Status { code: 404 }, DateTime::UNIX_EPOCH);
         let told = |lang| {
             let prose = Prose { lang, warn_certificate_days: 14 };
             reason_and_remarks(Some(Verdict::Down), Some(&reason), &details, now, prose)
         };
-        let english = "the page answered 404; redirected from https to http; the backlink is nofollow";
+        let english = "the page answered 404; the backlink is nofollow; looks parked or for sale";
         assert_eq!(told(Lang::En), english);
-        assert_eq!(told(Lang::Zh), "网页请求返回404；从 https 跳转到 http；外链带有 nofollow");
+        assert_eq!(told(Lang::Zh), "网页请求返回404；外链带有 nofollow；疑似域名停放或出售");
     }
 }

@@ -225,7 +225,8 @@ SELECT id, name, url_key AS url, host, active, backlink, shown,
        details #>> '{certificate,issuer}' AS tls_issuer,
        shown_since, verdict_since, group_name,
        attributes ->> 'avatar' AS avatar, attributes ->> 'description' AS description,
-       attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags
+       attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags,
+       details ->> 'failed' AS failed_page, details ->> 'title' AS title
 FROM links;
 
 CREATE VIEW linkbeat_runs AS
@@ -250,7 +251,7 @@ SELECT c.run_id, c.link_id, coalesce(l.name, removed.name) AS name, coalesce(l.u
        c.details -> 'redirects' AS redirects, c.details -> 'notes' AS notes,
        (c.details #>> '{certificate,expires_at}')::timestamptz AS tls_expires_at,
        c.details #>> '{certificate,issuer}' AS tls_issuer,
-       c.run_id || '/' || c.link_id AS id
+       c.run_id || '/' || c.link_id AS id, c.details ->> 'failed' AS failed_page
 FROM checks c
 LEFT JOIN links l ON l.id = c.link_id
 LEFT JOIN removed_links removed ON removed.id = c.link_id;

@@ -20,7 +20,7 @@ CREATE TABLE links (
     reason           TEXT,                            -- JSON
     status           INTEGER,
     elapsed_ms       INTEGER,
-    details          TEXT,                            -- JSON: redirects, certificate, notes; NULL: nothing to tell
+    details          TEXT,                            -- JSON: redirects, certificate, notes, title, what is known of the page; NULL: nothing to tell
     last_checked_at  TEXT,
     last_run_id      BLOB,
     last_run_seq     INTEGER NOT NULL DEFAULT 0,      -- runs.seq of last_run_id; 0 before the first check
@@ -163,7 +163,8 @@ SELECT lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || sub
        details ->> '$.certificate.issuer' AS tls_issuer,
        shown_since, verdict_since, group_name,
        attributes ->> 'avatar' AS avatar, attributes ->> 'description' AS description,
-       attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags
+       attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags,
+       details ->> '$.failed' AS failed_page, details ->> '$.title' AS title
 FROM links;
 
 CREATE VIEW linkbeat_runs AS
@@ -186,7 +187,7 @@ SELECT run_id, link_id, name, url, verdict, reason ->> 'type' AS reason_type, re
        details -> 'redirects' AS redirects, details -> 'notes' AS notes,
        strftime('%Y-%m-%dT%H:%M:%f', details ->> '$.certificate.expires_at') || '000Z' AS tls_expires_at,
        details ->> '$.certificate.issuer' AS tls_issuer,
-       run_id || '/' || link_id AS id
+       run_id || '/' || link_id AS id, details ->> '$.failed' AS failed_page
 FROM (
     SELECT lower(substr(hex(c.run_id), 1, 8) || '-' || substr(hex(c.run_id), 9, 4) || '-' || substr(hex(c.run_id), 13, 4) || '-' || substr(hex(c.run_id), 17, 4) || '-' || substr(hex(c.run_id), 21)) AS run_id,
            lower(substr(hex(c.link_id), 1, 8) || '-' || substr(hex(c.link_id), 9, 4) || '-' || substr(hex(c.link_id), 13, 4) || '-' || substr(hex(c.link_id), 17, 4) || '-' || substr(hex(c.link_id), 21)) AS link_id,

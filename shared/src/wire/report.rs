@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{Change, Lang, LinkReport, Note, Reason, Report, RunState, RunSummary, Verdict};
+use crate::{Change, FailedPage, Lang, LinkReport, Note, Reason, Report, RunState, RunSummary, Verdict};
 
 /// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -107,6 +107,9 @@ pub struct LinkItem {
     /// Who issued that certificate.
     #[serde(default)]
     pub tls_issuer: Option<String>,
+    /// Which page the reason is about, where the home page and the links page were both judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedPage>,
 }
 
 impl Message for ReportMessage {
@@ -194,7 +197,7 @@ impl LinkItem {
             shown: link.shown,
             verdict: link.verdict,
             reason: link.reason.clone(),
-            reason_text: link.reason.as_ref().map(|reason| lang.reason(reason)),
+            reason_text: link.reason.as_ref().map(|reason| lang.reason_of(reason, link.details.failed)),
             status: link.status,
             elapsed_ms: link.elapsed_ms,
             changed: link.change,
@@ -202,6 +205,7 @@ impl LinkItem {
             notes: link.details.notes.clone(),
             tls_expires_at: link.details.certificate.as_ref().map(|certificate| certificate.expires_at),
             tls_issuer: link.details.certificate.as_ref().map(|certificate| certificate.issuer.clone()),
+            failed: link.details.failed,
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use linkbeat_shared::{CheckResult, Link, LinkId, LinkReport, RecheckAfter, RunState, derived_id};
+use linkbeat_shared::{CheckResult, Details, Link, LinkId, LinkReport, RecheckAfter, RunState, derived_id};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{AskedJob, Stored};
 use crate::error::Fault;
 use crate::rows::{ChangeRow, CheckRow, JobRow, LinkRow, Outcome, RemovedLinkRow, Tally, check_spec};
-use crate::traits::{Judge, Recorded, Ruling};
+use crate::traits::{Judge, Judged, Recorded, Ruling};
 use crate::values::{Id, Moment};
 
 /// What is to be written, each in the order of its ids, and what the caller is given.
@@ -79,8 +79,8 @@ pub(super) struct Decision<'a> {
 
 /// What a result does to a link.
 enum Effect {
-    /// The result is kept as the link's check.
-    Checked(Outcome),
+    /// The result is kept as the link's check, with these details.
+    Checked(Outcome, Details),
     /// The link is checked again.
     CheckAgain(Box<Link>, RecheckAfter),
 }
@@ -121,7 +121,8 @@ impl<'a> Decision<'a> {
         let checked_at = result.checked_at.min(self.now.0).max(job.run_created_at);
         let result = CheckResult { checked_at, ..result.clone() };
         match self.effect(job, &result)? {
-            Effect::Checked(outcome) => {
+            Effect::Checked(outcome, details) => {
+                let result = CheckResult { details, ..result };
                 self.checks.insert(pair, CheckRow::new(job.run, &result, outcome));
                 self.fresh.insert(pair);
                 let run = self.progress(job);
@@ -150,23 +151,36 @@ impl<'a> Decision<'a> {
         let verdict = result.verdict;
         let Some(link) = self.links.get_mut(&link_id) else {
             self.removed.get(&link_id).ok_or_else(|| unknown(link_id))?;
-            return Ok(Effect::Checked(Outcome { verdict, shown: false, changed: false }));
+            let outcome = Outcome { verdict, shown: false, changed: false };
+            return Ok(Effect::Checked(outcome, result.details.clone()));
         };
         let shown_before = link.shown;
+        let mut details = result.details.clone();
         // Neither a cancelled run nor one that was filed earlier touches the link.
         if job.run_state != RunState::Cancelled && link.last_run_seq <= job.run_seq {
-            match self.judge.judge(&link.state()?, result, &job.rules, job.kind) {
+            let judged = Judged {
+                name: &link.name,
+                url: &link.url_key,
+                state: &link.state()?,
+                backlink_left_open: link.backlink && !job.asks_for_backlinks,
+            };
+            match self.judge.judge(&judged, result, &job.rules, job.kind) {
                 Ruling::CheckAgain(after) => {
                     return Ok(Effect::CheckAgain(Box::new(link.clone().try_into()?), after));
                 }
                 Ruling::Apply(next) => {
                     let at = Moment(result.checked_at);
-                    self.changes.extend(link.set_state(next, job.run, job.run_seq, at));
+                    // A link that was not fetched keeps its details; its check has none.
+                    if verdict.is_some() {
+                        details.clone_from(&next.details);
+                    }
+                    self.changes.extend(link.set_state(*next, job.run, job.run_seq, at));
                     self.touched.insert(link_id);
                 }
             }
         }
-        Ok(Effect::Checked(Outcome { verdict, shown: link.shown, changed: link.shown != shown_before }))
+        let outcome = Outcome { verdict, shown: link.shown, changed: link.shown != shown_before };
+        Ok(Effect::Checked(outcome, details))
     }
 
     /// Files the job that checks the link again, as the link is by now.

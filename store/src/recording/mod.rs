@@ -44,6 +44,7 @@ struct AskedJob {
     run_created_at: DateTime<Utc>,
     /// As stored: it is read only where a link is checked again.
     check_spec: String,
+    asks_for_backlinks: bool,
     rules: ShowRules,
 }
 
@@ -154,9 +155,22 @@ impl TryFrom<RecordedJobRow> for AskedJob {
             run_state: row.run_state()?,
             run_created_at: row.run_created_at.0,
             rules: row.rules()?,
+            asks_for_backlinks: asks_for_backlinks(&row.check_spec)?,
             check_spec: row.check_spec,
         })
     }
+}
+
+/// Whether a stored [`linkbeat_shared::CheckSpec`] has a backlink. The pattern is not compiled for it.
+fn asks_for_backlinks(check_spec: &str) -> Result<bool, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        #[serde(default)]
+        backlink: Option<serde::de::IgnoredAny>,
+    }
+    let asked: Asked = serde_json::from_str(check_spec)
+        .map_err(|error| Fault::Corrupt(format!("runs.check_spec: {error}")))?;
+    Ok(asked.backlink.is_some())
 }
 
 impl AskedJob {

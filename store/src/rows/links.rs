@@ -1,9 +1,9 @@
 //! Links: rows of `links` and `removed_links`.
 
 use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Attributes, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+use linkbeat_shared::{Attributes, Known, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
 
-use super::{ChangeRow, details, details_document, number, parse, reason};
+use super::{ChangeRow, link_document, number, of_link, parse, reason};
 use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
@@ -125,10 +125,14 @@ impl LinkRow {
         self.hidden_reason = None;
         self.passed_in_a_row = 0;
         self.failed_in_a_row = 0;
+        // Whoever hides or shows a link has seen its page: what it is like by now is learnt anew.
+        let (details, _) = of_link(self.details.as_ref())?;
+        self.details = link_document(details, Known::default());
         Ok(self.changed_since(before, None, now))
     }
 
     pub(crate) fn state(&self) -> Result<LinkState, Fault> {
+        let (details, known) = of_link(self.details.as_ref())?;
         Ok(LinkState {
             shown: self.shown,
             hidden_reason: reason(self.hidden_reason.as_ref(), "links.hidden_reason")?,
@@ -136,7 +140,8 @@ impl LinkRow {
             reason: reason(self.reason.as_ref(), "links.reason")?,
             status: self.status.map(|status| number(status, "links.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
-            details: details(self.details.as_ref(), "links.details")?,
+            details,
+            known,
             last_checked_at: self.last_checked_at.map(|moment| moment.0),
             last_run_id: self.last_run_id.map(|id| RunId(id.0)),
             passed_in_a_row: number(self.passed_in_a_row, "links.passed_in_a_row")?,
@@ -159,7 +164,7 @@ impl LinkRow {
         self.reason = state.reason.as_ref().map(Document::of);
         self.status = state.status.map(i32::from);
         self.elapsed_ms = state.elapsed_ms.map(i64::from);
-        self.details = details_document(state.details);
+        self.details = link_document(state.details, state.known);
         self.last_checked_at = state.last_checked_at.map(Moment);
         self.last_run_id = Some(Id(run.0));
         self.last_run_seq = run_seq;

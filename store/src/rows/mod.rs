@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 pub(crate) use changes::ChangeRow;
 pub(crate) use checks::{CHANGED_OR_FAILED, CheckRow, Outcome, outcomes_of};
-use documents::{details, details_document, reason};
+use documents::{details, details_document, link_document, of_link, reason};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
     check_spec, unpublished_runs_sql,

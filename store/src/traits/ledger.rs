@@ -60,18 +60,31 @@ pub trait Ledger: Send + Sync + Debug {
 
 /// Decides what results do to their links. Pure; the recorder owns it.
 pub trait Judge: Send + Sync + Debug {
-    /// What a result does to its link, from the link's last state. `job` is the kind of job that it came from.
-    fn judge(&self, state: &LinkState, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling;
+    /// What a result does to its link. `job` is the kind of job that it came from.
+    fn judge(&self, link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling;
 
     /// The job that checks a link again. Its id is [`linkbeat_shared::derived_id::recheck_job`].
     fn plan_recheck(&self, run: RunId, link: &Link, check: &CheckSpec) -> PlannedJob;
+}
+
+/// The link that a result is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// Its URL, without userinfo.
+    pub url: &'a str,
+    /// Its state before the result.
+    pub state: &'a LinkState,
+    /// A backlink is asked of the link, but the run asks for none: the result says nothing about it.
+    pub backlink_left_open: bool,
 }
 
 /// What a [`Judge`] decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ruling {
     /// The result counts, and this is the link's next state.
-    Apply(LinkState),
+    Apply(Box<LinkState>),
     /// The result does not count. The link is checked again after so long, and that result decides. Only where
     /// the rules have a `recheck_after`, and never for the result of a recheck.
     CheckAgain(RecheckAfter),

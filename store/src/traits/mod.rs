@@ -20,7 +20,7 @@ use linkbeat_vitals::Activity;
 
 pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
 pub use leases::Leases;
-pub use ledger::{JobResults, Judge, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
+pub use ledger::{JobResults, Judge, Judged, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
 pub use links::{Imported, LinkChanges, Links};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;

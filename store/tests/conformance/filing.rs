@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::{
-    CheckSpec, LinkSelection, NewLink, OnBlocked, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
+    CheckSpec, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
     ShowRules, TraceContext,
 };
 use linkbeat_store::{LinkChanges, NewRun, OpenJobs, Unpublished};
@@ -42,6 +42,11 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             show_after: 2.try_into().unwrap(),
             on_blocked: OnBlocked::Keep,
             recheck_after: Some(RecheckAfter::from_millis(600_000).unwrap()),
+            on_scripted: OnBlocked::Keep,
+            on_moved_domain: OnSign::Hide,
+            on_parked: OnSign::Hide,
+            on_title_changed: OnSign::Hide,
+            on_language_changed: OnSign::Hide,
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
         trace: TraceContext::parse(TRACE, Some("vendor=1")),

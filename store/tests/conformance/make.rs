@@ -10,7 +10,7 @@ use linkbeat_shared::{
     Verdict, derived_id,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, Judge, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling,
+    Filed, JobKind, JobResults, Judge, Judged, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling,
     SharedStore, StoredJob,
 };
 
@@ -185,7 +185,8 @@ pub(crate) fn judge() -> Arc<dyn Judge> {
 }
 
 impl Judge for TestJudge {
-    fn judge(&self, state: &LinkState, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
+    fn judge(&self, link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
+        let state = link.state;
         let passed = matches!(result.verdict, None | Some(Verdict::Up));
         match rules.recheck_after {
             Some(after) if state.shown && !passed && job != JobKind::Recheck => {
@@ -193,7 +194,7 @@ impl Judge for TestJudge {
             }
             _ => {}
         }
-        Ruling::Apply(LinkState {
+        Ruling::Apply(Box::new(LinkState {
             shown: passed,
             hidden_reason: if passed { None } else { result.reason.clone() },
             verdict: result.verdict,
@@ -201,11 +202,12 @@ impl Judge for TestJudge {
             status: result.status,
             elapsed_ms: Some(result.elapsed_ms),
             details: result.details.clone(),
+            known: state.known.clone(),
             last_checked_at: Some(result.checked_at),
             last_run_id: None,
             passed_in_a_row: if passed { state.passed_in_a_row + 1 } else { 0 },
             failed_in_a_row: if passed { 0 } else { state.failed_in_a_row + 1 },
-        })
+        }))
     }
 
     /// Its body names the run and the link, in the manner of [`TestPlanner`].

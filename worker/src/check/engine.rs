@@ -154,7 +154,10 @@ impl Engine {
     ) -> Fetched {
         let page = searched(link, spec);
         if link.links_page(spec).is_none() {
-            return Fetched { page: self.tries(&page, spec, &mut turn, deadline).await, home: Home::IsThePage };
+            return Fetched {
+                page: self.tries(&page, spec, &mut turn, deadline).await,
+                home: Home::IsThePage,
+            };
         }
         let home = home(link, spec);
         match second {
@@ -169,7 +172,10 @@ impl Engine {
                 let page = Box::pin(self.tries(&page, spec, &mut turn, deadline)).await;
                 let in_time = Instant::now() < deadline;
                 let home = Box::pin(self.tries(&home, spec, &mut turn, deadline));
-                Fetched { page, home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate } }
+                Fetched {
+                    page,
+                    home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate },
+                }
             }
         }
     }
@@ -253,11 +259,7 @@ impl Engine {
     }
 }
 
-fn target<'a>(
-    url: &'a LinkUrl,
-    backlink: Option<&'a BacklinkPattern>,
-    spec: &'a CheckSpec,
-) -> Target<'a> {
+fn target<'a>(url: &'a LinkUrl, backlink: Option<&'a BacklinkPattern>, spec: &'a CheckSpec) -> Target<'a> {
     Target { url, backlink, backlink_in: spec.backlink_in, accept: &spec.accept }
 }
 

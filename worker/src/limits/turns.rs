@@ -111,7 +111,12 @@ impl Limits {
         (first, Some(second))
     }
 
-    fn holding(self: &Arc<Self>, place: Place, turn: OwnedSemaphorePermit, slot: OwnedSemaphorePermit) -> Turn {
+    fn holding(
+        self: &Arc<Self>,
+        place: Place,
+        turn: OwnedSemaphorePermit,
+        slot: OwnedSemaphorePermit,
+    ) -> Turn {
         Turn { limits: Arc::clone(self), held: Some(Held { _slot: slot, _turn: turn, place }), fresh: false }
     }
 

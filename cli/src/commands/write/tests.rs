@@ -11,7 +11,7 @@ use linkbeat_shared::{
     Reason, RequestId, RunId, RunSummary, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    JobKind, JobResults, Judge, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open,
+    JobKind, JobResults, Judge, Judged, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open,
 };
 
 use super::stream;
@@ -162,8 +162,8 @@ fn down(link_id: LinkId) -> CheckResult {
 struct HideAll;
 
 impl Judge for HideAll {
-    fn judge(&self, state: &LinkState, result: &CheckResult, _: &ShowRules, _: JobKind) -> Ruling {
-        Ruling::Apply(LinkState { shown: false, verdict: result.verdict, ..state.clone() })
+    fn judge(&self, link: &Judged<'_>, result: &CheckResult, _: &ShowRules, _: JobKind) -> Ruling {
+        Ruling::Apply(Box::new(LinkState { shown: false, verdict: result.verdict, ..link.state.clone() }))
     }
 
     fn plan_recheck(&self, _: RunId, link: &Link, _: &CheckSpec) -> PlannedJob {

@@ -24,8 +24,7 @@ pub(crate) fn both(home: Judgement, links_page: Judgement) -> Judgement {
         (home, links_page)
     };
     let certificate = told.details.certificate.or(other.details.certificate);
-    let details =
-        Details { failed, redirects: told.details.redirects, certificate, notes, title, language };
+    let details = Details { failed, redirects: told.details.redirects, certificate, notes, title, language };
     Judgement { details, ..Judgement { details: Details::default(), ..told } }
 }
 

@@ -65,7 +65,9 @@ static FETCH: LazyLock<Regex> =
     LazyLock::new(|| constant(r"(?i)\bfetch\s*\(|XMLHttpRequest|\baxios\b|\.(?:ajax|getJSON|get)\s*\("));
 /// A script of the site that builds its links, by its name.
 static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
-    constant(r"(?i)(?:^|[/_-])(?:friends?|flinks?|links?|friend-?links?|blogroll)(?:[._-]?(?:page|list|loader|render))?(?:\.min)?\.m?js(?:$|\?)")
+    constant(
+        r"(?i)(?:^|[/_-])(?:friends?|flinks?|links?|friend-?links?|blogroll)(?:[._-]?(?:page|list|loader|render))?(?:\.min)?\.m?js(?:$|\?)",
+    )
 });
 
 /// Whether the page builds its links by script, as far as its outline shows.
@@ -73,7 +75,9 @@ pub(super) fn is_scripted(outline: &Outline) -> bool {
     let sources = || outline.sources.iter().map(|source| source.to_lowercase());
     let scripts = || outline.scripts.iter().filter(|script| is_program(script));
     let is_shell = outline.links < FEW_LINKS && outline.letters.total() < FEW_LETTERS;
-    if is_shell && (sources().any(|source| !is_counter(&source)) || scripts().any(|script| !is_counter(script))) {
+    if is_shell
+        && (sources().any(|source| !is_counter(&source)) || scripts().any(|script| !is_counter(script)))
+    {
         return true;
     }
     sources().any(|source| builds(&source) || SOURCE.is_match(&source))

@@ -21,7 +21,8 @@ const IN_PASSING: [&str; 10] = [
 /// The title in one line, without invisible characters. `None` where nothing is left, or it is one shown in passing.
 pub(super) fn cleaned(title: &str) -> Option<String> {
     let text = unescape(title);
-    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let title: String = words.join(" ").chars().filter(|c| !is_invisible(*c)).take(MAX_TITLE).collect();
     let title = title.trim();
     let lower = title.to_lowercase();

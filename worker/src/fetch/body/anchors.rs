@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn nofollow_is_told_apart() {
-        for rel in ["nofollow", "'noopener NoFollow'", "\"ugc&#x20;nofollow\"", "ugc", "'external sponsored'"] {
+        for rel in ["nofollow", "'noopener NoFollow'", "\"ugc&#x20;nofollow\"", "ugc", "'external sponsored'"]
+        {
             let page = format!("<a rel={rel} href=http://me.example/>");
             assert_eq!(search("me.example", &page), Some(Found::Nofollow), "{page}");
         }

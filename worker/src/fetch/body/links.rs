@@ -19,8 +19,8 @@ use super::{spelling, tag};
 /// What shows that a link may be spelled otherwise: escapes of scripts, character references of what URLs consist
 /// of, percent-encoded marks of a URL, base64 of `http` and `//`.
 const SPELLINGS: [&str; 16] = [
-    "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3", "aHR0c",
-    "Ly9", "SFRUU",
+    "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3",
+    "aHR0c", "Ly9", "SFRUU",
 ];
 /// The same: links without a scheme, and parameters that jump pages use.
 const LINKS: [&str; 11] =
@@ -101,7 +101,8 @@ impl Links {
 
     fn in_segment(&self, segment: &str) -> Option<Found> {
         let all = Span::from(0..segment.len());
-        let is_marked = || MARKS.iter().flatten().any(|finder| finder.find(segment.as_bytes(), all).is_some());
+        let is_marked =
+            || MARKS.iter().flatten().any(|finder| finder.find(segment.as_bytes(), all).is_some());
         if self.base.is_some() || is_marked() { self.in_marked(segment) } else { None }
     }
 

@@ -142,7 +142,11 @@ pub(super) async fn peek(mut reply: Reply, deadline: Instant) -> Outline {
         let mut reader = |decoded: &[u8]| {
             text.push(&decoded[..decoded.len().min(unread)], |piece| outliner.push(piece));
             unread = unread.saturating_sub(decoded.len());
-            if unread == 0 || outliner.is_enough() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if unread == 0 || outliner.is_enough() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let decoded = match &piece {
             Some(piece) => decoding.push(piece, &mut reader),

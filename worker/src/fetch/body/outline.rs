@@ -226,7 +226,9 @@ impl Outliner {
         let content = tag::attribute(tag, "content").unwrap_or_default();
         if kind.trim().eq_ignore_ascii_case("refresh") && self.outline.refresh.is_none() {
             self.outline.refresh = Refresh::parse(&content);
-        } else if kind.trim().eq_ignore_ascii_case("content-language") && self.outline.declared_language.is_none() {
+        } else if kind.trim().eq_ignore_ascii_case("content-language")
+            && self.outline.declared_language.is_none()
+        {
             self.outline.declared_language = language(Some(content));
         }
     }
@@ -308,7 +310,9 @@ fn open_reference(text: &str) -> Option<usize> {
 fn end_tag(text: &str, name: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     memmem::find_iter(bytes, b"</").find(|start| {
-        bytes.get(start + 2..start + 2 + name.len()).is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
+        bytes
+            .get(start + 2..start + 2 + name.len())
+            .is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
     })
 }
 
@@ -394,9 +398,30 @@ mod tests {
 
     fn piece() -> impl Strategy<Value = String> {
         let words = [
-            "<", ">", "/", "!", "--", "<!--", "-->", "<a href='", "'", "\"", "=", "<title", "</title>", "<script",
-            "</script>", "<style>", "</style>", "<svg/>", "<base href=x>", "<meta http-equiv=refresh content=", "é",
-            "words", "&amp;", " ",
+            "<",
+            ">",
+            "/",
+            "!",
+            "--",
+            "<!--",
+            "-->",
+            "<a href='",
+            "'",
+            "\"",
+            "=",
+            "<title",
+            "</title>",
+            "<script",
+            "</script>",
+            "<style>",
+            "</style>",
+            "<svg/>",
+            "<base href=x>",
+            "<meta http-equiv=refresh content=",
+            "é",
+            "words",
+            "&amp;",
+            " ",
         ];
         prop_oneof![
             9 => prop::sample::select(words.map(str::to_owned).to_vec()),

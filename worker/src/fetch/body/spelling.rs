@@ -209,7 +209,8 @@ mod tests {
         }
         assert!(destinations("/go?u=Ly9teS5ibG9nLw==").contains(&"//my.blog/".to_owned()));
         assert!(destinations("/go?u=bXkuYmxvZw").contains(&"my.blog".to_owned()));
-        for plain in ["/category/technology", "/style.css?v=20260101", "https://my.blog/", "/?p=12345678", ""] {
+        for plain in ["/category/technology", "/style.css?v=20260101", "https://my.blog/", "/?p=12345678", ""]
+        {
             assert_eq!(destinations(plain), Vec::<String>::new(), "{plain}");
         }
     }
@@ -226,8 +227,10 @@ mod tests {
 
     fn part() -> impl Strategy<Value = String> {
         prop::sample::select(
-            ["\\", "u", "002f", "{", "}", "x2f", "%", "2F", "%25", "&#", "47", ";", "&amp", "=", "/", "?", "#",
-                "aHR0c", "http://", "é", "d83d", "A", " "]
+            [
+                "\\", "u", "002f", "{", "}", "x2f", "%", "2F", "%25", "&#", "47", ";", "&amp", "=", "/", "?",
+                "#", "aHR0c", "http://", "é", "d83d", "A", " ",
+            ]
             .map(str::to_owned)
             .to_vec(),
         )
