@@ -1,4 +1,4 @@
-//! What a broker can do. Both forms do it alike, and roles know nothing else of them.
+//! What a broker can do. RabbitMQ and the in-process queue do it alike, and roles see nothing else of them.
 
 use std::fmt;
 use std::sync::Arc;

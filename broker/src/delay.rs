@@ -1,8 +1,8 @@
-//! Delays: a message waits in the broker, on the rungs of a ladder, and nobody holds it meanwhile.
+//! Delays: a message waits in queues of the broker, and no worker holds it meanwhile.
 //!
-//! RabbitMQ expires the messages of a queue from its head, so each rung is a queue of one fixed time, and
-//! a longer time is made of several rungs, largest first. What is left to wait travels in the message as
-//! a length of time: no clocks are compared.
+//! RabbitMQ expires messages only at the head of a queue. So each delay queue, called a rung, has one fixed time. A
+//! longer delay takes several rungs, largest first. The message says what is left as a length of time, so no clocks
+//! are compared.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The headers of a message, and their one translation into names and texts.
+//! The headers of a message. Only this file knows how they are written.
 //!
-//! What comes in was written by anybody, so the headers that linkbeat does not know are bounded in number and length.
+//! Anybody may have written a message. So headers that linkbeat does not know are limited in number and length.
 
 use std::time::Duration;
 

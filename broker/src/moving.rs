@@ -2,7 +2,7 @@
 //!
 //! A role that gives a message back by choice publishes it again, and then acknowledges it. So a message that is
 //! [`redelivered`](crate::Delivery::redelivered) was lost: its holder died, or lost its session. There is one
-//! exception: a message that was on its way to a reader that stops or takes fewer. Nobody has seen that one.
+//! exception: a message that was still on its way to a reader which stops or takes fewer. No role has worked on it.
 
 use crate::{Broker, Delivery, Message, PublishError, Target};
 

@@ -1,8 +1,7 @@
-//! Who is next: jobs that wait to be published, in turns of one page.
+//! Decides which jobs are published next, in turns of one page.
 //!
-//! What is new has its first turn soon, however much is published already: turns alternate between what waits for
-//! its first and what waits for a further one. So a small run passes a large one by, and many small ones do not keep
-//! the large one from going on.
+//! Turns alternate between runs that wait for their first turn and runs that wait for a further one. So a small run
+//! does not wait for a large one, and many small runs do not stop a large one.
 
 use std::collections::VecDeque;
 

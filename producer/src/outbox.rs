@@ -1,9 +1,8 @@
 //! The one place from which jobs are published.
 //!
 //! The jobs table is the outbox: a job is committed there first, and marked once the broker has it. [`Outbox`]
-//! publishes what is not marked yet, page by page and in turns, so that no run waits for another to be published
-//! whole. What was filed in this process joins at once. What others filed or lost joins when a look at the database
-//! finds it.
+//! publishes jobs that are not marked yet, page by page and in turns, so that no run waits for all of another. Jobs
+//! that this process filed join at once. Jobs that others filed or lost join when somebody finds them in the database.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

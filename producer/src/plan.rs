@@ -1,8 +1,8 @@
 //! How the links of a run are cut into jobs.
 //!
-//! Links of one host stay together, so that one worker sees to its politeness. Beyond that, jobs are as
-//! small as the run allows: 24 links are 24 jobs that all workers share, a million links are jobs of 16,
-//! which cost one message for 16 checks.
+//! Links of one host stay together, so that one worker is polite to it. Otherwise jobs are as small as the run allows.
+//! 24 hosts are 24 jobs, which all workers share. A million links become jobs of up to 16, so that one message serves
+//! 16 checks.
 
 use chrono::Utc;
 use linkbeat_shared::wire::{self, JobLinkMessage, JobMessage, ResultsMessage};

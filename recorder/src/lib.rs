@@ -1,11 +1,10 @@
 //! RESULTS -> STORED.
 //!
-//! Results come from the queue `linkbeat.results` in batches; each batch is one transaction in which the
-//! rules decide what is shown ([`Rules`]). Only after the commit are changes published and the
-//! messages acknowledged.
+//! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
+//! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
 //!
-//! Beside that, a run whose last link is stored, or in a parked job, is closed and announced; so is one that was
-//! cancelled. And the partitions of the table of checks are made ahead ([`partitions`]).
+//! Besides, the recorder closes and announces the runs that ended, and makes the partitions of the table of checks
+//! ahead ([`partitions`]).
 
 mod announce;
 mod identity;

@@ -1,5 +1,5 @@
-//! A database that is away. It is logged once when something becomes impossible, and once when it is possible again,
-//! however often it is tried meanwhile.
+//! Logs that the database is away: once when something fails, and once when it works again. Tries in between are
+//! logged at `debug` only.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

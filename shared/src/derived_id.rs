@@ -1,7 +1,6 @@
-//! Ids that are made from other ids, so that whoever does the same thing again gives it the same id.
+//! Ids that are made from other ids. Whoever repeats a step gives its message or job the same id.
 //!
-//! Each function has a name space of its own (RFC 9562 §5.5): no two of them ever give the same id, whatever they are
-//! given.
+//! Each function has a name space of its own (RFC 9562 §5.5), so two functions never give the same id.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

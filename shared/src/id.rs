@@ -1,4 +1,4 @@
-//! Ids: UUIDv7, so that they sort by the time of their making and tables can be partitioned by them.
+//! Ids are UUIDv7. They sort by the time at which they were made, so that a table can be partitioned by them.
 
 use std::fmt;
 use std::str::FromStr;

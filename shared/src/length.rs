@@ -1,4 +1,4 @@
-//! Lengths of time that have limits: a link's deadline, and the wait before it is looked at again.
+//! Lengths of time that have limits: a link's deadline, and the wait before it is checked again.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;

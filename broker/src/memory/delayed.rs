@@ -1,4 +1,4 @@
-//! Messages that wait for their time, in memory: each in a task of its own, at most so many.
+//! Delayed messages in memory. Each waits in a task of its own. Their number is limited.
 
 use std::sync::Arc;
 use std::time::Duration;

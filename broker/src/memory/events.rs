@@ -1,4 +1,4 @@
-//! Events in memory: each listener has a place of its own in one bounded stream, and picks what it asked for.
+//! Events in memory. All listeners read one bounded stream, each at its own place, and pick what they asked for.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast::error::RecvError;

@@ -1,8 +1,8 @@
 //! The in-process queue, for running everything in one process without a server.
 //!
-//! A message keeps its place in the queue until it is acknowledged, so giving one back never waits and a
-//! queue never holds more than its capacity. Messages live no longer than the process: what was
-//! committed but not finished, the reconciler publishes again.
+//! A message keeps its place in the queue until it is acknowledged. So giving one back never waits, and a queue never
+//! holds more than its capacity. Messages end with the process. The database still has the jobs, so a later process
+//! publishes again those that are not done.
 
 mod broadcasts;
 mod delayed;

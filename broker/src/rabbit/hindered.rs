@@ -1,5 +1,5 @@
-//! Addresses whose messages are not taken at the moment. So operators hear of each once, and nobody waits for long
-//! where others have waited in vain.
+//! Addresses that take no messages at the moment. Each is logged once. After one publisher has given up there, the next
+//! ones try only once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

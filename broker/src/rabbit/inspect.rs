@@ -1,7 +1,7 @@
-//! A look at RabbitMQ for operators: which nodes answer, what is declared, and what this user may do there.
+//! Inspects RabbitMQ for operators: which nodes answer, what is declared, and what this user may do there.
 //!
-//! Nothing is made, changed or taken. AMQP has no question for permissions, so each is tried with a step
-//! that RabbitMQ refuses or that does nothing, but only after it has looked at the permission:
+//! Nothing is made, changed or taken. AMQP cannot ask for permissions, so each is tried with a step. RabbitMQ checks
+//! the permission first. Then it refuses the step for another reason, or the step does nothing:
 //!
 //! | permission | step | granted when |
 //! | --- | --- | --- |
@@ -10,8 +10,7 @@
 //! | write to an exchange | a binding that does not exist is taken away | it is not refused for that exchange |
 //! | write to the default exchange | a message for a queue that does not exist | it is not 403 |
 //!
-//! (Seen with 3.10; the order of the looks stands in `rabbit_channel.erl`.) Refusals leave lines in
-//! RabbitMQ's log.
+//! (Seen with 3.10. `rabbit_channel.erl` has the order of its checks.) Refusals leave lines in RabbitMQ's log.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keeps one connection open, shared by all who need it, and makes it again whenever it is lost.
+//! Keeps one connection open, shared by all who need it, and opens a new one whenever it is lost.
 
 use std::sync::Arc;
 

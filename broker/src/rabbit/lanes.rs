@@ -1,5 +1,5 @@
-//! The consumers of one session. RabbitMQ fixes a consumer's prefetch when it begins, so to take more or
-//! fewer messages at once there are more or fewer consumers of the same prefetch: lanes, on one channel.
+//! The consumers of one session, called lanes, on one channel. RabbitMQ fixes a consumer's prefetch when it begins. So
+//! to take more or fewer messages at once, there are more or fewer lanes of the same prefetch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

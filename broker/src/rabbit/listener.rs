@@ -1,8 +1,8 @@
 //! Listens to what is meant for everybody: broadcasts, which are kept in a stream, and events.
 //!
-//! A stream is read from its beginning, also after a lost session. A stream that was lost with its server starts anew
-//! at offset 0, and from a remembered offset nothing would ever come. What is kept is little, and hearing it twice is
-//! harmless. Events are not kept: those of a gap are missed, and the listener is told that there was one.
+//! A stream is always read from its beginning, also after a lost session. It holds little, and hearing something twice
+//! is harmless. No offset is remembered: a stream that was lost with its server begins again at 0, and a reader at a
+//! later offset would hear nothing. Events are not kept. A listener misses those of a gap, and learns of the gap.
 
 use std::time::Duration;
 

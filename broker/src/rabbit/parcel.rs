@@ -1,7 +1,7 @@
-//! Between linkbeat's messages and AMQP's: addresses, properties and headers.
+//! Turns linkbeat's messages into AMQP's, and back: addresses, properties and headers.
 //!
-//! What comes in was written by anybody and is bounded here. What goes out must fit AMQP's forms: a
-//! short string over 255 bytes or headers over one frame would end the whole connection.
+//! Anybody may have written what comes in, so it is bounded here. What goes out must fit AMQP's limits: a short string
+//! over 255 bytes, or headers over one frame, would end the whole connection.
 
 use std::borrow::Cow;
 

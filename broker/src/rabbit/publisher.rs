@@ -1,7 +1,7 @@
-//! Publishes with confirms over one session, shared by all callers and made again whenever it is lost.
+//! Publishes with confirms over one session. All callers share it, and a new one is opened whenever it is lost.
 //!
-//! Each channel carries one message at a time. lapin gives a returned message to whichever confirmation
-//! comes next on the channel, so with several in flight one message's fate would be told to another.
+//! Each channel carries one message at a time. lapin gives a returned message to whichever confirmation comes next on
+//! the channel. With several in flight, one message would get the outcome of another.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

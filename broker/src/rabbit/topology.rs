@@ -1,9 +1,9 @@
-//! Declares queues and exchanges. Declaring again what is there does nothing, and whatever was deleted meanwhile
-//! comes back: so it is done on every new session.
+//! Declares queues and exchanges, on every new session. Declaring again what is there does nothing, and whatever was
+//! deleted meanwhile comes back.
 //!
-//! What there is, and how it is made, says the table in `queue.rs`. Here it becomes AMQP. A user who may not declare
-//! finds out whether an administrator has. Limits belong in RabbitMQ's policies: operators can change those without
-//! anybody's queues being made again.
+//! The table in `queue.rs` says what there is and how it is made. Here it becomes AMQP. A user who may not declare only
+//! checks that all of it is there. Limits belong in RabbitMQ's policies, because operators can change those while the
+//! queues stay.
 
 use futures::future::join_all;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};

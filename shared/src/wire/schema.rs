@@ -1,4 +1,4 @@
-//! How a message is told by its schema, written and read.
+//! A message is recognized by its `schema` field. This module writes and reads such messages.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

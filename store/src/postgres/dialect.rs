@@ -1,4 +1,4 @@
-//! What PostgreSQL is told in its own way: locks, many rows at once, and partitions.
+//! What is written differently for PostgreSQL: locks, many rows at once, and partitions.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Leases: what one process does at a time.
+//! Leases: one process at a time has one, and does what it stands for.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A batch on its way: what each result changes, and what all of them together do.
+//! Decides what a batch changes, result by result. Later results see what earlier ones did.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! What SQLite is told in its own way: many rows at once come as one JSON text. Nothing is locked: a transaction that
-//! writes is alone.
+//! What is written differently for SQLite: many rows at once come as one JSON text. Nothing is locked, because a
+//! transaction that writes is alone.
 
 use std::collections::BTreeMap;
 

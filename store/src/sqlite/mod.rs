@@ -1,8 +1,8 @@
 //! SQLite: one thread owns the connection and carries out one call after the other.
 //!
-//! The thread is the decision worth knowing: a caller that goes away in the middle leaves a whole
-//! transaction behind, never a half one, and no runtime thread waits for the disk. On that thread every future is
-//! ready at once: see [`thread::OnThisThread`].
+//! The thread is the decision worth knowing. A caller may go away in the middle: the transaction is still done wholly
+//! or not at all. And no thread of the runtime waits for the disk. On that thread every future is ready at once: see
+//! [`thread::OnThisThread`].
 
 mod connect;
 mod dialect;
