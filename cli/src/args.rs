@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ipnet::IpNet;
-use linkbeat_shared::{Lang, LinkSelection, NewLink, RequestOptions, RunId, Timeout, as_text};
+use linkbeat_shared::{GivenLinks, Lang, LinkSelection, RequestOptions, RunId, Timeout, as_text};
 use serde::{Serialize, Serializer};
 
 use crate::exit::Failure;
@@ -134,7 +134,7 @@ impl InputArgs {
     }
 
     /// The links of INPUT.
-    pub(crate) fn links(&self) -> Result<Vec<NewLink>, Failure> {
+    pub(crate) fn links(&self) -> Result<GivenLinks, Failure> {
         let sources: Vec<_> = self.input.iter().map(|path| Source::from_path(path)).collect();
         let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
         let input = input::read_all(&sources, bad_rows)?;

@@ -139,9 +139,9 @@ impl Intake {
         request.trace.clone_from(&message.headers.trace);
         let limit = self.settings.max_links_per_request;
         match &request.links {
-            LinkSelection::Given(links) if links.len() > limit => Err(Unreadable::Invalid(format!(
+            LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
                 "the request names {} links; at most {limit} are taken at once",
-                links.len()
+                links.named()
             ))),
             _ => Ok(request),
         }

@@ -20,7 +20,7 @@ async fn servers(capacity: usize) -> (SharedBroker, SharedStore) {
 
 fn request(links: u32) -> Request {
     let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://h{n}.example/")).unwrap());
-    let links = LinkSelection::Given((0..links).map(link).collect());
+    let links = LinkSelection::given((0..links).map(link).collect());
     Request::new(RequestId::new(), links, RequestOptions::default(), None)
 }
 

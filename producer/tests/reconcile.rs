@@ -19,7 +19,7 @@ const BACKLOG: u64 = 10_000;
 async fn file(store: &SharedStore) {
     let request = Request {
         id: RequestId::new(),
-        links: LinkSelection::Given(vec![NewLink::from_url(LinkUrl::parse("http://a.example/").unwrap())]),
+        links: LinkSelection::given(vec![NewLink::from_url(LinkUrl::parse("http://a.example/").unwrap())]),
         white_list: WhiteList::default(),
         check: CheckSpec::default(),
         rules: ShowRules::default(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, Details, Link, LinkId, LinkName, LinkUrl, Reason, RunId, RunState, Verdict};
+use crate::{Change, Details, Link, LinkId, LinkName, PublicUrl, Reason, RunId, RunState, Verdict};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -127,8 +127,8 @@ pub struct LinkReport {
     pub id: LinkId,
     /// What people call it.
     pub name: LinkName,
-    /// What was fetched.
-    pub url: LinkUrl,
+    /// What was fetched, without userinfo.
+    pub url: PublicUrl,
     /// Whether it is shown after this run.
     pub shown: bool,
     /// The judgement; `None`: on the white list, not fetched.
@@ -152,7 +152,7 @@ impl From<&Link> for LinkReport {
         Self {
             id: link.id,
             name: link.name.clone(),
-            url: link.url.clone(),
+            url: PublicUrl::from(&link.url),
             shown: state.shown,
             verdict: state.verdict,
             reason: state.reason,

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckSpec, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext};
+use crate::{
+    CheckSpec, GivenLinks, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext,
+};
 
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +53,14 @@ pub enum LinkSelection {
     /// All stored links.
     Stored,
     /// Exactly these: imported first, in the transaction that files the run.
-    Given(Vec<NewLink>),
+    Given(GivenLinks),
+}
+
+impl LinkSelection {
+    /// Exactly these links.
+    pub fn given(links: Vec<NewLink>) -> Self {
+        Self::Given(links.into())
+    }
 }
 
 /// Exact names of links that are taken as good without a look.

@@ -167,7 +167,7 @@ fn any_request() -> impl Strategy<Value = Request> {
     });
     let links = prop_oneof![
         Just(LinkSelection::Stored),
-        prop::collection::vec(link, 0..4).prop_map(LinkSelection::Given),
+        prop::collection::vec(link, 0..4).prop_map(LinkSelection::given),
     ];
     (links, options).prop_map(|(links, options)| Request::new(RequestId::new(), links, options, None))
 }

@@ -1,106 +1,113 @@
 //! What an import changes: decided here once, carried out by each database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use linkbeat_shared::{LinkId, NewLink};
+use linkbeat_shared::NewLink;
 
 use crate::error::Fault;
+use crate::places::Places;
 use crate::rows::LinkRow;
 use crate::traits::Imported;
-use crate::values::Moment;
+use crate::values::{Id, Moment};
 
 /// How many links of the input are compared and written at once, so that the rows of all never lie in memory.
-pub(crate) const PART: usize = 5_000;
+pub(crate) const PART: usize = 2_000;
 
-/// An import that takes its input in parts. Of several links with the same key the first counts.
-#[derive(Default)]
+/// An import that takes its input in parts.
 pub(crate) struct Import {
-    /// Stored links of which something changes. They are written at the end, in the order of their ids: whoever
-    /// locks several rows does it in that order.
-    updated: Vec<LinkRow>,
-    /// Links that the parts so far have named.
-    named: HashSet<LinkId>,
-    imported: Imported,
+    /// All links of the parts so far.
+    pub(crate) places: Places,
+    added: u64,
+    unchanged: u64,
+    /// Stored links of which something changes.
+    changed: Vec<Id>,
 }
 
-/// The links of one part, each once.
-pub(crate) struct Part<'a> {
-    links: Vec<(String, &'a NewLink)>,
-    /// For each link of the part its place in `links`.
-    places: Vec<usize>,
-}
+/// Some links, each with what makes it the same as a stored one.
+pub(crate) struct Part(Vec<(String, NewLink)>);
 
-impl<'a> Part<'a> {
-    pub(crate) fn new(input: &'a [NewLink]) -> Self {
-        let mut links = Vec::new();
-        let mut place_of = HashMap::new();
-        let places = input.iter().map(|link| {
-            let key = link.url.key();
-            *place_of.entry(key).or_insert_with_key(|key| {
-                links.push((key.clone(), link));
-                links.len() - 1
-            })
-        });
-        let places = places.collect();
-        Self { links, places }
+impl Part {
+    pub(crate) fn new(links: Vec<NewLink>) -> Self {
+        Self(links.into_iter().map(|link| (link.url.key(), link)).collect())
     }
 
-    /// What makes each link the same as a stored one.
     pub(crate) fn keys(&self) -> Vec<&str> {
-        self.links.iter().map(|(key, _)| key.as_str()).collect()
+        self.0.iter().map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// The stored links of this part that it changes, as they are to be.
+    pub(crate) fn changes(self, stored: Vec<LinkRow>) -> Result<Vec<LinkRow>, Fault> {
+        let mut stored = by_key(stored);
+        let mut changes = Vec::new();
+        for (key, link) in self.0 {
+            let Some(before) = stored.remove(&key) else { continue };
+            let after = updated(&before, &link)?;
+            if after != before {
+                changes.push(after);
+            }
+        }
+        Ok(changes)
     }
 }
 
 impl Import {
+    /// Begins an import of so many links.
+    pub(crate) fn of(links: usize) -> Self {
+        Self { places: Places::with_capacity(links), added: 0, unchanged: 0, changed: Vec::new() }
+    }
+
     /// Compares a part with the stored links of its keys. Returns the links to be added.
     pub(crate) fn take(
         &mut self,
-        part: Part<'_>,
+        part: Part,
         stored: Vec<LinkRow>,
         now: Moment,
     ) -> Result<Vec<LinkRow>, Fault> {
-        let mut stored: HashMap<String, LinkRow> =
-            stored.into_iter().map(|row| (row.url_key.clone(), row)).collect();
-        let mut ids = Vec::with_capacity(part.links.len());
+        let mut stored = by_key(stored);
         let mut added = Vec::new();
-        for (key, link) in part.links {
-            let id = match stored.remove(&key) {
-                Some(row) => self.compare(&row, link)?,
-                None => {
-                    let row = LinkRow::new(link, key, now);
-                    let id = LinkId(row.id.0);
-                    self.named.insert(id);
-                    added.push(row);
-                    id
+        for (key, link) in part.0 {
+            if let Some(before) = stored.remove(&key) {
+                let after = updated(&before, &link)?;
+                self.places.push(&after)?;
+                if after == before {
+                    self.unchanged += 1;
+                } else {
+                    self.changed.push(after.id);
                 }
-            };
-            ids.push(id);
+            } else {
+                let row = LinkRow::new(&link, key, now);
+                self.places.push(&row)?;
+                added.push(row);
+            }
         }
-        self.imported.added += added.len() as u64;
-        self.imported.ids.extend(part.places.into_iter().map(|place| ids[place]));
+        self.added += added.len() as u64;
         Ok(added)
     }
 
-    fn compare(&mut self, before: &LinkRow, link: &NewLink) -> Result<LinkId, Fault> {
-        let id = LinkId(before.id.0);
-        if !self.named.insert(id) {
-            // An earlier part has it, and counts.
-            return Ok(id);
-        }
-        let mut after = before.clone();
-        after.update(link)?;
-        if after == *before {
-            self.imported.unchanged += 1;
-        } else {
-            self.imported.updated += 1;
-            self.updated.push(after);
-        }
-        Ok(id)
+    /// The stored links that are to be changed, in the order of their ids: whoever locks several rows does it in that
+    /// order.
+    pub(crate) fn changed(&mut self) -> &[Id] {
+        self.changed.sort_unstable();
+        &self.changed
     }
 
-    /// The links to be updated, and what the caller is given.
-    pub(crate) fn finish(mut self) -> (Vec<LinkRow>, Imported) {
-        self.updated.sort_unstable_by_key(|row| row.id);
-        (self.updated, self.imported)
+    /// What the caller is given.
+    pub(crate) fn imported(&self) -> Imported {
+        Imported {
+            ids: self.places.ids(),
+            added: self.added,
+            updated: self.changed.len() as u64,
+            unchanged: self.unchanged,
+        }
     }
+}
+
+fn by_key(stored: Vec<LinkRow>) -> HashMap<String, LinkRow> {
+    stored.into_iter().map(|row| (row.url_key.clone(), row)).collect()
+}
+
+fn updated(before: &LinkRow, link: &NewLink) -> Result<LinkRow, Fault> {
+    let mut after = before.clone();
+    after.update(link)?;
+    Ok(after)
 }

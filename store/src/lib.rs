@@ -20,6 +20,7 @@ mod inspection;
 mod migrations;
 mod open;
 mod parking;
+mod places;
 mod postgres;
 mod recording;
 mod reporting;

@@ -51,7 +51,7 @@ fn a_client_that_waits_is_told_that_its_run_was_cancelled() {
 async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
     let request = Request {
         id: RequestId::new(),
-        links: LinkSelection::Given(vec![NewLink::from_url(LinkUrl::parse("http://127.0.0.1:1/").unwrap())]),
+        links: LinkSelection::given(vec![NewLink::from_url(LinkUrl::parse("http://127.0.0.1:1/").unwrap())]),
         white_list: WhiteList::default(),
         check: CheckSpec::default(),
         rules: ShowRules::default(),

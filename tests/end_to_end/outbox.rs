@@ -26,7 +26,7 @@ fn a_run_that_was_filed_but_never_published_is_carried_out() {
     let friend = NewLink { name: Some("friend".parse().unwrap()), shown: Some(false), ..url("friend") };
     let request = Request {
         id: RequestId::new(),
-        links: LinkSelection::Given(vec![url("checked"), friend]),
+        links: LinkSelection::given(vec![url("checked"), friend]),
         white_list: WhiteList(["friend".to_owned()].into()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -74,7 +74,7 @@ fn a_run_whose_producer_was_killed_is_announced_all_the_same() {
     let fleet = Fleet::without_workers(&[]);
     let link = NewLink::from_url(LinkUrl::parse("http://a.example/").unwrap());
     let request =
-        Request::new(RequestId::new(), LinkSelection::Given(vec![link]), RequestOptions::default(), None);
+        Request::new(RequestId::new(), LinkSelection::given(vec![link]), RequestOptions::default(), None);
     let mut run = None;
     let events = fleet.servers.events("run.started", || {
         run = Some(block_on(async {

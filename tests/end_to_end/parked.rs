@@ -107,7 +107,7 @@ fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
     let link = |url: &String| NewLink::from_url(LinkUrl::parse(url).unwrap());
     let request = Request {
         id: RequestId::new(),
-        links: LinkSelection::Given(urls.iter().map(link).collect()),
+        links: LinkSelection::given(urls.iter().map(link).collect()),
         white_list: WhiteList::default(),
         check: CheckSpec::default(),
         rules: ShowRules::default(),

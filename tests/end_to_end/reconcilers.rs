@@ -33,7 +33,7 @@ async fn lost_jobs(store: &SharedStore) -> u64 {
     let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://host-{n}.example/")).unwrap());
     let request = Request {
         id: RequestId::new(),
-        links: LinkSelection::Given((0..LINKS).map(link).collect()),
+        links: LinkSelection::given((0..LINKS).map(link).collect()),
         white_list: WhiteList::default(),
         check: CheckSpec::default(),
         rules: ShowRules::default(),

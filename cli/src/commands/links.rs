@@ -1,7 +1,7 @@
 //! `linkbeat links`: imports, lists, adds, changes and removes stored links.
 
 use clap::{ArgGroup, Args, Subcommand};
-use linkbeat_shared::{Link, LinkId, LinkName, LinkUrl, NewLink, Verdict};
+use linkbeat_shared::{GivenLinks, Link, LinkId, LinkName, LinkUrl, NewLink, Verdict};
 use linkbeat_store::{LinkChanges, SharedStore};
 
 use super::{servers, write};
@@ -113,7 +113,10 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
     }
     let settings = global.plain_settings()?;
     // Bad input is refused before the database is touched.
-    let import = if let LinksCommand::Import { input } = &command { input.links()? } else { Vec::new() };
+    let import = match &command {
+        LinksCommand::Import { input } => input.links()?,
+        _ => Vec::new().into(),
+    };
     let store = servers::store(&settings).await?;
     let done = match command {
         LinksCommand::Import { .. } => import_links(&store, import).await,
@@ -126,11 +129,11 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
     done.map(|()| Status::Passed)
 }
 
-async fn import_links(store: &SharedStore, links: Vec<NewLink>) -> Result<(), Failure> {
-    if links.is_empty() {
+async fn import_links(store: &SharedStore, links: GivenLinks) -> Result<(), Failure> {
+    if links.named() == 0 {
         return Err(Failure::usage("name a list to import, such as `linkbeat links import friends.csv`"));
     }
-    let imported = store.import_links(&links).await?;
+    let imported = store.import(links).await?;
     print_note(format_args!(
         "{} added, {} updated, {} unchanged",
         imported.added, imported.updated, imported.unchanged
@@ -160,7 +163,7 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
         backlink: args.no_backlink.then_some(false),
         ..NewLink::from_url(args.url)
     };
-    let imported = store.import_links(&[link]).await?;
+    let imported = store.import(vec![link].into()).await?;
     let what = if imported.added == 1 { "added" } else { "updated: a link of this URL was stored already" };
     print_note(format_args!("{url} {what}"));
     Ok(())

@@ -15,7 +15,7 @@ pub(super) struct Row {
 }
 
 /// The rows of a text, one by one.
-pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
+pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + Send + 'a>;
 
 /// The fields of a row as text. An empty text means: absent.
 #[derive(Default)]

@@ -37,8 +37,8 @@ impl Source {
     /// The whole text, without a byte order mark.
     pub(super) fn read(&self) -> Result<String, InputError> {
         let bytes = match self {
-            Self::File(path) => File::open(path).and_then(|file| read_bounded(file, MAX_BYTES)),
-            Self::Stdin => read_bounded(io::stdin().lock(), MAX_BYTES),
+            Self::File(path) => File::open(path).and_then(read_file),
+            Self::Stdin => read_bounded(io::stdin().lock(), MAX_BYTES, 0),
         };
         self.decode(bytes.map_err(|error| self.unreadable(error))?.ok_or_else(|| self.too_large())?)
     }
@@ -87,9 +87,16 @@ impl Source {
     }
 }
 
-/// All bytes of the reader. `None` if there are more than `limit`.
-fn read_bounded(reader: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+/// All bytes of the file. Room for them is made once: growing would take it twice for a moment.
+fn read_file(file: File) -> io::Result<Option<Vec<u8>>> {
+    let size = file.metadata()?.len().min(MAX_BYTES);
+    read_bounded(file, MAX_BYTES, usize::try_from(size).unwrap_or_default())
+}
+
+/// All bytes of the reader, about `expected`. `None` if there are more than `limit`.
+fn read_bounded(reader: impl Read, limit: u64, expected: usize) -> io::Result<Option<Vec<u8>>> {
+    // One more, so that the end is found without growing.
+    let mut bytes = Vec::with_capacity(expected + 1);
     let read = reader.take(limit + 1).read_to_end(&mut bytes)?;
     Ok((read as u64 <= limit).then_some(bytes))
 }
@@ -106,9 +113,9 @@ mod tests {
 
     #[test]
     fn reading_stops_at_the_limit() {
-        assert_eq!(read_bounded(&b"four"[..], 4).unwrap().as_deref(), Some(&b"four"[..]));
-        assert_eq!(read_bounded(&b"fives"[..], 4).unwrap(), None);
-        assert_eq!(read_bounded(io::repeat(b'x'), 4).unwrap(), None);
+        assert_eq!(read_bounded(&b"four"[..], 4, 0).unwrap().as_deref(), Some(&b"four"[..]));
+        assert_eq!(read_bounded(&b"fives"[..], 4, 4).unwrap(), None);
+        assert_eq!(read_bounded(io::repeat(b'x'), 4, 0).unwrap(), None);
         let error = Source::Stdin.too_large();
         assert_eq!(error.to_string(), "standard input: is larger than 256 MiB");
         assert_eq!(error.advice().as_deref(), Some("split it into several files"));

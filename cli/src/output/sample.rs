@@ -30,7 +30,7 @@ fn link(number: u128, name: &str, url: &str, verdict: Option<Verdict>, reason: O
     LinkReport {
         id: LinkId(id(number)),
         name: LinkName::parse(name).unwrap(),
-        url: url.parse().unwrap(),
+        url: linkbeat_shared::PublicUrl::from(&url.parse().unwrap()),
         shown: matches!(verdict, None | Some(Verdict::Up)),
         verdict,
         reason,

@@ -222,7 +222,7 @@ fn listed_links_can_be_read_again() {
     for name in [FormatName::Csv, FormatName::Json] {
         let file = folder.path().join("links");
         std::fs::write(&file, links(name)).unwrap();
-        let read = read_all(&[Source::File(file)], BadRows::Refuse).unwrap().links;
+        let read: Vec<_> = read_all(&[Source::File(file)], BadRows::Refuse).unwrap().links.iter().collect();
         let stored = sample::links();
         assert_eq!(read.len(), stored.len());
         for (read, stored) in read.iter().zip(&stored) {

@@ -72,7 +72,7 @@ impl World {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
-            links: LinkSelection::Given(vec![NewLink::from_url(url)]),
+            links: LinkSelection::given(vec![NewLink::from_url(url)]),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to: None,

@@ -54,7 +54,7 @@ impl RequestMessage {
     pub fn into_request(self, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
         let links = match self.links {
             None => LinkSelection::Stored,
-            Some(links) => LinkSelection::Given(parse_links(links)?),
+            Some(links) => LinkSelection::given(parse_links(links)?),
         };
         Ok(Request::new(RequestId(self.request_id), links, self.options, reply_to))
     }
@@ -69,7 +69,9 @@ impl From<&Request> for RequestMessage {
             request_id: request.id.0,
             links: match &request.links {
                 LinkSelection::Stored => None,
-                LinkSelection::Given(links) => Some(links.iter().map(RequestLinkMessage::from).collect()),
+                LinkSelection::Given(links) => {
+                    Some(links.iter().map(|link| RequestLinkMessage::from(&link)).collect())
+                }
             },
             options: request.options(),
         }

@@ -105,9 +105,8 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
         .map(drop)
 }
 
-/// Writes what an import may change, and leaves alone what checks do.
+/// Writes what an import may change, and leaves alone what checks do. The caller has locked these links.
 pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
-    lock_links(connection, &column(rows, |row| row.id)).await?;
     let update = sql_query(
         "UPDATE links SET name = t.name, url = t.url, host = t.host, page_url = t.page_url,
                 group_name = t.group_name, attributes = t.attributes,

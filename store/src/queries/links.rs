@@ -2,7 +2,7 @@
 
 use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{Link, LinkId, LinkUrl, NewLink};
+use linkbeat_shared::{GivenLinks, Link, LinkId, LinkUrl};
 use uuid::Uuid;
 
 use super::dialect::insert_all;
@@ -11,28 +11,40 @@ use crate::error::Fault;
 use crate::importing::{Import, PART, Part};
 use crate::rows::{ChangeRow, LinkRow};
 use crate::schema::{changes, links};
-use crate::traits::{Imported, LinkChanges};
+use crate::traits::LinkChanges;
 use crate::values::Id;
 
-/// How many links one statement updates.
+/// How many links one statement locks.
 const BATCH: usize = 5_000;
 /// How many changes one statement inserts: it has eight values for each, and SQLite takes 32,766 altogether.
 const CHANGES: usize = 4_000;
 
-pub(super) async fn import(connection: &mut Connection, input: &[NewLink]) -> Result<Imported, Fault> {
+/// Adds the links that are new, and updates those of which something changes. For these the input is read a second time:
+/// their rows are locked first, in the order of their ids, and all of them need not lie in memory.
+pub(super) async fn import(connection: &mut Connection, input: &GivenLinks) -> Result<Import, Fault> {
     dialect::lock_for_editing(connection).await?;
     let now = dialect::now(connection).await?;
-    let mut import = Import::default();
-    for part in input.chunks(PART) {
-        let part = Part::new(part);
+    let mut import = Import::of(input.named());
+    for part in input.pages(PART).map(Part::new) {
         let stored = dialect::links_of_keys(connection, &part.keys()).await?;
         dialect::insert_links(connection, &import.take(part, stored, now)?).await?;
     }
-    let (updated, imported) = import.finish();
-    for rows in updated.chunks(BATCH) {
-        dialect::update_links(connection, rows).await?;
+    let changed = import.changed();
+    for ids in changed.chunks(BATCH) {
+        dialect::lock_links(connection, ids).await?;
     }
-    Ok(imported)
+    if !changed.is_empty() {
+        update(connection, input).await?;
+    }
+    Ok(import)
+}
+
+async fn update(connection: &mut Connection, input: &GivenLinks) -> Result<(), Fault> {
+    for part in input.pages(PART).map(Part::new) {
+        let stored = dialect::links_of_keys(connection, &part.keys()).await?;
+        dialect::update_links(connection, &part.changes(stored)?).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn page(

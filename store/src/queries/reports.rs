@@ -54,7 +54,7 @@ pub(super) async fn links(
     };
     let rows: Vec<(CheckRow, Option<String>, Option<String>)> = page.load(connection).await?;
     let report = |(check, name, url): (CheckRow, Option<String>, Option<String>)| match (name, url) {
-        (Some(name), Some(url)) => check.report(&name, &url),
+        (Some(name), Some(url)) => check.report(&name, url),
         _ => Err(Fault::Corrupt("checks.link_id is neither in links nor in removed_links".to_owned())),
     };
     rows.into_iter().map(report).collect()

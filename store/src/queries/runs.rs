@@ -10,13 +10,14 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{LinkId, LinkSelection, Run, RunId, RunState};
+use linkbeat_shared::{LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
 use super::{Connection, dialect, jobs, links};
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
+use crate::places::Places;
 use crate::recording::RunProgress;
 use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
@@ -25,10 +26,11 @@ use crate::values::{Id, Moment};
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion:
 /// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
-/// finds the run while others change it.
+/// finds the run while others change it. `links` are those of the run.
 pub(super) async fn file(
     connection: &mut Connection,
     run: &NewRun,
+    links: LinkSelection,
     planner: Box<dyn Planner>,
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
@@ -38,11 +40,13 @@ pub(super) async fn file(
         let existing = filed_before(connection, run).await?.ok_or(Fault::Conflict)?;
         return Ok(Filed { run: existing, existed: true });
     }
-    let planned = match &run.links {
+    let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
         LinkSelection::Given(given) => {
-            let imported = links::import(connection, given).await?;
-            plan_given(connection, run.id, planner, &imported.ids).await?
+            let places = links::import(connection, &given).await?.places;
+            // A large list needs its memory no longer.
+            drop(given);
+            plan_given(connection, run.id, planner, places.active_by_host()).await?
         }
     };
     let counts = (runs::links.eq(planned.links), runs::to_check.eq(planned.to_check));
@@ -104,25 +108,18 @@ async fn plan_stored(
     Ok(planned)
 }
 
-/// Plans the active ones of these links; returns how many. The import holds the lock under which links
+/// Plans these links; returns how many. The import holds the lock under which links
 /// are edited, so they stay as they are until all are planned.
 async fn plan_given(
     connection: &mut Connection,
     run: RunId,
     planner: Box<dyn Planner>,
-    ids: &[LinkId],
+    places: Places,
 ) -> Result<Planned, Fault> {
-    let ids: Vec<Id> = ids.iter().map(|id| Id(id.0)).collect();
-    let places: Vec<(String, Id)> = links_table::table
-        .filter(links_table::active.and(dialect::among("links.id", ids)))
-        .order((links_table::host, links_table::id))
-        .select((links_table::host, links_table::id))
-        .load(connection)
-        .await?;
     let mut filing = Filing::begin(run, planner, stored_count(places.len()));
-    for places in places.chunks(PAGE) {
+    for ids in places.pages(PAGE) {
         let page = links_table::table
-            .filter(dialect::among("links.id", places.iter().map(|(_, id)| *id)))
+            .filter(dialect::among("links.id", ids))
             .order((links_table::host, links_table::id))
             .select(LinkRow::as_select())
             .load(connection)

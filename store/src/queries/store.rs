@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkbeat_shared::{JobId, Link, LinkId, LinkReport, LinkSelection, NewLink, Run, RunId, RunSummary};
+use linkbeat_shared::{GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary};
 use uuid::Uuid;
 
 use super::{Connection, Database, dialect, jobs, leases, links, parkings, reports, results, runs};
@@ -24,10 +24,11 @@ const RECORD_PAUSE: Duration = Duration::from_millis(50);
 
 #[async_trait]
 impl Links for Database {
-    async fn import_links(&self, links: &[NewLink]) -> Result<Imported> {
-        let links = links.to_vec();
-        self.transaction(Work::WriteMany, async move |connection| links::import(connection, &links).await)
-            .await
+    async fn import(&self, links: GivenLinks) -> Result<Imported> {
+        let import = async move |connection: &mut Connection| {
+            links::import(connection, &links).await.map(|import| import.imported())
+        };
+        self.transaction(Work::WriteMany, import).await
     }
 
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
@@ -54,14 +55,16 @@ impl Links for Database {
 
 #[async_trait]
 impl Filing for Database {
-    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+    async fn file_run(&self, mut run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
         let kind = match run.links {
             LinkSelection::Stored => Work::Plan,
             LinkSelection::Given(_) => Work::WriteMany,
         };
+        // On its own, so that it can be dropped when the links are stored.
+        let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
         let filing = run.clone();
-        let file = async move |connection: &mut Connection| runs::file(connection, &filing, planner).await;
+        let file = async move |connection: &mut Connection| runs::file(connection, &filing, links, planner).await;
         let filed = self.transaction(kind, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.

@@ -204,7 +204,7 @@ impl<'a> Decision<'a> {
             (None, Some(removed)) => (&removed.name, &removed.url),
             (None, None) => return Err(unknown(pair.1)),
         };
-        check.clone().report(name, url).map(Some)
+        check.clone().report(name, url.clone()).map(Some)
     }
 
     pub(super) fn changes(mut self, recorded: Vec<Recorded>) -> RecordChanges {

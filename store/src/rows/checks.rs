@@ -1,9 +1,9 @@
 //! Checks: rows of `checks`.
 
 use diesel::{Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Change, CheckResult, LinkId, LinkName, LinkReport, RunId, Verdict};
+use linkbeat_shared::{Change, CheckResult, LinkId, LinkName, LinkReport, PublicUrl, RunId, Verdict};
 
-use super::{details, details_document, number, parse, reason};
+use super::{details, details_document, number, reason};
 use crate::error::Fault;
 use crate::schema::checks;
 use crate::values::{Document, Id, Moment};
@@ -102,13 +102,14 @@ impl CheckRow {
         Outcome::of(self.outcome)
     }
 
-    /// The check as reports have it, of a link of this name and URL.
-    pub(crate) fn report(self, name: &str, url: &str) -> Result<LinkReport, Fault> {
+    /// The check as reports have it, of a link of this name and this key of its URL.
+    pub(crate) fn report(self, name: &str, key: String) -> Result<LinkReport, Fault> {
         let outcome = self.outcome()?;
         Ok(LinkReport {
             id: LinkId(self.link_id.0),
             name: LinkName::parse(name).map_err(|error| Fault::Corrupt(format!("links.name: {error}")))?,
-            url: parse(url, "links.url_key")?,
+            url: PublicUrl::from_key(key)
+                .ok_or_else(|| Fault::Corrupt("links.url_key is no URL".to_owned()))?,
             shown: outcome.shown,
             verdict: outcome.verdict,
             reason: reason(self.reason.as_ref(), "checks.reason")?,

@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Attributes, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink};
+use linkbeat_shared::{Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl};
 
 use crate::Result;
 
@@ -10,7 +10,7 @@ use crate::Result;
 pub trait Links: Send + Sync + Debug {
     /// Adds links, or updates the stored ones of the same [`linkbeat_shared::LinkUrl::key`]: what is
     /// `Some` is taken over, except that `shown` counts for new links only. Nothing else changes.
-    async fn import_links(&self, links: &[NewLink]) -> Result<Imported>;
+    async fn import(&self, links: GivenLinks) -> Result<Imported>;
 
     /// Stored links in the order of their ids, those after `after`, at most `limit`.
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>>;
@@ -28,7 +28,7 @@ pub trait Links: Send + Sync + Debug {
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// The links' ids, in the order of the input.
+    /// The links' ids, in the order of the input, each once.
     pub ids: Vec<LinkId>,
     /// Links that were not stored before.
     pub added: u64,

@@ -69,7 +69,7 @@ impl Case {
         let looks_again = random.random_bool(0.5);
         let recheck_after = looks_again.then(|| RecheckAfter::from_millis(60_000).unwrap());
         let rules = ShowRules { recheck_after, ..ShowRules::default() };
-        let run = NewRun { rules, ..new_run(LinkSelection::Given(given)) };
+        let run = NewRun { rules, ..new_run(LinkSelection::given(given)) };
         let (filed, plan) = make::file(store, run, random.random_range(1..=3)).await;
         let mut links = HashMap::new();
         for job in &plan.jobs {

@@ -7,7 +7,7 @@ use linkbeat_store::LinkChanges;
 
 use crate::consistent;
 use crate::database::TestDatabase;
-use crate::make::{self, file_stored, link, record};
+use crate::make::{self, ImportLinks, file_stored, link, record};
 
 cases![
     each_change_is_kept_once,

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use linkbeat_store::{DatabaseUrl, OpenMode, StoreError, open};
 use linkbeat_testbed::shared_server;
 
+use crate::make::ImportLinks;
+
 /// Opens a database that must not open, within the few seconds that a person waits.
 async fn refused(url: &str) -> StoreError {
     let url: DatabaseUrl = url.parse().unwrap();

@@ -10,7 +10,7 @@ use linkbeat_shared::{
 use linkbeat_store::{LinkChanges, NewRun, OpenJobs, Unpublished};
 
 use crate::database::TestDatabase;
-use crate::make::{self, file, link, name, new_run, url};
+use crate::make::{self, ImportLinks, file, link, name, new_run, url};
 
 /// From the specification's examples.
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -84,7 +84,7 @@ async fn the_same_request_is_one_run(database: Arc<TestDatabase>) {
     store.import_links(&make::links(3)).await.unwrap();
     let first = new_run(LinkSelection::Stored);
     file(&store, first.clone(), 1).await;
-    let again = NewRun { request_id: first.request_id, ..new_run(LinkSelection::Given(make::links(10))) };
+    let again = NewRun { request_id: first.request_id, ..new_run(LinkSelection::given(make::links(10))) };
     let (filed, plan) = file(&store, again, 1).await;
 
     assert!(filed.existed);
@@ -96,7 +96,7 @@ async fn the_same_request_is_one_run(database: Arc<TestDatabase>) {
 
 async fn the_same_request_at_the_same_time_is_one_run(database: Arc<TestDatabase>) {
     database.open().await.import_links(&make::links(30)).await.unwrap();
-    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(40))] {
+    for links in [LinkSelection::Stored, LinkSelection::given(make::links(40))] {
         let request_id = RequestId::new();
         let mut producers = Vec::new();
         for _ in 0..6 {
@@ -143,7 +143,7 @@ async fn whoever_asks_last_is_answered(database: Arc<TestDatabase>) {
 async fn whoever_asks_again_while_results_are_stored_is_answered(database: Arc<TestDatabase>) {
     let store = database.open().await;
     store.import_links(&make::links(1)).await.unwrap();
-    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(1))] {
+    for links in [LinkSelection::Stored, LinkSelection::given(make::links(1))] {
         let first = new_run(links);
         file(&store, first.clone(), 1).await;
         // Whoever stores results holds the run's row while it is asked for again.
@@ -173,7 +173,7 @@ async fn links_come_ordered_by_host(database: Arc<TestDatabase>) {
     ];
     store.import_links(&input).await.unwrap();
     let hosts = ["a.example", "b-b.example", "b.example", "b.example", "c.example", "c.example"];
-    for links in [LinkSelection::Stored, LinkSelection::Given(input.to_vec())] {
+    for links in [LinkSelection::Stored, LinkSelection::given(input.to_vec())] {
         let (_, plan) = file(&store, new_run(links), 1).await;
         let seen: Vec<&str> =
             plan.links.iter().map(|link| link.page_url.as_ref().unwrap_or(&link.url).host()).collect();
@@ -188,7 +188,7 @@ async fn only_active_links_are_planned(database: Arc<TestDatabase>) {
     let ids = store.import_links(&make::links(4)).await.unwrap().ids;
     let inactive = LinkChanges { active: Some(false), ..LinkChanges::default() };
     store.set_link(ids[1], &inactive).await.unwrap();
-    for links in [LinkSelection::Stored, LinkSelection::Given(make::links(4))] {
+    for links in [LinkSelection::Stored, LinkSelection::given(make::links(4))] {
         let (filed, plan) = file(&store, new_run(links), 1).await;
         assert_eq!((plan.announced, filed.run.links), (3, 3));
         let planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
@@ -204,7 +204,7 @@ async fn given_links_are_imported_and_no_others_planned(database: Arc<TestDataba
         NewLink { name: Some(name("new")), ..link("https://new.example/") },
         link("https://NEW.example"),
     ];
-    let (filed, plan) = file(&store, new_run(LinkSelection::Given(given)), 1).await;
+    let (filed, plan) = file(&store, new_run(LinkSelection::given(given)), 1).await;
     let planned: Vec<_> = plan.links.iter().map(|link| link.url.host()).collect();
     assert_eq!(planned, ["host-000001.example", "new.example"]);
     assert_eq!(plan.links[1].name, name("new"));
@@ -219,7 +219,7 @@ async fn runs_of_many_pages_cover_each_link_once(database: Arc<TestDatabase>) {
     input.extend((0..2_500).map(|n| link(&format!("https://host-000777.example/{n}"))));
     let mut ids = store.import_links(&input).await.unwrap().ids;
     ids.sort_unstable();
-    for links in [LinkSelection::Stored, LinkSelection::Given(input)] {
+    for links in [LinkSelection::Stored, LinkSelection::given(input)] {
         let (filed, plan) = file(&store, new_run(links), 16).await;
         assert_eq!((plan.announced, filed.run.links), (4_500, 4_500));
         let mut planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();

@@ -10,7 +10,8 @@ use linkbeat_shared::{
     Verdict, derived_id,
 };
 use linkbeat_store::{
-    Filed, JobKind, JobResults, Judge, Judged, NewRun, PlannedJob, Planner, Recorded, ReportLinks, Ruling,
+    Filed, Imported, JobKind, JobResults, Judge, Judged, NewRun, PlannedJob, Planner, Recorded, ReportLinks,
+    Ruling,
     SharedStore, StoredJob,
 };
 
@@ -29,6 +30,17 @@ pub(crate) fn link(text: &str) -> NewLink {
 /// So many links, each on a host of its own.
 pub(crate) fn links(count: usize) -> Vec<NewLink> {
     (0..count).map(|n| link(&format!("https://host-{n:06}.example/"))).collect()
+}
+
+/// Imports a few links.
+pub(crate) trait ImportLinks {
+    async fn import_links(&self, links: &[NewLink]) -> linkbeat_store::Result<Imported>;
+}
+
+impl ImportLinks for SharedStore {
+    async fn import_links(&self, links: &[NewLink]) -> linkbeat_store::Result<Imported> {
+        self.import(links.to_vec().into()).await
+    }
 }
 
 pub(crate) fn new_run(links: LinkSelection) -> NewRun {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use linkbeat_store::{OpenMode, StoreError, migrate, open};
 
 use crate::database::{Kind, TestDatabase};
-use crate::make;
+use crate::make::{self, ImportLinks};
 
 cases![
     a_new_database_is_migrated_once,

@@ -8,7 +8,7 @@ use linkbeat_store::{OpenJobs, ParkingNotice, SharedStore, Unpublished, Unpublis
 use uuid::Uuid;
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file_stored, new_run, record};
+use crate::make::{self, ImportLinks, file_stored, new_run, record};
 
 cases![
     jobs_leave_the_outbox_when_published_or_done,

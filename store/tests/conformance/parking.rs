@@ -8,7 +8,7 @@ use linkbeat_store::{OpenJobs, ParkingNotice};
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
-use crate::make::{self, file, file_stored, new_run, record};
+use crate::make::{self, ImportLinks, file, file_stored, new_run, record};
 
 cases![
     a_run_with_a_parked_job_ends_incomplete,

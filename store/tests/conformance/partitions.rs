@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::consistent;
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file, file_stored, new_run, record, results};
+use crate::make::{self, ImportLinks, file, file_stored, new_run, record, results};
 
 cases![
     partitions_are_made_ahead_once,

@@ -10,7 +10,7 @@ use linkbeat_store::{
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
-use crate::make::{self, new_run, record, result};
+use crate::make::{self, ImportLinks, new_run, record, result};
 
 cases![
     the_first_failure_files_a_recheck_and_nothing_else,

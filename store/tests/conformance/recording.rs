@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Change, Details, JobId, LinkId, LinkReport, LinkSelection, Reason, RunId, RunState, Verdict,
+    Change, Details, JobId, LinkId, LinkReport, LinkSelection, PublicUrl, Reason, RunId, RunState, Verdict,
 };
 use linkbeat_store::{JobResults, LinkChanges, Recorded, SharedStore};
 
 use crate::consistent;
 use crate::database::TestDatabase;
-use crate::make::{self, file, file_stored, link, micros, new_run, record, result, results, stored};
+use crate::make::{
+    self, ImportLinks, file, file_stored, link, micros, new_run, record, result, results, stored,
+};
 
 cases![
     results_are_stored_and_applied,
@@ -60,7 +62,7 @@ async fn results_are_stored_and_applied(database: Arc<TestDatabase>) {
     assert_eq!((reports[0].shown, reports[0].status, &reports[0].reason), (true, Some(200), &None));
     assert_eq!((reports[1].id, reports[1].change), (plan.links[1].id, Some(Change::Hidden)));
     assert_eq!((reports[1].shown, &reports[1].reason), (false, &Some(Reason::Status { code: 500 })));
-    assert_eq!((reports[1].elapsed_ms, &reports[1].url), (Some(42), &plan.links[1].url));
+    assert_eq!((reports[1].elapsed_ms, &reports[1].url), (Some(42), &PublicUrl::from(&plan.links[1].url)));
 
     let hidden = stored(&store, plan.links[1].url.expose()).await.state;
     assert!(!hidden.shown);
@@ -201,7 +203,10 @@ async fn results_of_removed_links_are_history(database: Arc<TestDatabase>) {
     assert!(changed(&recorded).is_empty());
     for link in &plan.links {
         let report = make::reported_of(&store, run, link.id).await;
-        assert_eq!((report.id, &report.name, &report.url), (link.id, &link.name, &link.url));
+        assert_eq!(
+            (report.id, &report.name, &report.url),
+            (link.id, &link.name, &PublicUrl::from(&link.url))
+        );
         assert_eq!((report.verdict, report.change), (Some(Verdict::Down), None));
     }
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 2);

@@ -6,7 +6,7 @@ use linkbeat_shared::{Change, Counts, NewLink, Report, RunId, Verdict};
 use linkbeat_store::ReportLinks;
 
 use crate::database::TestDatabase;
-use crate::make::{self, Plan, file_stored, link, name, record, results};
+use crate::make::{self, ImportLinks, Plan, file_stored, link, name, record, results};
 
 cases![
     a_run_is_counted,

@@ -9,7 +9,7 @@ use linkbeat_shared::{RunId, RunState, Verdict};
 use linkbeat_store::Unannounced;
 
 use crate::database::TestDatabase;
-use crate::make::{self, file_stored, record};
+use crate::make::{self, ImportLinks, file_stored, record};
 
 cases![
     a_run_ends_with_its_last_result,

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file, new_run, results};
+use crate::make::{self, ImportLinks, file, new_run, results};
 
 const LINKS: usize = 20_000;
 const RUNS: usize = 10;

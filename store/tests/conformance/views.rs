@@ -5,7 +5,7 @@ use std::sync::Arc;
 use linkbeat_shared::Verdict;
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, file_stored, record, results};
+use crate::make::{self, ImportLinks, file_stored, record, results};
 
 cases![links_are_viewed, runs_are_viewed, checks_are_viewed, details_are_viewed];
 

@@ -48,6 +48,24 @@ async fn reports_and_listings_are_written_while_they_are_read() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_file_keeps_what_it_holds_when_the_database_fails_in_the_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, run) = checked_links(folder.path()).await;
+    let results = tempfile::tempdir().unwrap();
+    let file = results.path().join("report.json");
+    std::fs::write(&file, "yesterday").unwrap();
+    let mut settings = crate::settings::Settings::default();
+    settings.output.format = FormatName::Json;
+    let mut args = crate::args::OutputArgs::default();
+    args.output = Some(file.clone());
+    // The summary was read, so the report begins. Its links cannot be read.
+    store.close().await;
+    super::report(&settings, &args, &*store, &run, "").await.unwrap_err();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "yesterday");
+    assert_eq!(std::fs::read_dir(results.path()).unwrap().count(), 1);
+}
+
 /// Takes a result, and notes how many pages had been read when its first link came.
 struct Watch<'a> {
     store: &'a SharedStore,
@@ -101,7 +119,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
     let run = NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
-        links: LinkSelection::Given((0..LINKS).map(link).collect()),
+        links: LinkSelection::given((0..LINKS).map(link).collect()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
