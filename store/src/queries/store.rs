@@ -64,7 +64,8 @@ impl Filing for Database {
         let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
         let filing = run.clone();
-        let file = async move |connection: &mut Connection| runs::file(connection, &filing, links, planner).await;
+        let file =
+            async move |connection: &mut Connection| runs::file(connection, &filing, links, planner).await;
         let filed = self.transaction(kind, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.

@@ -11,8 +11,7 @@ use linkbeat_shared::{
 };
 use linkbeat_store::{
     Filed, Imported, JobKind, JobResults, Judge, Judged, NewRun, PlannedJob, Planner, Recorded, ReportLinks,
-    Ruling,
-    SharedStore, StoredJob,
+    Ruling, SharedStore, StoredJob,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {

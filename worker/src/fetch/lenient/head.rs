@@ -43,6 +43,10 @@ fn end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn one(bytes: &[u8]) -> Result<Head, Malformed> {
+    // Neither curl nor a browser takes a NUL here.
+    if bytes.contains(&0) {
+        return Err(Malformed);
+    }
     let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let status = status(lines.next().unwrap_or_default()).ok_or(Malformed)?;
     let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
@@ -115,7 +119,14 @@ mod tests {
 
     #[test]
     fn what_is_no_head_is_none() {
-        for garbage in ["garbage\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "SSH-2.0-x\n\n", "HTTP/1.1\r\n\r\n"] {
+        for garbage in [
+            "garbage\r\n\r\n",
+            "HTTP/1.1 2x0 OK\r\n\r\n",
+            "SSH-2.0-x\n\n",
+            "HTTP/1.1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\0: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\na: b\0c\r\n\r\n",
+        ] {
             assert_eq!(parse(garbage.as_bytes()).err(), Some(Malformed), "{garbage:?}");
         }
         assert!(parse(b"HTTP/1.1 200 OK\r\na: b\r\n").unwrap().is_none());
