@@ -6,6 +6,7 @@ use lol_html::send::{Element, HtmlRewriter, Settings};
 use lol_html::{HandlerResult, MemorySettings, element};
 use url::Url;
 
+use super::found::Found;
 use super::matcher::Matcher;
 use super::{spelling, tag};
 
@@ -22,15 +23,6 @@ pub(super) struct Anchors {
 
 /// A parser whose output nobody wants.
 type Parser = HtmlRewriter<'static, fn(&[u8])>;
-
-/// Where the backlink was found; the better one is the greater one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Found {
-    /// Only in links that search engines are told not to count.
-    Nofollow,
-    /// In a link that counts, or where there is no link at all.
-    Followed,
-}
 
 #[derive(Debug)]
 struct Seen {

@@ -2,18 +2,15 @@
 //!
 //! Labels are those of the Encoding Standard (<https://encoding.spec.whatwg.org/#names-and-labels>).
 
-use std::sync::LazyLock;
-
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
-use regex::bytes::Regex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-use super::prescan;
+use super::{label, prescan};
 
 /// The charset that `Content-Type` names (RFC 9110 §8.3.2).
 pub(super) fn of_header(headers: &HeaderMap) -> Option<&'static Encoding> {
-    parameter(headers.get(CONTENT_TYPE)?.as_bytes())
+    label::in_parameter(headers.get(CONTENT_TYPE)?.as_bytes())
 }
 
 /// The charset that a page's first bytes declare: by a byte order mark, a `<meta>` or an XML declaration.
@@ -22,7 +19,7 @@ pub(super) fn declared(page: &[u8]) -> Option<&'static Encoding> {
         return Some(marked);
     }
     // A declaration that could be read as ASCII does not stand in UTF-16 (HTML Standard §13.2.3.2).
-    prescan::meta(page).or_else(|| label(&XML_DECLARATION, page)).map(|named| match named {
+    prescan::meta(page).or_else(|| label::in_xml_declaration(page)).map(|named| match named {
         named if named == UTF_16BE || named == UTF_16LE => UTF_8,
         named if named == X_USER_DEFINED => WINDOWS_1252,
         named => named,
@@ -54,25 +51,6 @@ pub(super) fn guess(text: &[u8], whole: bool, domain: Option<&str>) -> &'static 
     detector.feed(text, whole);
     detector.guess(domain.map(str::as_bytes), Utf8Detection::Deny)
 }
-
-/// The charset in a text such as `text/html; charset=gbk`.
-pub(super) fn parameter(text: &[u8]) -> Option<&'static Encoding> {
-    label(&CHARSET_PARAMETER, text)
-}
-
-fn label(pattern: &Regex, text: &[u8]) -> Option<&'static Encoding> {
-    Encoding::for_label(pattern.captures(text)?.get(1)?.as_bytes())
-}
-
-#[expect(clippy::expect_used, reason = "a constant that a test compiles")]
-fn constant(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a regular expression")
-}
-
-static CHARSET_PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| constant(r#"(?i-u)charset\s*=\s*["']?([a-z0-9_:.+-]+)"#));
-static XML_DECLARATION: LazyLock<Regex> =
-    LazyLock::new(|| constant(r#"(?-u)^<\?xml[^>]*?encoding\s*=\s*["']([^"'\s]+)["']"#));
 
 #[cfg(test)]
 mod tests {

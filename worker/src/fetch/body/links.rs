@@ -11,7 +11,7 @@ use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{MatchKind, Span};
 use url::Url;
 
-use super::anchors::Found;
+use super::found::Found;
 use super::matcher::Matcher;
 use super::segment::{self, Segment, cut, followed};
 use super::{spelling, tag};

@@ -17,7 +17,7 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, Span};
 
-use super::anchors::Found;
+use super::found::Found;
 use super::segment::{MAX, cut, followed};
 
 /// Most memory an automaton may take, in bytes; most patterns need some kilobytes.

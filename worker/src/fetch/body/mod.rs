@@ -6,6 +6,8 @@
 mod anchors;
 mod charset;
 mod coding;
+mod found;
+mod label;
 mod letters;
 mod links;
 mod matcher;
@@ -27,8 +29,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::anchors::{Anchors, Found};
+use self::anchors::Anchors;
 use self::coding::{Decoding, Stop};
+use self::found::Found;
 use self::matcher::Matcher;
 use self::outline::Outliner;
 use self::segment::parts;

@@ -5,7 +5,7 @@
 
 use encoding_rs::Encoding;
 
-use super::charset;
+use super::label;
 
 /// The charset that a `<meta>` declares, if these bytes hold a whole one with a label that is known.
 pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
@@ -76,7 +76,7 @@ impl Bytes<'_> {
             }
             match &name[..] {
                 b"http-equiv" => is_content_type = value.eq_ignore_ascii_case(b"content-type"),
-                b"content" => in_content = charset::parameter(&value),
+                b"content" => in_content = label::in_parameter(&value),
                 b"charset" => charset = Some(Encoding::for_label(&value)),
                 _ => {}
             }

@@ -5,7 +5,7 @@
 
 use memchr::memrchr;
 
-use super::anchors::Found;
+use super::found::Found;
 use super::tag;
 
 /// Most bytes of text that are looked at in one go.

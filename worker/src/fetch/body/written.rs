@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::anchors::Found;
+use super::found::Found;
 use super::links::Links;
 use super::matcher::{Kept, Matcher, Search};
 use super::segment::{Segment, followed, parts};
