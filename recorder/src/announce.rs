@@ -15,7 +15,7 @@ use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
 use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -72,18 +72,25 @@ impl Announcer {
     /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
     /// it is `woken`, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
     /// cancelled ones, and for what another recorder left behind.
-    pub(crate) async fn run(&self, woken: &Notify, recorded_all: &CancellationToken) {
+    ///
+    /// While a batch is `in_hand` it announces nothing: first come the changes of a run, then its end.
+    pub(crate) async fn run(&self, woken: &Notify, in_hand: &Mutex<()>, recorded_all: &CancellationToken) {
         let overdue = async {
             recorded_all.cancelled().await;
             sleep(WIND_UP).await;
         };
         tokio::select! {
-            () = self.close_and_announce_until(woken, recorded_all) => {}
+            () = self.close_and_announce_until(woken, in_hand, recorded_all) => {}
             () = overdue => tracing::warn!("ends of runs were left to be announced by another recorder"),
         }
     }
 
-    async fn close_and_announce_until(&self, woken: &Notify, recorded_all: &CancellationToken) {
+    async fn close_and_announce_until(
+        &self,
+        woken: &Notify,
+        in_hand: &Mutex<()>,
+        recorded_all: &CancellationToken,
+    ) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -95,7 +102,7 @@ impl Announcer {
             };
             let last = recorded_all.is_cancelled();
             if self.close().await || sweep {
-                self.announce_all().await;
+                self.announce_all(in_hand).await;
             }
             if last {
                 return;
@@ -118,8 +125,9 @@ impl Announcer {
     }
 
     /// Announces what has ended, one run after the other; in between others are closed.
-    async fn announce_all(&self) {
+    async fn announce_all(&self, in_hand: &Mutex<()>) {
         loop {
+            drop(in_hand.lock().await);
             let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
                 Ok(claimed) => claimed,
                 Err(error) => {

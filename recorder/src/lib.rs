@@ -21,7 +21,7 @@ use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::RunId;
 use linkbeat_store::RecorderStore;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -67,21 +67,22 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (stored, recorded_all) = (Notify::new(), CancellationToken::new());
+        let (stored, in_hand, recorded_all) = (Notify::new(), Mutex::new(()), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            self.record(&shutdown, &stored).await;
+            self.record(&shutdown, &stored, &in_hand).await;
         };
         // All in this one task: where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
-            Box::pin(self.announcer.run(&stored, &recorded_all)),
+            Box::pin(self.announcer.run(&stored, &in_hand, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all))
         );
     }
 
-    async fn record(&self, shutdown: &CancellationToken, stored: &Notify) {
+    /// `in_hand` is locked from the moment a batch is stored until its changes are published.
+    async fn record(&self, shutdown: &CancellationToken, stored: &Notify, in_hand: &Mutex<()>) {
         let Ok(mut results) = self.broker.subscribe(&Queue::RESULTS, self.settings.batch_messages).await
         else {
             return;
@@ -94,7 +95,10 @@ impl Recorder {
             };
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
-            if self.recording.store(batch, shutdown).await {
+            let in_hand = in_hand.lock().await;
+            let has_stored = self.recording.store(batch, shutdown).await;
+            drop(in_hand);
+            if has_stored {
                 stored.notify_one();
             }
         }

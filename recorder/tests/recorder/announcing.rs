@@ -93,3 +93,16 @@ async fn the_end_of_a_run_carries_the_trace_of_its_request() {
     assert_eq!(message.headers.trace, trace());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_run_is_announced_after_its_changes() {
+    let mut world = World::open().await;
+    let stuck = world.start_stuck();
+    let (run, job) = world.file().await;
+    world.send_failed(run, &job).await;
+    assert_eq!(first_stuck(&stuck).await, Target::Event("link.hidden".to_owned()));
+    // The recorder looks for ended runs twice a second.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(stuck.held_back.borrow().len(), 1, "nothing is announced before");
+    assert_eq!(world.store.run(run).await.unwrap().unwrap().done, 1);
+}

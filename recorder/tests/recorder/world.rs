@@ -8,8 +8,8 @@ use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Ta
 use linkbeat_recorder::{Recorder, RecorderSettings};
 use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
-    ShowRules, TraceContext, Verdict,
+    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, Reason, RequestId,
+    RunId, ShowRules, TraceContext, Verdict,
 };
 use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
 use linkbeat_testbed::broker::{Fate, Watched};
@@ -85,7 +85,22 @@ impl World {
 
     /// Sends the result of a job, as a worker does.
     pub(crate) async fn send(&self, run: RunId, job: &PlannedJob) {
-        let results = job.links.iter().map(|link| up(*link)).collect();
+        self.send_results(run, job, up).await;
+    }
+
+    /// The same, of a site that is down.
+    pub(crate) async fn send_failed(&self, run: RunId, job: &PlannedJob) {
+        let down = |link| CheckResult {
+            verdict: Some(Verdict::Down),
+            reason: Some(Reason::Status { code: 404 }),
+            status: Some(404),
+            ..up(link)
+        };
+        self.send_results(run, job, down).await;
+    }
+
+    async fn send_results(&self, run: RunId, job: &PlannedJob, result: fn(LinkId) -> CheckResult) {
+        let results = job.links.iter().map(|link| result(*link)).collect();
         let message = Message::of(Uuid::now_v7(), &ResultsMessage::new(run, job.id, results));
         self.broker.publish(&Target::Queue(Queue::RESULTS), message).await.unwrap();
     }
