@@ -70,7 +70,7 @@ mod tests {
             "http://[2001:db8::1]:81/x]",
             "http://127.0.0.1:1/@",
             "https://me:secret@example.com/x",
-            "https://m@e:s/e@bücher.example?x",
+            "https://m@e:s@bücher.example/e@x?x",
         ];
         for text in texts {
             let url: LinkUrl = text.parse().unwrap();
