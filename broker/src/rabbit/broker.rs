@@ -11,6 +11,7 @@ use super::consumer::Wish;
 use super::keep::{Kept, keep};
 use super::listener::RabbitListener;
 use super::parcel::Parcel;
+use super::parking::Parking;
 use super::publisher::{PublishSession, Publisher};
 use super::reopen::{Missing, Reopen};
 use super::session::Session;
@@ -23,7 +24,7 @@ const CONSUME: &str = "consume";
 /// Carries messages over RabbitMQ. Lost connections are made again for ever, until it is closed or dropped.
 pub struct RabbitBroker {
     settings: Arc<BrokerSettings>,
-    publisher: Publisher,
+    publisher: Arc<Publisher>,
     /// Set by the first reader.
     consuming: OnceLock<Kept<Session>>,
     missing: Missing,
@@ -51,7 +52,7 @@ impl RabbitBroker {
         let purpose = publisher::PURPOSE.to_owned();
         let reopen = Reopen::new(settings.clone(), purpose, &missing, closed.clone());
         let (connection, keeper) = keep(reopen, &closed);
-        let publisher = Publisher::new(connection, settings.confirm_timeout);
+        let publisher = Arc::new(Publisher::new(connection, settings.confirm_timeout));
         let to_open = settings.clone();
         keepers.spawn(async move { keeper.run(first, || PublishSession::open(&to_open)).await });
         let _close_on_drop = closed.clone().drop_guard();
@@ -83,6 +84,15 @@ impl RabbitBroker {
         Ok(listener)
     }
 
+    fn parking(&self) -> Parking {
+        Parking {
+            publisher: self.publisher.clone(),
+            settings: self.settings.clone(),
+            tasks: self.keepers.clone(),
+            closed: self.closed.clone(),
+        }
+    }
+
     fn check_open(&self) -> Result<(), BrokerClosed> {
         if self.closed.is_cancelled() { Err(BrokerClosed) } else { Ok(()) }
     }
@@ -108,7 +118,7 @@ impl Broker for RabbitBroker {
         let reopen = self.reopen(format!("{CONSUME} {queue}"), &stop);
         let wish = Wish { queue: queue.clone(), prefetch: prefetch.max(1) };
         let (subscription, keeper) =
-            consumer::subscription(wish, self.consuming(), reopen, stop, self.closed.clone());
+            consumer::subscription(wish, self.consuming(), reopen, self.parking(), stop, self.closed.clone());
         self.keepers.spawn(keeper.run());
         Ok(Box::new(subscription))
     }

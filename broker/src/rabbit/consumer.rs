@@ -25,6 +25,7 @@ use super::channel::PartialSession;
 use super::keep::Kept;
 use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
+use super::parking::Parking;
 use super::reopen::Reopen;
 use super::session::Session;
 use super::{BrokerSettings, ConnectError};
@@ -35,6 +36,7 @@ use crate::{Delivery, Queue, SessionLost, Subscription};
 type Current = Option<Arc<Reading>>;
 
 /// What is read, and how.
+#[derive(Clone)]
 pub(super) struct Wish {
     pub(super) queue: Queue,
     pub(super) prefetch: u16,
@@ -43,7 +45,8 @@ pub(super) struct Wish {
 /// The reader's side.
 pub(super) struct RabbitSubscription {
     current: watch::Receiver<Current>,
-    prefetch: u16,
+    wish: Wish,
+    parking: Parking,
     /// How many lanes are wanted.
     size: watch::Sender<u16>,
     stop: CancellationToken,
@@ -68,14 +71,21 @@ pub(super) fn subscription(
     wish: Wish,
     connection: Kept<Session>,
     reopen: Reopen,
+    parking: Parking,
     stop: CancellationToken,
     closed: CancellationToken,
 ) -> (RabbitSubscription, Keeper) {
     let (sender, current) = watch::channel(None);
     let (resize, size) = watch::channel(1);
-    let (prefetch, stopped) = (wish.prefetch, CancellationToken::new());
-    let subscription =
-        RabbitSubscription { current, prefetch, size: resize, stop: stop.clone(), stopped: stopped.clone() };
+    let stopped = CancellationToken::new();
+    let subscription = RabbitSubscription {
+        current,
+        wish: wish.clone(),
+        parking,
+        size: resize,
+        stop: stop.clone(),
+        stopped: stopped.clone(),
+    };
     let keeper = Keeper { wish, connection, size, current: sender, reopen, closed, stop, stopped };
     (subscription, keeper)
 }
@@ -91,14 +101,17 @@ impl Subscription for RabbitSubscription {
                 self.stop.run_until_cancelled(waiting).await?.ok()?.clone()?
             };
             let arrived = self.stop.run_until_cancelled(reading.arrival()).await?;
-            if let Some(delivery) = arrived {
+            let Some(delivery) = arrived else { continue };
+            // In the dead queue it is where it belongs.
+            if delivery.message.headers.unreadable.is_none() || self.wish.queue == Queue::DEAD {
                 return Some(delivery);
             }
+            self.parking.park(delivery, &self.wish.queue);
         }
     }
 
     fn resize(&mut self, prefetch: u16) {
-        let lanes = lanes(prefetch, self.prefetch);
+        let lanes = lanes(prefetch, self.wish.prefetch);
         self.size.send_if_modified(|size| std::mem::replace(size, lanes) != lanes);
     }
 
@@ -183,6 +196,7 @@ struct Reading {
     arrivals: AtomicU64,
     /// One token while the reader waits for the next.
     waiting: TaskTracker,
+    queue: Queue,
     settings: Arc<BrokerSettings>,
 }
 
@@ -198,8 +212,8 @@ impl Reading {
         let lanes =
             channel.prepare(settings, Lanes::open(channel.lapin(), name, wish.prefetch, size)).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
-        let settings = settings.clone();
-        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, settings })
+        let (queue, settings) = (wish.queue.clone(), settings.clone());
+        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, queue, settings })
     }
 
     /// The next message; `None` once the channel has ended.
@@ -219,7 +233,7 @@ impl Reading {
         in_lane: TaskTrackerToken,
     ) -> Delivery {
         self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let message = parcel::message(&mut delivery, &self.settings);
+        let message = parcel::message(&mut delivery, &self.queue, &self.settings);
         let _unsettled = [self.unsettled.token(), in_lane];
         let settle = RabbitSettle { acker: delivery.acker, reading: self.clone(), _unsettled };
         Delivery::new(message, delivery.redelivered, self.channel.end().token(), Box::new(settle))
