@@ -10,6 +10,7 @@ mod line;
 mod outbox;
 mod plan;
 mod reconcile;
+mod reply_queues;
 mod settings;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use doors::Intake;
 pub use file::file;
 pub use outbox::Outbox;
 
+pub use reply_queues::{BadReplyQueues, ReplyQueues};
 pub use settings::ProducerSettings;
 
 use crate::reconcile::Reconciler;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use futures::future::try_join_all;
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
@@ -25,13 +26,16 @@ use super::channel::PartialSession;
 use super::keep::Kept;
 use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
-use super::parking::Parking;
 use super::reopen::Reopen;
+use super::republisher::Republisher;
 use super::session::Session;
 use super::{BrokerSettings, ConnectError};
 use crate::broker::lanes;
 use crate::delivery::Settle;
 use crate::{Delivery, Queue, SessionLost, Subscription};
+
+/// How long a job that goes back may wait for room in its queue.
+const PUT_BACK: Duration = Duration::from_secs(3);
 
 type Current = Option<Arc<Reading>>;
 
@@ -46,7 +50,7 @@ pub(super) struct Wish {
 pub(super) struct RabbitSubscription {
     current: watch::Receiver<Current>,
     wish: Wish,
-    parking: Parking,
+    republisher: Republisher,
     /// How many lanes are wanted.
     size: watch::Sender<u16>,
     stop: CancellationToken,
@@ -61,6 +65,7 @@ pub(super) struct Keeper {
     size: watch::Receiver<u16>,
     current: watch::Sender<Current>,
     reopen: Reopen,
+    republisher: Republisher,
     closed: CancellationToken,
     stop: CancellationToken,
     stopped: CancellationToken,
@@ -71,7 +76,7 @@ pub(super) fn subscription(
     wish: Wish,
     connection: Kept<Session>,
     reopen: Reopen,
-    parking: Parking,
+    republisher: Republisher,
     stop: CancellationToken,
     closed: CancellationToken,
 ) -> (RabbitSubscription, Keeper) {
@@ -81,12 +86,13 @@ pub(super) fn subscription(
     let subscription = RabbitSubscription {
         current,
         wish: wish.clone(),
-        parking,
+        republisher: republisher.clone(),
         size: resize,
         stop: stop.clone(),
         stopped: stopped.clone(),
     };
-    let keeper = Keeper { wish, connection, size, current: sender, reopen, closed, stop, stopped };
+    let keeper =
+        Keeper { wish, connection, size, current: sender, reopen, republisher, closed, stop, stopped };
     (subscription, keeper)
 }
 
@@ -106,7 +112,7 @@ impl Subscription for RabbitSubscription {
             if delivery.message.headers.unreadable.is_none() || self.wish.queue == Queue::DEAD {
                 return Some(delivery);
             }
-            self.parking.park(delivery, &self.wish.queue);
+            self.republisher.park(delivery, &self.wish.queue);
         }
     }
 
@@ -168,13 +174,32 @@ impl Keeper {
         }
     }
 
+    /// Gives back what was on its way. RabbitMQ marks what is given back as redelivered, which would mean that its worker
+    /// was lost. So a job is published anew instead. Others may have set properties that linkbeat does not know, so their
+    /// messages go back as they came.
+    async fn give_back(&self, mut delivery: lapin::message::Delivery) -> lapin::Result<()> {
+        let queue = &self.wish.queue;
+        if queue.holds_jobs() && !delivery.redelivered {
+            let message = parcel::message(&mut delivery, queue, &self.reopen.settings);
+            let readable = message.headers.unreadable.is_none();
+            let publishing = timeout(PUT_BACK, self.republisher.publish(queue.clone(), message));
+            if readable && matches!(publishing.await, Ok(Ok(()))) {
+                return delivery.acker.ack(BasicAckOptions::default()).await.map(drop);
+            }
+        }
+        delivery.acker.nack(REQUEUE).await.map(drop)
+    }
+
     async fn wind_up(&self, reading: &Arc<Reading>) {
         if self.closed.is_cancelled() {
             // All of the connection ends.
             return;
         }
         let limit = self.reopen.settings.confirm_timeout;
-        let giving_back = reading.within(limit, reading.lanes.give_back_rest());
+        let giving_back = reading.within(limit + PUT_BACK, async {
+            let rest = reading.lanes.take_rest().await?;
+            try_join_all(rest.into_iter().map(|delivery| self.give_back(delivery))).await.map(drop)
+        });
         self.closed.run_until_cancelled(giving_back).await;
         self.stopped.cancel();
         reading.unsettled.close();

@@ -6,9 +6,11 @@
 //! Everything worth knowing is logged here. lapin's own log lines (target `lapin`) repeat it, and hold
 //! the bodies of returned messages, so whoever sets up logging should turn them off.
 
+mod answers;
 mod broker;
 mod channel;
 mod consumer;
+mod direct;
 mod error;
 mod guard;
 mod hindered;
@@ -17,9 +19,9 @@ mod keep;
 mod lanes;
 mod listener;
 mod parcel;
-mod parking;
 mod publisher;
 mod reopen;
+mod republisher;
 mod session;
 mod settings;
 mod tls;

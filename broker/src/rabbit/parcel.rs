@@ -12,14 +12,11 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use linkbeat_shared::ReplyTo;
 use uuid::Uuid;
 
-use super::BrokerSettings;
+use super::{BrokerSettings, direct};
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
 use crate::{Exchange, Headers, Message, Namespace, PublishError, Queue, Target};
 
-/// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
-/// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
@@ -82,7 +79,7 @@ impl Route {
         Self {
             exchange: String::new(),
             key: reply.queue.clone(),
-            mandatory: !reply.queue.starts_with(DIRECT_REPLY_TO),
+            mandatory: !reply.queue.starts_with(direct::PREFIX),
             receiver: Receiver::Asker,
             // Whoever asked is waiting now; an answer need not survive a restart of the server.
             delivery_mode: TRANSIENT,

@@ -109,6 +109,12 @@ pub(crate) async fn run(global: &GlobalArgs, command: DeadCommand) -> Result<Sta
 }
 
 async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Failure> {
+    if let DeadCommand::List { filter, .. }
+    | DeadCommand::Requeue(Chosen { filter, .. })
+    | DeadCommand::Drop(Chosen { filter, .. }) = &command
+    {
+        filter.check(&broker.queues())?;
+    }
     match command {
         DeadCommand::List { filter, limit, format } => list(broker, &filter, limit, format).await,
         DeadCommand::Show { id } => show(broker, id).await,
