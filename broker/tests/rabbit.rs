@@ -578,7 +578,12 @@ async fn an_address_that_ends_connections_holds_up_nobody() {
             };
             let (answers, ()) = tokio::join!(answers, others);
             for (address, answer) in bad.iter().zip(answers) {
-                assert!(matches!(answer, Err(PublishError::NotTaken { .. })), "{address}: {answer:?}");
+                // RabbitMQ 4 drops what is for a node that it does not know.
+                let dropped = address.ends_with(NOWHERE) && answer.is_ok();
+                assert!(
+                    dropped || matches!(answer, Err(PublishError::NotTaken { .. })),
+                    "{address}: {answer:?}"
+                );
             }
             assert!(broker.ready(), "the connection on which all publish goes on");
         }

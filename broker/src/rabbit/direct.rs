@@ -1,9 +1,9 @@
 //! Addresses of askers that listen without a queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
 //!
-//! Such an address names a process of RabbitMQ: after the prefix its id, and a key. RabbitMQ closes the whole connection
-//! of whoever publishes to an id that it cannot read, or to a node that its cluster does not have (`INTERNAL_ERROR`, seen
-//! with 3.10 and 4.0). Anybody may write such an address into a request. So one that cannot be an address gets nothing,
-//! and one of a node that no answer has reached yet is tried on a connection of its own.
+//! Such an address names a process of RabbitMQ: after the prefix its id, and a key. If RabbitMQ cannot read the id, it
+//! closes the whole connection of whoever publishes to it (`INTERNAL_ERROR`, seen with 3.10 and 4.0). 3.10 also does so if
+//! its cluster does not have the node of that id. Anybody may write such an address into a request. So one that cannot be
+//! an address gets nothing, and one of a node that no answer has reached yet is tried on a connection of its own.
 
 use data_encoding::BASE64;
 
