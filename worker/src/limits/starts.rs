@@ -7,12 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkbeat_shared::RunSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Checks at once in their beginning.
 const AT_ONCE: usize = 1_024;
+/// As many more of small runs, so that they do not wait while a large run begins.
+const OF_SMALL_RUNS: usize = 64;
 /// A check that is not done after this long waits for the network. Together with [`AT_ONCE`] about 4,000 checks of
 /// slow sites, and any number of quick ones, can begin in a second.
 const BEGINNING: Duration = Duration::from_millis(250);
@@ -21,6 +24,7 @@ const BEGINNING: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct Starts {
     places: Arc<Semaphore>,
+    of_small_runs: Arc<Semaphore>,
 }
 
 /// The right to begin.
@@ -29,13 +33,24 @@ pub(crate) struct Start(Option<OwnedSemaphorePermit>);
 
 impl Starts {
     pub(crate) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            of_small_runs: Arc::new(Semaphore::new(OF_SMALL_RUNS)),
+        }
     }
 
     /// Waits for a place, and lets tasks that are ready go first.
-    pub(crate) async fn next(&self) -> Start {
-        // Nobody closes the semaphore.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+    pub(crate) async fn next(&self, size: RunSize) -> Start {
+        // Nobody closes the semaphores.
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = match size {
+            RunSize::Large => place.await.ok(),
+            RunSize::Small => tokio::select! {
+                biased;
+                place = place => place.ok(),
+                kept = Arc::clone(&self.of_small_runs).acquire_owned() => kept.ok(),
+            },
+        };
         yield_now().await;
         Start(place)
     }
@@ -66,14 +81,17 @@ mod tests {
         let starts = Starts::new();
         let mut waiting = Vec::new();
         for _ in 0..AT_ONCE {
-            waiting.push(starts.next().await);
+            waiting.push(starts.next(RunSize::Large).await);
         }
-        assert!(timeout(BEGINNING, starts.next()).await.is_err(), "all places are taken");
+        assert!(timeout(BEGINNING, starts.next(RunSize::Large)).await.is_err(), "all places are taken");
+        let small = starts.next(RunSize::Small).await;
+        assert_eq!(starts.of_small_runs.available_permits(), OF_SMALL_RUNS - 1, "a small run begins");
+        drop(small);
         let start = waiting.pop().expect("a place");
         let mut going_on = pin!(start.of(pending::<()>()));
         assert!(timeout(BEGINNING * 2, going_on.as_mut()).await.is_err(), "it goes on after its beginning");
         assert_eq!(starts.places.available_permits(), 1);
-        assert_eq!(starts.next().await.of(ready(7)).await, 7);
+        assert_eq!(starts.next(RunSize::Large).await.of(ready(7)).await, 7);
         assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
     }
 }
