@@ -12,6 +12,7 @@ mod plan;
 mod reconcile;
 mod reply_queues;
 mod settings;
+mod window;
 
 use std::sync::Arc;
 
