@@ -21,7 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::overheard::Overheard;
 use super::with_causes;
 use crate::error::Fault;
-use crate::server::{Tls, TlsMode};
+use crate::server::TlsMode;
 
 const DEFAULT_PORT: u16 = 5432;
 /// Asks the server whether it encrypts. It answers `S` or `N`.
@@ -43,6 +43,12 @@ impl Wire for Encrypted {
     fn channel_binding(&self) -> ChannelBinding {
         TlsStream::channel_binding(self)
     }
+}
+
+/// How a connection is encrypted, if it is.
+pub(super) struct Encryption {
+    pub(super) mode: TlsMode,
+    pub(super) connector: MakeRustlsConnect,
 }
 
 /// A place where the server may be.
@@ -109,7 +115,7 @@ async fn of_host(host: Option<&Host>, given: Option<IpAddr>, port: u16) -> io::R
 
 impl Address {
     /// Connects and encrypts. As in libpq, nothing is encrypted on a Unix socket.
-    pub(super) async fn wire(&self, config: &Config, tls: &Tls) -> Result<Box<dyn Wire>, Fault> {
+    pub(super) async fn wire(&self, config: &Config, encryption: Encryption) -> Result<Box<dyn Wire>, Fault> {
         let lost = |error: io::Error| {
             Fault::Unavailable(format!("error connecting to server: {}", with_causes(&error)))
         };
@@ -122,7 +128,7 @@ impl Address {
             Self::Tcp { name, address } => {
                 let socket = in_time(limit, TcpStream::connect(address)).await.map_err(lost)?;
                 tune(&socket, config).map_err(lost)?;
-                encrypt(Box::new(socket), name, config, tls).await
+                encrypt(Box::new(socket), name, config, encryption).await
             }
         }
     }
@@ -153,22 +159,21 @@ async fn encrypt(
     mut wire: Box<dyn Wire>,
     name: &str,
     config: &Config,
-    tls: &Tls,
+    Encryption { mode, mut connector }: Encryption,
 ) -> Result<Box<dyn Wire>, Fault> {
-    if tls.mode == TlsMode::Disable {
+    if mode == TlsMode::Disable {
         return Ok(wire);
     }
     if config.get_ssl_negotiation() == SslNegotiation::Postgres {
         let encrypts = asked(&mut wire).await.map_err(|error| Fault::Unavailable(with_causes(&error)))?;
-        match (encrypts, tls.mode) {
+        match (encrypts, mode) {
             (true, _) => {}
             (false, TlsMode::Prefer) => return Ok(wire),
             (false, _) => return Err(Fault::Unavailable("the server does not encrypt (no TLS)".to_owned())),
         }
     }
-    let Ok(connect) = MakeTlsConnect::<Box<dyn Wire>>::make_tls_connect(&mut tls.connector()?, name);
-    let encrypted = connect.connect(wire).await;
-    let encrypted: Encrypted = encrypted.map_err(|error| {
+    let Ok(connect) = MakeTlsConnect::<Box<dyn Wire>>::make_tls_connect(&mut connector, name);
+    let encrypted = connect.connect(wire).await.map_err(|error| {
         Fault::Unavailable(format!("error performing TLS handshake: {}", with_causes(&error)))
     })?;
     Ok(Box::new(encrypted))

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation, TargetSessionAttrs};
 use tokio_postgres::{Config, SimpleQueryMessage};
 
-use super::dial::{Address, Prepared, addresses};
+use super::dial::{Address, Encryption, Prepared, addresses};
 use super::overheard::{LatestCode, Overheard};
 use super::{sqlstate, with_causes};
 use crate::error::Fault;
@@ -70,35 +70,18 @@ impl Server {
 
     /// Tries the server's places in turn.
     async fn reach(&self) -> Result<Session, Fault> {
+        // A file that cannot be used is told before anything is tried.
+        let connector = self.tls.connector()?;
         let config = self.limited();
         let mut problem = Fault::BadUrl("it names no host".to_owned());
         for address in addresses(&config).await? {
-            match self.log_in(&address, &config).await {
+            let encryption = Encryption { mode: self.tls.mode, connector: connector.clone() };
+            match log_in(&address, &config, encryption).await {
                 Ok(session) => return Ok(session),
                 Err(fault) => problem = fault,
             }
         }
         Err(problem)
-    }
-
-    async fn log_in(&self, address: &Address, config: &Config) -> Result<Session, Fault> {
-        let wire = address.wire(config, &self.tls).await?;
-        let latest = LatestCode::default();
-        let stream = Prepared(Overheard::new(wire, latest.clone()));
-        let mut config = config.clone();
-        // So tokio-postgres takes what is prepared.
-        config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-        let (client, connection) =
-            config.connect_raw(tokio::io::empty(), stream).await.map_err(|error| not_let_in(&error))?;
-        let began_read_only = READ_ONLY.iter().any(|name| connection.parameter(name) == Some("on"));
-        let driver = Driver(tokio::spawn(async move {
-            // The next call on the connection meets the same fault.
-            let _ = connection.await;
-        }));
-        wanted(&client, config.get_target_session_attrs()).await?;
-        let connection = AsyncPgConnection::try_from(client).await;
-        let connection = connection.map_err(|error| Fault::Unavailable(error.to_string()))?;
-        Ok(Session { connection, latest, began_read_only, driver })
     }
 
     fn limited(&self) -> Config {
@@ -113,6 +96,26 @@ impl Server {
         config.options(options).keepalives_idle(SILENCE).tcp_user_timeout(SILENCE);
         config
     }
+}
+
+async fn log_in(address: &Address, config: &Config, encryption: Encryption) -> Result<Session, Fault> {
+    let wire = address.wire(config, encryption).await?;
+    let latest = LatestCode::default();
+    let stream = Prepared(Overheard::new(wire, latest.clone()));
+    let mut config = config.clone();
+    // So tokio-postgres takes what is prepared.
+    config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+    let (client, connection) =
+        config.connect_raw(tokio::io::empty(), stream).await.map_err(|error| not_let_in(&error))?;
+    let began_read_only = READ_ONLY.iter().any(|name| connection.parameter(name) == Some("on"));
+    let driver = Driver(tokio::spawn(async move {
+        // The next call on the connection meets the same fault.
+        let _ = connection.await;
+    }));
+    wanted(&client, config.get_target_session_attrs()).await?;
+    let connection = AsyncPgConnection::try_from(client).await;
+    let connection = connection.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    Ok(Session { connection, latest, began_read_only, driver })
 }
 
 /// That the server is of the kind for which the URL asks (`target_session_attrs`).
