@@ -9,7 +9,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use linkbeat_shared::ReplyTo;
+use linkbeat_shared::{ReplyTo, derived_id};
 use uuid::Uuid;
 
 use super::{BrokerSettings, direct};
@@ -166,7 +166,7 @@ pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerS
     let id = match message_id(properties.message_id().as_ref().map(ShortString::as_str)) {
         Some(id) => id,
         // People ask for it by its id, so there it must stay the same.
-        None if *queue == Queue::DEAD => id_from("linkbeat:body:", &delivery.data),
+        None if *queue == Queue::DEAD => derived_id::unnamed_message(&delivery.data),
         None => Uuid::now_v7(),
     };
     let unnamed = Message::new(id, "");
@@ -184,11 +184,7 @@ pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerS
 /// an id gets a new one each time it is delivered, for equal bodies may well be two messages.
 fn message_id(text: Option<&str>) -> Option<Uuid> {
     let text = text.filter(|text| !text.is_empty())?;
-    Some(Uuid::try_parse(text).unwrap_or_else(|_| id_from("linkbeat:message-id:", text.as_bytes())))
-}
-
-fn id_from(kind: &str, bytes: &[u8]) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, &[kind.as_bytes(), bytes].concat())
+    Some(Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)))
 }
 
 fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
