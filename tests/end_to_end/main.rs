@@ -17,6 +17,7 @@ mod details;
 mod doctor;
 mod drain;
 mod health;
+mod held_back;
 mod inputs;
 mod interruption;
 mod offline;

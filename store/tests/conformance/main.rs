@@ -32,6 +32,7 @@ mod changes;
 mod consistent;
 mod faults;
 mod filing;
+mod held_back;
 mod leases;
 mod links;
 mod migrations;
