@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, HoldBack, OnBlocked, OnSign, Percent, RecheckAfter,
-    Retries, ShowRules, Timeout, WhiteList, as_text,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, HoldBack, OnBlocked, OnSign, Percent,
+    RecheckAfter, Retries, ShowRules, Timeout, WhiteList, as_text,
 };
 
 /// What a request asks of its links. What is `None` was not said, and takes its default.

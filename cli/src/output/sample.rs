@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
-    Alike, Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, HeldBack, Link, LinkId, LinkName,
-    LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
+    Alike, Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, HeldBack, Link, LinkId,
+    LinkName, LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
 };
 use uuid::Uuid;
 

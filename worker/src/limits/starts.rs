@@ -4,18 +4,24 @@
 //! costs most: look-up, connection, handshake. So only some checks at once may be in their beginning, and a check
 //! that begins lets those under way go first. Its deadline runs from then on.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-/// Checks at once in their beginning.
-const AT_ONCE: usize = 1_024;
-/// A check that is not done after this long waits for the network. Together with [`AT_ONCE`] about 4,000 checks of
-/// slow sites, and any number of quick ones, can begin in a second.
-const BEGINNING: Duration = Duration::from_millis(250);
+/// Checks at once in their beginning, for each core. Sites that answer at once need no more to keep a core busy, and
+/// more would only wait for each other and take memory.
+const FOR_EACH_CORE: usize = 64;
+/// A check that is not done after this long waits for the network. So each core begins about 2,000 checks of slow
+/// sites in a second, and any number of quick ones.
+const BEGINNING: Duration = Duration::from_millis(32);
+/// A runtime that is late by some time lengthens the beginnings by this many times that time: then it is likely that
+/// they wait for us and not for the network.
+const LATENESS: u32 = 8;
 
 /// Lets checks begin.
 #[derive(Debug)]
@@ -25,29 +31,37 @@ pub(crate) struct Starts {
 
 /// The right to begin.
 #[derive(Debug)]
-pub(crate) struct Start(Option<OwnedSemaphorePermit>);
+pub(crate) struct Start {
+    place: Option<OwnedSemaphorePermit>,
+    /// How long the place is kept at most.
+    beginning: Duration,
+}
 
 impl Starts {
     pub(crate) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self {
+            places: Arc::new(Semaphore::new(cores.saturating_mul(FOR_EACH_CORE).min(Semaphore::MAX_PERMITS))),
+        }
     }
 
     /// Waits for a place, and lets tasks that are ready go first.
     pub(crate) async fn next(&self) -> Start {
         // Nobody closes the semaphore.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let ready = Instant::now();
         yield_now().await;
-        Start(place)
+        Start { place, beginning: BEGINNING + ready.elapsed() * LATENESS }
     }
 }
 
 impl Start {
-    /// Runs `work`. Its place is free again when it is done, or after [`BEGINNING`].
+    /// Runs `work`. Its place is free again when it is done, or when its beginning is over.
     pub(crate) async fn of<F: Future + Unpin>(mut self, mut work: F) -> F::Output {
-        match timeout(BEGINNING, &mut work).await {
+        match timeout(self.beginning, &mut work).await {
             Ok(done) => done,
             Err(_) => {
-                self.0 = None;
+                self.place = None;
                 work.await
             }
         }
@@ -65,7 +79,7 @@ mod tests {
     async fn what_waits_long_gives_its_place_to_others_and_goes_on() {
         let starts = Starts::new();
         let mut waiting = Vec::new();
-        for _ in 0..AT_ONCE {
+        while starts.places.available_permits() > 0 {
             waiting.push(starts.next().await);
         }
         assert!(timeout(BEGINNING, starts.next()).await.is_err(), "all places are taken");

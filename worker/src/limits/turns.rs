@@ -5,12 +5,18 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::pace::Pace;
+
+/// When a check has waited this long for its turn, its host gets one more turn, up to the limit. A host that answers
+/// sooner serves its checks one after the other over one connection, which costs both sides less.
+const SLOW: Duration = Duration::from_millis(32);
 
 /// Hands out turns.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 struct Host {
     turns: Arc<Semaphore>,
+    /// How many turns there are, taken or free.
+    width: usize,
     /// Checks that have a turn or wait for one.
     users: usize,
 }
@@ -50,6 +58,7 @@ struct Held {
 struct Place {
     limits: Arc<Limits>,
     host: String,
+    turns: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -87,26 +96,27 @@ impl Limits {
     }
 
     async fn two_turns(self: &Arc<Self>, first: &str, second: &str) -> (Turn, Option<Turn>) {
-        let (first_place, second_place) = (self.enter(first), self.enter(second));
+        let wanted = if first == second { 2 } else { 1 };
+        let (first_place, second_place) = (self.enter(first, wanted), self.enter(second, wanted));
         let (first_turn, second_turn) = match first.cmp(second) {
             Ordering::Equal => {
-                let mut both = acquire(first_place.1, 2).await;
+                let mut both = first_place.turns(2).await;
                 let second = split(&mut both);
                 (both, second)
             }
             Ordering::Less => {
-                let first = acquire(first_place.1, 1).await;
-                (first, acquire(second_place.1, 1).await)
+                let first = first_place.turns(1).await;
+                (first, second_place.turns(1).await)
             }
             Ordering::Greater => {
-                let second = acquire(second_place.1, 1).await;
-                (acquire(first_place.1, 1).await, second)
+                let second = second_place.turns(1).await;
+                (first_place.turns(1).await, second)
             }
         };
         let mut slots = self.paced_slots(first, 2).await;
         let second_slot = split(&mut slots);
-        let second = self.holding(second_place.0, second_turn, second_slot);
-        let mut first = self.holding(first_place.0, first_turn, slots);
+        let second = self.holding(second_place, second_turn, second_slot);
+        let mut first = self.holding(first_place, first_turn, slots);
         first.fresh = true;
         (first, Some(second))
     }
@@ -134,18 +144,54 @@ impl Limits {
         }
     }
 
-    fn enter(self: &Arc<Self>, host: &str) -> (Place, Arc<Semaphore>) {
+    /// Becomes a user of this host, which has at least so many turns from now on.
+    fn enter(self: &Arc<Self>, host: &str, width: usize) -> Place {
         let mut hosts = self.hosts();
-        let entry = hosts
-            .entry(host.to_owned())
-            .or_insert_with(|| Host { turns: Arc::new(Semaphore::new(self.per_host)), users: 0 });
+        let entry = hosts.entry(host.to_owned()).or_default();
         entry.users += 1;
-        (Place { limits: Arc::clone(self), host: host.to_owned() }, Arc::clone(&entry.turns))
+        entry.widen_to(width);
+        let turns = Arc::clone(&entry.turns);
+        Place { limits: Arc::clone(self), host: host.to_owned(), turns }
     }
 
     fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
         // Counting cannot panic, so a poisoned lock still guards a sound map.
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(0)), width: 0, users: 0 }
+    }
+}
+
+impl Host {
+    fn widen_to(&mut self, width: usize) {
+        self.turns.add_permits(width.saturating_sub(self.width));
+        self.width = self.width.max(width);
+    }
+}
+
+impl Place {
+    /// Waits for turns at the host.
+    async fn turns(&self, wanted: u32) -> OwnedSemaphorePermit {
+        let mut turns = pin!(acquire(Arc::clone(&self.turns), wanted));
+        loop {
+            if let Ok(turns) = timeout(SLOW, &mut turns).await {
+                return turns;
+            }
+            if !self.widen() {
+                return turns.await;
+            }
+        }
+    }
+
+    /// Gives the host one more turn. False: it has as many as the limit allows.
+    fn widen(&self) -> bool {
+        let mut hosts = self.limits.hosts();
+        let host = hosts.get_mut(&self.host).filter(|host| host.width < self.limits.per_host);
+        host.map(|host| host.widen_to(host.width + 1)).is_some()
     }
 }
 
@@ -161,8 +207,8 @@ impl Turn {
             return;
         }
         self.held = None;
-        let (place, turns) = self.limits.enter(host);
-        let turn = acquire(turns, 1).await;
+        let place = self.limits.enter(host, 1);
+        let turn = place.turns(1).await;
         let slot = self.limits.paced_slots(host, 1).await;
         self.held = Some(Held { _slot: slot, _turn: turn, place });
     }
@@ -254,8 +300,21 @@ mod tests {
         drop(first);
         drop(second);
         let (_b, _a) = at_once(limits.turns("b", Some("a"))).await.expect("turns at two hosts");
-        let (_a, _b) = at_once(limits.turns("a", Some("b"))).await.expect("turns at two hosts");
+        let (_a, _b) = limits.turns("a", Some("b")).await;
         assert_eq!(limits.slots.available_permits(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_slow_host_gets_more_turns_at_once_and_never_more_than_the_limit() {
+        let limits = Limits::new(3, 8, Pace::new(Duration::ZERO));
+        let first = limits.turn("a").await;
+        let mut second = pin!(limits.turn("a"));
+        assert!(at_once(&mut second).await.is_none(), "the first one may end soon");
+        drop(first);
+        let _second = at_once(second).await.expect("its turn has come");
+        let _others = (limits.turn("a").await, limits.turn("a").await);
+        let mut fourth = pin!(limits.turn("a"));
+        assert!(timeout(4 * SLOW, &mut fourth).await.is_err(), "three are the limit");
     }
 
     #[tokio::test]
