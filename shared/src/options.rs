@@ -95,13 +95,13 @@ pub struct RequestOptions {
     #[schemars(rename = "recheck_after_ms", with = "Option<u64>", skip_serializing_if = "Option::is_none")]
     pub recheck_after: Option<RecheckAfter>,
 
-    /// Hold the run back, and hide and show nothing, if at least so many of its links change in the same way for the
-    /// same reason; 0: never. Only links that were checked before count [default: 10]
+    /// Hold the run back if at least so many links that were checked before change in the same way for the same reason:
+    /// nothing is hidden or shown until `linkbeat runs apply` or `linkbeat runs discard`; 0: never [default: 10]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N"))]
     #[schemars(with = "Option<u32>")]
     pub hold_back_links: Option<u32>,
 
-    /// The same, and more than so many percent of its links, 0 to 99. `linkbeat runs apply` or `discard` then decides
+    /// Hold the run back only if these are more than so many percent of the links that were checked before, 0 to 99
     /// [default: 50]
     #[cfg_attr(feature = "clap", arg(long, value_name = "PERCENT"))]
     #[schemars(with = "Option<u8>")]

@@ -41,8 +41,8 @@ incomplete, as jobs of it are parked.")]
     },
     /// Hide and show the links of a run that was held back
     #[command(after_help = "\
-A run is held back if most of its links changed in the same way for the same reason. Its report shows
-what it would do: `linkbeat runs show RUN`. A link that a later run has checked stays as it is.
+A run is held back if most of its links change in the same way for the same reason.
+`linkbeat runs show RUN` lists what it would do. A link that a later run has checked stays as it is.
 
 Examples:
   linkbeat runs list

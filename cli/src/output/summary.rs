@@ -20,6 +20,9 @@ pub(super) fn summary(run: &RunSummary, ending_certificates: u64, prose: Prose) 
             Lang::Zh => format!("若应用：隐藏 {}，恢复 {}", counts.would_hide, counts.would_show),
         });
     }
+    if let Some(held) = run.held_back.as_ref().filter(|_| run.state == RunState::HeldBack) {
+        parts.push(held.seen(lang));
+    }
     if counts.white_listed > 0 {
         parts.push(match lang {
             Lang::En => format!("{} white-listed", counts.white_listed),

@@ -120,12 +120,13 @@ fn a_run_that_is_held_back_says_what_was_seen_and_what_it_would_do() {
     let report = sample::held_back_report();
     let written_in = |name, lang| written(|out| write_report(&*plainly(name, lang), &report, out));
     let table = written_in(FormatName::Table, Lang::En);
-    let summary =
-        "held back: 2 checked: 1 up, 1 down · 0 hidden, 0 shown · if applied: 1 hidden, 1 shown · 5.1 s";
+    let summary = "held back: 2 checked: 1 up, 1 down · 0 hidden, 0 shown · if applied: 1 hidden, 1 shown · 11 of the 12 \
+                   links that were checked before would be hidden for the same reason (status) · 5.1 s";
     assert!(table.contains("hidden?") && table.contains("shown?") && table.contains(summary), "{table}");
     let markdown = written_in(FormatName::Markdown, Lang::Zh);
     assert!(
-        markdown.starts_with("### 待确认：") && markdown.contains("若应用：隐藏 1，恢复 1"),
+        markdown.starts_with("### 待确认：")
+            && markdown.contains("若应用：隐藏 1，恢复 1 · 此前检查过的 12 个链接中"),
         "{markdown}"
     );
     let json = written_in(FormatName::Json, Lang::En);
