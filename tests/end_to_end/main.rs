@@ -16,6 +16,7 @@ mod demo;
 mod details;
 mod doctor;
 mod drain;
+mod fairness;
 mod health;
 mod held_back;
 mod inputs;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use linkbeat_shared::RunSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
@@ -16,6 +17,8 @@ use tokio::time::{Instant, timeout};
 /// Checks at once in their beginning, for each core. Sites that answer at once need no more to keep a core busy, and
 /// more would only wait for each other and take memory.
 const FOR_EACH_CORE: usize = 64;
+/// Places of small runs besides, so that they do not wait while a large run begins.
+const OF_SMALL_RUNS: usize = 16;
 /// A check that is not done after this long waits for the network. So each core begins about 2,000 checks of slow
 /// sites in a second, and any number of quick ones.
 const BEGINNING: Duration = Duration::from_millis(32);
@@ -27,6 +30,7 @@ const LATENESS: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct Starts {
     places: Arc<Semaphore>,
+    of_small_runs: Arc<Semaphore>,
 }
 
 /// The right to begin.
@@ -42,13 +46,22 @@ impl Starts {
         let cores = available_parallelism().map_or(1, NonZero::get);
         Self {
             places: Arc::new(Semaphore::new(cores.saturating_mul(FOR_EACH_CORE).min(Semaphore::MAX_PERMITS))),
+            of_small_runs: Arc::new(Semaphore::new(OF_SMALL_RUNS)),
         }
     }
 
     /// Waits for a place, and lets tasks that are ready go first.
-    pub(crate) async fn next(&self) -> Start {
-        // Nobody closes the semaphore.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+    pub(crate) async fn next(&self, size: RunSize) -> Start {
+        // Nobody closes the semaphores.
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = match size {
+            RunSize::Large => place.await.ok(),
+            RunSize::Small => tokio::select! {
+                biased;
+                place = place => place.ok(),
+                kept = Arc::clone(&self.of_small_runs).acquire_owned() => kept.ok(),
+            },
+        };
         let ready = Instant::now();
         yield_now().await;
         Start { place, beginning: BEGINNING + ready.elapsed() * LATENESS }
@@ -80,14 +93,17 @@ mod tests {
         let starts = Starts::new();
         let mut waiting = Vec::new();
         while starts.places.available_permits() > 0 {
-            waiting.push(starts.next().await);
+            waiting.push(starts.next(RunSize::Large).await);
         }
-        assert!(timeout(BEGINNING, starts.next()).await.is_err(), "all places are taken");
+        assert!(timeout(BEGINNING, starts.next(RunSize::Large)).await.is_err(), "all places are taken");
+        let small = starts.next(RunSize::Small).await;
+        assert_eq!(starts.of_small_runs.available_permits(), OF_SMALL_RUNS - 1, "a small run begins");
+        drop(small);
         let start = waiting.pop().expect("a place");
         let mut going_on = pin!(start.of(pending::<()>()));
         assert!(timeout(BEGINNING * 2, going_on.as_mut()).await.is_err(), "it goes on after its beginning");
         assert_eq!(starts.places.available_permits(), 1);
-        assert_eq!(starts.next().await.of(ready(7)).await, 7);
+        assert_eq!(starts.next(RunSize::Large).await.of(ready(7)).await, 7);
         assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
     }
 }
