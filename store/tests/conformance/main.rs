@@ -29,6 +29,7 @@ macro_rules! cases {
 
 mod any_order;
 mod changes;
+mod codes;
 mod consistent;
 mod faults;
 mod filing;
