@@ -40,10 +40,10 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    Filed, Filing, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun,
-    OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore,
-    ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced, Unpublished,
-    UnpublishedRun,
+    Decided, Filed, Filing, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges,
+    Links, NewRun, OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded,
+    RecorderStore, ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced,
+    Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.
