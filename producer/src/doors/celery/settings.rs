@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use linkbeat_broker::{BrokerUrls, Exchange, Queue, QueueKind};
+use linkbeat_shared::as_text;
+use serde::{Deserialize, Serialize};
+
+use super::backend::BackendAddress;
+
+/// What the operator of a producer may set about the tasks of Celery clients.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CelerySettings {
+    /// The queues that clients send their tasks to; none: no tasks are taken.
+    pub queues: Vec<String>,
+    /// The names of the tasks that linkbeat carries out.
+    pub tasks: Vec<String>,
+    /// Where results go.
+    #[serde(with = "as_text")]
+    pub backend: BackendAddress,
+    /// The apps' RabbitMQ, where it is not linkbeat's.
+    #[serde(with = "as_text::optional")]
+    pub broker_url: Option<BrokerUrls>,
+    /// Callers also see that a task has begun.
+    pub track_started: bool,
+    /// For how long a result is kept where it was told, in seconds. One that cannot be told is given up after so long.
+    pub result_expires_secs: u64,
+    /// Where tasks go that follow one of ours and name no queue.
+    pub default_queue: String,
+    /// How linkbeat names itself as a worker; empty: `linkbeat@` and the machine's name.
+    pub hostname: String,
+}
+
+impl Default for CelerySettings {
+    fn default() -> Self {
+        Self {
+            queues: Vec::new(),
+            tasks: vec!["linkbeat.check".to_owned()],
+            backend: BackendAddress::Rpc,
+            broker_url: None,
+            track_started: false,
+            result_expires_secs: 86_400,
+            default_queue: "celery".to_owned(),
+            hostname: String::new(),
+        }
+    }
+}
+
+impl CelerySettings {
+    /// Whether tasks are taken at all.
+    pub fn is_on(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
+    /// A queue as Celery declares it.
+    pub(super) fn queue(name: &str) -> Queue {
+        Queue::foreign(name, Exchange::Direct, QueueKind::Classic)
+    }
+
+    pub(super) fn result_expires(&self) -> Duration {
+        Duration::from_secs(self.result_expires_secs)
+    }
+
+    pub(super) fn hostname(&self) -> String {
+        if !self.hostname.is_empty() {
+            return self.hostname.clone();
+        }
+        let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("linkbeat@{machine}")
+    }
+}
