@@ -38,10 +38,10 @@ pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    CeleryStore, CeleryTask, CeleryTasks, Filed, Filing, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask,
-    OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore,
-    ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced, Unpublished,
-    UnpublishedRun, TaskChange, TaskState,
+    CeleryStore, CeleryTask, CeleryTasks, Filed, Filing, Imported, JobKind, JobResults, Judge, Judged,
+    Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions,
+    PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling, Runs, Session,
+    SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
 };
 
 /// What every method gives.

@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::BrokerSettings;
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
-use crate::{Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target};
+use crate::{
+    Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target,
+};
 
 /// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
 /// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
@@ -177,10 +179,13 @@ fn header_table(headers: &Headers) -> FieldTable {
     }
     for (name, value) in headers.values() {
         if let Ok(name) = ShortString::try_new(name.as_str()) {
-            table.insert(name, match value {
-                HeaderValue::Number(number) => AMQPValue::LongLongInt(*number),
-                HeaderValue::Flag(flag) => AMQPValue::Boolean(*flag),
-            });
+            table.insert(
+                name,
+                match value {
+                    HeaderValue::Number(number) => AMQPValue::LongLongInt(*number),
+                    HeaderValue::Flag(flag) => AMQPValue::Boolean(*flag),
+                },
+            );
         }
     }
     table

@@ -53,7 +53,16 @@ const STOP: Duration = Duration::from_secs(10);
 pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, "producer", notice, async |settings, broker, store, shutdown| {
-        Producer::new(settings.producer, broker, store).run(shutdown).await;
+        let celery = servers::of_celery(&settings, "producer");
+        let most_links = settings.producer.max_links_per_request;
+        let mut producer = Producer::new(settings.producer, broker, store);
+        if let Some(celery) = &celery {
+            producer = producer.with_celery(settings.celery, most_links, celery.clone());
+        }
+        Box::pin(producer.run(shutdown)).await;
+        if let Some(celery) = celery {
+            celery.close().await;
+        }
     })
     .await
 }

@@ -25,7 +25,8 @@ const RUN_HAS_ENDED: &str =
 pub(super) async fn take(connection: &mut Connection, task: NewTask) -> Result<Option<CeleryTask>, Fault> {
     let (now, id) = (dialect::now(connection).await?, task.id.clone());
     let row = NewCeleryTaskRow::new(task, now);
-    let insert = diesel::insert_into(celery_tasks::table).values(row).on_conflict(celery_tasks::id).do_nothing();
+    let insert =
+        diesel::insert_into(celery_tasks::table).values(row).on_conflict(celery_tasks::id).do_nothing();
     if insert.execute(connection).await? > 0 {
         return Ok(None);
     }
@@ -49,7 +50,9 @@ pub(super) async fn change(
     let row = CeleryTaskChangeRow::new(change, now);
     let changed = match same {
         true => diesel::update(task).set(row).execute(connection).await?,
-        false => diesel::update(task).set((row, celery_tasks::changed_at.eq(now))).execute(connection).await?,
+        false => {
+            diesel::update(task).set((row, celery_tasks::changed_at.eq(now))).execute(connection).await?
+        }
     };
     Ok(changed > 0)
 }
@@ -99,10 +102,7 @@ pub(super) async fn found(connection: &mut Connection, ids: Vec<String>) -> Resu
     with_runs(connection, rows).await
 }
 
-async fn with_runs(
-    connection: &mut Connection,
-    rows: Vec<CeleryTaskRow>,
-) -> Result<Vec<CeleryTask>, Fault> {
+async fn with_runs(connection: &mut Connection, rows: Vec<CeleryTaskRow>) -> Result<Vec<CeleryTask>, Fault> {
     let requests = rows.iter().map(|row| row.request_id);
     let runs = runs::table.filter(dialect::among("runs.request_id", requests));
     let runs: Vec<(Id, Id)> = runs.select((runs::request_id, runs::id)).load(connection).await?;

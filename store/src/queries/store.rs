@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use linkbeat_shared::{GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary};
 use uuid::Uuid;
 
-use super::{Connection, Database, celery_tasks, dialect, jobs, leases, links, parkings, reports, results, runs};
+use super::{
+    Connection, Database, celery_tasks, dialect, jobs, leases, links, parkings, reports, results, runs,
+};
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
-    CeleryTask, CeleryTasks, Filed, Filing, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox,
-    ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob, Unannounced,
-    TaskChange, TaskState, Unpublished, UnpublishedRun,
+    CeleryTask, CeleryTasks, Filed, Filing, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links,
+    NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports,
+    Runs, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
 };
 use crate::{Result, Work};
 
@@ -203,7 +205,8 @@ impl Leases for Database {
 #[async_trait]
 impl CeleryTasks for Database {
     async fn take_task(&self, task: NewTask) -> Result<Option<CeleryTask>> {
-        self.transaction(Work::Write, async move |connection| celery_tasks::take(connection, task).await).await
+        self.transaction(Work::Write, async move |connection| celery_tasks::take(connection, task).await)
+            .await
     }
 
     async fn change_task(&self, id: &str, from: &[TaskState], change: TaskChange) -> Result<bool> {
@@ -220,7 +223,8 @@ impl CeleryTasks for Database {
     }
 
     async fn ended_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
-        let ended = async move |connection: &mut Connection| celery_tasks::ended(connection, limit, hold).await;
+        let ended =
+            async move |connection: &mut Connection| celery_tasks::ended(connection, limit, hold).await;
         self.transaction(Work::Write, ended).await
     }
 
@@ -234,14 +238,14 @@ impl CeleryTasks for Database {
     }
 
     async fn tasks_in(&self, state: TaskState, limit: u32) -> Result<Vec<CeleryTask>> {
-        let tasks = async move |connection: &mut Connection| {
-            celery_tasks::in_state(connection, state, limit).await
-        };
+        let tasks =
+            async move |connection: &mut Connection| celery_tasks::in_state(connection, state, limit).await;
         self.transaction(Work::Read, tasks).await
     }
 
     async fn count_tasks(&self, state: TaskState) -> Result<u64> {
-        self.transaction(Work::Read, async move |connection| celery_tasks::count(connection, state).await).await
+        self.transaction(Work::Read, async move |connection| celery_tasks::count(connection, state).await)
+            .await
     }
 
     async fn forget_tasks(&self, state: TaskState, unchanged_for: Duration, limit: u32) -> Result<u64> {

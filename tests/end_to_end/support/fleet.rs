@@ -45,6 +45,21 @@ impl Fleet {
         fleet
     }
 
+    /// The same, and the producer takes tasks of Celery clients.
+    pub(crate) fn serving_celery(settings: &[(&str, &str)]) -> Self {
+        let (servers, folder) = (Servers::new(), Folder::new());
+        let processes = Processes::new(BINARY, folder.path(), servers.place(), &IMPATIENT);
+        let producer = CommandLine::default()
+            .variable("LINKBEAT_CELERY_QUEUES", &format!("{}.celery", servers.namespace))
+            .variable("LINKBEAT_CELERY_TASKS", "linkbeat.check,blog.tasks.check_friend")
+            .variable("LINKBEAT_CELERY_HOSTNAME", &format!("linkbeat@{}", servers.namespace));
+        let producer = settings.iter().fold(producer, |it, (name, value)| it.variable(name, value));
+        let mut fleet = Self { processes, servers, _folder: folder };
+        fleet.start_role(Role::Producer, producer);
+        fleet.start_role(Role::Recorder, CommandLine::default());
+        fleet
+    }
+
     /// One worker more.
     pub(crate) fn start_worker(&mut self, args: &[&str]) -> usize {
         self.start_role(Role::Worker, CommandLine::default().arguments(args))

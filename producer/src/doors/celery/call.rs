@@ -19,10 +19,10 @@ const OF_LINKS: [&str; 4] = ["name", "url", "page_url", "backlink"];
 pub(super) fn request(name: &str, id: &str, arguments: Arguments) -> Result<RequestMessage, Failure> {
     let mut fields = by_name(name, arguments)?;
     fields.retain(|_, value| !value.is_null());
-    if let Some(pattern) = fields.remove("site_link").filter(|pattern| pattern != "") {
-        if fields.insert("backlink".to_owned(), pattern).is_some() {
-            return Err(Failure::type_error(format!("{name}() takes site_link or backlink, not both")));
-        }
+    if let Some(pattern) = fields.remove("site_link").filter(|pattern| pattern != "")
+        && fields.insert("backlink".to_owned(), pattern).is_some()
+    {
+        return Err(Failure::type_error(format!("{name}() takes site_link or backlink, not both")));
     }
     if fields.get("white_list").is_some_and(|names| !names.is_array()) {
         return Err(Failure::type_error("white_list must be a list of names of links"));
@@ -72,7 +72,9 @@ fn by_name(name: &str, arguments: Arguments) -> Result<Map<String, Value>, Failu
 }
 
 fn is_known(key: &str) -> bool {
-    PLACES.contains(&key) || key == "links" || RequestOptions::names_in_messages().iter().any(|name| name == key)
+    PLACES.contains(&key)
+        || key == "links"
+        || RequestOptions::names_in_messages().iter().any(|name| name == key)
 }
 
 /// Each link is a URL, or a dict.
@@ -80,18 +82,22 @@ fn links(links: Value) -> Result<Vec<Value>, Failure> {
     let Value::Array(links) = links else {
         return Err(Failure::type_error("links must be a list of URLs, or of dicts with a url"));
     };
-    links.into_iter().enumerate().map(|(index, link)| match link {
-        Value::String(url) => Ok(json!({ "url": url })),
-        Value::Object(link) => match link.keys().find(|key| !OF_LINKS.contains(&key.as_str())) {
-            None => Ok(Value::Object(link)),
-            Some(unknown) => Err(Failure::type_error(format!(
-                "links[{index}] has an unknown key '{}'; it may have {}",
-                unknown.escape_debug(),
-                OF_LINKS.join(", ")
-            ))),
-        },
-        _ => Err(Failure::type_error(format!("links[{index}] is neither a URL nor a dict"))),
-    }).collect()
+    links
+        .into_iter()
+        .enumerate()
+        .map(|(index, link)| match link {
+            Value::String(url) => Ok(json!({ "url": url })),
+            Value::Object(link) => match link.keys().find(|key| !OF_LINKS.contains(&key.as_str())) {
+                None => Ok(Value::Object(link)),
+                Some(unknown) => Err(Failure::type_error(format!(
+                    "links[{index}] has an unknown key '{}'; it may have {}",
+                    unknown.escape_debug(),
+                    OF_LINKS.join(", ")
+                ))),
+            },
+            _ => Err(Failure::type_error(format!("links[{index}] is neither a URL nor a dict"))),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -100,7 +106,8 @@ mod tests {
 
     fn call(args: Value, kwargs: Value) -> Result<RequestMessage, String> {
         let (Value::Array(args), Value::Object(kwargs)) = (args, kwargs) else { panic!() };
-        request("check_friend", "a", Arguments { args, kwargs }).map_err(|failure| failure.to_json().to_string())
+        request("check_friend", "a", Arguments { args, kwargs })
+            .map_err(|failure| failure.to_json().to_string())
     }
 
     #[test]
@@ -111,9 +118,16 @@ mod tests {
         assert_eq!(call(json!([""]), json!({})).unwrap().options, RequestOptions::default());
         let by_place = call(json!(["my\\.blog", ["a"]]), json!({})).unwrap();
         let by_name = call(json!([]), json!({"site_link": "my\\.blog", "white_list": ["a"]})).unwrap();
-        assert_eq!((by_place.options.backlink.as_ref().unwrap().as_str(), &by_place.options.white_list[..]), ("my\\.blog", &["a".to_owned()][..]));
+        assert_eq!(
+            (by_place.options.backlink.as_ref().unwrap().as_str(), &by_place.options.white_list[..]),
+            ("my\\.blog", &["a".to_owned()][..])
+        );
         assert_eq!(by_place, by_name);
-        let more = call(json!([]), json!({"links": ["http://a/", {"url": "http://b/", "name": "b"}], "timeout_ms": 900})).unwrap();
+        let more = call(
+            json!([]),
+            json!({"links": ["http://a/", {"url": "http://b/", "name": "b"}], "timeout_ms": 900}),
+        )
+        .unwrap();
         assert_eq!(more.links.unwrap()[1].name.as_deref(), Some("b"));
         assert_eq!(more.options.timeout.unwrap().as_millis(), 900);
     }
@@ -122,14 +136,22 @@ mod tests {
     fn what_does_not_fit_is_named() {
         for (args, kwargs, part) in [
             (json!([1, 2, 3]), json!({}), "takes from 0 to 2 positional arguments but 3 were given"),
-            (json!([]), json!({"sitelink": "x"}), "unexpected keyword argument 'sitelink'; it takes site_link"),
+            (
+                json!([]),
+                json!({"sitelink": "x"}),
+                "unexpected keyword argument 'sitelink'; it takes site_link",
+            ),
             (json!(["x"]), json!({"site_link": "y"}), "multiple values for argument 'site_link'"),
             (json!(["x"]), json!({"backlink": "y"}), "site_link or backlink"),
             (json!([5]), json!({}), "backlink: "),
             (json!(["(?=a)"]), json!({}), "look-around"),
             (json!([null, "a"]), json!({}), "white_list must be a list"),
             (json!([]), json!({"links": "http://a/"}), "links must be a list"),
-            (json!([]), json!({"links": [{"url": "http://a/", "naem": "x"}]}), "links[0] has an unknown key 'naem'"),
+            (
+                json!([]),
+                json!({"links": [{"url": "http://a/", "naem": "x"}]}),
+                "links[0] has an unknown key 'naem'",
+            ),
             (json!([]), json!({"links": ["http://a/", 7]}), "links[1] is neither"),
             (json!([]), json!({"links": [{"name": "x"}]}), "url"),
             (json!([]), json!({"timeout_ms": "soon"}), "timeout_ms"),

@@ -23,6 +23,8 @@ pub(super) struct Card {
     pub(super) kwargs: String,
     /// Queues to which its result goes with the backend `rpc://`.
     pub(super) askers: Vec<String>,
+    /// The worker that took it, as Celery names workers.
+    pub(super) taken_by: String,
     /// Nobody wants its result.
     pub(super) ignore_result: bool,
     pub(super) root_id: Option<String>,

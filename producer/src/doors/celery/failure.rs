@@ -55,10 +55,6 @@ impl Failure {
         Self::new(Kind::Value, message)
     }
 
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
     pub(super) fn is_revoked(&self) -> bool {
         self.kind == Kind::Revoked
     }

@@ -34,13 +34,16 @@ pub(super) fn signatures(value: Value, what: &str) -> Result<Vec<Value>, Failure
 fn check(signature: &Value, what: &str) -> Result<(), Failure> {
     let has_chord = signature["subtask_type"] == "chord" || !signature["options"]["chord"].is_null();
     if has_chord {
-        let message = format!("the task's {what} has a chord, and linkbeat takes no part in chords: use a group");
+        let message =
+            format!("the task's {what} has a chord, and linkbeat takes no part in chords: use a group");
         return Err(Failure::new(Kind::NotImplemented, message));
     }
     match members(signature) {
         Some(members) => members.iter().try_for_each(|member| check(member, what)),
         None if signature["task"].is_string() => Ok(()),
-        None => Err(Failure::value_error(format!("the task's {what} has something that is no signature of a task"))),
+        None => Err(Failure::value_error(format!(
+            "the task's {what} has something that is no signature of a task"
+        ))),
     }
 }
 
@@ -103,7 +106,8 @@ impl Following<'_> {
         let options = &signature["options"];
         let text = |name: &str| options[name].as_str().filter(|text| !text.is_empty());
         let place = self.sent.len();
-        let id = text("task_id").map_or_else(|| derived_id::celery_follow_up(self.id, place).to_string(), str::to_owned);
+        let id = text("task_id")
+            .map_or_else(|| derived_id::celery_follow_up(self.id, place).to_string(), str::to_owned);
         let mut args = match &signature["args"] {
             Value::Array(args) => args.clone(),
             _ => Vec::new(),
@@ -113,7 +117,8 @@ impl Following<'_> {
         }
         let kwargs = signature["kwargs"].as_object().cloned().unwrap_or_default();
         let queue = text("queue").or(text("routing_key")).unwrap_or(self.default_queue);
-        let mut message = Message::new(derived_id::celery_follow_up(self.id, place), body(&args, &kwargs, options, chain));
+        let mut message =
+            Message::new(derived_id::celery_follow_up(self.id, place), body(&args, &kwargs, options, chain));
         message.correlation_id = Some(id.clone());
         message.reply_to = text("reply_to").map(str::to_owned);
         let root = self.card.root_id.as_deref().unwrap_or(self.id);

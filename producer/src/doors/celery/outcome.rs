@@ -101,8 +101,6 @@ pub(super) struct Told<'a> {
     pub(super) outcome: &'a Outcome,
     /// When it ended.
     pub(super) done_at: Option<DateTime<Utc>>,
-    /// The worker that tells it.
-    pub(super) hostname: &'a str,
 }
 
 impl Told<'_> {

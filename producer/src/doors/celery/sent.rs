@@ -43,7 +43,8 @@ impl Sent {
         let body = body(message);
         let mut card = Card { queue: queue.to_owned(), received_at: Utc::now(), ..Card::default() };
         card.askers.extend(message.reply_to.clone().filter(|asker| !asker.is_empty()));
-        card.trace = message.headers.trace.as_ref().map(|it| (it.parent().to_owned(), it.state().map(str::to_owned)));
+        card.trace =
+            message.headers.trace.as_ref().map(|it| (it.parent().to_owned(), it.state().map(str::to_owned)));
         let (id, parts) = match message.headers.text("task") {
             Some(name) => (message.headers.text("id"), second_version(&mut card, name, message, body)),
             None => (None, first_version(&mut card, body)),
@@ -93,10 +94,16 @@ impl Parts {
 }
 
 /// The message tells of the task in its headers; the body is `[args, kwargs, embed]`.
-fn second_version(card: &mut Card, name: &str, message: &Message, body: Result<Value, Failure>) -> Result<Parts, Failure> {
+fn second_version(
+    card: &mut Card,
+    name: &str,
+    message: &Message,
+    body: Result<Value, Failure>,
+) -> Result<Parts, Failure> {
     let headers = &message.headers;
     let text = |name: &str| headers.text(name).map(str::to_owned);
-    let value = |wanted: &str| headers.values().iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
+    let value =
+        |wanted: &str| headers.values().iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
     name.clone_into(&mut card.name);
     card.root_id = text("root_id");
     card.parent_id = text("parent_id");
@@ -164,8 +171,9 @@ fn body(message: &Message) -> Result<Value, Failure> {
 
 /// The body, if it was packed.
 fn unpacked(message: &Message) -> Result<Option<Vec<u8>>, Failure> {
-    let too_large =
-        || Failure::value_error(format!("the task's message is too large: at most {MOST_BYTES} bytes are read"));
+    let too_large = || {
+        Failure::value_error(format!("the task's message is too large: at most {MOST_BYTES} bytes are read"))
+    };
     if message.body.len() > MOST_BYTES {
         return Err(too_large());
     }
@@ -174,8 +182,11 @@ fn unpacked(message: &Message) -> Result<Option<Vec<u8>>, Failure> {
         // By this name kombu means a zlib stream.
         Some("application/x-gzip") => {
             let mut unpacked = Vec::new();
-            let read = ZlibDecoder::new(&message.body[..]).take(MOST_BYTES as u64 + 1).read_to_end(&mut unpacked);
-            read.map_err(|_| Failure::value_error("the task's message cannot be unpacked: it is no zlib stream"))?;
+            let read =
+                ZlibDecoder::new(&message.body[..]).take(MOST_BYTES as u64 + 1).read_to_end(&mut unpacked);
+            read.map_err(|_| {
+                Failure::value_error("the task's message cannot be unpacked: it is no zlib stream")
+            })?;
             if unpacked.len() > MOST_BYTES { Err(too_large()) } else { Ok(Some(unpacked)) }
         }
         Some(other) => Err(Failure::value_error(format!(

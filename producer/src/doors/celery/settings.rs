@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use linkbeat_broker::{BrokerUrls, Exchange, Queue, QueueKind};
+use linkbeat_broker::{BrokerSettings, BrokerUrls, Exchange, Queue, QueueKind};
 use linkbeat_shared::as_text;
 use serde::{Deserialize, Serialize};
 
 use super::backend::BackendAddress;
+use super::{ANSWERS, EVENTS, QUESTIONS};
 
 /// What the operator of a producer may set about the tasks of Celery clients.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +57,17 @@ impl CelerySettings {
         Queue::foreign(name, Exchange::Direct, QueueKind::Classic)
     }
 
+    /// How the apps' RabbitMQ is used, where linkbeat's own is used so.
+    pub fn broker(&self, ours: &BrokerSettings) -> BrokerSettings {
+        BrokerSettings {
+            urls: self.broker_url.clone().unwrap_or_else(|| ours.urls.clone()),
+            exchanges: vec![EVENTS, QUESTIONS, ANSWERS],
+            only_theirs: true,
+            connection_name: format!("{} for Celery", ours.connection_name),
+            ..ours.clone()
+        }
+    }
+
     pub(super) fn result_expires(&self) -> Duration {
         Duration::from_secs(self.result_expires_secs)
     }
@@ -64,7 +76,11 @@ impl CelerySettings {
         if !self.hostname.is_empty() {
             return self.hostname.clone();
         }
-        let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        format!("linkbeat@{machine}")
+        let of_linux = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let machine = of_linux.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+        match machine.trim() {
+            "" => "linkbeat@localhost".to_owned(),
+            machine => format!("linkbeat@{machine}"),
+        }
     }
 }

@@ -17,9 +17,15 @@ pub(super) fn untyped(value: Value) -> Result<Value, Failure> {
                 }
                 // `{"bytes": …}` or the hexadecimal digits, by version.
                 "uuid" => values.remove("__value__").unwrap_or_default(),
-                "base64" => return Err(Failure::value_error("an argument is bytes that are no text: send a str")),
-                _ => return Err(Failure::value_error("an argument has a type that linkbeat does not know: send \
-                     strings, numbers, lists and dicts")),
+                "base64" => {
+                    return Err(Failure::value_error("an argument is bytes that are no text: send a str"));
+                }
+                _ => {
+                    return Err(Failure::value_error(
+                        "an argument has a type that linkbeat does not know: send \
+                     strings, numbers, lists and dicts",
+                    ));
+                }
             }
         }
         Value::Object(values) => {
@@ -34,7 +40,9 @@ pub(super) fn untyped(value: Value) -> Result<Value, Failure> {
 pub(super) fn moment(text: &str, what: &str) -> Result<DateTime<Utc>, Failure> {
     let aware = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
     let naive = || text.parse::<NaiveDateTime>().map(|moment| moment.and_utc());
-    aware.or_else(|_| naive()).map_err(|_| Failure::value_error(format!("the task's {what} is no time in ISO 8601")))
+    aware
+        .or_else(|_| naive())
+        .map_err(|_| Failure::value_error(format!("the task's {what} is no time in ISO 8601")))
 }
 
 #[cfg(test)]
@@ -47,7 +55,11 @@ mod tests {
     fn typed_values_become_what_they_hold() {
         let sent = json!([{"a": {"__type__": "decimal", "__value__": "1.5"}}, {"__type__": "bytes", "__value__": "b"}]);
         assert_eq!(untyped(sent).unwrap(), json!([{"a": "1.5"}, "b"]));
-        for bad in [json!({"__type__": "base64", "__value__": "/w=="}), json!({"__type__": "odd"}), json!({"__type__": 1})] {
+        for bad in [
+            json!({"__type__": "base64", "__value__": "/w=="}),
+            json!({"__type__": "odd"}),
+            json!({"__type__": 1}),
+        ] {
             assert!(untyped(json!([bad])).is_err());
         }
     }
@@ -55,9 +67,14 @@ mod tests {
     #[test]
     fn a_time_without_a_zone_is_in_utc() {
         let expected = "2026-03-01T12:00:00.5Z".parse::<DateTime<Utc>>().unwrap();
-        for text in ["2026-03-01T12:00:00.5", "2026-03-01T12:00:00.500000+00:00", "2026-03-01T14:00:00.5+02:00"] {
+        for text in
+            ["2026-03-01T12:00:00.5", "2026-03-01T12:00:00.500000+00:00", "2026-03-01T14:00:00.5+02:00"]
+        {
             assert_eq!(moment(text, "eta").unwrap(), expected, "{text}");
         }
-        assert_eq!(moment("soon", "eta").unwrap_err().message(), "the task's eta is no time in ISO 8601");
+        assert_eq!(
+            moment("soon", "eta").unwrap_err(),
+            Failure::value_error("the task's eta is no time in ISO 8601")
+        );
     }
 }

@@ -35,7 +35,8 @@ impl FromStr for BackendAddress {
     }
 }
 
-const PICKLED: &str = "the backend db+… keeps its results as Python pickles, which only Python can write safely";
+const PICKLED: &str =
+    "the backend db+… keeps its results as Python pickles, which only Python can write safely";
 
 impl fmt::Display for BackendAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
