@@ -18,7 +18,7 @@ use linkbeat_broker::{PublishError, RabbitBroker, SharedBroker};
 use linkbeat_store::{ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake};
+pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress};
 pub use file::file;
 pub use outbox::Outbox;
 
@@ -72,11 +72,18 @@ impl Producer {
 
     /// The same, which also serves the tasks of Celery clients. `broker` is their RabbitMQ, see
     /// [`CelerySettings::broker`].
-    #[must_use]
-    pub fn with_celery(self, settings: CelerySettings, most_links: usize, broker: Arc<RabbitBroker>) -> Self {
+    ///
+    /// # Errors
+    /// A backend that cannot be used as it is set.
+    pub fn with_celery(
+        self,
+        settings: CelerySettings,
+        most_links: usize,
+        broker: Arc<RabbitBroker>,
+    ) -> Result<Self, StoreError> {
         let store = self.outbox.store.clone();
-        let door = CeleryDoor::new(settings, most_links, self.outbox.clone(), store, broker);
-        Self { celery: Some(door), ..self }
+        let door = CeleryDoor::new(settings, most_links, self.outbox.clone(), store, broker)?;
+        Ok(Self { celery: Some(door), ..self })
     }
 
     /// Works until `shutdown`, then ends what is at hand and returns. Faults of the servers are waited out.

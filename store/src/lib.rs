@@ -12,6 +12,7 @@
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
 mod database_url;
+mod django;
 mod error;
 mod filing;
 mod importing;
@@ -32,6 +33,7 @@ mod traits;
 mod values;
 
 pub use database_url::DatabaseUrl;
+pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
 pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};

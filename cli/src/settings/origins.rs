@@ -62,7 +62,7 @@ fn shown(name: &str, value: &Value) -> String {
         ("broker_url", Value::String(_, text)) => redacted::<BrokerAddress>(text),
         ("celery.broker_url", Value::String(_, text)) => redacted::<BrokerUrls>(text),
         ("celery.backend", Value::String(_, text)) => redacted::<BackendAddress>(text),
-        ("database_url", Value::String(_, text)) => redacted::<DatabaseUrl>(text),
+        ("database_url" | "celery.database_url", Value::String(_, text)) => redacted::<DatabaseUrl>(text),
         ("worker.proxy", Value::String(_, text)) => redacted::<ProxyUrl>(text),
         // A header may well be an API key.
         ("worker.headers", Value::Array(_, headers)) => {

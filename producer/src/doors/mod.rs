@@ -9,7 +9,7 @@ use linkbeat_shared::wire::Unreadable;
 use linkbeat_shared::{LinkSelection, Request};
 
 pub(crate) use celery::CeleryDoor;
-pub use celery::{BackendAddress, BadBackend, CelerySettings};
+pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
 pub use requests::Intake;
 
 /// How long a fault of our own is waited out before a request is tried again: at first, and at most.

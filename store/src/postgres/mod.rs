@@ -5,6 +5,7 @@
 
 mod connect;
 mod dialect;
+mod django;
 mod inspect;
 mod pool;
 #[path = "../queries/mod.rs"]
@@ -16,6 +17,7 @@ use diesel::pg::Pg as Backend;
 use diesel_async::AsyncPgConnection as Connection;
 use linkbeat_vitals::Activity;
 
+pub(crate) use django::Django;
 pub(crate) use inspect::inspect;
 
 use crate::database_url::DatabaseUrl;

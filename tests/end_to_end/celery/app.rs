@@ -6,7 +6,7 @@ use linkbeat_testbed::servers::PrivateServers;
 use serde_json::Value;
 
 use crate::support::fleet::Fleet;
-use crate::support::process::run;
+use crate::support::process::{Guarded, run};
 use crate::support::site::Street;
 use crate::support::{Folder, eventually};
 
@@ -48,6 +48,8 @@ pub(super) struct App {
     pub(super) backend: String,
     /// The app's settings for Celery.
     pub(super) conf: Value,
+    /// The producer's.
+    settings: Vec<(String, String)>,
 }
 
 impl App {
@@ -58,7 +60,10 @@ impl App {
 
     /// The same with another backend and these settings of the producer.
     pub(super) fn with(servers: PrivateServers, backend: &str, settings: &[(&str, &str)]) -> Self {
-        let mut fleet = Fleet::serving_celery(&[&[("LINKBEAT_CELERY_BACKEND", backend)], settings].concat());
+        let settings = [&[("LINKBEAT_CELERY_BACKEND", backend)], settings].concat();
+        let settings: Vec<_> =
+            settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut fleet = Fleet::serving_celery(&settings);
         fleet.start_worker(&["--allow-network", "127.0.0.0/8"]);
         let conf = serde_json::json!({});
         Self {
@@ -81,6 +86,16 @@ impl App {
         let ended = run(&mut self.python(links, code)).expect(0);
         let said = ended.stdout.lines().last().unwrap_or_else(|| panic!("nothing said: {ended:#?}"));
         serde_json::from_str(said).unwrap_or_else(|_| panic!("{ended:#?}"))
+    }
+
+    /// The same code as a process of its own, until it is dropped.
+    pub(super) fn spawn(&self, links: &Value, code: &str) -> Guarded {
+        Guarded::logged(&mut self.python(links, code), &self.folder.path().join("worker.log"))
+    }
+
+    /// One producer more.
+    pub(super) fn start_producer(&mut self) {
+        self.fleet.start_celery_producer(&self.settings);
     }
 
     fn python(&self, links: &Value, code: &str) -> Command {

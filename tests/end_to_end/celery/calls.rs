@@ -48,7 +48,9 @@ out([first, all, packed, old, both, typed])
 #[test]
 fn what_cannot_be_done_is_an_exception_that_says_what_to_mend() {
     let app = App::start();
-    let said = app.run(&Value::Null, r"
+    let said = app.run(
+        &Value::Null,
+        r"
 cases = [
     failure(send(name='blog.other')),
     failure(send(1, 2, 3)),
@@ -63,7 +65,8 @@ cases = [
     failure(send(options={'expires': -5})),
 ]
 out(cases)
-");
+",
+    );
     let said: Vec<_> = said.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     for (text, parts) in said.iter().zip([
         ["NotRegistered", "no task `blog.other`"],

@@ -1,6 +1,10 @@
 //! Celery clients, unchanged: the newest Celery from PyPI sends tasks, and linkbeat is the worker.
 
 mod app;
+mod backends;
 mod calls;
+mod following;
+mod monitors;
+mod waiting;
 
 use app::App;

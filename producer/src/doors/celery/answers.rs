@@ -19,7 +19,7 @@ use super::outcome::{Outcome, Status, Told};
 use super::{Desk, follow_up};
 
 /// Results told at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// How long telling one may take.
 const LIMIT: Duration = Duration::from_secs(15);
 /// How long a claim holds: another producer takes over after that.

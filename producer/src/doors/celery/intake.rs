@@ -171,7 +171,11 @@ pub(super) async fn file(
     state: TaskState,
     request: Request,
 ) -> Result<(), StoreError> {
-    match desk.outbox.file(request).await {
+    // It is never closed.
+    let turn = desk.filing.acquire().await;
+    let filed = desk.outbox.file(request).await;
+    drop(turn);
+    match filed {
         Ok(filed) => {
             if !filed.existed {
                 desk.teller.started(id, card);

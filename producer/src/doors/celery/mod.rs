@@ -26,14 +26,14 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use linkbeat_broker::{ForeignExchange, ForeignExchangeKind, RabbitBroker};
-use linkbeat_store::{CeleryStore, ProducerStore};
-use tokio::sync::Notify;
+use linkbeat_store::{CeleryStore, DjangoResults, ProducerStore, StoreError};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use backend::{BackendAddress, BadBackend};
+pub use backend::{BackendAddress, BadBackend, RedisAddress};
 pub use settings::CelerySettings;
 
-use self::backend::{Backend, Nowhere, Rpc};
+use self::backend::{Backend, Django, Nowhere, Redis, Rpc};
 use self::events::Teller;
 use crate::Outbox;
 
@@ -45,6 +45,9 @@ const QUESTIONS: ForeignExchange =
     ForeignExchange { name: "celery.pidbox", kind: ForeignExchangeKind::Fanout, durable: false };
 const ANSWERS: ForeignExchange =
     ForeignExchange { name: "reply.celery.pidbox", kind: ForeignExchangeKind::Direct, durable: false };
+
+/// Runs filed at once.
+const FILED_AT_ONCE: usize = 4;
 
 /// Serves the tasks of Celery clients.
 #[derive(Debug)]
@@ -64,6 +67,8 @@ struct Desk {
     broker: Arc<RabbitBroker>,
     backend: Box<dyn Backend>,
     teller: Teller,
+    /// Filing a large run takes long, and a small one need not wait for it.
+    filing: Semaphore,
     /// Something may have to be answered.
     ended: Notify,
     /// Something waits for its time that was not there before.
@@ -78,15 +83,25 @@ impl CeleryDoor {
         outbox: Arc<Outbox>,
         store: Arc<dyn ProducerStore>,
         broker: Arc<RabbitBroker>,
-    ) -> Self {
-        let backend: Box<dyn Backend> = match settings.backend {
+    ) -> Result<Self, StoreError> {
+        let backend: Box<dyn Backend> = match &settings.backend {
             BackendAddress::Rpc => Box::new(Rpc(broker.clone())),
+            BackendAddress::Redis(address) => {
+                Box::new(Redis::new(address.clone(), &settings.key_prefix, settings.result_expires_secs))
+            }
+            BackendAddress::Django => {
+                let url = settings.database_url.as_ref().ok_or_else(|| {
+                    StoreError::BadUrl("celery.database_url must name Django's database".to_owned())
+                })?;
+                Box::new(Django { results: DjangoResults::new(url)?, extended: settings.result_extended })
+            }
             BackendAddress::Disabled => Box::new(Nowhere),
         };
         let teller = Teller::new(settings.hostname(), broker.clone());
-        let (ended, waiting) = (Notify::new(), Notify::new());
-        let desk = Desk { settings, most_links, outbox, store, broker, backend, teller, ended, waiting };
-        Self { desk: Arc::new(desk) }
+        let (filing, ended, waiting) = (Semaphore::new(FILED_AT_ONCE), Notify::new(), Notify::new());
+        let desk =
+            Desk { settings, most_links, outbox, store, broker, backend, teller, filing, ended, waiting };
+        Ok(Self { desk: Arc::new(desk) })
     }
 
     /// Serves tasks until `shutdown`.

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use linkbeat_broker::{BrokerSettings, BrokerUrls, Exchange, Queue, QueueKind};
 use linkbeat_shared::as_text;
+use linkbeat_store::DatabaseUrl;
 use serde::{Deserialize, Serialize};
 
 use super::backend::BackendAddress;
@@ -25,6 +26,13 @@ pub struct CelerySettings {
     pub track_started: bool,
     /// For how long a result is kept where it was told, in seconds. One that cannot be told is given up after so long.
     pub result_expires_secs: u64,
+    /// What every key in Redis begins with: the apps' `global_keyprefix`.
+    pub key_prefix: String,
+    /// Django's database, for `django-db`; default: linkbeat's own.
+    #[serde(with = "as_text::optional")]
+    pub database_url: Option<DatabaseUrl>,
+    /// Django's rows also have the name, the arguments and the worker of a task.
+    pub result_extended: bool,
     /// Where tasks go that follow one of ours and name no queue.
     pub default_queue: String,
     /// How linkbeat names itself as a worker; empty: `linkbeat@` and the machine's name.
@@ -40,6 +48,9 @@ impl Default for CelerySettings {
             broker_url: None,
             track_started: false,
             result_expires_secs: 86_400,
+            key_prefix: String::new(),
+            database_url: None,
+            result_extended: false,
             default_queue: "celery".to_owned(),
             hostname: String::new(),
         }

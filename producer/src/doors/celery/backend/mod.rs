@@ -1,6 +1,8 @@
 //! Where callers look for results.
 
 mod address;
+mod django;
+mod redis;
 mod rpc;
 
 use std::fmt::Debug;
@@ -10,6 +12,9 @@ use async_trait::async_trait;
 use super::outcome::Told;
 
 pub use address::{BackendAddress, BadBackend};
+pub(super) use django::Django;
+pub(super) use redis::Redis;
+pub use redis::RedisAddress;
 pub(super) use rpc::Rpc;
 
 /// A place where callers look for results.
