@@ -65,14 +65,14 @@ impl App {
             settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let mut fleet = Fleet::serving_celery(&settings);
         fleet.start_worker(&["--allow-network", "127.0.0.0/8"]);
-        let conf = serde_json::json!({});
         Self {
             fleet,
             street: Street::open(),
             folder: Folder::new(),
             servers,
             backend: backend.to_owned(),
-            conf,
+            conf: serde_json::json!({}),
+            settings,
         }
     }
 

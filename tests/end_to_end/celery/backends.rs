@@ -84,7 +84,11 @@ out([get(AsyncResult(id, app=app), 60)['data']['up'] for id in links])
 const DJANGO: &str = r"
 import django
 from django.conf import settings
-database = json.loads(os.environ['DATABASE']) if 'DATABASE' in os.environ else links['database']
+from urllib.parse import urlsplit
+database = links['database']
+if 'URL' in database:
+    url = urlsplit(database.pop('URL'))
+    database.update(NAME=url.path[1:], HOST=url.hostname, PORT=url.port, USER=url.username, PASSWORD=url.password)
 settings.configure(INSTALLED_APPS=['django.contrib.contenttypes', 'django_celery_results'], DATABASES={'default': database}, USE_TZ=True,
                    DEFAULT_AUTO_FIELD='django.db.models.AutoField')
 django.setup()
@@ -125,11 +129,7 @@ fn with_django(url: &str) -> App {
 fn django_has_the_results_in_postgresql() {
     let database = background(Database::create("django"));
     let app = with_django(&database.url);
-    let url: url::Url = database.url.parse().unwrap();
-    let given = json!({
-        "ENGINE": "django.db.backends.postgresql", "NAME": database.name, "HOST": url.host_str(), "PORT": url.port(),
-        "USER": url.username(), "PASSWORD": url.password(),
-    });
+    let given = json!({"ENGINE": "django.db.backends.postgresql", "URL": database.url});
     django(&app, &given);
 }
 

@@ -128,22 +128,29 @@ async fn answer(desk: &Desk, task: &CeleryTask) -> Result<(), StoreError> {
     desk.store.change_task(&task.id, &from, change).await.map(drop)
 }
 
+/// Sends what follows, and tells the result. Neither waits for the other: a queue that is not there holds up no result.
 async fn tell(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
-    if !card.followed {
+    if !card.counted {
         // An event of a repeated answer would count the task twice.
-        let following = follow_up::of(&task.id, card, outcome, &desk.settings.default_queue);
-        for message in following {
-            let sent = follow_up::send(&*desk.broker, message).await;
-            sent.map_err(|error| Untold(error.to_string()))?;
-        }
         desk.teller.ended(&task.id, card, outcome);
-        card.followed = true;
+        card.counted = true;
     }
-    if card.ignore_result {
-        return Ok(());
+    let followed = follow(desk, task, card, outcome).await;
+    if !card.told && !card.ignore_result {
+        let done_at = Some(Utc::now());
+        desk.backend.tell(&Told { id: &task.id, card, outcome, done_at }).await?;
+        card.told = true;
     }
-    let done_at = Some(Utc::now());
-    desk.backend.tell(&Told { id: &task.id, card, outcome, done_at }).await
+    followed
+}
+
+async fn follow(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
+    let following = follow_up::of(&task.id, card, outcome, &desk.settings.default_queue);
+    for message in following.into_iter().skip(card.sent) {
+        follow_up::send(&*desk.broker, message).await.map_err(|error| Untold(error.to_string()))?;
+        card.sent += 1;
+    }
+    Ok(())
 }
 
 /// What becomes of a result that could not be told.
@@ -153,10 +160,12 @@ fn later(desk: &Desk, task: &CeleryTask, error: &Untold) -> TaskChange {
         _ => Duration::ZERO,
     };
     if age > desk.settings.result_expires().max(LONGEST_PAUSE) {
-        tracing::error!(task.id = task.id, %error, "the result of a task could not be told in time, and is given up");
+        tracing::error!(task.id = task.id, %error, "the result of a task, or what follows it, could not be sent in time, and is given up");
         return TaskChange::to(TaskState::Answered);
     }
-    tracing::warn!(task.id = task.id, %error, "the result of a task cannot be told now; trying again");
+    if task.state != TaskState::Ended || age < FIRST_PAUSE {
+        tracing::warn!(task.id = task.id, %error, "the result of a task cannot be told now; trying again");
+    }
     TaskChange { due_in: age.clamp(FIRST_PAUSE, LONGEST_PAUSE), ..TaskChange::to(TaskState::Ended) }
 }
 

@@ -38,8 +38,11 @@ pub(super) struct Card {
     pub(super) callbacks: Vec<Value>,
     pub(super) errbacks: Vec<Value>,
     pub(super) chain: Vec<Value>,
-    /// Those were sent.
-    pub(super) followed: bool,
+    /// So many of those were sent.
+    pub(super) sent: usize,
+    /// The result was told, and its event.
+    pub(super) told: bool,
+    pub(super) counted: bool,
     /// When it came.
     pub(super) received_at: DateTime<Utc>,
     /// What it asks for, while it waits for its time.

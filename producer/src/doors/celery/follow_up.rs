@@ -72,13 +72,13 @@ pub(super) fn of(id: &str, card: &Card, outcome: &Outcome, default_queue: &str) 
     following.sent
 }
 
-/// Sends a message to the queue of somebody else. That a queue is gone is no fault of ours.
+/// Sends a message to the queue of somebody else. One that RabbitMQ never takes is given up.
 pub(super) async fn send(
     broker: &dyn linkbeat_broker::Broker,
     (queue, message): Addressed,
 ) -> Result<(), PublishError> {
     match broker.publish(&Target::Theirs(queue), message).await {
-        Err(error @ (PublishError::Unroutable(_) | PublishError::Refused(_))) => {
+        Err(error @ PublishError::Refused(_)) => {
             tracing::warn!(%error, "a task that follows another one cannot be sent");
             Ok(())
         }

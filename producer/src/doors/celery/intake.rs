@@ -236,7 +236,9 @@ async fn again(
             }
         }
         TaskState::Ended | TaskState::Answered => {
-            let change = TaskChange { card: joined(&mut card), ..TaskChange::to(TaskState::Ended) };
+            card.join(now.askers);
+            card.told = false;
+            let change = TaskChange { card: Some(card.to_json()), ..TaskChange::to(TaskState::Ended) };
             desk.store.change_task(id, &[TaskState::Ended, TaskState::Answered], change).await?;
             desk.ended.notify_one();
         }
