@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, SelectableHelper,
 };
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
@@ -46,7 +46,10 @@ pub(super) async fn change(
     let now = dialect::now(connection).await?;
     let same = from.contains(&change.state);
     let from: Vec<&str> = from.iter().map(|state| state.as_str()).collect();
-    let task = celery_tasks::table.filter(celery_tasks::id.eq(id).and(celery_tasks::state.eq_any(from)));
+    let (any_card, card) = (change.if_card.is_none(), change.if_card.clone().unwrap_or_default());
+    let as_read = celery_tasks::card.eq(card).or(any_card.into_sql::<Bool>());
+    let task = celery_tasks::table
+        .filter(celery_tasks::id.eq(id).and(celery_tasks::state.eq_any(from)).and(as_read));
     let row = CeleryTaskChangeRow::new(change, now);
     let changed = match same {
         true => diesel::update(task).set(row).execute(connection).await?,

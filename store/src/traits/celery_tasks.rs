@@ -13,7 +13,7 @@ pub trait CeleryTasks: Send + Sync + Debug {
     /// Keeps a task that nobody has seen yet: `None`. Gives it as it is if it is known.
     async fn take_task(&self, task: NewTask) -> Result<Option<CeleryTask>>;
 
-    /// Changes a task that is in one of the states `from`: whether it was.
+    /// Changes a task that is in one of the states `from`, and has the card that the change asks for: whether it was so.
     async fn change_task(&self, id: &str, from: &[TaskState], change: TaskChange) -> Result<bool>;
 
     /// Claims waiting tasks whose time has come, at most `limit`. Nobody else is given them for `hold`.
@@ -98,6 +98,8 @@ pub struct NewTask {
 /// What is new about a task. What is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskChange {
+    /// Only if this is its card: otherwise somebody else has changed it since it was read.
+    pub if_card: Option<String>,
     /// Where it stands now.
     pub state: TaskState,
     /// JSON, as [`NewTask::card`].
@@ -111,7 +113,7 @@ pub struct TaskChange {
 impl TaskChange {
     /// It is in this state from now on, and nothing else is new.
     pub fn to(state: TaskState) -> Self {
-        Self { state, card: None, outcome: None, due_in: Duration::ZERO }
+        Self { if_card: None, state, card: None, outcome: None, due_in: Duration::ZERO }
     }
 }
 

@@ -51,6 +51,13 @@ async fn a_task_is_kept_once_and_changed_from_the_state_it_is_in(database: Arc<T
     assert!(store.change_task("a", &[TaskState::Running, TaskState::Waiting], change).await.unwrap());
     let change = TaskChange { card: Some("2".to_owned()), ..TaskChange::to(TaskState::Ended) };
     assert!(store.change_task("a", &[TaskState::Ended], change).await.unwrap());
+    let change =
+        |card: &str| TaskChange { if_card: Some(card.to_owned()), ..TaskChange::to(TaskState::Ended) };
+    assert!(
+        !store.change_task("a", &[TaskState::Ended], change("1")).await.unwrap(),
+        "somebody else was faster"
+    );
+    assert!(store.change_task("a", &[TaskState::Ended], change("2")).await.unwrap());
     let changed = store.find_tasks(&["a".to_owned(), "b".to_owned()]).await.unwrap();
     assert_eq!(ids(&changed), ["a"]);
     assert_eq!((changed[0].card.as_str(), changed[0].outcome.as_deref()), ("2", Some("1")), "the rest stays");

@@ -4,6 +4,7 @@ mod app;
 mod backends;
 mod calls;
 mod following;
+mod hostile;
 mod monitors;
 mod waiting;
 

@@ -124,8 +124,22 @@ async fn answer(desk: &Desk, task: &CeleryTask) -> Result<(), StoreError> {
         Ok(()) => TaskChange::to(TaskState::Answered),
         Err(error) => later(desk, task, &error),
     };
-    let change = TaskChange { card: Some(card.to_json()), ..change };
-    desk.store.change_task(&task.id, &from, change).await.map(drop)
+    keep(desk, task, card, change).await
+}
+
+/// Keeps what was done about a task. If somebody asked again meanwhile, it is to be told again.
+async fn keep(desk: &Desk, task: &CeleryTask, card: Card, change: TaskChange) -> Result<(), StoreError> {
+    let from = [TaskState::Running, TaskState::Ended];
+    let done = TaskChange { if_card: Some(task.card.clone()), card: Some(card.to_json()), ..change };
+    if desk.store.change_task(&task.id, &from, done).await? {
+        return Ok(());
+    }
+    let Some(now) = desk.store.find_tasks(std::slice::from_ref(&task.id)).await?.pop() else { return Ok(()) };
+    let card = Card { sent: card.sent, counted: card.counted, ..Card::of(&now) };
+    let again = TaskChange { card: Some(card.to_json()), ..TaskChange::to(TaskState::Ended) };
+    desk.store.change_task(&task.id, &from, again).await?;
+    desk.ended.notify_one();
+    Ok(())
 }
 
 /// Sends what follows, and tells the result. Neither waits for the other: a queue that is not there holds up no result.

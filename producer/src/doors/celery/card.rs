@@ -25,6 +25,8 @@ pub(super) struct Card {
     pub(super) askers: Vec<String>,
     /// The worker that took it, as Celery names workers.
     pub(super) taken_by: String,
+    /// How often it was asked for.
+    pub(super) asks: u64,
     /// Nobody wants its result.
     pub(super) ignore_result: bool,
     pub(super) root_id: Option<String>,
@@ -66,15 +68,15 @@ impl Card {
         serde_json::to_string(self).expect("a card serializes")
     }
 
-    /// Adds those who ask now: whether there were any new ones.
-    pub(super) fn join(&mut self, askers: Vec<String>) -> bool {
-        let known = self.askers.len();
+    /// Somebody asks once more. Whoever asks is told, also if the result was told already.
+    pub(super) fn join(&mut self, askers: Vec<String>) {
+        self.asks += 1;
+        self.told = false;
         for asker in askers {
             if !self.askers.contains(&asker) && self.askers.len() < MOST_ASKERS {
                 self.askers.push(asker);
             }
         }
-        self.askers.len() > known
     }
 
     pub(super) fn trace(&self) -> Option<TraceContext> {

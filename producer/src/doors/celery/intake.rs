@@ -23,6 +23,9 @@ use crate::doors::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
 /// Tasks taken at once; the others wait in the queue. Filing goes on one by one for each connection to the database.
 pub(super) const PREFETCH: u16 = 32;
 
+/// How often a task is looked at anew that others change at the same time.
+const TRIES: usize = 5;
+
 /// What becomes of a message.
 enum Settled {
     /// The task is kept, and will be answered.
@@ -114,12 +117,15 @@ async fn take(desk: &Arc<Desk>, queue: &str, message: &Message) -> Result<Settle
         outcome: outcome.as_ref().map(Outcome::to_json),
         due_in,
     };
-    match desk.store.take_task(task).await? {
-        None => {
+    for _ in 0..TRIES {
+        let Some(known) = desk.store.take_task(task.clone()).await? else {
             desk.teller.received(&id, &card);
             begin(desk, &id, &card, state, request).await?;
+            break;
+        };
+        if again(desk, known, &card, request.as_ref()).await? {
+            break;
         }
-        Some(known) => again(desk, known, card, request).await?,
     }
     Ok(Settled::Kept)
 }
@@ -198,50 +204,40 @@ pub(super) async fn file(
     }
 }
 
-/// A task that is known: its message came again, or somebody else asks for it.
+/// A task that is known: its message came again, or somebody else asks for it. `false`: somebody else has changed it
+/// meanwhile, so it must be looked at anew.
 async fn again(
     desk: &Arc<Desk>,
     known: CeleryTask,
-    now: Card,
-    request: Option<Request>,
-) -> Result<(), StoreError> {
+    now: &Card,
+    request: Option<&Request>,
+) -> Result<bool, StoreError> {
     let id = known.id.as_str();
-    let joined = |card: &mut Card| card.join(now.askers.clone()).then(|| card.to_json());
     let mut card = Card::of(&known);
+    card.join(now.askers.clone());
+    let mut change = TaskChange { if_card: Some(known.card.clone()), ..TaskChange::to(known.state) };
     match known.state {
         TaskState::Revoked => {
-            let outcome = Some(Outcome::revoked().to_json());
-            let change =
-                TaskChange { card: Some(now.to_json()), outcome, ..TaskChange::to(TaskState::Ended) };
-            if desk.store.change_task(id, &[TaskState::Revoked], change).await? {
-                desk.teller.received(id, &now);
-            }
-            desk.ended.notify_one();
+            card = now.clone();
+            change.state = TaskState::Ended;
+            change.outcome = Some(Outcome::revoked().to_json());
         }
-        TaskState::Running => {
-            if let Some(new) = joined(&mut card) {
-                let change = TaskChange { card: Some(new), ..TaskChange::to(TaskState::Running) };
-                desk.store.change_task(id, &[TaskState::Running], change).await?;
-            }
-            // Whoever took it before may have been lost before it was filed.
-            if let Some(request) = request {
-                file(desk, id, &card, TaskState::Running, request).await?;
-            }
-        }
-        TaskState::Waiting => {
-            if let Some(new) = joined(&mut card) {
-                let due_in = (known.due_at - Utc::now()).to_std().unwrap_or_default();
-                let change = TaskChange { card: Some(new), due_in, ..TaskChange::to(TaskState::Waiting) };
-                desk.store.change_task(id, &[TaskState::Waiting], change).await?;
-            }
-        }
-        TaskState::Ended | TaskState::Answered => {
-            card.join(now.askers);
-            card.told = false;
-            let change = TaskChange { card: Some(card.to_json()), ..TaskChange::to(TaskState::Ended) };
-            desk.store.change_task(id, &[TaskState::Ended, TaskState::Answered], change).await?;
-            desk.ended.notify_one();
-        }
+        TaskState::Waiting => change.due_in = (known.due_at - Utc::now()).to_std().unwrap_or_default(),
+        TaskState::Running => {}
+        TaskState::Ended | TaskState::Answered => change.state = TaskState::Ended,
     }
-    Ok(())
+    change.card = Some(card.to_json());
+    if !desk.store.change_task(id, &[known.state], change).await? {
+        return Ok(false);
+    }
+    match (known.state, request) {
+        (TaskState::Revoked, _) => desk.teller.received(id, &card),
+        // Whoever took it before may have been lost before it was filed.
+        (TaskState::Running, Some(request)) => {
+            file(desk, id, &card, TaskState::Running, request.clone()).await?;
+        }
+        _ => {}
+    }
+    desk.ended.notify_one();
+    Ok(true)
 }
