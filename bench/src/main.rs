@@ -8,6 +8,7 @@
 //! target/release/linkbeat-bench hanging        a run with one link in ten hanging
 //! target/release/linkbeat-bench idle           the memory of a check that waits
 //! target/release/linkbeat-bench fairness       healthy servers beside hanging ones
+//! target/release/linkbeat-bench flood          small requests beside one app's flood, in a whole fleet
 //! target/release/linkbeat-bench bombs          the memory that a hostile answer costs
 //! ```
 
@@ -17,6 +18,7 @@ mod bare_loop;
 mod bombs;
 mod checks;
 mod fairness;
+mod flood;
 mod hanging;
 mod idle;
 mod list;
@@ -79,6 +81,17 @@ enum Bench {
         #[arg(long, default_value_t = 1_000)]
         healthy: usize,
     },
+    /// Small requests of one app beside the flood of another: RabbitMQ, PostgreSQL, all roles
+    Flood {
+        #[command(flatten)]
+        servers: flood::Servers,
+        /// Small requests
+        #[arg(long, default_value_t = 200)]
+        requests: usize,
+        /// What the links of the flood ask for: `never` hangs, `page` answers
+        #[arg(long, default_value = "never")]
+        page: String,
+    },
     /// A gzip bomb, an endless body, endless headers
     Bombs,
     /// One of them, as a process of its own
@@ -111,6 +124,7 @@ fn main() -> anyhow::Result<()> {
             Bench::Hanging { rounds, shape } => hanging::run(rounds, shape).await,
             Bench::Idle { checks } => idle::run(checks).await,
             Bench::Fairness { hanging, healthy } => fairness::run(hanging, healthy).await,
+            Bench::Flood { servers, requests, page } => flood::run(servers, requests, &page).await,
             Bench::Bombs => bombs::run().await,
             Bench::Bomb { url } => bombs::one(&url).await,
             Bench::Loop { concurrency, list } => bare_loop::run(&list, concurrency).await,

@@ -11,6 +11,7 @@ mod outbox;
 mod plan;
 mod reconcile;
 mod settings;
+mod window;
 
 use std::sync::Arc;
 

@@ -73,6 +73,11 @@ pub fn requeue_notice(letter: Uuid, parked_at: &str) -> Uuid {
     derived("requeue notice", &[letter.as_bytes(), parked_at.as_bytes()])
 }
 
+/// A message that another app names by this text, which is no UUID.
+pub fn foreign_message(text: &str) -> Uuid {
+    derived("foreign message", &[text.as_bytes()])
+}
+
 /// A variable part stands last, so that no two lists of parts read the same.
 fn derived(space: &str, parts: &[&[u8]]) -> Uuid {
     Uuid::new_v5(&Uuid::new_v5(&LINKBEAT, space.as_bytes()), &parts.concat())
@@ -106,6 +111,7 @@ mod tests {
                 celery_request("").0,
                 celery_result("", ""),
                 celery_follow_up("", 0),
+                foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
             ]
         };
         assert_eq!(ids(), ids());

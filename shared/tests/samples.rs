@@ -9,7 +9,7 @@ use linkbeat_shared::wire::{
     CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
     ResultsMessage, ToRecorder, Unreadable, decode, encode,
 };
-use linkbeat_shared::{Job, OnBlocked, RunState, Verdict};
+use linkbeat_shared::{Job, LinkSelection, OnBlocked, RunState, Verdict};
 use serde_json::{Value, json};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -46,6 +46,9 @@ fn requests_are_read() {
     assert_eq!((older.check.clone(), &older.white_list), (now.check, &now.white_list));
     assert_eq!((older.rules.hide_after.get(), older.rules.on_blocked), (3, OnBlocked::Keep));
     assert_eq!(older.check.timeout.as_millis(), 3_000);
+    let LinkSelection::Given(links) = request("request-1-attributes").links else { panic!("no links") };
+    let link = links.iter().next().unwrap();
+    assert_eq!((link.group.unwrap().as_str(), link.attributes.tags.unwrap().iter().count()), ("朋友", 2));
 }
 
 #[test]

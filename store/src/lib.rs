@@ -18,6 +18,7 @@ mod filing;
 mod importing;
 mod inspect;
 mod inspection;
+mod meaning;
 mod migrations;
 mod open;
 mod parking;
@@ -37,6 +38,7 @@ pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
 pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
+pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{

@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::retry;
 use crate::fault::OwnFault;
 use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
-use crate::limits::{Limits, Pace, Start, Starts, Turn, affordable};
+use crate::limits::{ANY, Limits, Pace, Quota, Start, Starts, Turn, affordable};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -116,15 +116,15 @@ impl Engine {
     /// special-purpose registries (unsafe addresses), RFC 6265 (cookies), RFC 5280 (certificates), the
     /// WHATWG URL and Encoding standards (URLs and charsets).
     pub async fn check(&self, link: &JobLink, spec: &CheckSpec) -> Outcome {
-        let begun = self.begin(link, spec).await;
+        let begun = self.begin(link, spec, &ANY).await;
         self.carry_out(begun, link, spec).await
     }
 
     /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
-    pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
+    pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec, quota: &Quota) -> Begun {
         let home = link.links_page(spec).map(|_| link.url.host());
-        let (turn, second) = self.limits.turns(link.page(spec).host(), home).await;
-        Begun { turn, second, start: self.starts.next().await }
+        let (turn, second) = self.limits.turns(link.page(spec).host(), home, quota).await;
+        Begun { turn, second, start: self.starts.next(quota.size()).await }
     }
 
     /// Carries out the check that [`Engine::begin`] waited for.
