@@ -14,7 +14,7 @@ import base64, zlib
 headers = lambda id, **more: {'task': 'linkbeat.check', 'id': id, 'lang': 'py', **more}
 def raw(body, id, reply_to='', content_type='application/json', **more):
     producer.publish(body, routing_key=QUEUE, content_type=content_type, content_encoding='utf-8',
-                     correlation_id=id, reply_to=reply_to, headers=headers(id, **more))
+                     correlation_id=id[:99], reply_to=reply_to, headers=headers(id, **more))
 with app.connection_for_write() as connection:
     producer = connection.Producer()
     me = app.thread_oid
