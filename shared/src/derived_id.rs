@@ -30,9 +30,9 @@ pub fn run_ended_event(run: RunId, event: &str, end: Option<DateTime<Utc>>) -> U
     derived("run ended", &[run.0.as_bytes(), &end_as_bytes(end), event.as_bytes()])
 }
 
-/// The report that goes to whoever asked for a run. `end` as for [`run_ended_event`].
-pub fn report_reply(run: RunId, end: Option<DateTime<Utc>>) -> Uuid {
-    derived("report", &[run.0.as_bytes(), &end_as_bytes(end)])
+/// The report that goes to whoever asked for a run that ended in this state. `end` as for [`run_ended_event`].
+pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>) -> Uuid {
+    derived("report", &[run.0.as_bytes(), &end_as_bytes(end), state.as_bytes()])
 }
 
 /// The answer to the request message of this id that it is not valid.
@@ -103,7 +103,7 @@ mod tests {
                 run_started_event(run),
                 link_changed_event(run, link),
                 run_ended_event(run, "", None),
-                report_reply(run, None),
+                report_reply(run, "", None),
                 refusal_reply(run.0),
                 cancel_broadcast(run),
                 results_message(job, [link]),

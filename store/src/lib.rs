@@ -42,10 +42,11 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    CeleryStore, CeleryTask, CeleryTasks, Filed, Filing, Imported, JobKind, JobResults, Judge, Judged,
-    Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions,
-    PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling, Runs, Session,
-    SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
+    CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice,
+    Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling,
+    Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
+    UnpublishedRun, Untold,
 };
 
 /// What every method gives.

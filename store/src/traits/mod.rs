@@ -5,6 +5,7 @@
 
 mod celery_tasks;
 mod filing;
+mod holds;
 mod leases;
 mod ledger;
 mod links;
@@ -21,6 +22,7 @@ use linkbeat_vitals::Activity;
 
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
+pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
 pub use links::{Imported, LinkChanges, Links};
@@ -38,8 +40,8 @@ pub trait CeleryStore: CeleryTasks + Runs + Reports {}
 impl<T: CeleryTasks + Runs + Reports> CeleryStore for T {}
 
 /// What a recorder needs.
-pub trait RecorderStore: Ledger + Reports + Leases + Partitions {}
-impl<T: Ledger + Reports + Leases + Partitions> RecorderStore for T {}
+pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions {}
+impl<T: Ledger + Holds + Reports + Leases + Partitions> RecorderStore for T {}
 
 /// All that a database can do.
 pub trait Store: ProducerStore + RecorderStore + Links + Session {}

@@ -34,6 +34,7 @@ mod codes;
 mod consistent;
 mod faults;
 mod filing;
+mod held_back;
 mod leases;
 mod links;
 mod migrations;
