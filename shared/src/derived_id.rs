@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{JobId, LinkId, RunId};
+use crate::{JobId, LinkId, RequestId, RunId};
 
 /// What all name spaces are made from: "linkbeat derived" in ASCII.
 const LINKBEAT: Uuid = Uuid::from_bytes(*b"linkbeat derived");
@@ -38,6 +38,21 @@ pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>) -> Uuid
 /// The answer to the request message of this id that it is not valid.
 pub fn refusal_reply(request: Uuid) -> Uuid {
     derived("refusal", &[request.as_bytes()])
+}
+
+/// The request that the Celery task of this id makes.
+pub fn celery_request(task: &str) -> RequestId {
+    RequestId(derived("celery request", &[task.as_bytes()]))
+}
+
+/// The message that tells how the Celery task of this id stands, such as `SUCCESS`.
+pub fn celery_result(task: &str, status: &str) -> Uuid {
+    derived("celery result", &[status.as_bytes(), b"/", task.as_bytes()])
+}
+
+/// The task that follows the Celery task of this id, the one at this place.
+pub fn celery_follow_up(task: &str, place: usize) -> Uuid {
+    derived("celery follow-up", &[&(place as u64).to_be_bytes(), task.as_bytes()])
 }
 
 /// The broadcast that a run was cancelled.
@@ -98,6 +113,9 @@ mod tests {
                 cancel_broadcast(run),
                 results_message(job, [link]),
                 requeue_notice(run.0, ""),
+                celery_request("").0,
+                celery_result("", ""),
+                celery_follow_up("", 0),
                 foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
                 unnamed_message(run.0.as_bytes()),
             ]

@@ -9,6 +9,7 @@ mod support;
 
 mod bad_input;
 mod cancel;
+mod celery;
 mod compose;
 mod connections;
 mod dead;

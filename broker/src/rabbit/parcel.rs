@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::{BrokerSettings, direct};
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
-use crate::{Exchange, Headers, Message, Namespace, PublishError, Queue, Target};
+use crate::{
+    Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target,
+};
 
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
@@ -58,7 +60,7 @@ impl Route {
         let name = queue.name_in(namespace);
         let exchange = match queue.exchange() {
             Exchange::Fanout | Exchange::Direct => name.clone(),
-            Exchange::Events(_) | Exchange::Default => String::new(),
+            Exchange::Events(_) | Exchange::Foreign(_) | Exchange::Default => String::new(),
         };
         // A fanout exchange needs no key; there it only tells the queue, in logs.
         let (receiver, delivery_mode) = (Receiver::Ours, PERSISTENT);
@@ -71,6 +73,26 @@ impl Route {
             key: key.to_owned(),
             mandatory: false,
             receiver: Receiver::Listeners,
+            delivery_mode: PERSISTENT,
+        }
+    }
+
+    fn to_listeners(exchange: ForeignExchange, key: &str) -> Self {
+        Self {
+            exchange: exchange.name.to_owned(),
+            key: key.to_owned(),
+            mandatory: false,
+            receiver: Receiver::Listeners,
+            delivery_mode: TRANSIENT,
+        }
+    }
+
+    fn to_theirs(queue: &str) -> Self {
+        Self {
+            exchange: String::new(),
+            key: queue.to_owned(),
+            mandatory: true,
+            receiver: Receiver::Asker,
             delivery_mode: PERSISTENT,
         }
     }
@@ -102,6 +124,8 @@ impl Parcel {
             }
             Target::Broadcast => Route::to_queue(&Queue::BROADCAST, namespace),
             Target::Event(key) => Route::of_event(key, namespace),
+            Target::Listeners(exchange, key) => Route::to_listeners(*exchange, key),
+            Target::Theirs(queue) => Route::to_theirs(queue),
             Target::Reply(reply) => {
                 message.correlation_id.clone_from(&reply.correlation_id);
                 Route::of_reply(reply)
@@ -150,6 +174,17 @@ fn header_table(headers: &Headers) -> FieldTable {
             table.insert(name, AMQPValue::LongString(LongString::from(value.as_str())));
         }
     }
+    for (name, value) in headers.values() {
+        if let Ok(name) = ShortString::try_new(name.as_str()) {
+            table.insert(
+                name,
+                match value {
+                    HeaderValue::Number(number) => AMQPValue::LongLongInt(*number),
+                    HeaderValue::Flag(flag) => AMQPValue::Boolean(*flag),
+                },
+            );
+        }
+    }
     table
 }
 
@@ -158,6 +193,9 @@ pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerS
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
+    for (name, value) in properties.headers().iter().flat_map(other_headers) {
+        headers.add_value(name, value);
+    }
     if let Some(removed) = &mut headers.removed {
         // RabbitMQ knows the whole name; within linkbeat it goes without the namespace.
         let queue = settings.queue_named(&removed.queue);
@@ -192,6 +230,20 @@ fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
         let value = match value {
             AMQPValue::LongString(text) => str::from_utf8(text.as_bytes()).ok()?,
             AMQPValue::ShortString(text) => text.as_str(),
+            _ => return None,
+        };
+        Some((name.as_str(), value))
+    })
+}
+
+fn other_headers(table: &FieldTable) -> impl Iterator<Item = (&str, HeaderValue)> {
+    table.inner().iter().filter_map(|(name, value)| {
+        let value = match value {
+            AMQPValue::Boolean(flag) => HeaderValue::Flag(*flag),
+            AMQPValue::ShortShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::ShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongLongInt(number) => HeaderValue::Number(*number),
             _ => return None,
         };
         Some((name.as_str(), value))
