@@ -6,19 +6,21 @@ use lol_html::send::{Element, HtmlRewriter, Settings};
 use lol_html::{HandlerResult, MemorySettings, element};
 use url::Url;
 
+use super::finder::Finder;
 use super::found::Found;
-use super::matcher::Matcher;
 use super::{spelling, tag};
 
 /// Most memory the parser may take, in bytes: for the longest tag, and some 130 for each element that is
 /// open. Old pages never close theirs, so it must do for thousands.
-const MAX_PARSER: usize = 4 << 20;
+pub(super) const MAX_PARSER: usize = 2 << 20;
 
 /// One search in one page. Its memory is bounded by [`MAX_PARSER`].
 pub(super) struct Anchors {
     /// `None` once it ended: the backlink is found, or the page asked for more memory than it gets.
     parser: Option<Parser>,
     seen: Arc<Mutex<Seen>>,
+    /// Bytes.
+    read: usize,
 }
 
 /// A parser whose output nobody wants.
@@ -26,7 +28,7 @@ type Parser = HtmlRewriter<'static, fn(&[u8])>;
 
 #[derive(Debug)]
 struct Seen {
-    matcher: Arc<Matcher>,
+    finder: Finder,
     base: Url,
     base_is_set: bool,
     found: Option<Found>,
@@ -34,13 +36,13 @@ struct Seen {
 
 /// Ends the parser's work: everything is known.
 #[derive(Debug, thiserror::Error)]
-#[error("the backlink is found")]
+#[error("the backlink is found, or the search is given up")]
 struct Enough;
 
 impl Anchors {
     /// `page`: the URL that the page came from.
-    pub(super) fn new(matcher: Arc<Matcher>, page: &Url) -> Self {
-        let seen = Seen { matcher, base: page.clone(), base_is_set: false, found: None };
+    pub(super) fn new(finder: Finder, page: &Url) -> Self {
+        let seen = Seen { finder, base: page.clone(), base_is_set: false, found: None };
         let seen = Arc::new(Mutex::new(seen));
         let (for_base, for_links) = (Arc::clone(&seen), Arc::clone(&seen));
         let settings =
@@ -56,16 +58,22 @@ impl Anchors {
                     move |link: &mut Element<'_, '_>| locked(&for_links).note_link(link)
                 ));
         let nowhere: fn(&[u8]) = |_| {};
-        Self { parser: Some(HtmlRewriter::new(settings, nowhere)), seen }
+        Self { parser: Some(HtmlRewriter::new(settings, nowhere)), seen, read: 0 }
     }
 
     /// Reads more of the text.
     pub(super) fn push(&mut self, more: &str) {
         let Some(parser) = &mut self.parser else { return };
+        self.read += more.len();
         if parser.write(more.as_bytes()).is_err() {
             // It must not be used again.
             self.parser = None;
         }
+    }
+
+    /// How much of the page was read, in bytes.
+    pub(super) fn read(&self) -> usize {
+        self.read
     }
 
     /// Whether reading on can change anything.
@@ -75,6 +83,11 @@ impl Anchors {
 
     pub(super) fn found(&self) -> Option<Found> {
         locked(&self.seen).found
+    }
+
+    /// Whether it has given up.
+    pub(super) fn is_exhausted(&self) -> bool {
+        locked(&self.seen).finder.is_exhausted()
     }
 }
 
@@ -93,7 +106,7 @@ impl Seen {
     fn note_link(&mut self, link: &Element<'_, '_>) -> HandlerResult {
         let Some(href) = attribute(link, "href") else { return Ok(()) };
         if !self.matches(href.trim_ascii()) {
-            return Ok(());
+            return if self.finder.is_exhausted() { Err(Enough.into()) } else { Ok(()) };
         }
         if tag::is_not_counted(&attribute(link, "rel").unwrap_or_default()) {
             // A link that is followed may yet come.
@@ -105,14 +118,14 @@ impl Seen {
     }
 
     /// As it is written, as a browser resolves it, or where the jump page leads that it names.
-    fn matches(&self, href: &str) -> bool {
+    fn matches(&mut self, href: &str) -> bool {
         self.matches_resolved(href)
             || spelling::destinations(href).iter().any(|destination| self.matches_resolved(destination))
     }
 
-    fn matches_resolved(&self, href: &str) -> bool {
-        self.matcher.is_match(href)
-            || self.base.join(href).is_ok_and(|resolved| self.matcher.is_match(resolved.as_str()))
+    fn matches_resolved(&mut self, href: &str) -> bool {
+        self.finder.is_match(href)
+            || self.base.join(href).is_ok_and(|resolved| self.finder.is_match(resolved.as_str()))
     }
 }
 
@@ -130,6 +143,8 @@ mod tests {
     use linkbeat_shared::BacklinkPattern;
     use proptest::prelude::*;
 
+    use super::super::matcher::Matchers;
+    use super::super::work::Work;
     use super::*;
 
     fn search(pattern: &str, page: &str) -> Option<Found> {
@@ -149,8 +164,11 @@ mod tests {
     }
 
     fn anchors(pattern: &str) -> Anchors {
-        let matcher = Matcher::new(BacklinkPattern::parse(pattern).unwrap());
-        Anchors::new(Arc::new(matcher), &Url::parse("https://friend.example/links/").unwrap())
+        let matcher = Matchers::default().get(&BacklinkPattern::parse(pattern).unwrap());
+        Anchors::new(
+            Finder::new(matcher, Work::in_all()),
+            &Url::parse("https://friend.example/links/").unwrap(),
+        )
     }
 
     #[test]
