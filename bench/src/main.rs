@@ -8,6 +8,7 @@
 //! target/release/linkbeat-bench hanging        a run with one link in ten hanging
 //! target/release/linkbeat-bench idle           the memory of a check that waits
 //! target/release/linkbeat-bench fairness       healthy servers beside hanging ones
+//! target/release/linkbeat-bench flood          small requests beside one app's flood, in a whole fleet
 //! target/release/linkbeat-bench bombs          the memory that a hostile answer costs
 //! ```
 
@@ -17,6 +18,7 @@ mod bare_loop;
 mod bombs;
 mod checks;
 mod fairness;
+mod flood;
 mod hanging;
 mod idle;
 mod list;
@@ -84,6 +86,17 @@ enum Bench {
         #[arg(long, default_value_t = 6_144)]
         links: usize,
     },
+    /// Small requests of one app beside the flood of another: RabbitMQ, PostgreSQL, all roles
+    Flood {
+        #[command(flatten)]
+        servers: flood::Servers,
+        /// Small requests
+        #[arg(long, default_value_t = 200)]
+        requests: usize,
+        /// What the links of the flood ask for: `never` hangs, `page` answers
+        #[arg(long, default_value = "never")]
+        page: String,
+    },
     /// One of them, as a process of its own
     #[command(hide = true)]
     Bomb { url: String },
@@ -119,6 +132,7 @@ fn main() -> anyhow::Result<()> {
             Bench::Fairness { hanging, healthy } => fairness::run(hanging, healthy).await,
             Bench::Bombs { links } => bombs::run(links).await,
             Bench::Crowd { path, port, links } => bombs::crowd(&path, port, links).await,
+            Bench::Flood { servers, requests, page } => flood::run(servers, requests, &page).await,
             Bench::Bomb { url } => bombs::one(&url).await,
             Bench::Loop { concurrency, list } => bare_loop::run(&list, concurrency).await,
             Bench::Check { list } => checks::run(&list).await,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use linkbeat_shared::TraceContext;
+use linkbeat_shared::{RunSize, TraceContext};
 
 /// Most headers that travel, and the longest value, in bytes: far below one frame of AMQP (128 KiB).
 pub(crate) const MAX_HEADERS: usize = 32;
@@ -16,6 +16,9 @@ const ATTEMPT: &str = "linkbeat-attempt";
 const LOSSES: &str = "linkbeat-losses";
 /// How often a fault of our own kept it from being done.
 const FAULTS: &str = "linkbeat-faults";
+/// The size of its run, where that is large.
+const RUN_SIZE: &str = "linkbeat-run-size";
+const LARGE: &str = "large";
 /// How long it has still to wait, in milliseconds.
 const DELAY_LEFT: &str = "linkbeat-delay-left-ms";
 /// Why it was parked, from which queue, and when.
@@ -41,6 +44,8 @@ pub struct Headers {
     pub losses: u32,
     /// How often a fault of our own kept it from being done.
     pub faults: u32,
+    /// The size of its run.
+    pub run_size: RunSize,
     /// How long it has still to wait.
     pub(crate) delay_left: Duration,
     /// How it was parked.
@@ -98,6 +103,7 @@ impl Headers {
             (ATTEMPT, number(self.attempt.into())),
             (LOSSES, number(self.losses.into())),
             (FAULTS, number(self.faults.into())),
+            (RUN_SIZE, if self.run_size == RunSize::Large { LARGE.to_owned() } else { String::new() }),
             (DELAY_LEFT, number(delay_left)),
             (CAUSE, self.parked.cause.clone()),
             (QUEUE, self.parked.queue.clone()),
@@ -119,6 +125,8 @@ impl Headers {
                 ATTEMPT => headers.attempt = count(),
                 LOSSES => headers.losses = count(),
                 FAULTS => headers.faults = count(),
+                RUN_SIZE if text == LARGE => headers.run_size = RunSize::Large,
+                RUN_SIZE => {}
                 DELAY_LEFT => headers.delay_left = Duration::from_millis(text.parse().unwrap_or(0)),
                 CAUSE => text.clone_into(&mut headers.parked.cause),
                 QUEUE => text.clone_into(&mut headers.parked.queue),
@@ -135,7 +143,8 @@ impl Headers {
 
 /// Those of RabbitMQ's removals are set by RabbitMQ alone.
 fn is_known(name: &str) -> bool {
-    let ours = [TRACE_PARENT, TRACE_STATE, ATTEMPT, LOSSES, FAULTS, DELAY_LEFT, CAUSE, QUEUE, PARKED_AT];
+    let ours =
+        [TRACE_PARENT, TRACE_STATE, ATTEMPT, LOSSES, FAULTS, RUN_SIZE, DELAY_LEFT, CAUSE, QUEUE, PARKED_AT];
     ours.contains(&name) || OF_REMOVALS.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -156,12 +165,13 @@ mod tests {
             attempt: 1,
             losses: 2,
             faults: 4,
+            run_size: RunSize::Large,
             delay_left: Duration::from_millis(3),
             parked: Parked { cause: "é".into(), queue: "jobs".into(), at: "2026-01-01T00:00:00Z".into() },
             ..Headers::default()
         };
         assert!(headers.add_foreign("task", "links.check"));
-        assert_eq!(headers.texts().len(), 10);
+        assert_eq!(headers.texts().len(), 11);
         assert_eq!(read(&headers.texts()), headers);
         assert_eq!(Headers::default().texts(), []);
     }

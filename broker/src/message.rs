@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use linkbeat_shared::wire;
-use linkbeat_shared::{ReplyTo, TraceContext};
+use linkbeat_shared::{ReplyTo, RunSize, TraceContext};
 use uuid::Uuid;
 
 use crate::headers::Headers;
@@ -71,6 +71,13 @@ impl Message {
     #[must_use]
     pub fn traced(mut self, trace: Option<&TraceContext>) -> Self {
         self.headers.trace = trace.cloned();
+        self
+    }
+
+    /// The same message as part of a run of this size.
+    #[must_use]
+    pub fn of_run(mut self, size: RunSize) -> Self {
+        self.headers.run_size = size;
         self
     }
 

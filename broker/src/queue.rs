@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use linkbeat_shared::RunSize;
+
 use crate::namespace::Namespace;
 
 /// One queue. Two values are equal if they name and make the same queue.
@@ -87,8 +89,10 @@ const BROADCAST: QueueKind = QueueKind::Stream { max_age: "1D", segment_bytes: 1
 const EVENTS_WAITING: i32 = 10_000;
 
 impl Queue {
-    /// Producer to workers: `linkbeat.jobs`.
+    /// Producer to workers: `linkbeat.jobs`. The jobs of small runs, and whatever comes back from a delay.
     pub const JOBS: Self = Self::work("jobs");
+    /// The jobs of large runs: `linkbeat.jobs.large`. So a small run does not wait behind them.
+    pub const JOBS_LARGE: Self = Self::work("jobs.large");
     /// Jobs that came back because their worker or its session was lost: `linkbeat.suspects`. Taken a few at a time,
     /// so that a job which ends its worker charges few others.
     pub const SUSPECTS: Self = Self::work("suspects");
@@ -104,11 +108,26 @@ impl Queue {
     pub(crate) const BROADCAST: Self = Self::own("broadcast", BROADCAST, Removal::Default);
 
     /// The queues that messages are taken from, each by one reader.
-    pub const ALL: [Self; 6] =
-        [Self::JOBS, Self::SUSPECTS, Self::ISOLATED, Self::RESULTS, Self::REQUESTS, Self::DEAD];
+    pub const ALL: [Self; 7] = [
+        Self::JOBS,
+        Self::JOBS_LARGE,
+        Self::SUSPECTS,
+        Self::ISOLATED,
+        Self::RESULTS,
+        Self::REQUESTS,
+        Self::DEAD,
+    ];
 
     /// Those that hold jobs.
-    const OF_JOBS: [Self; 3] = [Self::JOBS, Self::SUSPECTS, Self::ISOLATED];
+    const OF_JOBS: [Self; 4] = [Self::JOBS, Self::JOBS_LARGE, Self::SUSPECTS, Self::ISOLATED];
+
+    /// Where the jobs of a run of this size wait for workers.
+    pub fn of_jobs(size: RunSize) -> Self {
+        match size {
+            RunSize::Small => Self::JOBS,
+            RunSize::Large => Self::JOBS_LARGE,
+        }
+    }
 
     const fn work(name: &'static str) -> Self {
         Self::own(name, QueueKind::Quorum, Removal::Parked)
@@ -225,7 +244,7 @@ mod tests {
     #[test]
     fn jobs_are_jobs_in_whichever_queue() {
         let holding = Queue::ALL.into_iter().filter(Queue::holds_jobs).collect::<Vec<_>>();
-        assert_eq!(holding, [Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED]);
+        assert_eq!(holding, [Queue::JOBS, Queue::JOBS_LARGE, Queue::SUSPECTS, Queue::ISOLATED]);
         assert!(Queue::JOBS.with_shard(3).holds_jobs());
         assert!(!Queue::foreign("jobs", Exchange::Default, QueueKind::Classic).holds_jobs());
     }

@@ -21,22 +21,32 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";
 /// Besides the default exchange, which has no name.
-const EXCHANGES: [&str; 9] =
-    ["jobs", "suspects", "isolated", "results", "requests", "dead", "events", "broadcast", "delay.1s"];
-const QUEUES: [&str; 8] =
-    ["jobs", "suspects", "isolated", "results", "requests", "dead", "broadcast", "delay.1s"];
+const EXCHANGES: [&str; 10] = [
+    "jobs",
+    "jobs.large",
+    "suspects",
+    "isolated",
+    "results",
+    "requests",
+    "dead",
+    "events",
+    "broadcast",
+    "delay.1s",
+];
+const QUEUES: [&str; 9] =
+    ["jobs", "jobs.large", "suspects", "isolated", "results", "requests", "dead", "broadcast", "delay.1s"];
 
 /// What a user may write to and read from; `default` is the default exchange.
 const ROLES: [(&str, &[&str], &[&str]); 4] = [
     (
         "linkbeat-producer",
-        &["jobs", "results", "requests", "dead", "events", "delay.1s", "default"],
+        &["jobs", "jobs.large", "results", "requests", "dead", "events", "delay.1s", "default"],
         &["requests"],
     ),
     (
         "linkbeat-worker",
-        &["jobs", "suspects", "isolated", "results", "dead", "delay.1s"],
-        &["jobs", "suspects", "isolated", "broadcast"],
+        &["jobs", "jobs.large", "suspects", "isolated", "results", "dead", "delay.1s"],
+        &["jobs", "jobs.large", "suspects", "isolated", "broadcast"],
     ),
     ("linkbeat-recorder", &["results", "dead", "events", "broadcast", "default"], &["results"]),
     ("blog", &["requests"], &[]),

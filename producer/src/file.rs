@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{Request, RunId, TraceContext};
+use linkbeat_shared::{Request, RunId, RunSize, TraceContext};
 use linkbeat_store::{Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
@@ -45,6 +45,7 @@ struct Kept {
     jobs: Vec<StoredJob>,
     bytes: usize,
     too_many: bool,
+    run_size: RunSize,
     trace: Option<TraceContext>,
 }
 
@@ -61,6 +62,7 @@ impl Kept {
             kind: job.kind,
             body: job.body.clone(),
             due_in: Duration::ZERO,
+            run_size: self.run_size,
             trace: self.trace.clone(),
         }));
     }
@@ -87,6 +89,7 @@ impl Keeping {
 
 impl Planner for Keeping {
     fn begin(&mut self, run: RunId, links: u64) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).run_size = RunSize::of(links);
         self.planner.begin(run, links);
     }
 

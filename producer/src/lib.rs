@@ -4,13 +4,14 @@
 //! ([`file`]). Then the [`Outbox`] publishes the jobs. What a crash leaves between the two is found in the database
 //! and published later: the jobs table is the outbox.
 
+mod doors;
 mod file;
-mod intake;
 mod line;
 mod outbox;
 mod plan;
 mod reconcile;
 mod settings;
+mod window;
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use linkbeat_broker::{PublishError, SharedBroker};
 use linkbeat_store::{ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
+pub use doors::Intake;
 pub use file::file;
-pub use intake::Intake;
 pub use outbox::Outbox;
 
 pub use settings::ProducerSettings;

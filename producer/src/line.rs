@@ -1,4 +1,4 @@
-//! Decides which jobs are published next, in turns of one page.
+//! Decides which jobs are published next, in turns of one page. There is a line for each [`Lane`].
 //!
 //! Turns alternate between runs that wait for their first turn and runs that wait for a further one. So a small run
 //! does not wait for a large one, and many small runs do not stop a large one.
@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId, TraceContext};
+use linkbeat_shared::{JobId, RunId, RunSize, TraceContext};
 use linkbeat_store::{OpenJobs, StoredJob};
 
 /// Most that wait at once. What finds no place is in the database, and is found there later.
@@ -14,9 +14,20 @@ const PLACES: usize = 10_000;
 /// Most that wait with their jobs in memory; of others the jobs are read when it is their turn.
 const PLACES_WITH_JOBS: usize = 64;
 
+/// What waits together. The lanes do not wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Runs of this size.
+    Runs(RunSize),
+    /// Jobs that are published again, or later than the others of their run.
+    Again,
+}
+
 /// Jobs that wait to be published.
 #[derive(Debug)]
 pub(crate) struct Waiting {
+    /// With what they wait.
+    pub(crate) lane: Lane,
     /// Which they are.
     pub(crate) jobs: OpenJobs,
     /// All of them, where they are few and were just filed.
@@ -43,9 +54,15 @@ pub(crate) struct Beginning {
 }
 
 impl Waiting {
+    /// All jobs of a run that were never published.
+    pub(crate) fn of_run(run: RunId, size: RunSize) -> Self {
+        Self { lane: Lane::Runs(size), ..Self::again(OpenJobs::UnpublishedOfRun(run)) }
+    }
+
     /// These jobs, all of them.
-    pub(crate) fn new(jobs: OpenJobs) -> Self {
+    pub(crate) fn again(jobs: OpenJobs) -> Self {
         Self {
+            lane: Lane::Again,
             jobs,
             in_memory: Vec::new(),
             begins: None,
@@ -57,12 +74,48 @@ impl Waiting {
     }
 
     /// The same, found by a look at the database.
-    pub(crate) fn found(jobs: OpenJobs, name: &'static str, limit: u64) -> Self {
-        Self { found: Some(name), limit, ..Self::new(jobs) }
+    pub(crate) fn found(self, name: &'static str, limit: u64) -> Self {
+        // Small runs that were found may be published into a backlog: the reconciler has looked how large it is.
+        let lane = if self.lane == Lane::Runs(RunSize::Small) { Lane::Again } else { self.lane };
+        Self { lane, found: Some(name), limit, ..self }
     }
 }
 
-/// All that wait.
+/// A line for each lane.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    small: Line,
+    large: Line,
+    again: Line,
+}
+
+impl Lines {
+    pub(crate) fn of(&mut self, lane: Lane) -> &mut Line {
+        match lane {
+            Lane::Runs(RunSize::Small) => &mut self.small,
+            Lane::Runs(RunSize::Large) => &mut self.large,
+            Lane::Again => &mut self.again,
+        }
+    }
+
+    /// Takes a place, unless the same jobs have one in any lane.
+    pub(crate) fn join(&mut self, waiting: Waiting) {
+        if Lane::ALL.into_iter().all(|lane| !self.of(lane).has(waiting.jobs)) {
+            self.of(waiting.lane).join(waiting);
+        }
+    }
+
+    /// Whether nothing waits and nothing has its turn.
+    pub(crate) fn are_empty(&self) -> bool {
+        [&self.small, &self.large, &self.again].into_iter().all(Line::is_empty)
+    }
+}
+
+impl Lane {
+    pub(crate) const ALL: [Self; 3] = [Self::Runs(RunSize::Small), Self::Runs(RunSize::Large), Self::Again];
+}
+
+/// All that wait in one lane.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     new: VecDeque<Waiting>,
@@ -74,15 +127,19 @@ pub(crate) struct Line {
 
 impl Line {
     /// Takes a place, unless the same jobs have one.
-    pub(crate) fn join(&mut self, mut waiting: Waiting) {
-        let mut others = self.new.iter().chain(&self.begun).map(|waiting| waiting.jobs).chain(self.served);
-        if others.any(|jobs| jobs == waiting.jobs) || self.new.len() + self.begun.len() >= PLACES {
+    fn join(&mut self, mut waiting: Waiting) {
+        if self.has(waiting.jobs) || self.new.len() + self.begun.len() >= PLACES {
             return;
         }
         if self.new.len() >= PLACES_WITH_JOBS {
             waiting.in_memory = Vec::new();
         }
         self.new.push_back(waiting);
+    }
+
+    fn has(&self, jobs: OpenJobs) -> bool {
+        let mut all = self.new.iter().chain(&self.begun).map(|waiting| waiting.jobs).chain(self.served);
+        all.any(|other| other == jobs)
     }
 
     /// The turn of the next begins. It ends with [`Line::again`] or [`Line::leave`].
@@ -109,9 +166,19 @@ impl Line {
         self.served = None;
     }
 
+    /// Whether several wait for a turn.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.new.len() + self.begun.len() > 1
+    }
+
+    /// Whether somebody waits for a turn.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !(self.new.is_empty() && self.begun.is_empty())
+    }
+
     /// Whether nothing waits and nothing has its turn.
     pub(crate) fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.begun.is_empty() && self.served.is_none()
+        !self.has_waiting() && self.served.is_none()
     }
 }
 
@@ -121,7 +188,7 @@ mod tests {
 
     fn run(line: &mut Line) -> RunId {
         let id = RunId::new();
-        line.join(Waiting::new(OpenJobs::UnpublishedOfRun(id)));
+        line.join(Waiting::of_run(id, RunSize::Large));
         id
     }
 
@@ -163,7 +230,7 @@ mod tests {
     fn the_same_jobs_wait_once() {
         let mut line = Line::default();
         let id = run(&mut line);
-        let again = |line: &mut Line| line.join(Waiting::new(OpenJobs::UnpublishedOfRun(id)));
+        let again = |line: &mut Line| line.join(Waiting::of_run(id, RunSize::Large));
         again(&mut line);
         let served = line.next().unwrap();
         again(&mut line);
@@ -182,10 +249,11 @@ mod tests {
             kind: linkbeat_store::JobKind::Check,
             body: Vec::new(),
             due_in: std::time::Duration::ZERO,
+            run_size: RunSize::Small,
             trace: None,
         };
         for _ in 0..PLACES + 10 {
-            let waiting = Waiting::new(OpenJobs::UnpublishedOfRun(RunId::new()));
+            let waiting = Waiting::of_run(RunId::new(), RunSize::Small);
             line.join(Waiting { in_memory: vec![job()], ..waiting });
         }
         let waiting: Vec<Waiting> = std::iter::from_fn(|| line.next()).collect();

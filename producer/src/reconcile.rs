@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use linkbeat_shared::RunSize;
 use linkbeat_store::{OpenJobs, Unpublished};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -82,18 +83,20 @@ impl Reconciler {
     /// A run whose jobs some producer is publishing is left to it, however long that takes.
     async fn look_for_unpublished(&self) -> Result<(), ProducerError> {
         let idle = Unpublished::IdleFor(self.settings.publish_after());
+        let small_runs_wait = self.outbox.small_runs_wait().await?;
         for run in self.outbox.store.unpublished_runs(idle, RUNS_PER_LOOK).await? {
-            let jobs = OpenJobs::UnpublishedOfRun(run.id);
-            self.outbox.join(Waiting {
-                begins: beginning(run),
-                ..Waiting::found(jobs, "jobs that were never published", JOBS_PER_LOOK)
-            });
+            if run.size == RunSize::Small && small_runs_wait {
+                continue;
+            }
+            let waiting = Waiting::of_run(run.id, run.size);
+            let waiting = waiting.found("jobs that were never published", JOBS_PER_LOOK);
+            self.outbox.join(Waiting { begins: beginning(run), ..waiting });
         }
         Ok(())
     }
 
     fn publish(&self, name: &'static str, jobs: OpenJobs) {
-        self.outbox.join(Waiting::found(jobs, name, JOBS_PER_LOOK));
+        self.outbox.join(Waiting::again(jobs).found(name, JOBS_PER_LOOK));
     }
 
     async fn lease(&self) -> Result<bool, ProducerError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use linkbeat_broker::{Event, MemoryBroker, Queue, SharedBroker};
 use linkbeat_producer::Outbox;
-use linkbeat_shared::{LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions, TraceContext};
+use linkbeat_shared::{
+    LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions, RunSize, TraceContext,
+};
 use linkbeat_store::{OpenJobs, OpenMode, SharedStore, open};
 use tokio_util::sync::CancellationToken;
 
@@ -75,12 +77,13 @@ async fn a_run_of_any_size_is_published_once() {
     let outbox = Outbox::new(broker.clone(), store.clone());
     // Kept in memory, read back in one page, and in several.
     for links in [1, 64, 65, 1_000, 20_000] {
-        let before = broker.waiting(&Queue::JOBS).await.unwrap();
+        let queue = Queue::of_jobs(RunSize::of(links.into()));
+        let before = broker.waiting(&queue).await.unwrap();
         let filed = outbox.file(request(links)).await.unwrap();
         // The same request while it waits, and after that.
         outbox.add(&filed);
         outbox.drain().await.unwrap();
-        let published = broker.waiting(&Queue::JOBS).await.unwrap() - before;
+        let published = broker.waiting(&queue).await.unwrap() - before;
         let jobs = store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 10_000).await.unwrap();
         assert_eq!(published, jobs.len() as u64, "{links} links");
     }

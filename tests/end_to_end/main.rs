@@ -17,6 +17,7 @@ mod descriptors;
 mod details;
 mod doctor;
 mod drain;
+mod fairness;
 mod health;
 mod inputs;
 mod interruption;

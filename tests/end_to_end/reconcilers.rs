@@ -49,7 +49,7 @@ async fn lost_jobs(store: &SharedStore) -> u64 {
 
 async fn waits(broker: &dyn Broker, jobs: u64) {
     let reached = async {
-        while broker.waiting(&Queue::JOBS).await.unwrap() < jobs {
+        while broker.waiting(&Queue::JOBS_LARGE).await.unwrap() < jobs {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -73,20 +73,24 @@ async fn a_lost_queue_is_filled_once(url: &DatabaseUrl) {
     }
     waits(&*broker, jobs).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), jobs, "each once, and a backlog is no loss");
+    assert_eq!(
+        broker.waiting(&Queue::JOBS_LARGE).await.unwrap(),
+        jobs,
+        "each once, and a backlog is no loss"
+    );
 
     // One after the other stops; whoever is left takes over.
     for (shutdown, producer) in producers.drain(..2) {
         shutdown.cancel();
         producer.await.unwrap();
     }
-    let mut lost = broker.subscribe(&Queue::JOBS, 10_000).await.unwrap();
+    let mut lost = broker.subscribe(&Queue::JOBS_LARGE, 10_000).await.unwrap();
     for _ in 0..jobs {
         lost.next().await.unwrap().ack().await.unwrap();
     }
     lost.stop().await;
     waits(&*broker, jobs).await;
-    assert_eq!(broker.waiting(&Queue::JOBS).await.unwrap(), jobs);
+    assert_eq!(broker.waiting(&Queue::JOBS_LARGE).await.unwrap(), jobs);
     for (shutdown, producer) in producers {
         shutdown.cancel();
         producer.await.unwrap();

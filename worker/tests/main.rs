@@ -4,6 +4,7 @@
 mod backlinks;
 mod descriptors;
 mod details;
+mod fairness;
 mod gaps;
 mod hostile;
 mod http2;

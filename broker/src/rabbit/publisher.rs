@@ -72,7 +72,7 @@ impl Publisher {
             match hindrance {
                 // The session may be what is wrong.
                 Hindrance::Unconfirmed(_) => session.inner.end().now(hindrance),
-                Hindrance::Full | Hindrance::Denied(_) => sleep(backoff.next()).await,
+                Hindrance::Nacked | Hindrance::Denied(_) => sleep(backoff.next()).await,
             }
         }
     }
@@ -120,9 +120,9 @@ enum Outcome {
 /// Why a message is not taken now.
 #[derive(Debug, thiserror::Error)]
 enum Hindrance {
-    /// The queue has reached the length its policy allows.
-    #[error("the queue is full")]
-    Full,
+    /// The queue has reached the length that its policy allows, or it has no leader at the moment.
+    #[error("the queue is full, or has no leader at the moment")]
+    Nacked,
     /// This user may not write there.
     #[error("{0}")]
     Denied(String),
@@ -135,7 +135,7 @@ impl Hindrance {
     /// Tries after which somebody else's address is given up.
     fn most_tries(&self) -> u32 {
         match self {
-            Self::Full => 6,
+            Self::Nacked => 6,
             Self::Denied(_) => 1,
             Self::Unconfirmed(_) => 2,
         }
@@ -208,7 +208,7 @@ impl PublishSession {
         match self.patiently(limit, self.send_and_confirm(parcel)).await {
             Some(Ok(Confirmation::Ack(None))) => Sent::Confirmed,
             Some(Ok(Confirmation::Ack(Some(_)))) => Sent::Unroutable,
-            Some(Ok(Confirmation::Nack(_))) => Sent::Hindered(Hindrance::Full),
+            Some(Ok(Confirmation::Nack(_))) => Sent::Hindered(Hindrance::Nacked),
             Some(Ok(Confirmation::NotRequested)) => Sent::Broken("confirms are off".to_owned()),
             Some(Err(error)) => match reply_code(&error) {
                 Some(PRECONDITION_FAILED) => Sent::Refused(cause_of(&error)),
@@ -253,7 +253,11 @@ impl PublishSession {
             )
             .await?;
         let confirmation = written.await?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+        // RabbitMQ 3.10 refuses everything on a channel whose first message to a queue found the queue's leader dead,
+        // also when there is a new leader. A new channel asks the new one.
+        if !matches!(confirmation, Confirmation::Nack(_)) {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+        }
         Ok(confirmation)
     }
 }

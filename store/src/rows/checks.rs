@@ -1,6 +1,6 @@
 //! Checks: rows of `checks`.
 
-use diesel::{Queryable, QueryableByName, Selectable};
+use diesel::{Insertable, Queryable, QueryableByName, Selectable};
 use linkbeat_shared::{Change, CheckResult, LinkId, LinkName, LinkReport, PublicUrl, RunId, Verdict};
 
 use super::{details, details_document, number, reason};
@@ -9,7 +9,7 @@ use crate::schema::checks;
 use crate::values::{Document, Id, Moment};
 
 /// What a check found. What its link is called stands in `links` and `removed_links`.
-#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
+#[derive(Debug, Clone, Insertable, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = checks)]
 pub(crate) struct CheckRow {
     pub(crate) run_id: Id,

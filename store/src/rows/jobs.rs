@@ -3,10 +3,10 @@
 use diesel::{Insertable, Queryable, QueryableByName, Selectable};
 use std::time::Duration;
 
-use linkbeat_shared::{CheckSpec, JobId, RunId, RunState, ShowRules};
+use linkbeat_shared::{CheckSpec, JobId, RunId, RunSize, RunState, ShowRules};
 
 use super::runs::TraceColumns;
-use super::{parse, parse_json, stored_count};
+use super::{number, parse, parse_json, stored_count};
 use crate::error::Fault;
 use crate::schema::{jobs, runs, sql};
 use crate::values::{Id, Ids, Moment};
@@ -69,6 +69,8 @@ pub(crate) struct OpenJobRow {
     kind: String,
     body: Option<Vec<u8>>,
     due_at: Option<Moment>,
+    #[diesel(select_expression = runs::links)]
+    run_links: i64,
     #[diesel(embed)]
     trace: TraceColumns,
 }
@@ -84,6 +86,7 @@ impl OpenJobRow {
             body: self
                 .body
                 .ok_or_else(|| Fault::Corrupt(format!("jobs.body of the open job {id} is missing")))?,
+            run_size: RunSize::of(number(self.run_links, "runs.links")?),
             trace: self.trace.into(),
             due_in: left.and_then(|left| left.to_std().ok()).unwrap_or(Duration::ZERO),
         })
@@ -97,6 +100,8 @@ pub(crate) struct UnpublishedRunRow {
     id: Id,
     #[diesel(sql_type = sql::Moment)]
     created_at: Moment,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    links: i64,
     /// When the job was published that comes before the next.
     #[diesel(sql_type = diesel::sql_types::Nullable<sql::Moment>)]
     published_at: Option<Moment>,
@@ -112,6 +117,7 @@ impl From<UnpublishedRunRow> for UnpublishedRun {
         Self {
             id: RunId(row.id.0),
             created_at: row.created_at.0,
+            size: RunSize::of(row.links.unsigned_abs()),
             begun: row.published_at.is_some(),
             trace: trace.into(),
         }
@@ -133,7 +139,7 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
     };
     format!(
         "WITH unpublished AS MATERIALIZED (
-             SELECT id, seq, created_at, traceparent, tracestate,
+             SELECT id, seq, created_at, links, traceparent, tracestate,
                     (SELECT jobs.id FROM jobs
                      WHERE jobs.run_id = runs.id AND {OPEN_JOBS} AND jobs.published_at IS NULL
                        AND jobs.kind <> '{RECHECK}'
@@ -141,13 +147,13 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
              FROM runs
              WHERE state IN ('running', 'incomplete') AND ($1 IS NULL OR id = $1)
          ), last_published AS MATERIALIZED (
-             SELECT id, seq, created_at, traceparent, tracestate, next_job,
+             SELECT id, seq, created_at, links, traceparent, tracestate, next_job,
                     (SELECT jobs.published_at FROM jobs
                      WHERE jobs.run_id = unpublished.id AND jobs.id < next_job AND jobs.kind <> '{RECHECK}'
                      ORDER BY jobs.id DESC LIMIT 1) AS published_at
              FROM unpublished WHERE next_job IS NOT NULL
          )
-         SELECT id, created_at, published_at, traceparent, tracestate FROM last_published
+         SELECT id, created_at, links, published_at, traceparent, tracestate FROM last_published
          WHERE true {idle}
          ORDER BY seq LIMIT {limit}"
     )

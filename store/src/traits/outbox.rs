@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId, TraceContext};
+use linkbeat_shared::{JobId, RunId, RunSize, TraceContext};
 
 use crate::Result;
 
@@ -47,6 +47,8 @@ pub struct StoredJob {
     pub body: Vec<u8>,
     /// How long it is to wait yet, by the database's clock; zero: it is due.
     pub due_in: Duration,
+    /// How large its run is.
+    pub run_size: RunSize,
     /// The trace of its run.
     pub trace: Option<TraceContext>,
 }
@@ -84,6 +86,8 @@ pub struct UnpublishedRun {
     pub id: RunId,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
+    /// How large it is.
+    pub size: RunSize,
     /// Some of its jobs were published already.
     pub begun: bool,
     /// Its trace.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{JobId, LinkSelection, RunId, RunState, Verdict};
+use linkbeat_shared::{JobId, LinkSelection, RunId, RunSize, RunState, Verdict};
 use linkbeat_store::{OpenJobs, ParkingNotice, SharedStore, Unpublished, UnpublishedRun};
 use uuid::Uuid;
 
@@ -86,7 +86,10 @@ async fn runs_with_unpublished_jobs_are_found(database: Arc<TestDatabase>) {
 
     let found = unpublished(&store, Unpublished::IdleFor(NOW)).await;
     assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [first, second]);
-    assert_eq!(found[0], UnpublishedRun { id: first, created_at, begun: false, trace: None });
+    assert_eq!(
+        found[0],
+        UnpublishedRun { id: first, created_at, size: RunSize::Small, begun: false, trace: None }
+    );
     assert_eq!(store.unpublished_runs(Unpublished::IdleFor(NOW), 1).await.unwrap(), found[..1]);
     assert_eq!(unpublished(&store, Unpublished::OfRun(first)).await, found[..1]);
     assert!(unpublished(&store, Unpublished::IdleFor(minute)).await.is_empty());

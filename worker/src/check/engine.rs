@@ -15,7 +15,7 @@ use super::outcome::Outcome;
 use super::retry;
 use crate::fault::OwnFault;
 use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
-use crate::limits::{Affordable, Limits, Pace, Share, Start, Starts, Turn, affordable};
+use crate::limits::{ANY, Affordable, Limits, Pace, Quota, Share, Start, Starts, Turn, affordable};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -172,19 +172,20 @@ impl Engine {
     /// special-purpose registries (unsafe addresses), RFC 6265 (cookies), RFC 5280 (certificates), the
     /// WHATWG URL and Encoding standards (URLs and charsets).
     pub async fn check(&self, link: &JobLink, spec: &CheckSpec) -> Outcome {
-        let begun = self.begin(link, spec).await;
+        let begun = self.begin(link, spec, &ANY).await;
         self.carry_out(begun, link, spec).await
     }
 
     /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
-    pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec) -> Begun {
+    pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec, quota: &Quota) -> Begun {
         let home = link.links_page(spec).map(|_| link.url.host());
-        let (turn, second) = self.limits.turns(link.page(spec).host(), home).await;
-        Begun { turn, second, start: self.starts.next().await }
+        let (turn, second) = self.limits.turns(link.page(spec).host(), home, quota).await;
+        Begun { turn, second, start: self.starts.next(quota.size()).await }
     }
 
     /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, mut begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
+        let quota = begun.turn.quota().clone();
         let (mut takes, mut heads) = (1, None);
         loop {
             let spoiled = match self.take(begun, link, spec, heads).await {
@@ -194,7 +195,7 @@ impl Engine {
             };
             tracing::debug!(link.url = %link.url, ?spoiled, "the link is taken again");
             // In a box: few checks come here, and all would be larger for it.
-            (begun, heads) = match Box::pin(self.begin_again(spoiled, link, spec)).await {
+            (begun, heads) = match Box::pin(self.begin_again(spoiled, link, spec, &quota)).await {
                 Ok(begun) => begun,
                 Err(fault) => return Outcome::OwnFault(fault),
             };
@@ -209,6 +210,7 @@ impl Engine {
         spoiled: Spoiled,
         link: &JobLink,
         spec: &CheckSpec,
+        quota: &Quota,
     ) -> Result<(Begun, Heads), OwnFault> {
         let heads = match spoiled {
             Spoiled::LargeHead => {
@@ -221,7 +223,7 @@ impl Engine {
                 None
             }
         };
-        Ok((self.begin(link, spec).await, heads))
+        Ok((self.begin(link, spec, quota).await, heads))
     }
 
     /// One take of a check.

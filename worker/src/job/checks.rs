@@ -19,6 +19,7 @@ use super::cancelled::Cancelled;
 use super::load::InHand;
 use super::outcome::{JobOutcome, Unfinished};
 use crate::check::{Begun, Engine, Outcome};
+use crate::limits::Quota;
 
 /// What became of a job's links.
 #[derive(Debug)]
@@ -63,19 +64,26 @@ impl Tally {
     }
 }
 
+/// What decides whether a check of the job may begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct May<'a> {
+    pub(crate) cancelled: &'a Cancelled,
+    pub(crate) quota: &'a Quota,
+}
+
 /// Checks all links of a job. Once `stop` is cancelled no further check begins, and those under way have
 /// `drain` to end. Dropping the future ends them at once.
 pub(crate) async fn check_all(
     engine: &Arc<Engine>,
     job: &Arc<Job>,
-    cancelled: &Cancelled,
+    may: May<'_>,
     mut in_hand: InHand,
     (stop, drain): (&CancellationToken, Duration),
 ) -> Checked {
     let mut tally = Tally::default();
     let mut was_cancelled = false;
     let mut lines: FuturesUnordered<_> =
-        lines(job).into_iter().map(|line| next_turn(engine, job, line)).collect();
+        lines(job).into_iter().map(|line| next_turn(engine, job, may.quota, line)).collect();
     // Each in a task of its own, so that a panic ends only that check.
     let mut running = JoinSet::new();
     let mut deadline = None;
@@ -91,7 +99,7 @@ pub(crate) async fn check_all(
                 tally.count(ended);
             }
             Some((begun, link, line)) = lines.next() => {
-                if cancelled.contains(job.run_id) {
+                if may.cancelled.contains(job.run_id) {
                     lines.clear();
                     was_cancelled = true;
                     continue;
@@ -99,7 +107,7 @@ pub(crate) async fn check_all(
                 let check = carry_out(Arc::clone(engine), Arc::clone(job), link, begun);
                 running.spawn(check.in_current_span());
                 if !line.is_empty() {
-                    lines.push(next_turn(engine, job, line));
+                    lines.push(next_turn(engine, job, may.quota, line));
                 }
             }
             () = over(deadline) => break,
@@ -129,9 +137,9 @@ fn lines(job: &Job) -> Vec<Line> {
     lines
 }
 
-async fn next_turn(engine: &Engine, job: &Job, mut line: Line) -> (Begun, usize, Line) {
+async fn next_turn(engine: &Engine, job: &Job, quota: &Quota, mut line: Line) -> (Begun, usize, Line) {
     let link = line.pop().unwrap_or_default();
-    (engine.begin(&job.links[link], &job.check).await, link, line)
+    (engine.begin(&job.links[link], &job.check, quota).await, link, line)
 }
 
 async fn carry_out(engine: Arc<Engine>, job: Arc<Job>, link: usize, begun: Begun) -> Outcome {

@@ -6,20 +6,21 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, due};
+use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Target, due, move_to};
 use linkbeat_shared::wire::{self, JobMessage, Unreadable};
-use linkbeat_shared::{Job, RunId, Timeout};
+use linkbeat_shared::{Job, RunId, RunSize, Timeout};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::cancelled::Cancelled;
-use super::checks::{Checked, check_all};
-use super::load::Load;
+use super::checks::{Checked, May, check_all};
+use super::load::Share;
 use super::outcome::{JobEnd, JobOutcome};
 use super::results;
 use super::settlement::Settlement;
 use crate::check::Engine;
+use crate::limits::Quotas;
 
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
 pub const DRAIN_MARGIN: Duration = Duration::from_secs(5);
@@ -31,7 +32,8 @@ pub(crate) struct Executor {
     pub(crate) broker: SharedBroker,
     pub(crate) settlement: Settlement,
     pub(crate) cancelled: Arc<Cancelled>,
-    pub(crate) load: Arc<Load>,
+    pub(crate) share: Arc<Share>,
+    pub(crate) quotas: Quotas,
     pub(crate) drain_timeout: Option<Timeout>,
     pub(crate) max_hold: Duration,
     /// The latest run that asked for a longer timeout than this worker allows.
@@ -67,6 +69,13 @@ impl Executor {
             return self.settlement.settle(from, delivery, JobOutcome::Lost).await;
         }
         let Some(delivery) = due(&*self.broker, delivery).await? else { return Ok(JobEnd::Elsewhere) };
+        let size = delivery.message.headers.run_size;
+        if from == Queue::JOBS && size == RunSize::Large {
+            // It comes from a delay.
+            let message = delivery.message.clone();
+            move_to(&*self.broker, delivery, &Target::Queue(Queue::JOBS_LARGE), message).await?;
+            return Ok(JobEnd::Elsewhere);
+        }
         let outcome = match read(&delivery.message) {
             Ok(job) => {
                 let span = tracing::info_span!("job", job.id = %job.id, run.id = %job.run_id);
@@ -88,7 +97,8 @@ impl Executor {
             return Ok(JobOutcome::Cancelled);
         }
         self.warn_of_shorter_timeout(&job);
-        let Checked { results, outcome } = self.check(&job, &stop.child_token()).await;
+        let size = message.headers.run_size;
+        let Checked { results, outcome } = self.check(&job, size, &stop.child_token()).await;
         results::publish(&*self.broker, &job, results, message).await?;
         #[cfg(feature = "failpoints")]
         fail::fail_point!("worker.confirmed", |_| std::process::abort());
@@ -107,12 +117,13 @@ impl Executor {
 
     /// Checks until all links are done, `stop` is cancelled, or the job was held for long enough. Many links of
     /// one slow host wait for each other's turns, and RabbitMQ takes back what is held for too long.
-    async fn check(&self, job: &Arc<Job>, stop: &CancellationToken) -> Checked {
+    async fn check(&self, job: &Arc<Job>, size: RunSize, stop: &CancellationToken) -> Checked {
         let drain = self
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
-        let in_hand = self.load.take(job.links.len());
-        let mut checking = pin!(check_all(&self.engine, job, &self.cancelled, in_hand, (stop, drain)));
+        let in_hand = self.share.take(size, job.links.len());
+        let may = May { cancelled: &self.cancelled, quota: self.quotas.of_run(size) };
+        let mut checking = pin!(check_all(&self.engine, job, may, in_hand, (stop, drain)));
         match timeout(self.max_hold, &mut checking).await {
             Ok(checked) => checked,
             Err(_) => {

@@ -1,24 +1,29 @@
-//! Where jobs come from: the jobs queue, and the two queues of jobs that were set apart.
+//! Where jobs come from: the queues of small and large runs, and the two queues of jobs that were set apart.
 
 use linkbeat_broker::{BrokerClosed, Delivery, Queue, SharedBroker, Subscription};
+use linkbeat_shared::RunSize;
+
+use super::load::Share;
 
 /// How many suspects are held at once. Each was lost with its worker or session, and may have killed it.
 const SUSPECTS: u16 = 64;
 /// How many jobs are held at once that were lost as suspects.
 const ISOLATED: u16 = 1;
 
-/// The three queues that a worker reads.
+/// The four queues that a worker reads.
 pub(crate) struct Intake {
-    jobs: Box<dyn Subscription>,
+    small: Box<dyn Subscription>,
+    large: Box<dyn Subscription>,
     suspects: Box<dyn Subscription>,
     isolated: Box<dyn Subscription>,
 }
 
 impl Intake {
-    /// Begins to take jobs, about `prefetch` at once. Waits while the broker is away.
+    /// Begins to take jobs, about `prefetch` of small and of large runs at once. Waits while the broker is away.
     pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
         Ok(Self {
-            jobs: broker.subscribe(&Queue::JOBS, prefetch).await?,
+            small: broker.subscribe(&Queue::JOBS, prefetch).await?,
+            large: broker.subscribe(&Queue::JOBS_LARGE, prefetch).await?,
             suspects: broker.subscribe(&Queue::SUSPECTS, SUSPECTS).await?,
             isolated: broker.subscribe(&Queue::ISOLATED, ISOLATED).await?,
         })
@@ -27,19 +32,22 @@ impl Intake {
     /// The next job, and its queue. `None`: the broker was closed. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<(Queue, Delivery)> {
         tokio::select! {
-            delivery = self.jobs.next() => Some((Queue::JOBS, delivery?)),
+            delivery = self.small.next() => Some((Queue::JOBS, delivery?)),
+            delivery = self.large.next() => Some((Queue::JOBS_LARGE, delivery?)),
             delivery = self.suspects.next() => Some((Queue::SUSPECTS, delivery?)),
             delivery = self.isolated.next() => Some((Queue::ISOLATED, delivery?)),
         }
     }
 
-    /// From now on takes about so many jobs at once.
-    pub(crate) fn resize(&mut self, jobs: usize) {
-        self.jobs.resize(u16::try_from(jobs).unwrap_or(u16::MAX));
+    /// From now on takes about as many jobs at once as this share wants.
+    pub(crate) fn resize(&mut self, share: &Share) {
+        let wanted = |size| u16::try_from(share.wanted(size)).unwrap_or(u16::MAX);
+        self.small.resize(wanted(RunSize::Small));
+        self.large.resize(wanted(RunSize::Large));
     }
 
     /// Takes no further jobs. Those that were not begun go back.
     pub(crate) async fn stop(&mut self) {
-        tokio::join!(self.jobs.stop(), self.suspects.stop(), self.isolated.stop());
+        tokio::join!(self.small.stop(), self.large.stop(), self.suspects.stop(), self.isolated.stop());
     }
 }

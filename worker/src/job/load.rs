@@ -2,30 +2,52 @@
 //!
 //! A job stays until its slowest link is done. Meanwhile the slots of its other links are free. So the number of
 //! jobs that fill the slots is not fixed. It follows from how many links are still under way.
+//!
+//! The slots belong to all namespaces that the worker serves. Each takes jobs for its fair share in any case, and for
+//! more while slots are free.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
+use linkbeat_shared::RunSize;
+use tokio::sync::watch;
 
-/// Counts the jobs and links that this worker holds.
+use crate::limits::KEPT_FOR_SMALL;
+
+/// Counts the links that a worker holds in all.
 #[derive(Debug)]
 pub(crate) struct Load {
     slots: usize,
-    jobs: AtomicUsize,
+    namespaces: usize,
     /// Links that are under way or wait for their turn.
+    links: AtomicUsize,
+    /// Slots that became free since `more` last changed.
+    freed: AtomicUsize,
+    more: watch::Sender<()>,
+}
+
+/// Counts the jobs and links of one namespace.
+#[derive(Debug)]
+pub(crate) struct Share {
+    load: Arc<Load>,
+    small: Held,
+    large: Held,
+}
+
+/// Counts those of runs of one size.
+#[derive(Debug)]
+struct Held {
+    jobs: AtomicUsize,
     links: AtomicUsize,
     /// About how many links a job has, in sixteenths. Jobs of one run are alike, so the average is useful.
     job_links: AtomicUsize,
-    /// Slots that became free since `more` was last notified.
-    freed: AtomicUsize,
-    more: Notify,
 }
 
 /// One job that is held. Dropping it ends the count.
 #[derive(Debug)]
 pub(crate) struct InHand {
-    load: Arc<Load>,
+    share: Arc<Share>,
+    size: RunSize,
     links: usize,
 }
 
@@ -37,45 +59,83 @@ const WORTH_IT: usize = 32;
 const SHARE: usize = 16;
 
 impl Load {
-    /// Holds nothing yet. `slots`: links that can be checked at once.
-    pub(crate) fn new(slots: usize) -> Arc<Self> {
-        Arc::new(Self {
-            slots,
-            jobs: AtomicUsize::new(0),
-            links: AtomicUsize::new(0),
-            job_links: AtomicUsize::new(JOB_LINKS * SHARE),
-            freed: AtomicUsize::new(0),
-            more: Notify::new(),
-        })
+    /// The share of whoever has all slots.
+    pub(crate) fn alone(slots: usize) -> Arc<Share> {
+        Arc::new(Self::of(slots, 1).share())
     }
 
-    /// Counts a job of so many links.
-    pub(crate) fn take(self: &Arc<Self>, links: usize) -> InHand {
-        self.jobs.fetch_add(1, Ordering::Relaxed);
-        self.links.fetch_add(links, Ordering::Relaxed);
-        let average = self.job_links.load(Ordering::Relaxed);
-        // Two jobs at the same moment may count as one, which does no harm.
-        self.job_links.store((average - average.div_ceil(SHARE) + links).max(SHARE), Ordering::Relaxed);
-        InHand { load: Arc::clone(self), links }
+    /// The shares of so many namespaces. They hold nothing yet. `slots`: links that can be checked at once.
+    pub(crate) fn shared(slots: usize, namespaces: usize) -> Vec<Arc<Share>> {
+        let load = Self::of(slots, namespaces);
+        (0..namespaces).map(|_| Arc::new(load.share())).collect()
     }
 
-    /// How many jobs to hold: those that are held, and as many more as the free slots can start.
-    pub(crate) fn wanted(&self) -> usize {
-        let free = self.slots.saturating_sub(self.links.load(Ordering::Relaxed));
-        self.jobs.load(Ordering::Relaxed) + free * SHARE / self.job_links.load(Ordering::Relaxed).max(1)
+    fn of(slots: usize, namespaces: usize) -> Arc<Self> {
+        let (links, freed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { slots, namespaces, links, freed, more: watch::Sender::new(()) })
     }
 
-    /// Waits until enough slots are free to take more jobs. Cancel safe.
-    pub(crate) async fn more(&self) {
-        self.more.notified().await;
+    fn share(self: &Arc<Self>) -> Share {
+        Share { load: Arc::clone(self), small: Held::default(), large: Held::default() }
     }
 
     fn freed(&self) {
         self.links.fetch_sub(1, Ordering::Relaxed);
         if self.freed.fetch_add(1, Ordering::Relaxed) + 1 >= self.slots.div_ceil(WORTH_IT) {
             self.freed.store(0, Ordering::Relaxed);
-            self.more.notify_one();
+            self.more.send_replace(());
         }
+    }
+}
+
+impl Share {
+    /// Counts a job of so many links, of a run of this size.
+    pub(crate) fn take(self: &Arc<Self>, size: RunSize, links: usize) -> InHand {
+        let held = self.of(size);
+        held.jobs.fetch_add(1, Ordering::Relaxed);
+        held.links.fetch_add(links, Ordering::Relaxed);
+        self.load.links.fetch_add(links, Ordering::Relaxed);
+        let average = held.job_links.load(Ordering::Relaxed);
+        // Two jobs at the same moment may count as one, which does no harm.
+        held.job_links.store((average - average.div_ceil(SHARE) + links).max(SHARE), Ordering::Relaxed);
+        InHand { share: Arc::clone(self), size, links }
+    }
+
+    /// How many jobs of such runs to hold: those that are held, and as many more as the free slots can start.
+    pub(crate) fn wanted(&self, size: RunSize) -> usize {
+        let (load, held) = (&self.load, self.of(size));
+        let own = self.small.links.load(Ordering::Relaxed) + self.large.links.load(Ordering::Relaxed);
+        let free = of_slots(size, load.slots).saturating_sub(load.links.load(Ordering::Relaxed));
+        let fair = of_slots(size, load.slots / load.namespaces).saturating_sub(own);
+        let job_links = held.job_links.load(Ordering::Relaxed).max(1);
+        held.jobs.load(Ordering::Relaxed) + free.max(fair) * SHARE / job_links
+    }
+
+    /// Changes when enough slots became free to take more jobs.
+    pub(crate) fn more(&self) -> watch::Receiver<()> {
+        self.load.more.subscribe()
+    }
+
+    fn of(&self, size: RunSize) -> &Held {
+        match size {
+            RunSize::Small => &self.small,
+            RunSize::Large => &self.large,
+        }
+    }
+}
+
+/// Those of `slots` that runs of this size may fill.
+fn of_slots(size: RunSize, slots: usize) -> usize {
+    match size {
+        RunSize::Small => slots,
+        RunSize::Large => slots - slots / KEPT_FOR_SMALL,
+    }
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        let job_links = AtomicUsize::new(JOB_LINKS * SHARE);
+        Self { jobs: AtomicUsize::new(0), links: AtomicUsize::new(0), job_links }
     }
 }
 
@@ -84,15 +144,18 @@ impl InHand {
     pub(crate) fn ended(&mut self) {
         if let Some(left) = self.links.checked_sub(1) {
             self.links = left;
-            self.load.freed();
+            self.share.of(self.size).links.fetch_sub(1, Ordering::Relaxed);
+            self.share.load.freed();
         }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.load.jobs.fetch_sub(1, Ordering::Relaxed);
-        self.load.links.fetch_sub(self.links, Ordering::Relaxed);
+        let held = self.share.of(self.size);
+        held.jobs.fetch_sub(1, Ordering::Relaxed);
+        held.links.fetch_sub(self.links, Ordering::Relaxed);
+        self.share.load.links.fetch_sub(self.links, Ordering::Relaxed);
     }
 }
 
@@ -100,39 +163,69 @@ impl Drop for InHand {
 mod tests {
     use super::*;
 
+    fn alone(slots: usize) -> Arc<Share> {
+        Load::alone(slots)
+    }
+
     #[test]
     fn free_slots_are_filled_with_jobs_and_slow_links_hold_only_their_own() {
-        let load = Load::new(160);
-        assert_eq!(load.wanted(), 10);
-        let mut jobs: Vec<_> = (0..10).map(|_| load.take(16)).collect();
-        assert_eq!(load.wanted(), 10, "all slots are taken");
+        let share = alone(160);
+        assert_eq!(share.wanted(RunSize::Small), 10);
+        let mut jobs: Vec<_> = (0..10).map(|_| share.take(RunSize::Small, 16)).collect();
+        assert_eq!(share.wanted(RunSize::Small), 10, "all slots are taken");
         for job in &mut jobs {
             (0..15).for_each(|_| job.ended());
         }
-        assert_eq!(load.wanted(), 10 + 150 / 16, "each job waits for its slowest link");
+        assert_eq!(share.wanted(RunSize::Small), 10 + 150 / 16, "each job waits for its slowest link");
         drop(jobs);
-        assert_eq!(load.wanted(), 10);
+        assert_eq!(share.wanted(RunSize::Small), 10);
     }
 
     #[tokio::test]
     async fn free_slots_are_reported_while_their_jobs_go_on() {
-        let load = Load::new(64);
-        let mut job = load.take(64);
+        let share = alone(64);
+        let mut more = share.more();
+        let mut job = share.take(RunSize::Small, 64);
         job.ended();
-        assert!(futures::FutureExt::now_or_never(load.more()).is_none(), "one of 64 is not worth it");
+        assert!(!more.has_changed().unwrap(), "one of 64 is not worth it");
         job.ended();
-        load.more().await;
+        more.changed().await.unwrap();
     }
 
     #[test]
     fn jobs_of_one_link_are_taken_by_the_slot() {
-        let load = Load::new(100);
+        let share = alone(100);
         for _ in 0..200 {
-            drop(load.take(1));
+            drop(share.take(RunSize::Small, 1));
         }
-        assert_eq!(load.wanted(), 100);
-        let job = load.take(500);
-        assert_eq!(load.wanted(), 1, "a job larger than the worker keeps it busy");
+        assert_eq!(share.wanted(RunSize::Small), 100);
+        let job = share.take(RunSize::Small, 500);
+        assert_eq!(share.wanted(RunSize::Small), 1, "a job larger than the worker keeps it busy");
         drop(job);
+    }
+
+    #[test]
+    fn large_runs_take_no_jobs_for_the_slots_of_small_ones() {
+        let share = alone(160);
+        let jobs: Vec<_> = (0..10).map(|_| share.take(RunSize::Large, 15)).collect();
+        assert_eq!((share.wanted(RunSize::Large), share.wanted(RunSize::Small)), (10, 0));
+        drop(jobs);
+        for _ in 0..200 {
+            drop(share.take(RunSize::Small, 1));
+        }
+        let _large = share.take(RunSize::Large, 150);
+        assert_eq!((share.wanted(RunSize::Large), share.wanted(RunSize::Small)), (1, 10));
+    }
+
+    #[test]
+    fn a_namespace_takes_what_is_free_and_its_fair_share_in_any_case() {
+        let shares = Load::shared(320, 2);
+        let (busy, other) = (&shares[0], &shares[1]);
+        let jobs: Vec<_> = (0..20).map(|_| busy.take(RunSize::Small, 16)).collect();
+        assert_eq!(busy.wanted(RunSize::Small), 20, "all slots are taken");
+        assert_eq!(other.wanted(RunSize::Small), 10, "its half is its own");
+        let _its_half: Vec<_> = (0..10).map(|_| other.take(RunSize::Small, 16)).collect();
+        drop(jobs);
+        assert_eq!(busy.wanted(RunSize::Small), 10, "what is left");
     }
 }

@@ -127,8 +127,9 @@ impl Settlement {
     }
 
     async fn set_apart(&self, from: Queue, mut delivery: Delivery) -> Result<JobEnd, PublishError> {
-        // In the jobs queue it was lost together with many others, so that loss says nothing about it yet.
-        let losses = delivery.message.losses() + u32::from(from != Queue::JOBS);
+        // It was lost together with many others, unless it was set apart. So that loss says nothing about it yet.
+        let apart = [Queue::SUSPECTS, Queue::ISOLATED].contains(&from);
+        let losses = delivery.message.losses() + u32::from(apart);
         let message = delivery.message.clone().with_losses(losses);
         if losses >= MAX_LOSSES {
             delivery.message = message;

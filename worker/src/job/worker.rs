@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use super::executor::{DRAIN_MARGIN, Executor};
 use super::health::Health;
 use super::intake::Intake;
-use super::load::Load;
+use super::load::{Load, Share};
 use super::outcome::JobEnd;
 use super::pause::Pauses;
 use super::settlement::Settlement;
 use crate::check::Engine;
+use crate::limits::Quotas;
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -35,6 +36,13 @@ pub struct Worker {
     health: watch::Sender<Health>,
 }
 
+/// What one of several namespaces has of the engine.
+struct Part {
+    of: usize,
+    share: Arc<Share>,
+    quotas: Quotas,
+}
+
 /// Why a stretch of work ended.
 enum Ended {
     Shutdown,
@@ -45,21 +53,37 @@ enum Ended {
 impl Worker {
     /// A worker with an engine of its own.
     pub fn new(settings: &WorkerSettings, broker: SharedBroker) -> Result<Self, SetupError> {
-        let engine = Arc::new(Engine::new(settings)?);
+        let engine = Engine::new(settings)?;
+        let slots = engine.concurrency();
+        let part = Part { of: 1, share: Load::alone(slots), quotas: Quotas::alone(slots) };
+        Ok(Self::on(Arc::new(engine), part, settings, broker))
+    }
+
+    /// Workers that share one engine, and so its slots and all its limits: one for the broker of each namespace.
+    pub fn sharing(settings: &WorkerSettings, brokers: Vec<SharedBroker>) -> Result<Vec<Self>, SetupError> {
+        let (engine, of) = (Arc::new(Engine::new(settings)?), brokers.len());
+        let slots = engine.concurrency();
+        let parts = Load::shared(slots, of).into_iter().zip(Quotas::shared(slots, of));
+        let parts = parts.map(|(share, quotas)| Part { of, share, quotas });
+        let workers = parts.zip(brokers);
+        Ok(workers.map(|(part, broker)| Self::on(Arc::clone(&engine), part, settings, broker)).collect())
+    }
+
+    fn on(engine: Arc<Engine>, part: Part, settings: &WorkerSettings, broker: SharedBroker) -> Self {
         // Resized by the load, up to a job for each slot.
-        let prefetch = engine.concurrency().div_ceil(MOST_LANES.into()).max(MIN_PREFETCH);
-        let load = Load::new(engine.concurrency());
+        let prefetch = engine.concurrency().div_ceil(part.of * usize::from(MOST_LANES)).max(MIN_PREFETCH);
         let drain =
             settings.drain_timeout.map_or(settings.max_timeout.duration() + DRAIN_MARGIN, |it| it.duration());
         let max_hold = settings.max_hold.map_or(Duration::MAX, Timeout::duration);
         let settlement = Settlement { broker: Arc::clone(&broker), patience: max_hold };
-        Ok(Self {
+        Self {
             jobs: Arc::new(Executor {
                 engine,
                 broker,
                 settlement,
                 cancelled: Arc::default(),
-                load,
+                share: part.share,
+                quotas: part.quotas,
                 drain_timeout: settings.drain_timeout,
                 cut_short: Mutex::default(),
                 max_hold,
@@ -68,7 +92,7 @@ impl Worker {
             // Jobs cut themselves short; what remains is publishing, which waits while the broker is away.
             drain_limit: drain + DRAIN_MARGIN,
             health: watch::Sender::new(Health::Starting),
-        })
+        }
     }
 
     /// How it is doing, now and with every change.
@@ -110,6 +134,7 @@ impl Worker {
     async fn work(&self, mut intake: Intake, shutdown: &CancellationToken, pauses: &mut Pauses) -> Ended {
         let stop = shutdown.child_token();
         let mut running = JoinSet::new();
+        let mut more = self.jobs.share.more();
         let ended = loop {
             tokio::select! {
                 biased;
@@ -119,7 +144,7 @@ impl Worker {
                         break Ended::Fault;
                     }
                 }
-                () = self.jobs.load.more() => {}
+                Ok(()) = more.changed() => {}
                 next = intake.next() => match next {
                     Some((from, delivery)) => {
                         running.spawn(Arc::clone(&self.jobs).run(from, delivery, stop.clone()));
@@ -127,7 +152,7 @@ impl Worker {
                     None => break Ended::BrokerClosed,
                 },
             }
-            intake.resize(self.jobs.load.wanted());
+            intake.resize(&self.jobs.share);
         };
         stop.cancel();
         let drain = async {

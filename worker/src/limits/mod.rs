@@ -3,11 +3,13 @@
 mod descriptors;
 mod memory;
 mod pace;
+mod quota;
 mod starts;
 mod turns;
 
 pub(crate) use self::descriptors::{Affordable, affordable};
 pub(crate) use self::memory::{For, Memory, NoMemory, Share};
 pub(crate) use self::pace::Pace;
+pub(crate) use self::quota::{ANY, KEPT_FOR_SMALL, Quota, Quotas};
 pub(crate) use self::starts::{Start, Starts};
 pub(crate) use self::turns::{Limits, Turn};

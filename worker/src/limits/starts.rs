@@ -4,50 +4,77 @@
 //! costs most: look-up, connection, handshake. So only some checks at once may be in their beginning, and a check
 //! that begins lets those under way go first. Its deadline runs from then on.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
+use linkbeat_shared::RunSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-/// Checks at once in their beginning.
-const AT_ONCE: usize = 1_024;
-/// A check that is not done after this long waits for the network. Together with [`AT_ONCE`] about 4,000 checks of
-/// slow sites, and any number of quick ones, can begin in a second.
-const BEGINNING: Duration = Duration::from_millis(250);
+/// Checks at once in their beginning, for each core. Sites that answer at once need no more to keep a core busy, and
+/// more would only wait for each other and take memory.
+const FOR_EACH_CORE: usize = 64;
+/// Places of small runs besides, so that they do not wait while a large run begins.
+const OF_SMALL_RUNS: usize = 16;
+/// A check that is not done after this long waits for the network. So each core begins about 2,000 checks of slow
+/// sites in a second, and any number of quick ones.
+const BEGINNING: Duration = Duration::from_millis(32);
+/// A runtime that is late by some time lengthens the beginnings by this many times that time: then it is likely that
+/// they wait for us and not for the network.
+const LATENESS: u32 = 8;
 
 /// Lets checks begin.
 #[derive(Debug)]
 pub(crate) struct Starts {
     places: Arc<Semaphore>,
+    of_small_runs: Arc<Semaphore>,
 }
 
 /// The right to begin.
 #[derive(Debug)]
-pub(crate) struct Start(Option<OwnedSemaphorePermit>);
+pub(crate) struct Start {
+    place: Option<OwnedSemaphorePermit>,
+    /// How long the place is kept at most.
+    beginning: Duration,
+}
 
 impl Starts {
     pub(crate) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self {
+            places: Arc::new(Semaphore::new(cores.saturating_mul(FOR_EACH_CORE).min(Semaphore::MAX_PERMITS))),
+            of_small_runs: Arc::new(Semaphore::new(OF_SMALL_RUNS)),
+        }
     }
 
     /// Waits for a place, and lets tasks that are ready go first.
-    pub(crate) async fn next(&self) -> Start {
-        // Nobody closes the semaphore.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+    pub(crate) async fn next(&self, size: RunSize) -> Start {
+        // Nobody closes the semaphores.
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = match size {
+            RunSize::Large => place.await.ok(),
+            RunSize::Small => tokio::select! {
+                biased;
+                place = place => place.ok(),
+                kept = Arc::clone(&self.of_small_runs).acquire_owned() => kept.ok(),
+            },
+        };
+        let ready = Instant::now();
         yield_now().await;
-        Start(place)
+        Start { place, beginning: BEGINNING + ready.elapsed() * LATENESS }
     }
 }
 
 impl Start {
-    /// Runs `work`. Its place is free again when it is done, or after [`BEGINNING`].
+    /// Runs `work`. Its place is free again when it is done, or when its beginning is over.
     pub(crate) async fn of<F: Future + Unpin>(mut self, mut work: F) -> F::Output {
-        match timeout(BEGINNING, &mut work).await {
+        match timeout(self.beginning, &mut work).await {
             Ok(done) => done,
             Err(_) => {
-                self.0 = None;
+                self.place = None;
                 work.await
             }
         }
@@ -65,15 +92,18 @@ mod tests {
     async fn what_waits_long_gives_its_place_to_others_and_goes_on() {
         let starts = Starts::new();
         let mut waiting = Vec::new();
-        for _ in 0..AT_ONCE {
-            waiting.push(starts.next().await);
+        while starts.places.available_permits() > 0 {
+            waiting.push(starts.next(RunSize::Large).await);
         }
-        assert!(timeout(BEGINNING, starts.next()).await.is_err(), "all places are taken");
+        assert!(timeout(BEGINNING, starts.next(RunSize::Large)).await.is_err(), "all places are taken");
+        let small = starts.next(RunSize::Small).await;
+        assert_eq!(starts.of_small_runs.available_permits(), OF_SMALL_RUNS - 1, "a small run begins");
+        drop(small);
         let start = waiting.pop().expect("a place");
         let mut going_on = pin!(start.of(pending::<()>()));
         assert!(timeout(BEGINNING * 2, going_on.as_mut()).await.is_err(), "it goes on after its beginning");
         assert_eq!(starts.places.available_permits(), 1);
-        assert_eq!(starts.next().await.of(ready(7)).await, 7);
+        assert_eq!(starts.next(RunSize::Large).await.of(ready(7)).await, 7);
         assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
     }
 }

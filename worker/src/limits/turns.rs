@@ -5,12 +5,19 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::pace::Pace;
+use super::quota::{Passed, Quota};
+
+/// When a check has waited this long for its turn, its host gets one more turn, up to the limit. A host that answers
+/// sooner serves its checks one after the other over one connection, which costs both sides less.
+const SLOW: Duration = Duration::from_millis(32);
 
 /// Hands out turns.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 struct Host {
     turns: Arc<Semaphore>,
+    /// How many turns there are, taken or free.
+    width: usize,
     /// Checks that have a turn or wait for one.
     users: usize,
 }
@@ -33,6 +42,7 @@ struct Host {
 #[derive(Debug)]
 pub(crate) struct Turn {
     limits: Arc<Limits>,
+    quota: Quota,
     held: Option<Held>,
     /// Nothing was asked of the host yet. The wait for the turn included the wait for the host's pace.
     fresh: bool,
@@ -40,9 +50,16 @@ pub(crate) struct Turn {
 
 #[derive(Debug)]
 struct Held {
-    _slot: OwnedSemaphorePermit,
+    _slot: Slots,
     _turn: OwnedSemaphorePermit,
     place: Place,
+}
+
+/// One slot, or two, and what had to be passed before.
+#[derive(Debug)]
+struct Slots {
+    slots: OwnedSemaphorePermit,
+    passed: Passed,
 }
 
 /// Counts one user of a host, for as long as it lives.
@@ -50,6 +67,7 @@ struct Held {
 struct Place {
     limits: Arc<Limits>,
     host: String,
+    turns: Arc<Semaphore>,
 }
 
 impl Limits {
@@ -65,8 +83,8 @@ impl Limits {
     }
 
     /// Waits until a first request to this host may begin.
-    pub(crate) async fn turn(self: &Arc<Self>, host: &str) -> Turn {
-        let mut turn = Turn { limits: Arc::clone(self), held: None, fresh: false };
+    pub(crate) async fn turn(self: &Arc<Self>, host: &str, quota: &Quota) -> Turn {
+        let mut turn = Turn { limits: Arc::clone(self), quota: quota.clone(), held: None, fresh: false };
         turn.move_to(host).await;
         turn.fresh = true;
         turn
@@ -77,36 +95,42 @@ impl Limits {
     ///
     /// Turns at two hosts are waited for in the order of the hosts' names, and slots only after both, so that no two
     /// checks can wait for each other.
-    pub(crate) async fn turns(self: &Arc<Self>, first: &str, second: Option<&str>) -> (Turn, Option<Turn>) {
+    pub(crate) async fn turns(
+        self: &Arc<Self>,
+        first: &str,
+        second: Option<&str>,
+        quota: &Quota,
+    ) -> (Turn, Option<Turn>) {
         let at_once = if second == Some(first) { self.per_host >= 2 } else { true };
         match second.filter(|_| at_once && self.slots_in_all >= 2) {
-            None => (self.turn(first).await, None),
+            None => (self.turn(first, quota).await, None),
             // In a box: few checks have two pages.
-            Some(second) => Box::pin(self.two_turns(first, second)).await,
+            Some(second) => Box::pin(self.two_turns(first, second, quota)).await,
         }
     }
 
-    async fn two_turns(self: &Arc<Self>, first: &str, second: &str) -> (Turn, Option<Turn>) {
-        let (first_place, second_place) = (self.enter(first), self.enter(second));
+    async fn two_turns(self: &Arc<Self>, first: &str, second: &str, quota: &Quota) -> (Turn, Option<Turn>) {
+        let wanted = if first == second { 2 } else { 1 };
+        let (first_place, second_place) = (self.enter(first, wanted), self.enter(second, wanted));
         let (first_turn, second_turn) = match first.cmp(second) {
             Ordering::Equal => {
-                let mut both = acquire(first_place.1, 2).await;
+                let mut both = first_place.turns(2).await;
                 let second = split(&mut both);
                 (both, second)
             }
             Ordering::Less => {
-                let first = acquire(first_place.1, 1).await;
-                (first, acquire(second_place.1, 1).await)
+                let first = first_place.turns(1).await;
+                (first, second_place.turns(1).await)
             }
             Ordering::Greater => {
-                let second = acquire(second_place.1, 1).await;
-                (acquire(first_place.1, 1).await, second)
+                let second = second_place.turns(1).await;
+                (first_place.turns(1).await, second)
             }
         };
-        let mut slots = self.paced_slots(first, 2).await;
-        let second_slot = split(&mut slots);
-        let second = self.holding(second_place.0, second_turn, second_slot);
-        let mut first = self.holding(first_place.0, first_turn, slots);
+        let mut slots = self.paced_slots(first, 2, quota).await;
+        let second_slot = slots.split();
+        let second = self.holding(second_place, second_turn, second_slot, quota);
+        let mut first = self.holding(first_place, first_turn, slots, quota);
         first.fresh = true;
         (first, Some(second))
     }
@@ -115,15 +139,18 @@ impl Limits {
         self: &Arc<Self>,
         place: Place,
         turn: OwnedSemaphorePermit,
-        slot: OwnedSemaphorePermit,
+        slot: Slots,
+        quota: &Quota,
     ) -> Turn {
-        Turn { limits: Arc::clone(self), held: Some(Held { _slot: slot, _turn: turn, place }), fresh: false }
+        let held = Some(Held { _slot: slot, _turn: turn, place });
+        Turn { limits: Arc::clone(self), quota: quota.clone(), held, fresh: false }
     }
 
     /// Waits for slots. Whoever waits for the host's pace holds none meanwhile.
-    async fn paced_slots(&self, host: &str, slots: u32) -> OwnedSemaphorePermit {
+    async fn paced_slots(&self, host: &str, slots: u32, quota: &Quota) -> Slots {
         loop {
-            let slots = acquire(Arc::clone(&self.slots), slots).await;
+            let passed = quota.pass(slots).await;
+            let slots = Slots { slots: acquire(Arc::clone(&self.slots), slots).await, passed };
             match self.pace.start(host) {
                 Ok(()) => return slots,
                 Err(due) => {
@@ -134,13 +161,14 @@ impl Limits {
         }
     }
 
-    fn enter(self: &Arc<Self>, host: &str) -> (Place, Arc<Semaphore>) {
+    /// Becomes a user of this host, which has at least so many turns from now on.
+    fn enter(self: &Arc<Self>, host: &str, width: usize) -> Place {
         let mut hosts = self.hosts();
-        let entry = hosts
-            .entry(host.to_owned())
-            .or_insert_with(|| Host { turns: Arc::new(Semaphore::new(self.per_host)), users: 0 });
+        let entry = hosts.entry(host.to_owned()).or_default();
         entry.users += 1;
-        (Place { limits: Arc::clone(self), host: host.to_owned() }, Arc::clone(&entry.turns))
+        entry.widen_to(width);
+        let turns = Arc::clone(&entry.turns);
+        Place { limits: Arc::clone(self), host: host.to_owned(), turns }
     }
 
     fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
@@ -149,7 +177,47 @@ impl Limits {
     }
 }
 
+impl Default for Host {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(0)), width: 0, users: 0 }
+    }
+}
+
+impl Host {
+    fn widen_to(&mut self, width: usize) {
+        self.turns.add_permits(width.saturating_sub(self.width));
+        self.width = self.width.max(width);
+    }
+}
+
+impl Place {
+    /// Waits for turns at the host.
+    async fn turns(&self, wanted: u32) -> OwnedSemaphorePermit {
+        let mut turns = pin!(acquire(Arc::clone(&self.turns), wanted));
+        loop {
+            if let Ok(turns) = timeout(SLOW, &mut turns).await {
+                return turns;
+            }
+            if !self.widen() {
+                return turns.await;
+            }
+        }
+    }
+
+    /// Gives the host one more turn. False: it has as many as the limit allows.
+    fn widen(&self) -> bool {
+        let mut hosts = self.limits.hosts();
+        let host = hosts.get_mut(&self.host).filter(|host| host.width < self.limits.per_host);
+        host.map(|host| host.widen_to(host.width + 1)).is_some()
+    }
+}
+
 impl Turn {
+    /// Of the slots that it may take.
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// Waits until the next request may begin, which goes to this host. The turn at another host ends first.
     /// Nobody waits while holding a turn, so redirects across hosts cannot lock each other out.
     pub(crate) async fn move_to(&mut self, host: &str) {
@@ -161,9 +229,9 @@ impl Turn {
             return;
         }
         self.held = None;
-        let (place, turns) = self.limits.enter(host);
-        let turn = acquire(turns, 1).await;
-        let slot = self.limits.paced_slots(host, 1).await;
+        let place = self.limits.enter(host, 1);
+        let turn = place.turns(1).await;
+        let slot = self.limits.paced_slots(host, 1, &self.quota).await;
         self.held = Some(Held { _slot: slot, _turn: turn, place });
     }
 
@@ -172,6 +240,13 @@ impl Turn {
         while let Err(due) = self.limits.pace.start(host) {
             sleep_until(due).await;
         }
+    }
+}
+
+impl Slots {
+    /// The second of two.
+    fn split(&mut self) -> Self {
+        Self { slots: split(&mut self.slots), passed: self.passed.split() }
     }
 }
 
@@ -206,6 +281,7 @@ mod tests {
 
     use tokio::time::Instant;
 
+    use super::super::quota::ANY;
     use super::*;
 
     /// Polls once: whether it is done right away.
@@ -221,11 +297,11 @@ mod tests {
     #[tokio::test]
     async fn a_busy_host_is_waited_for_without_holding_a_slot() {
         let limits = Limits::new(1, 2, Pace::new(Duration::ZERO));
-        let first = limits.turn("a").await;
-        let mut second = pin!(limits.turn("a"));
+        let first = limits.turn("a", &ANY).await;
+        let mut second = pin!(limits.turn("a", &ANY));
         assert!(at_once(&mut second).await.is_none());
-        let other = at_once(limits.turn("b")).await.expect("the waiting one holds no slot");
-        assert!(at_once(limits.turn("c")).await.is_none(), "both slots are taken");
+        let other = at_once(limits.turn("b", &ANY)).await.expect("the waiting one holds no slot");
+        assert!(at_once(limits.turn("c", &ANY)).await.is_none(), "both slots are taken");
         drop((first, other));
         assert!(at_once(second).await.is_some());
     }
@@ -233,8 +309,8 @@ mod tests {
     #[tokio::test]
     async fn hosts_are_forgotten_when_nobody_uses_them() {
         let limits = Limits::new(1, 8, Pace::new(Duration::ZERO));
-        let mut turn = limits.turn("a").await;
-        assert!(at_once(limits.turn("a")).await.is_none());
+        let mut turn = limits.turn("a", &ANY).await;
+        assert!(at_once(limits.turn("a", &ANY)).await.is_none());
         assert_eq!(limits.hosts().len(), 1);
         turn.move_to("b").await;
         assert_eq!(limits.hosts().keys().collect::<Vec<_>>(), ["b"]);
@@ -247,24 +323,38 @@ mod tests {
     #[tokio::test]
     async fn a_check_of_two_pages_gets_both_turns_or_waits_for_both() {
         let limits = Limits::new(2, 4, Pace::new(Duration::ZERO));
-        let (first, second) = at_once(limits.turns("a", Some("a"))).await.expect("two turns at one host");
+        let (first, second) =
+            at_once(limits.turns("a", Some("a"), &ANY)).await.expect("two turns at one host");
         assert!(second.is_some());
-        assert!(at_once(limits.turns("b", Some("a"))).await.is_none(), "a is busy");
-        assert!(at_once(limits.turns("a", Some("b"))).await.is_none(), "a is busy");
+        assert!(at_once(limits.turns("b", Some("a"), &ANY)).await.is_none(), "a is busy");
+        assert!(at_once(limits.turns("a", Some("b"), &ANY)).await.is_none(), "a is busy");
         drop(first);
         drop(second);
-        let (_b, _a) = at_once(limits.turns("b", Some("a"))).await.expect("turns at two hosts");
-        let (_a, _b) = at_once(limits.turns("a", Some("b"))).await.expect("turns at two hosts");
+        let (_b, _a) = at_once(limits.turns("b", Some("a"), &ANY)).await.expect("turns at two hosts");
+        let (_a, _b) = at_once(limits.turns("a", Some("b"), &ANY)).await.expect("turns at two hosts");
         assert_eq!(limits.slots.available_permits(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_slow_host_gets_more_turns_at_once_and_never_more_than_the_limit() {
+        let limits = Limits::new(3, 8, Pace::new(Duration::ZERO));
+        let first = limits.turn("a", &ANY).await;
+        let mut second = pin!(limits.turn("a", &ANY));
+        assert!(at_once(&mut second).await.is_none(), "the first one may end soon");
+        drop(first);
+        let _second = at_once(second).await.expect("its turn has come");
+        let _others = (limits.turn("a", &ANY).await, limits.turn("a", &ANY).await);
+        let mut fourth = pin!(limits.turn("a", &ANY));
+        assert!(timeout(4 * SLOW, &mut fourth).await.is_err(), "three are the limit");
     }
 
     #[tokio::test]
     async fn where_only_one_request_may_be_under_way_two_pages_share_a_turn() {
         let one_per_host = Limits::new(1, 4, Pace::new(Duration::ZERO));
-        let (_turn, second) = at_once(one_per_host.turns("a", Some("a"))).await.expect("one turn");
+        let (_turn, second) = at_once(one_per_host.turns("a", Some("a"), &ANY)).await.expect("one turn");
         assert!(second.is_none());
         let one_in_all = Limits::new(4, 1, Pace::new(Duration::ZERO));
-        let (_turn, second) = at_once(one_in_all.turns("a", Some("b"))).await.expect("one turn");
+        let (_turn, second) = at_once(one_in_all.turns("a", Some("b"), &ANY)).await.expect("one turn");
         assert!(second.is_none());
     }
 
@@ -273,15 +363,15 @@ mod tests {
         let interval = Duration::from_millis(200);
         let limits = Limits::new(8, 1, Pace::new(interval));
         let began = Instant::now();
-        let mut first = at_once(limits.turn("a")).await.expect("the first request is due at once");
+        let mut first = at_once(limits.turn("a", &ANY)).await.expect("the first request is due at once");
         assert!(at_once(first.move_to("a")).await.is_some(), "its turn has waited for it");
         assert!(at_once(first.move_to("a")).await.is_none(), "the next one, after a redirect, is not due");
         first.move_to("a").await;
         assert!(began.elapsed() >= interval);
         drop(first);
-        let mut waiting = pin!(limits.turn("a"));
+        let mut waiting = pin!(limits.turn("a", &ANY));
         assert!(at_once(&mut waiting).await.is_none());
-        assert!(at_once(limits.turn("b")).await.is_some(), "whoever waits holds no slot");
+        assert!(at_once(limits.turn("b", &ANY)).await.is_some(), "whoever waits holds no slot");
         waiting.await;
         assert!(began.elapsed() >= 2 * interval);
     }

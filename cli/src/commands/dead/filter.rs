@@ -13,8 +13,8 @@ use crate::args::parse_run_id;
 
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    /// Only those that came from this queue: jobs (whichever of their queues), suspects, isolated, results or
-    /// requests
+    /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results
+    /// or requests
     #[arg(long, value_parser = parse_queue)]
     queue: Option<Queue>,
     /// Only those whose cause contains this text, in the same upper and lower case
@@ -63,5 +63,7 @@ pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
 
 fn parse_queue(text: &str) -> Result<Queue, String> {
     let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::DEAD && queue.to_string() == text);
-    found.ok_or_else(|| format!("`{text}` is none of jobs, suspects, isolated, results and requests"))
+    found.ok_or_else(|| {
+        format!("`{text}` is none of jobs, jobs.large, suspects, isolated, results and requests")
+    })
 }

@@ -152,7 +152,7 @@ fn of_queue(short: &str, text: String, messages: u32, of_nobody: bool) -> Findin
         "dead" if messages > 0 => {
             return Finding::warning("queues", text, "see what was parked: `linkbeat dead list`");
         }
-        "jobs" | "suspects" | "isolated" => "start workers: `linkbeat worker`",
+        "jobs" | "jobs.large" | "suspects" | "isolated" => "start workers: `linkbeat worker`",
         "results" => "start a recorder: `linkbeat recorder`",
         "requests" => "start a producer: `linkbeat producer`",
         _ => return Finding::ok("queues", text),

@@ -27,6 +27,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
         ],
         Role::Worker => &[
             Need::Read("jobs"),
+            Need::Read("jobs.large"),
             Need::Read("suspects"),
             Need::Read("isolated"),
             Need::Read("broadcast"),

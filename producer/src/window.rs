@@ -1,0 +1,69 @@
+//! How many jobs may wait in a queue: a few more than its workers take between two looks.
+//!
+//! A queue gives out its messages in the order in which they came. So whoever comes later waits for all that lie there.
+//! The outbox therefore adds jobs only while few wait. The others stay in the database, where a new run can pass them.
+
+use std::time::Duration;
+
+use linkbeat_broker::{PublishError, Queue, SharedBroker};
+use linkbeat_shared::RunSize;
+use tokio::time::{Instant, sleep};
+
+/// Jobs that may wait in a queue.
+const JOBS_WAITING: u64 = 256;
+/// Messages of results that may wait: as many as a recorder stores at once. More would only wait longer.
+const RESULTS_WAITING: u64 = 256;
+/// A page of fewer jobs is not worth its statements.
+pub(crate) const WORTH_IT: u64 = 64;
+/// How long one look counts.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long to wait before the next look, where there is no room: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(160);
+
+/// The room in the queue for jobs of runs of one size.
+#[derive(Debug)]
+pub(crate) struct Window {
+    size: RunSize,
+    /// Jobs that may be published before the next look.
+    room: u64,
+    looked_at: Option<Instant>,
+}
+
+impl Window {
+    pub(crate) fn new(size: RunSize) -> Self {
+        Self { size, room: 0, looked_at: None }
+    }
+
+    /// Waits until jobs may be published; returns how many. Cancel safe.
+    pub(crate) async fn room(&mut self, broker: &SharedBroker) -> Result<u64, PublishError> {
+        let mut pause = FIRST_PAUSE;
+        while self.room < WORTH_IT || self.looked_at.is_none_or(|at| at.elapsed() > FRESH) {
+            self.room = self.look(broker).await?;
+            self.looked_at = Some(Instant::now());
+            if self.room < WORTH_IT {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        Ok(self.room)
+    }
+
+    /// Whether so many waiting jobs keep others from being published, and are no more than that leaves.
+    pub(crate) fn is_full(waiting: u64) -> bool {
+        (JOBS_WAITING - WORTH_IT..=2 * JOBS_WAITING).contains(&waiting)
+    }
+
+    /// So many jobs were published.
+    pub(crate) fn take(&mut self, jobs: u64) {
+        self.room = self.room.saturating_sub(jobs);
+    }
+
+    /// Large runs also wait for the recorder, so that the results of a small run do not wait behind theirs.
+    async fn look(&self, broker: &SharedBroker) -> Result<u64, PublishError> {
+        if self.size == RunSize::Large && broker.waiting(&Queue::RESULTS).await? >= RESULTS_WAITING {
+            return Ok(0);
+        }
+        Ok(JOBS_WAITING.saturating_sub(broker.waiting(&Queue::of_jobs(self.size)).await?))
+    }
+}
