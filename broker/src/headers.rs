@@ -53,6 +53,16 @@ pub struct Headers {
     /// That RabbitMQ has taken it out of a queue. Never sent: RabbitMQ sets it by itself.
     pub(crate) removed: Option<Removed>,
     foreign: Vec<(String, String)>,
+    values: Vec<(String, HeaderValue)>,
+}
+
+/// A header that is no text. linkbeat's own messages have none. Those of other systems, such as Celery, have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// A whole number.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// How a message was parked; texts are empty where it does not say.
@@ -90,6 +100,25 @@ impl Headers {
             self.foreign.push((name, value));
         }
         fits
+    }
+
+    /// The headers that are no texts.
+    pub fn values(&self) -> &[(String, HeaderValue)] {
+        &self.values
+    }
+
+    /// Adds a header that is no text, within the bounds; `false`: there is no room for it.
+    pub fn add_value(&mut self, name: impl Into<String>, value: HeaderValue) -> bool {
+        let fits = self.values.len() < MAX_HEADERS;
+        if fits {
+            self.values.push((name.into(), value));
+        }
+        fits
+    }
+
+    /// The text of a header that linkbeat does not know.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.foreign.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// All that travel, as names and texts. Ours come first, so that foreign ones cannot crowd them out.

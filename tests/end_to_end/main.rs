@@ -9,6 +9,7 @@ mod support;
 
 mod bad_input;
 mod cancel;
+mod celery;
 mod compose;
 mod dead;
 mod dead_letters_filters;
@@ -19,6 +20,7 @@ mod doctor;
 mod drain;
 mod fairness;
 mod health;
+mod held_back;
 mod inputs;
 mod interruption;
 mod offline;

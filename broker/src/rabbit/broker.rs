@@ -15,7 +15,10 @@ use super::publisher::{PublishSession, Publisher};
 use super::reopen::{Missing, Reopen};
 use super::session::Session;
 use super::{BrokerSettings, ConnectError, consumer, listener, publisher};
-use crate::{Broadcasts, Broker, BrokerClosed, Events, Message, PublishError, Queue, Subscription, Target};
+use crate::{
+    Broadcasts, Broker, BrokerClosed, Events, ForeignExchange, Message, PublishError, Queue, Subscription,
+    Target,
+};
 
 /// Names the consuming connection to operators.
 const CONSUME: &str = "consume";
@@ -57,6 +60,16 @@ impl RabbitBroker {
         let _close_on_drop = closed.clone().drop_guard();
         let consuming = OnceLock::new();
         Arc::new(Self { settings, publisher, consuming, missing, closed, keepers, _close_on_drop })
+    }
+
+    /// The servers, without user names and passwords.
+    pub fn servers(&self) -> String {
+        self.settings.urls.to_string()
+    }
+
+    /// Begins to listen to an exchange of somebody else.
+    pub fn listen_to(&self, exchange: ForeignExchange) -> Result<Box<dyn Events>, BrokerClosed> {
+        Ok(Box::new(self.listen(Queue::listening_to(exchange), exchange.name)?))
     }
 
     /// The connection that all readers share.

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use linkbeat_shared::ReplyTo;
+use linkbeat_shared::{ReplyTo, derived_id};
 use uuid::Uuid;
 
 use super::BrokerSettings;
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
-use crate::{Exchange, Headers, Message, Namespace, PublishError, Queue, Target};
+use crate::{
+    Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target,
+};
 
 /// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
 /// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
@@ -61,7 +63,7 @@ impl Route {
         let name = queue.name_in(namespace);
         let exchange = match queue.exchange() {
             Exchange::Fanout | Exchange::Direct => name.clone(),
-            Exchange::Events(_) | Exchange::Default => String::new(),
+            Exchange::Events(_) | Exchange::Foreign(_) | Exchange::Default => String::new(),
         };
         // A fanout exchange needs no key; there it only tells the queue, in logs.
         let (receiver, delivery_mode) = (Receiver::Ours, PERSISTENT);
@@ -74,6 +76,26 @@ impl Route {
             key: key.to_owned(),
             mandatory: false,
             receiver: Receiver::Listeners,
+            delivery_mode: PERSISTENT,
+        }
+    }
+
+    fn to_listeners(exchange: ForeignExchange, key: &str) -> Self {
+        Self {
+            exchange: exchange.name.to_owned(),
+            key: key.to_owned(),
+            mandatory: false,
+            receiver: Receiver::Listeners,
+            delivery_mode: TRANSIENT,
+        }
+    }
+
+    fn to_theirs(queue: &str) -> Self {
+        Self {
+            exchange: String::new(),
+            key: queue.to_owned(),
+            mandatory: true,
+            receiver: Receiver::Asker,
             delivery_mode: PERSISTENT,
         }
     }
@@ -105,6 +127,8 @@ impl Parcel {
             }
             Target::Broadcast => Route::to_queue(&Queue::BROADCAST, namespace),
             Target::Event(key) => Route::of_event(key, namespace),
+            Target::Listeners(exchange, key) => Route::to_listeners(*exchange, key),
+            Target::Theirs(queue) => Route::to_theirs(queue),
             Target::Reply(reply) => {
                 message.correlation_id.clone_from(&reply.correlation_id);
                 Route::of_reply(reply)
@@ -153,6 +177,17 @@ fn header_table(headers: &Headers) -> FieldTable {
             table.insert(name, AMQPValue::LongString(LongString::from(value.as_str())));
         }
     }
+    for (name, value) in headers.values() {
+        if let Ok(name) = ShortString::try_new(name.as_str()) {
+            table.insert(
+                name,
+                match value {
+                    HeaderValue::Number(number) => AMQPValue::LongLongInt(*number),
+                    HeaderValue::Flag(flag) => AMQPValue::Boolean(*flag),
+                },
+            );
+        }
+    }
     table
 }
 
@@ -161,6 +196,9 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
+    for (name, value) in properties.headers().iter().flat_map(other_headers) {
+        headers.add_value(name, value);
+    }
     if let Some(removed) = &mut headers.removed {
         // RabbitMQ knows the whole name; within linkbeat it goes without the namespace.
         let queue = settings.queue_named(&removed.queue);
@@ -182,9 +220,7 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
 fn message_id(text: Option<&str>) -> Uuid {
     match text.filter(|text| !text.is_empty()) {
         None => Uuid::now_v7(),
-        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| {
-            Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("linkbeat:message-id:{text}").as_bytes())
-        }),
+        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)),
     }
 }
 
@@ -193,6 +229,20 @@ fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
         let value = match value {
             AMQPValue::LongString(text) => str::from_utf8(text.as_bytes()).ok()?,
             AMQPValue::ShortString(text) => text.as_str(),
+            _ => return None,
+        };
+        Some((name.as_str(), value))
+    })
+}
+
+fn other_headers(table: &FieldTable) -> impl Iterator<Item = (&str, HeaderValue)> {
+    table.inner().iter().filter_map(|(name, value)| {
+        let value = match value {
+            AMQPValue::Boolean(flag) => HeaderValue::Flag(*flag),
+            AMQPValue::ShortShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::ShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongLongInt(number) => HeaderValue::Number(*number),
             _ => return None,
         };
         Some((name.as_str(), value))

@@ -5,26 +5,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, park};
 use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
-use linkbeat_shared::{LinkSelection, ReplyTo, Request, derived_id};
+use linkbeat_shared::{ReplyTo, Request, derived_id};
 use linkbeat_store::StoreError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
 const PREFETCH: u16 = 16;
 /// Requests filed at once: filing a large run takes long, and a small one need not wait for it.
 const FILED_AT_ONCE: usize = 4;
-/// How long a fault of our own is waited out before the request is tried again: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves the JSON requests of other apps.
 #[derive(Debug)]
@@ -137,14 +134,8 @@ impl Intake {
     fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
         let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
         request.trace.clone_from(&message.headers.trace);
-        let limit = self.settings.max_links_per_request;
-        match &request.links {
-            LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
-                "the request names {} links; at most {limit} are taken at once",
-                links.named()
-            ))),
-            _ => Ok(request),
-        }
+        check_size(&request, self.settings.max_links_per_request)?;
+        Ok(request)
     }
 
     async fn file(&self, request: Request) -> Outcome {

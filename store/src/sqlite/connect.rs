@@ -11,6 +11,7 @@ use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::result_code::is_held;
 use crate::error::Fault;
 use crate::migrations::{self, Migrated, OpenMode};
 use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations, version};
@@ -50,15 +51,25 @@ fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
     Ok(connection)
 }
 
+/// Opens somebody else's database, and leaves everything about it as it is. It is not made if it is missing.
+pub(super) fn connect_to_theirs(file: &Path) -> Result<SqliteConnection, Fault> {
+    if !file.exists() {
+        return Err(Fault::Unavailable("there is no such file".to_owned()));
+    }
+    let file = file.to_str().ok_or_else(|| Fault::Unavailable("its path is not UTF-8".to_owned()))?;
+    let mut connection =
+        SqliteConnection::establish(file).map_err(|error| Fault::Unavailable(error.to_string()))?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
+    Ok(connection)
+}
+
 /// WAL lets others read while one writes. Turning it on in a new file is the one step for which SQLite does
 /// not wait by itself until another process, which does the same, is through.
 fn turn_wal_on(connection: &mut SqliteConnection) -> QueryResult<()> {
     let end = Instant::now() + BUSY_TIMEOUT;
     loop {
         match connection.batch_execute("PRAGMA journal_mode = WAL") {
-            Err(Error::DatabaseError(_, info))
-                if info.message().contains("locked") && Instant::now() < end =>
-            {
+            Err(Error::DatabaseError(_, info)) if is_held(info.message()) && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             done => return done,
