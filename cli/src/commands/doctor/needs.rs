@@ -64,6 +64,7 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("alike", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
             NOTED,
