@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{JobId, LinkId, RunId};
+use crate::{JobId, LinkId, RequestId, RunId};
 
 /// What all name spaces are made from: "linkbeat derived" in ASCII.
 const LINKBEAT: Uuid = Uuid::from_bytes(*b"linkbeat derived");
@@ -30,14 +30,29 @@ pub fn run_ended_event(run: RunId, event: &str, end: Option<DateTime<Utc>>) -> U
     derived("run ended", &[run.0.as_bytes(), &end_as_bytes(end), event.as_bytes()])
 }
 
-/// The report that goes to whoever asked for a run. `end` as for [`run_ended_event`].
-pub fn report_reply(run: RunId, end: Option<DateTime<Utc>>) -> Uuid {
-    derived("report", &[run.0.as_bytes(), &end_as_bytes(end)])
+/// The report that goes to whoever asked for a run that ended in this state. `end` as for [`run_ended_event`].
+pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>) -> Uuid {
+    derived("report", &[run.0.as_bytes(), &end_as_bytes(end), state.as_bytes()])
 }
 
 /// The answer to the request message of this id that it is not valid.
 pub fn refusal_reply(request: Uuid) -> Uuid {
     derived("refusal", &[request.as_bytes()])
+}
+
+/// The request that the Celery task of this id makes.
+pub fn celery_request(task: &str) -> RequestId {
+    RequestId(derived("celery request", &[task.as_bytes()]))
+}
+
+/// The message that tells how the Celery task of this id stands, such as `SUCCESS`.
+pub fn celery_result(task: &str, status: &str) -> Uuid {
+    derived("celery result", &[status.as_bytes(), b"/", task.as_bytes()])
+}
+
+/// The task that follows the Celery task of this id, the one at this place.
+pub fn celery_follow_up(task: &str, place: usize) -> Uuid {
+    derived("celery follow-up", &[&(place as u64).to_be_bytes(), task.as_bytes()])
 }
 
 /// The broadcast that a run was cancelled.
@@ -61,6 +76,11 @@ pub fn requeue_notice(letter: Uuid, parked_at: &str) -> Uuid {
 /// A message that another app names by this text, which is no UUID.
 pub fn foreign_message(text: &str) -> Uuid {
     derived("foreign message", &[text.as_bytes()])
+}
+
+/// A parked message without an id, by its body.
+pub fn unnamed_message(body: &[u8]) -> Uuid {
+    derived("unnamed message", &[body])
 }
 
 /// A variable part stands last, so that no two lists of parts read the same.
@@ -88,12 +108,16 @@ mod tests {
                 run_started_event(run),
                 link_changed_event(run, link),
                 run_ended_event(run, "", None),
-                report_reply(run, None),
+                report_reply(run, "", None),
                 refusal_reply(run.0),
                 cancel_broadcast(run),
                 results_message(job, [link]),
                 requeue_notice(run.0, ""),
+                celery_request("").0,
+                celery_result("", ""),
+                celery_follow_up("", 0),
                 foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
+                unnamed_message(run.0.as_bytes()),
             ]
         };
         assert_eq!(ids(), ids());

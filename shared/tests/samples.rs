@@ -9,7 +9,7 @@ use linkbeat_shared::wire::{
     CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
     ResultsMessage, ToRecorder, Unreadable, decode, encode,
 };
-use linkbeat_shared::{Job, LinkSelection, OnBlocked, RunState, Verdict};
+use linkbeat_shared::{Change, Job, LinkSelection, OnBlocked, RunState, Verdict};
 use serde_json::{Value, json};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -78,6 +78,12 @@ fn what_is_told_to_others_is_read() {
     assert_eq!((older.state, older.missing), (RunState::Finished, 0));
     assert_eq!((now.state, now.missing), (RunState::Incomplete, 1));
     assert_eq!(older.links, now.links);
+    let held = read::<ReportMessage>("report-1-held-back").data.unwrap();
+    assert_eq!(
+        (held.state, held.would_hide, held.links[0].proposed),
+        (RunState::HeldBack, 12, Some(Change::Hidden))
+    );
+    assert_eq!(held.held_back.unwrap().alike[0].links, 11);
     assert_eq!(read::<EventMessage>("event-1-older").report.unwrap().missing, 0);
     assert_eq!(read::<EventMessage>("event-1").report.unwrap().missing, 1);
     assert_eq!(read::<EventMessage>("event-1-link").link.unwrap().name, "小明");

@@ -12,6 +12,7 @@
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
 mod database_url;
+mod django;
 mod error;
 mod filing;
 mod importing;
@@ -33,6 +34,7 @@ mod traits;
 mod values;
 
 pub use database_url::DatabaseUrl;
+pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
 pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
@@ -40,10 +42,11 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    Filed, Filing, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun,
-    OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore,
-    ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced, Unpublished,
-    UnpublishedRun,
+    CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice,
+    Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling,
+    Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
+    UnpublishedRun, Untold,
 };
 
 /// What every method gives.

@@ -1,5 +1,6 @@
 //! The database and the broker that a command works on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_broker::{BrokerSettings, RabbitBroker, SharedBroker};
@@ -47,6 +48,12 @@ pub(crate) async fn connect(settings: &Settings, role: &str) -> Result<SharedBro
 /// The fleet's broker for a daemon. It connects as soon as it can, and again whenever that is needed.
 pub(crate) fn reconnecting(settings: &Settings, role: &str) -> Result<SharedBroker, Failure> {
     Ok(RabbitBroker::new(broker_settings(settings, role)?))
+}
+
+/// The RabbitMQ of Celery clients, if their tasks are taken.
+pub(crate) fn of_celery(settings: &Settings, role: &str) -> Option<Arc<RabbitBroker>> {
+    let ours = broker_settings(settings, role).ok().filter(|_| settings.celery.is_on())?;
+    Some(RabbitBroker::new(settings.celery.broker(&ours)))
 }
 
 /// What the broker crate needs to know.

@@ -3,6 +3,8 @@
 //! This folder is compiled twice: as a module of `postgres` and as one of `sqlite`. `Connection`, `Backend`, `Database`
 //! and `dialect` are those of the module it is compiled for.
 
+mod celery_tasks;
+mod holds;
 mod jobs;
 mod leases;
 mod links;

@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkbeat_shared::{GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary};
+use linkbeat_shared::{
+    Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary,
+};
 use uuid::Uuid;
 
-use super::{Connection, Database, dialect, jobs, leases, links, parkings, reports, results, runs};
+use super::{
+    Connection, Database, celery_tasks, dialect, holds, jobs, leases, links, parkings, reports, results, runs,
+};
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Filed, Filing, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun, OpenJobs, Outbox,
-    ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob, Unannounced,
-    Unpublished, UnpublishedRun,
+    CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger,
+    LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded,
+    ReportLinks, Reports, Runs, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
+    Untold,
 };
 use crate::{Result, Work};
 
@@ -168,6 +173,31 @@ impl Ledger for Database {
 }
 
 #[async_trait]
+impl Holds for Database {
+    async fn decide_run(&self, run: RunId, decision: Decision) -> Result<Option<Decided>> {
+        let decide = async move |connection: &mut Connection| holds::decide(connection, run, decision).await;
+        self.transaction(Work::Write, decide).await
+    }
+
+    async fn settle(&self, only: Option<RunId>, limit: u32, judge: Arc<dyn Judge>) -> Result<bool> {
+        let settle =
+            async move |connection: &mut Connection| holds::settle(connection, only, limit, &*judge).await;
+        self.transaction(Work::Write, settle).await
+    }
+
+    async fn untold_changes(&self, only: Option<RunId>, limit: u32) -> Result<Option<Untold>> {
+        let untold = async move |connection: &mut Connection| holds::untold(connection, only, limit).await;
+        self.transaction(Work::Write, untold).await
+    }
+
+    async fn mark_told(&self, run: RunId, links: &[LinkId]) -> Result<()> {
+        let links = links.to_vec();
+        self.transaction(Work::Write, async move |connection| holds::mark_told(connection, run, &links).await)
+            .await
+    }
+}
+
+#[async_trait]
 impl Reports for Database {
     async fn summary(&self, run: RunId) -> Result<Option<RunSummary>> {
         let summary = async move |connection: &mut Connection| {
@@ -197,6 +227,60 @@ impl Leases for Database {
         let take =
             async move |connection: &mut Connection| leases::take(connection, &name, holder, length).await;
         self.transaction(Work::Write, take).await
+    }
+}
+
+#[async_trait]
+impl CeleryTasks for Database {
+    async fn take_task(&self, task: NewTask) -> Result<Option<CeleryTask>> {
+        self.transaction(Work::Write, async move |connection| celery_tasks::take(connection, task).await)
+            .await
+    }
+
+    async fn change_task(&self, id: &str, from: &[TaskState], change: TaskChange) -> Result<bool> {
+        let (id, from) = (id.to_owned(), from.to_vec());
+        let change = async move |connection: &mut Connection| {
+            celery_tasks::change(connection, &id, &from, change).await
+        };
+        self.transaction(Work::Write, change).await
+    }
+
+    async fn due_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
+        let due = async move |connection: &mut Connection| celery_tasks::due(connection, limit, hold).await;
+        self.transaction(Work::Write, due).await
+    }
+
+    async fn ended_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
+        let ended =
+            async move |connection: &mut Connection| celery_tasks::ended(connection, limit, hold).await;
+        self.transaction(Work::Write, ended).await
+    }
+
+    async fn next_task(&self) -> Result<Option<Duration>> {
+        self.transaction(Work::Read, async move |connection| celery_tasks::next(connection).await).await
+    }
+
+    async fn find_tasks(&self, ids: &[String]) -> Result<Vec<CeleryTask>> {
+        let ids = ids.to_vec();
+        self.transaction(Work::Read, async move |connection| celery_tasks::found(connection, ids).await).await
+    }
+
+    async fn tasks_in(&self, state: TaskState, limit: u32) -> Result<Vec<CeleryTask>> {
+        let tasks =
+            async move |connection: &mut Connection| celery_tasks::in_state(connection, state, limit).await;
+        self.transaction(Work::Read, tasks).await
+    }
+
+    async fn count_tasks(&self, state: TaskState) -> Result<u64> {
+        self.transaction(Work::Read, async move |connection| celery_tasks::count(connection, state).await)
+            .await
+    }
+
+    async fn forget_tasks(&self, state: TaskState, unchanged_for: Duration, limit: u32) -> Result<u64> {
+        let forget = async move |connection: &mut Connection| {
+            celery_tasks::forget(connection, state, unchanged_for, limit).await
+        };
+        self.transaction(Work::Write, forget).await
     }
 }
 

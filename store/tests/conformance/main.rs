@@ -28,11 +28,13 @@ macro_rules! cases {
 }
 
 mod any_order;
+mod celery_tasks;
 mod changes;
 mod codes;
 mod consistent;
 mod faults;
 mod filing;
+mod held_back;
 mod leases;
 mod links;
 mod migrations;
