@@ -146,7 +146,7 @@ async fn keep(desk: &Desk, task: &CeleryTask, card: Card, change: TaskChange) ->
 async fn tell(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
     if !card.counted {
         // An event of a repeated answer would count the task twice.
-        desk.teller.ended(&task.id, card, outcome);
+        desk.teller.ended(&task.id, card, outcome, task.run.is_some());
         card.counted = true;
     }
     let followed = follow(desk, task, card, outcome).await;

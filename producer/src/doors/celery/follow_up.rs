@@ -57,8 +57,9 @@ fn members(signature: &Value) -> Option<&[Value]> {
 pub(super) fn of(id: &str, card: &Card, outcome: &Outcome, default_queue: &str) -> Vec<Addressed> {
     let (signatures, mut chain) = match outcome.status {
         Status::Success => (&card.callbacks, card.chain.clone()),
-        Status::Failure | Status::Revoked => (&card.errbacks, Vec::new()),
-        Status::Started => return Vec::new(),
+        Status::Failure => (&card.errbacks, Vec::new()),
+        // As in Celery, nothing follows what was called off.
+        Status::Revoked | Status::Started => return Vec::new(),
     };
     // Whoever follows gets what came out; after a failure, which task it was.
     let passed = if outcome.status == Status::Success { outcome.result.clone() } else { json!(id) };
