@@ -2,7 +2,7 @@
 //! carry them out, as Python's workers send them.
 
 use chrono::{Duration, SecondsFormat, Utc};
-use linkbeat_broker::{HeaderValue, Message, PublishError, Target};
+use linkbeat_broker::{Broker, HeaderValue, Message, PublishError, Target};
 use linkbeat_shared::derived_id;
 use serde_json::{Map, Value, json};
 
@@ -74,10 +74,7 @@ pub(super) fn of(id: &str, card: &Card, outcome: &Outcome, default_queue: &str) 
 }
 
 /// Sends a message to the queue of somebody else. One that RabbitMQ never takes is given up.
-pub(super) async fn send(
-    broker: &dyn linkbeat_broker::Broker,
-    (queue, message): Addressed,
-) -> Result<(), PublishError> {
+pub(super) async fn send(broker: &dyn Broker, queue: String, message: Message) -> Result<(), PublishError> {
     match broker.publish(&Target::Theirs(queue), message).await {
         Err(error @ PublishError::Refused(_)) => {
             tracing::warn!(%error, "a task that follows another one cannot be sent");
