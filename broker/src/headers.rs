@@ -25,6 +25,8 @@ const DELAY_LEFT: &str = "linkbeat-delay-left-ms";
 const CAUSE: &str = "linkbeat-cause";
 const QUEUE: &str = "linkbeat-queue";
 const PARKED_AT: &str = "linkbeat-parked-at";
+/// What was wrong with the properties of a message; set on this side alone, see `rabbit/guard`.
+pub(crate) const UNREADABLE: &str = "linkbeat-unreadable";
 /// W3C Trace Context.
 const TRACE_PARENT: &str = "traceparent";
 const TRACE_STATE: &str = "tracestate";
@@ -52,6 +54,8 @@ pub struct Headers {
     pub(crate) parked: Parked,
     /// That RabbitMQ has taken it out of a queue. Never sent: RabbitMQ sets it by itself.
     pub(crate) removed: Option<Removed>,
+    /// Its properties could not be read as they came, and why. Never sent.
+    pub(crate) unreadable: Option<String>,
     foreign: Vec<(String, String)>,
     values: Vec<(String, HeaderValue)>,
 }
@@ -160,6 +164,7 @@ impl Headers {
                 CAUSE => text.clone_into(&mut headers.parked.cause),
                 QUEUE => text.clone_into(&mut headers.parked.queue),
                 PARKED_AT => text.clone_into(&mut headers.parked.at),
+                UNREADABLE => headers.unreadable = Some(text.to_owned()),
                 REMOVED_FROM => text.clone_into(&mut headers.removed.get_or_insert_default().queue),
                 REMOVED_BECAUSE => text.clone_into(&mut headers.removed.get_or_insert_default().reason),
                 name => drop(headers.add_foreign(name, text)),
@@ -172,8 +177,19 @@ impl Headers {
 
 /// Those of RabbitMQ's removals are set by RabbitMQ alone.
 fn is_known(name: &str) -> bool {
-    let ours =
-        [TRACE_PARENT, TRACE_STATE, ATTEMPT, LOSSES, FAULTS, RUN_SIZE, DELAY_LEFT, CAUSE, QUEUE, PARKED_AT];
+    let ours = [
+        TRACE_PARENT,
+        TRACE_STATE,
+        ATTEMPT,
+        LOSSES,
+        FAULTS,
+        RUN_SIZE,
+        DELAY_LEFT,
+        CAUSE,
+        QUEUE,
+        PARKED_AT,
+        UNREADABLE,
+    ];
     ours.contains(&name) || OF_REMOVALS.iter().any(|prefix| name.starts_with(prefix))
 }
 

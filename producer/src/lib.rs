@@ -10,6 +10,7 @@ mod line;
 mod outbox;
 mod plan;
 mod reconcile;
+mod reply_queues;
 mod settings;
 mod window;
 
@@ -23,6 +24,7 @@ pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress
 pub use file::file;
 pub use outbox::Outbox;
 
+pub use reply_queues::{BadReplyQueues, ReplyQueues};
 pub use settings::ProducerSettings;
 
 use crate::doors::CeleryDoor;

@@ -78,6 +78,11 @@ pub fn foreign_message(text: &str) -> Uuid {
     derived("foreign message", &[text.as_bytes()])
 }
 
+/// A parked message without an id, by its body.
+pub fn unnamed_message(body: &[u8]) -> Uuid {
+    derived("unnamed message", &[body])
+}
+
 /// A variable part stands last, so that no two lists of parts read the same.
 fn derived(space: &str, parts: &[&[u8]]) -> Uuid {
     Uuid::new_v5(&Uuid::new_v5(&LINKBEAT, space.as_bytes()), &parts.concat())
@@ -112,6 +117,7 @@ mod tests {
                 celery_result("", ""),
                 celery_follow_up("", 0),
                 foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
+                unnamed_message(run.0.as_bytes()),
             ]
         };
         assert_eq!(ids(), ids());

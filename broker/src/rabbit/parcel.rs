@@ -12,16 +12,13 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use linkbeat_shared::{ReplyTo, derived_id};
 use uuid::Uuid;
 
-use super::BrokerSettings;
+use super::{BrokerSettings, direct};
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
 use crate::{
     Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target,
 };
 
-/// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
-/// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
@@ -104,7 +101,7 @@ impl Route {
         Self {
             exchange: String::new(),
             key: reply.queue.clone(),
-            mandatory: !reply.queue.starts_with(DIRECT_REPLY_TO),
+            mandatory: !reply.queue.starts_with(direct::PREFIX),
             receiver: Receiver::Asker,
             // Whoever asked is waiting now; an answer need not survive a restart of the server.
             delivery_mode: TRANSIENT,
@@ -191,8 +188,8 @@ fn header_table(headers: &Headers) -> FieldTable {
     table
 }
 
-/// The message in a delivery. Headers that are no text or over the limits are left out.
-pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Message {
+/// The message in a delivery of this queue. Headers that are no text or over the limits are left out.
+pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerSettings) -> Message {
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
@@ -204,7 +201,13 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
         let queue = settings.queue_named(&removed.queue);
         removed.queue = queue.map(|queue| queue.to_string()).unwrap_or_default();
     }
-    let unnamed = Message::new(message_id(properties.message_id().as_ref().map(ShortString::as_str)), "");
+    let id = match message_id(properties.message_id().as_ref().map(ShortString::as_str)) {
+        Some(id) => id,
+        // People ask for it by its id, so there it must stay the same.
+        None if *queue == Queue::DEAD => derived_id::unnamed_message(&delivery.data),
+        None => Uuid::now_v7(),
+    };
+    let unnamed = Message::new(id, "");
     Message {
         content_type: text(properties.content_type()).map_or(unnamed.content_type, Cow::Owned),
         reply_to: text(properties.reply_to()),
@@ -217,11 +220,9 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
 
 /// Other apps may use ids of another form: the same text always gives the same id. A message without
 /// an id gets a new one each time it is delivered, for equal bodies may well be two messages.
-fn message_id(text: Option<&str>) -> Uuid {
-    match text.filter(|text| !text.is_empty()) {
-        None => Uuid::now_v7(),
-        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)),
-    }
+fn message_id(text: Option<&str>) -> Option<Uuid> {
+    let text = text.filter(|text| !text.is_empty())?;
+    Some(Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)))
 }
 
 fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
@@ -263,7 +264,7 @@ mod tests {
         let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.to_vec());
         delivery.properties = properties;
         let urls = "amqp://localhost".parse().unwrap();
-        message(&mut delivery, &BrokerSettings::new(urls, Namespace::default(), "test"))
+        message(&mut delivery, &Queue::JOBS, &BrokerSettings::new(urls, Namespace::default(), "test"))
     }
 
     fn parcel(target: &Target, message: Message) -> Parcel {

@@ -74,6 +74,13 @@ impl BrokerSettings {
         self.all_queues().find(|queue| queue.name_in(&self.namespace) == name)
     }
 
+    /// Whether a queue of this whole name is ours: all of the namespace, and those that are declared with it.
+    pub(super) fn owns(&self, name: &str) -> bool {
+        let in_namespace =
+            name.strip_prefix(&self.namespace.to_string()).is_some_and(|rest| rest.starts_with('.'));
+        in_namespace || self.queue_named(name).is_some()
+    }
+
     /// Whether the files of [`BrokerTls`] can be used now, to be asked at start: a session that finds them
     /// unusable later is tried again like any other.
     pub fn check_tls(&self) -> Result<(), BadBrokerTls> {

@@ -20,6 +20,9 @@ use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
 const PREFETCH: u16 = 16;
+/// So many answers that are under way count as requests taken. More of them make room for other requests, so that slow
+/// answers keep nobody waiting.
+const ANSWERS: usize = 8;
 /// Requests filed at once: filing a large run takes long, and a small one need not wait for it.
 const FILED_AT_ONCE: usize = 4;
 
@@ -37,12 +40,18 @@ pub struct Intake {
 enum Outcome {
     /// A run was filed, or had been; the recorder answers when it ends.
     Filed,
-    /// It was not valid, and whoever asked was told so.
-    Answered,
+    /// It was not valid, and whoever asked is to be told so.
+    Refused(Refusal),
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
     /// Our own fault: it is tried again where time may heal it.
     Retry(ProducerError),
+}
+
+/// An answer to a request that was not valid.
+struct Refusal {
+    to: ReplyTo,
+    answer: Message,
 }
 
 impl Intake {
@@ -57,7 +66,7 @@ impl Intake {
     /// parks what is given back to it too often. Meanwhile others are served, as that fault may be one request's.
     pub async fn run(&self, shutdown: CancellationToken) {
         let Ok(mut requests) = self.outbox.broker.subscribe(&Queue::REQUESTS, PREFETCH).await else { return };
-        let mut serving = FuturesUnordered::new();
+        let (mut serving, mut answering) = (FuturesUnordered::new(), FuturesUnordered::new());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -65,24 +74,37 @@ impl Intake {
                     Some(delivery) => serving.push(self.serve(delivery)),
                     None => return,
                 },
-                Some(served) = serving.next() => if served.is_err() { return },
+                Some(served) = serving.next() => match served {
+                    Ok(refused) => answering.extend(refused.map(|(delivery, refusal)| self.answer(delivery, refusal))),
+                    Err(_) => return,
+                },
+                Some(answered) = answering.next() => if answered.is_err() { return },
             }
+            let more = u16::try_from(answering.len().saturating_sub(ANSWERS)).unwrap_or(u16::MAX);
+            requests.resize(PREFETCH.saturating_add(more));
         }
         // What is not filed yet is dropped unsettled: it goes back, and filing it again finds the same run.
-        drop(serving);
+        drop((serving, answering));
         requests.stop().await;
     }
 
-    /// Serves one request until it is settled, or comes again by itself because its session was lost.
-    async fn serve(&self, delivery: Delivery) -> Result<(), PublishError> {
+    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or it is refused:
+    /// answering may take long, and keeps no other request from being served.
+    async fn serve(&self, delivery: Delivery) -> Result<Option<(Delivery, Refusal)>, PublishError> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.handle_in_turn(&delivery.message).await {
                 Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
-                outcome => return self.settle(delivery, outcome).await,
+                Outcome::Refused(refusal) => return Ok(Some((delivery, refusal))),
+                Outcome::Filed => {
+                    self.acknowledge(delivery).await;
+                    return Ok(None);
+                }
+                Outcome::Park(cause) => return self.park(delivery, &cause).await.map(|()| None),
+                Outcome::Retry(error) => return self.park(delivery, &error.to_string()).await.map(|()| None),
             }
             tokio::select! {
-                () = delivery.session().cancelled() => return Ok(()),
+                () = delivery.session().cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
@@ -94,17 +116,22 @@ impl Intake {
         self.handle(message).await
     }
 
-    async fn settle(&self, delivery: Delivery, outcome: Outcome) -> Result<(), PublishError> {
-        match outcome {
-            Outcome::Filed | Outcome::Answered => {
-                self.failing.store(false, Ordering::Relaxed);
-                // A lost session delivers it again, and filing it again finds the same run.
-                let _ = delivery.ack().await;
-                Ok(())
+    async fn answer(&self, delivery: Delivery, refusal: Refusal) -> Result<(), PublishError> {
+        match self.outbox.broker.publish(&Target::Reply(refusal.to), refusal.answer).await {
+            Ok(()) | Err(PublishError::Unroutable(_)) => {}
+            Err(error @ PublishError::NotTaken { .. }) => {
+                tracing::info!(message.id = %delivery.message.id, %error, "nobody takes the answer");
             }
-            Outcome::Park(cause) => self.park(delivery, &cause).await,
-            Outcome::Retry(error) => self.park(delivery, &error.to_string()).await,
+            Err(error) => return self.park(delivery, &error.to_string()).await,
         }
+        self.acknowledge(delivery).await;
+        Ok(())
+    }
+
+    async fn acknowledge(&self, delivery: Delivery) {
+        self.failing.store(false, Ordering::Relaxed);
+        // A lost session delivers it again, and filing it again finds the same run.
+        let _ = delivery.ack().await;
     }
 
     /// Logs the first of several failures.
@@ -120,13 +147,13 @@ impl Intake {
     }
 
     async fn handle(&self, message: &Message) -> Outcome {
-        let reply_to = reply_to(message);
+        let reply_to = self.reply_to(message);
         match self.parse(message, reply_to.clone()) {
             Ok(request) => self.file(request).await,
             Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
-                Some(reply_to) => self.refuse(message, reply_to, &error).await,
+                Some(to) => refuse(message, to, &error),
             },
         }
     }
@@ -138,30 +165,33 @@ impl Intake {
         Ok(request)
     }
 
+    /// Where the answer goes. A request that names a queue which may have none is carried out all the same.
+    fn reply_to(&self, message: &Message) -> Option<ReplyTo> {
+        let queue = message.reply_to.clone().filter(|queue| !queue.is_empty())?;
+        let listed = &self.settings.reply_queues;
+        let allowed = listed.is_empty() || listed.iter().any(|pattern| pattern.matches(&queue));
+        if !allowed || !self.outbox.broker.may_answer(&queue) {
+            tracing::warn!(message.id = %message.id, reply_to = queue, "a request gets no answer: this queue may have none");
+            return None;
+        }
+        Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
+    }
+
     async fn file(&self, request: Request) -> Outcome {
         match self.outbox.file(request).await {
             Ok(_) => Outcome::Filed,
             Err(error) => own_fault(error),
         }
     }
+}
 
-    async fn refuse(&self, request: &Message, reply_to: ReplyTo, error: &Unreadable) -> Outcome {
-        tracing::info!(%error, "a request was refused");
-        let report = ReportMessage::failed(2, "bad_request", error.to_string());
-        let answer = Message::of(derived_id::refusal_reply(request.id), &report);
-        let answer = answer.traced(request.headers.trace.as_ref());
-        match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
-            Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
-            Err(error) => Outcome::Retry(error.into()),
-        }
-    }
+fn refuse(request: &Message, to: ReplyTo, error: &Unreadable) -> Outcome {
+    tracing::info!(%error, "a request was refused");
+    let report = ReportMessage::failed(2, "bad_request", error.to_string());
+    let answer = Message::of(derived_id::refusal_reply(request.id), &report);
+    Outcome::Refused(Refusal { to, answer: answer.traced(request.headers.trace.as_ref()) })
 }
 
 fn own_fault(error: StoreError) -> Outcome {
     if error.is_transient() { Outcome::Retry(error.into()) } else { Outcome::Park(error.to_string()) }
-}
-
-fn reply_to(message: &Message) -> Option<ReplyTo> {
-    let queue = message.reply_to.clone().filter(|queue| !queue.is_empty())?;
-    Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
 }
