@@ -166,7 +166,11 @@ async fn follow(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outco
             let sent = follow_up::send(&*desk.broker, queue, message).await;
             sent.map_err(|error| Untold(error.to_string()))?;
         } else {
-            tracing::warn!(task.id = task.id, queue, "what follows a task is not sent to a queue of linkbeat's own");
+            tracing::warn!(
+                task.id = task.id,
+                queue,
+                "what follows a task is not sent to a queue of linkbeat's own"
+            );
         }
         card.sent += 1;
     }
