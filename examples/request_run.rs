@@ -1,6 +1,6 @@
 //! Ask linkbeat for a run and wait for its report.
 //!
-//!     cargo add futures lapin serde_json && cargo add tokio --features full && cargo add uuid --features v4,v7
+//!     cargo add futures lapin serde_json && cargo add tokio --features full && cargo add uuid --features v7
 //!     cargo run -- amqp://guest:guest@localhost:5672/%2f links.json
 //!
 //! In linkbeat's own tree: `cargo run -p linkbeat-cli --example request_run -- amqp://localhost/%2f links.json`
@@ -8,6 +8,8 @@
 //! links.json is an array of {"name": ..., "url": ...}; without it all stored active links are checked. Further
 //! arguments are fields of the request, such as `backlink='"my[.]blog"' timeout_ms=2000`. Prints the report as JSON.
 //! Exit status: 0 a report came, 1 linkbeat refused the request, 3 no answer.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the shell")]
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -62,8 +64,9 @@ async fn ask(broker_url: &str, request: &Value) -> Result<Value, Failure> {
     // An app may declare and read queues that begin with its own name: docs/operations.md.
     let user = broker_url.split("//").nth(1).and_then(|rest| rest.split([':', '@']).next());
     let user = user.filter(|_| broker_url.contains('@')).unwrap_or("guest");
-    let replies = format!("{user}.answers.{}", Uuid::new_v4());
-    let answer = ask_over(&channel, &format!("{namespace}.requests"), &replies, request);
+    let replies = format!("{user}.answers.{}", Uuid::now_v7());
+    let requests = format!("{namespace}.requests");
+    let answer = ask_over(&channel, &requests, &replies, request);
     let answer = tokio::time::timeout(Duration::from_secs(seconds), answer).await;
     let late = format!("none came within {seconds} s; do a producer, a recorder and workers run?");
     answer.map_err(|_| late)?
@@ -80,11 +83,11 @@ async fn ask_over(
     channel.queue_declare(replies.into(), exclusive, FieldTable::default()).await?;
     let no_ack = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
     let mut answers = channel.basic_consume(replies.into(), "".into(), no_ack, FieldTable::default()).await?;
-    let correlation_id = Uuid::new_v4().to_string();
+    let correlation_id = Uuid::now_v7().to_string();
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())
         .with_delivery_mode(2)
-        .with_message_id(Uuid::new_v4().to_string().into())
+        .with_message_id(Uuid::now_v7().to_string().into())
         .with_reply_to(replies.into())
         .with_correlation_id(correlation_id.as_str().into());
     let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
