@@ -85,9 +85,9 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since)
+                            shown_since, pin, pin_note)
          SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
          FROM json_each(?)",
     );
     let rows = values(rows, |row| {
@@ -103,7 +103,9 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.active,
             row.backlink,
             row.shown,
-            row.shown_since
+            row.shown_since,
+            row.pin,
+            row.pin_note
         ])
     });
     insert.bind::<Text, _>(rows).execute(connection).await.map(drop)

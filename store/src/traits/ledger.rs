@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, Run, RunId, ShowRules,
+    CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, Pinned, RecheckAfter, Run, RunId, ShowRules,
 };
 use uuid::Uuid;
 
@@ -80,6 +80,8 @@ pub struct Judged<'a> {
     pub url: &'a str,
     /// Its state before the result.
     pub state: &'a LinkState,
+    /// A person hid or showed it for good.
+    pub pin: Option<Pinned>,
     /// A backlink is asked of the link, but the run asks for none: the result says nothing about it.
     pub backlink_left_open: bool,
 }
