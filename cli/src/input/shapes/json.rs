@@ -3,13 +3,14 @@
 
 use serde_json::value::RawValue;
 
-use super::Look;
 use super::tree::{self, Links};
+use super::{Look, markdown, toml};
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
 pub(super) fn fits(look: &Look<'_>) -> bool {
-    look.text.trim_start().starts_with(['[', '{'])
+    let is_other = || markdown::begins_with_link(look.text) || toml::fits(look);
+    look.text.trim_start().starts_with(['[', '{']) && !is_other()
 }
 
 /// At least two lines, and each of the first two is an object.
