@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
     CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
-    ResultsMessage, schema_of,
+    ResultsMessage, WorkerMessage, schema_of,
 };
 
 fn check<M: Message>() {
@@ -34,4 +34,5 @@ fn the_documented_schemas_are_current() {
     check::<EventMessage>();
     check::<ParkingMessage>();
     check::<CancelMessage>();
+    check::<WorkerMessage>();
 }

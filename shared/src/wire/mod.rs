@@ -14,6 +14,7 @@ mod request;
 mod results;
 mod schema;
 mod to_recorder;
+mod worker;
 
 pub use cancel::CancelMessage;
 pub use event::{
@@ -28,3 +29,4 @@ pub use results::ResultsMessage;
 use schema::default_true;
 pub use schema::{Message, Unreadable, decode, encode, schema_of};
 pub use to_recorder::ToRecorder;
+pub use worker::{WORKER_ALIVE, WorkerMessage};
