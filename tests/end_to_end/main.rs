@@ -7,23 +7,28 @@
 
 mod support;
 
+mod advice;
 mod bad_input;
 mod cancel;
 mod celery;
 mod compose;
 mod connections;
+mod daily;
 mod dead;
 mod dead_letters_filters;
 mod demo;
 mod descriptors;
 mod details;
 mod doctor;
+mod documented;
 mod drain;
 mod fairness;
 mod health;
 mod held_back;
 mod inputs;
 mod interruption;
+mod language;
+mod lists;
 mod offline;
 mod operator;
 mod outbox;
@@ -39,3 +44,4 @@ mod same_outcome;
 mod secrets;
 mod standard_error;
 mod unreadable;
+mod workers;

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod check;
 mod dead;
 mod demo;
@@ -11,13 +12,19 @@ mod roles;
 mod run;
 mod runs;
 mod servers;
+mod which_run;
+mod workers;
 mod write;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::parse::parse;
+use linkbeat_shared::LinkSelection;
+use linkbeat_store::SharedStore;
+
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+use crate::listed::Listed;
 
 /// Watches links: checks them concurrently, hides those that are down or no longer link back, and shows
 /// them again when they recover.
@@ -62,12 +69,17 @@ pub(crate) enum Command {
     /// Look at messages that nobody could handle, put them back, or drop them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
+    /// The workers of a fleet
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
     /// Daemon: turns requests into runs and jobs
     Producer(roles::ProducerArgs),
     /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
+    /// Write a copy of the SQLite database to a file, while everything may go on running
+    Backup(backup::BackupArgs),
     /// Create or update the database's tables and, where a broker is named, its queues
     Migrate,
     /// See whether settings, broker, database and this machine are as they should be, and what to do if not
@@ -89,15 +101,25 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
+        Command::Workers(command) => workers::run(&global, command).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,
+        Command::Backup(args) => backup::run(&global, args).await,
         Command::Migrate => migrate::run(&global).await,
         Command::Doctor(args) => doctor::run(&global, args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkbeat", &mut std::io::stdout());
             Ok(Status::Passed)
         }
+    }
+}
+
+/// The links of a list; without one all that are stored.
+async fn selected(listed: Option<Listed>, store: &SharedStore) -> Result<LinkSelection, Failure> {
+    match listed {
+        Some(listed) => listed.meet(store).await.map(LinkSelection::Given),
+        None => Ok(LinkSelection::Stored),
     }
 }
 
