@@ -17,7 +17,7 @@ pub(crate) const EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// After so many beats in vain in a row the log says so, once.
 const TOLD_AFTER: u32 = 3;
-/// The most characters of a name.
+/// The most bytes of a name: consumer tags, which begin with it, may have 255 (AMQP 0-9-1, short strings).
 const MOST: usize = 100;
 
 /// What a worker is called: as its operator says, else by its host and process.
@@ -27,7 +27,10 @@ pub(crate) fn name_of(settings: &WorkerSettings) -> String {
     };
     let of_host = || format!("{}:{}", host().as_deref().map_or("worker", str::trim), std::process::id());
     let name = settings.name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(of_host);
-    name.trim().chars().filter(|c| !c.is_control()).take(MOST).collect()
+    let mut short: String = name.trim().chars().filter(|c| !c.is_control()).collect();
+    let ends = short.char_indices().map(|(at, c)| at + c.len_utf8());
+    short.truncate(ends.take_while(|end| *end <= MOST).last().unwrap_or_default());
+    short
 }
 
 /// Beats until it is dropped.

@@ -49,7 +49,10 @@ fn a_timeout_that_is_cut_and_a_white_list_that_matches_nothing_are_told() {
     let list = form.list(&format!("name,url\nA,{}\n", street.set("a", Answer::Page(200, String::new()))));
     let flags = [arg(&list), "--timeout", "10m", "--white-list", "a", "--white-list", "A"];
     let told = form.check(&flags).expect(0).stderr;
-    assert!(told.contains("10m") && told.contains("1m") && told.contains("worker.max_timeout"), "{told}");
+    assert!(
+        told.contains("600s") && told.contains("gets 60s") && told.contains("worker.max_timeout"),
+        "{told}"
+    );
     assert!(told.contains("no link has the name `a`") && !told.contains("`A`"), "{told}");
     assert_eq!(form.check(&[&flags[..], &["-q"]].concat()).expect(0).stderr, "");
 }

@@ -12,8 +12,7 @@ fn what_is_exported_is_imported_without_loss() {
     for format in ["csv", "json", "jsonl", "yaml"] {
         let (form, again) = (Form::embedded(), Form::embedded());
         form.run(&["links", "add", "https://me:secret@a.example/", "--name", "=1+1"]).expect(0);
-        form.run(&["links", "add", "http://b.example/", "--name", "'quoted", "--description", "-x"])
-            .expect(0);
+        form.run(&["links", "add", "http://b.example/", "--name", "'quoted", "--description=-x"]).expect(0);
         let stored = form.links();
         let plain = form.run(&["links", "list", "--format", format]).expect(0).stdout;
         assert!(!plain.contains("secret"), "{plain}");

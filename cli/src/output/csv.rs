@@ -162,8 +162,7 @@ impl Csv {
 
     fn link_row(&self, link: &Link) -> [String; 27] {
         let (state, attributes) = (&link.state, &link.attributes);
-        let tags: Vec<_> = attributes.tags.iter().flat_map(Tags::iter).map(Tag::as_str).collect();
-        let tags = tags.join(",");
+        let tags = tags(attributes.tags.as_ref());
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
         [
             link.id.to_string(),
@@ -212,6 +211,13 @@ fn details(details: &Details) -> [String; 5] {
         text(certificate.map(|certificate| no_formula(&plain(&certificate.issuer)))),
         text(details.failed.map(FailedPage::as_str)),
     ]
+}
+
+/// Labels with commas between; as an array of JSON where that could be read otherwise.
+fn tags(tags: Option<&Tags>) -> String {
+    let tags: Vec<_> = tags.into_iter().flat_map(Tags::iter).map(Tag::as_str).collect();
+    let is_plain = tags.iter().all(|tag| !tag.contains([',', ';', '[', '"']));
+    if is_plain { tags.join(",") } else { serde_json::Value::from(tags).to_string() }
 }
 
 fn run_row(run: &Run) -> [String; 8] {

@@ -68,9 +68,13 @@ impl Grid {
         self.widths = fitting_widths(&self.columns, &self.widest, self.style.width);
     }
 
+    /// Whether the columns would be narrowed to less than people read with ease.
     fn is_too_wide(&self) -> bool {
-        let gaps = GAP.len() * self.widths.iter().filter(|width| **width > 0).count().saturating_sub(1);
-        self.style.width.is_some_and(|limit| self.widths.iter().sum::<usize>() + gaps > limit)
+        let easy = |(column, widest): (&Column, &usize)| {
+            column.least.map_or(*widest, |least| (2 * least).min(*widest))
+        };
+        let easy: Vec<usize> = self.columns.iter().zip(&self.widest).map(easy).collect();
+        self.style.width.is_some_and(|limit| easy.iter().sum::<usize>() + gaps(&easy) > limit)
     }
 
     /// Whether a column stands in the row, and not below it.
@@ -115,13 +119,11 @@ impl Grid {
     /// What is told of a row, below it.
     fn tell(&self, row: &[Cell], out: &mut dyn Write) -> io::Result<()> {
         let room = self.style.width.unwrap_or(usize::MAX);
-        let mut told = String::new();
-        for (column, cell) in self.columns.iter().zip(row).filter(|(_, cell)| !cell.text.is_empty()) {
-            let more = match column.when_narrow {
-                WhenNarrow::Told => cell.text.clone(),
-                WhenNarrow::Follows => format!("{} {}", column.heading, cell.text),
-                WhenNarrow::Stays | WhenNarrow::Shortened(..) => continue,
-            };
+        let filled = || self.columns.iter().zip(row).filter(|(_, cell)| !cell.text.is_empty());
+        let reasons = filled().filter(|(column, _)| column.when_narrow == WhenNarrow::Told);
+        let mut told = reasons.map(|(_, cell)| cell.text.as_str()).collect::<Vec<_>>().join(DOT);
+        for (column, cell) in filled().filter(|(column, _)| column.when_narrow == WhenNarrow::Follows) {
+            let more = format!("{} {}", column.heading, cell.text);
             if told.is_empty() {
                 told = more;
             } else if INDENT + told.width() + DOT.width() + more.width() <= room {
@@ -193,11 +195,15 @@ fn ansi(kind: Kind, style: Style) -> Ansi {
     Ansi::new().fg_color(color.map(Into::into))
 }
 
+/// How much stands between the columns. One without width stands elsewhere.
+fn gaps(widths: &[usize]) -> usize {
+    GAP.len() * widths.iter().filter(|width| **width > 0).count().saturating_sub(1)
+}
+
 /// Each column's width: that of its widest cell, less what `limit` asks for.
 fn fitting_widths(columns: &[Column], widest: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut widths = widest.to_vec();
-    // A column without width stands elsewhere.
-    let gaps = GAP.len() * widths.iter().filter(|width| **width > 0).count().saturating_sub(1);
+    let gaps = gaps(widest);
     let limit = limit.unwrap_or(usize::MAX);
     while widths.iter().sum::<usize>() + gaps > limit {
         let narrowing = widths

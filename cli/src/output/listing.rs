@@ -75,7 +75,7 @@ impl Column {
         Self { when_narrow: WhenNarrow::Told, ..Self::fixed(heading) }
     }
 
-    fn when_narrow(self, when_narrow: WhenNarrow) -> Self {
+    pub(super) fn when_narrow(self, when_narrow: WhenNarrow) -> Self {
         Self { when_narrow, ..self }
     }
 

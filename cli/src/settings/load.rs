@@ -39,8 +39,11 @@ pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {
     };
     let meant = |name: &str| {
         let short = name.trim_start_matches("LINKBEAT");
-        let longer = known.iter().map(String::as_str).find(|known| known.ends_with(short));
-        longer.or_else(|| nearest(name, known.iter().map(String::as_str))).map(str::to_owned)
+        let longer = known.iter().map(String::as_str).filter(|known| known.ends_with(short));
+        longer
+            .min_by_key(|known| known.len())
+            .or_else(|| nearest(name, known.iter().map(String::as_str)))
+            .map(str::to_owned)
     };
     set.filter(is_unknown).map(|name| (name.clone(), meant(&name))).collect()
 }

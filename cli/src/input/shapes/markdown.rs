@@ -21,7 +21,8 @@ pub(super) fn fits(look: &Look<'_>) -> bool {
 /// Whether the text begins with a link, and so with a bracket that is none of JSON's.
 pub(super) fn begins_with_link(text: &str) -> bool {
     let text = text.trim_start();
-    link(text).is_some() || text.starts_with("[![")
+    let inside = text.strip_prefix('[').unwrap_or_default().trim_start();
+    text.starts_with("[![") || (!inside.starts_with(['"', '{', '[', ']']) && link(text).is_some())
 }
 
 fn is_marked(text: &str) -> bool {

@@ -34,7 +34,7 @@ static SHAPES: [Shape; 10] = [
     Shape { name: "JSON Lines", endings: &["jsonl", "ndjson"], fits: json::fits_lines, read: json::lines },
     Shape { name: "JSON", endings: &["json"], fits: json::fits, read: json::rows },
     Shape { name: "OPML", endings: &["opml"], fits: opml::fits, read: opml::rows },
-    Shape { name: "JUnit", endings: &[], fits: junit::fits, read: junit::rows },
+    Shape { name: "JUnit", endings: &["xml"], fits: junit::fits, read: junit::rows },
     Shape { name: "HTML", endings: &["html", "htm"], fits: html::fits, read: html::rows },
     Shape { name: "TOML", endings: &["toml"], fits: toml::fits, read: toml::rows },
     Shape { name: "Markdown", endings: &["md", "markdown"], fits: markdown::fits, read: markdown::rows },

@@ -121,6 +121,10 @@ pub(super) fn put(fields: &mut Fields, field: Field, text: String) {
         Field::Feed => fields.feed = text,
         Field::Pin => fields.pin = text,
         Field::PinNote => fields.pin_note = text,
-        Field::Tags => fields.tags = text.split([',', ';']).map(str::to_owned).collect(),
+        // An array is what linkbeat writes where a tag has a comma in it.
+        Field::Tags => {
+            let split = || text.split([',', ';']).map(str::to_owned).collect();
+            fields.tags = serde_json::from_str(&text).unwrap_or_else(|_| split());
+        }
     }
 }

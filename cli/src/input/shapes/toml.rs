@@ -1,15 +1,18 @@
 //! TOML, such as the data of a Hugo site: tables with a URL in arrays. It is written anew as JSON and read as such.
 
+use serde::de::IgnoredAny;
+
 use super::Look;
 use super::tree::Links;
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
-/// The first line is the head of a table, or of one in an array.
+/// The first line is the head of a table, or of one in an array. `[7]` is JSON as well, and taken for that.
 pub(super) fn fits(look: &Look<'_>) -> bool {
     let name = look.first.trim_start_matches('[').trim_end_matches(']');
     let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    look.first.starts_with('[') && look.first.ends_with(']') && !name.is_empty() && name.chars().all(is_key)
+    let is_head = look.first.starts_with('[') && look.first.ends_with(']') && !name.is_empty();
+    is_head && name.chars().all(is_key) && serde_json::from_str::<IgnoredAny>(look.text).is_err()
 }
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {

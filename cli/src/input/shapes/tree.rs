@@ -97,8 +97,10 @@ impl<'a> Links<'a> {
                 let is_url = *strict || is_address(&url);
                 return is_url.then(|| Ok(Fields { url, group: group.clone(), ..Fields::default() }));
             }
-            _ if let Some(fields) = positional(element, group) => return Some(Ok(fields)),
             _ => {
+                if let Some(fields) = positional(element, group) {
+                    return Some(Ok(fields));
+                }
                 self.look_into(element, group, *strict, depth + 1);
                 Err(Problem::of_row("is no object; write {\"name\": …, \"url\": …}".to_owned()))
             }
