@@ -164,6 +164,14 @@ pub(super) fn object(json: &str) -> Result<Fields, Problem> {
     members.map_err(|error| Problem::of_row(without_position(&error)))?.fields("")
 }
 
+/// Whether a line is a link as linkbeat lists it.
+pub(super) fn is_stored_link(json: &str) -> bool {
+    let is_ours = |object: &Members<'_>| {
+        ["shown", "verdict"].iter().all(|name| object.0.iter().any(|(found, _)| found == name))
+    };
+    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && is_ours(&object))
+}
+
 /// Whether a line is a message with a schema and no link, such as the counts that end a report.
 pub(super) fn is_message(json: &str) -> bool {
     serde_json::from_str::<Members<'_>>(json)
