@@ -56,14 +56,14 @@ const LINKS_HEADER: [&str; 27] = [
     "tls_expires_at",
     "tls_issuer",
     "failed",
+    "pin",
+    "pin_note",
     "group",
     "avatar",
     "description",
     "screenshot",
     "feed",
     "tags",
-    "pin",
-    "pin_note",
 ];
 
 const RUNS_HEADER: [&str; 8] =
@@ -184,14 +184,14 @@ impl Csv {
             tls_expires_at,
             tls_issuer,
             failed,
+            text(link.pin.as_ref().map(|pin| pin.to)),
+            said(link.pin.as_ref().and_then(|pin| pin.note.as_ref())),
             said(link.group.as_ref()),
             said(attributes.avatar.as_ref()),
             said(attributes.description.as_ref()),
             said(attributes.screenshot.as_ref()),
             said(attributes.feed.as_ref()),
             no_formula(&tags),
-            text(link.pin.as_ref().map(|pin| pin.to)),
-            said(link.pin.as_ref().and_then(|pin| pin.note.as_ref())),
         ]
     }
 
