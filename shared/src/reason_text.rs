@@ -9,8 +9,9 @@ use crate::details::{FailedPage, Note};
 use crate::reason::{BadUrlKind, BodyKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 
 /// The language of texts made for people.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum Lang {
     /// English.
     #[default]

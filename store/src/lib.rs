@@ -44,7 +44,7 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, Next, OpenJobs, Outbox,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, MOST_ASKERS, NewRun, NewTask, Next, OpenJobs, Outbox,
     ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
     Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced,
     Unpublished, UnpublishedRun, Untold,

@@ -98,7 +98,7 @@ fn tell_of_timeout(settings: &Settings, is_quiet: bool) {
 
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     match store.runs(1).await?.pop() {
-        Some(run) => Ok(Filed { run, existed: true }),
+        Some(run) => Ok(Filed { run, existed: true, heard: true }),
         None => {
             Err(Failure::usage("there is no run to resume")
                 .advise("start one with `linkbeat check friends.csv`"))

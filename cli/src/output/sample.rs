@@ -114,6 +114,7 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
     counts.active = counts.checked;
     let run = RunSummary {
         run_id: RunId(id(0x99)),
+        request_id: RequestId(id(0x98)),
         state: RunState::Finished,
         missing: 0,
         to_recheck: 0,

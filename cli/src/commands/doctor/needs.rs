@@ -65,6 +65,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("alike", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("progress", &["SELECT", "INSERT"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
@@ -80,6 +82,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("checks_partitions", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("askers", &["SELECT"]),
+            ("progress", &["SELECT", "UPDATE", "DELETE"]),
             ("make_checks_partitions()", &["EXECUTE"]),
         ],
         Role::Worker => &[],
