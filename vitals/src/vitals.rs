@@ -57,7 +57,14 @@ impl Vitals {
     /// A role. Its first part is the runtime that it runs on.
     pub fn new(role: &'static str) -> Self {
         let runtime_trace = Trace::begin(Instant::now());
-        Self { role, name: None, runtime: Activity::default(), runtime_trace, parts: Vec::new(), counts: Vec::new() }
+        Self {
+            role,
+            name: None,
+            runtime: Activity::default(),
+            runtime_trace,
+            parts: Vec::new(),
+            counts: Vec::new(),
+        }
     }
 
     /// This process has a name.

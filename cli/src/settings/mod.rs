@@ -117,6 +117,7 @@ const WARN_CERTIFICATE_DAYS: u32 = 14;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OutputSettings {
     pub(crate) format: FormatName,
+    #[serde(with = "as_text")]
     pub(crate) lang: Lang,
     /// When a run ends a command with exit status 1.
     pub(crate) fail_on: FailOn,
