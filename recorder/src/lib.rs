@@ -3,10 +3,11 @@
 //! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
 //! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
 //!
-//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended, and makes the partitions of the table of checks
-//! ahead ([`partitions`]).
+//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended,
+//! makes the partitions of the table of checks ahead ([`partitions`]), and rolls up and removes old checks ([`history`]).
 
 mod announce;
+mod history;
 mod identity;
 mod outage;
 mod partitions;
@@ -19,17 +20,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::OptionFuture;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::RunId;
-use linkbeat_store::RecorderStore;
+use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use history::DUE_AFTER;
 pub use rules::Rules;
-pub use settings::RecorderSettings;
+pub use settings::{HistorySettings, RecorderSettings};
 
 use crate::announce::{AnnounceError, Announcer};
+use crate::history::Historian;
 use crate::partitions::PartitionMaker;
 use crate::record::Recording;
 
@@ -42,9 +46,12 @@ const TICK: Duration = Duration::from_millis(500);
 pub struct Recorder {
     settings: RecorderSettings,
     broker: SharedBroker,
+    store: Arc<dyn RecorderStore>,
     recording: Recording,
     announcer: Announcer,
     partitions: PartitionMaker,
+    /// Nobody, unless rules are given.
+    historian: Option<Historian>,
 }
 
 impl Recorder {
@@ -53,10 +60,18 @@ impl Recorder {
         Self {
             recording: Recording::new(broker.clone(), store.clone()),
             announcer: Announcer::new(broker.clone(), store.clone()),
-            partitions: PartitionMaker::new(store),
+            partitions: PartitionMaker::new(store.clone()),
+            historian: None,
+            store,
             settings,
             broker,
         }
+    }
+
+    /// The same, but it also rolls up and removes old checks by these rules.
+    #[must_use]
+    pub fn keeping(self, rules: HistoryRules) -> Self {
+        Self { historian: Some(Historian::new(self.store.clone(), rules)), ..self }
     }
 
     /// The same, but it announces the end of this run alone. That is for a process whose broker nobody else listens to:
@@ -78,7 +93,10 @@ impl Recorder {
             recording,
             // Boxed: together they would make a large future.
             Box::pin(self.announcer.run(&stored, &in_hand, &recorded_all)),
-            Box::pin(self.partitions.run(&recorded_all))
+            Box::pin(self.partitions.run(&recorded_all)),
+            Box::pin(OptionFuture::from(
+                self.historian.as_ref().map(|historian| historian.run(&recorded_all))
+            ))
         );
     }
 

@@ -13,6 +13,7 @@ pub mod derived_id;
 mod details;
 mod given_links;
 mod held_back;
+pub mod history;
 mod id;
 mod job;
 mod known;

@@ -4,10 +4,12 @@
 //! and `dialect` are those of the module it is compiled for.
 
 mod celery_tasks;
+mod history;
 mod holds;
 mod jobs;
 mod leases;
 mod links;
+mod listing;
 mod parkings;
 mod reports;
 mod results;

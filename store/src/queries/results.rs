@@ -3,7 +3,7 @@
 use diesel::prelude::{QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, dialect, holds, jobs as outbox, links, runs as run_rows};
+use super::{Connection, dialect, history, holds, jobs as outbox, links, runs as run_rows};
 use crate::error::Fault;
 use crate::recording::{Asked, Batch, RecordChanges, Stored};
 use crate::rows::{RecordedJobRow, RemovedLinkRow};
@@ -75,6 +75,7 @@ async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment
     links::insert_changes(connection, &changes.changes).await?;
     dialect::add_to_jobs(connection, &changes.jobs, now).await?;
     dialect::add_to_runs(connection, &changes.runs, now).await?;
+    history::note_late(connection, &changes.checks, changes.runs.keys().copied()).await?;
     run_rows::reopen(connection, changes.reopened()).await?;
     if !changes.open.is_empty() {
         holds::count_alike(connection, &changes.alike).await?;
