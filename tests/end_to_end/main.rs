@@ -22,6 +22,7 @@ mod drain;
 mod fairness;
 mod health;
 mod held_back;
+mod history;
 mod inputs;
 mod interruption;
 mod offline;
