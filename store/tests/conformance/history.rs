@@ -90,10 +90,7 @@ async fn clean_up(store: &SharedStore, rules: &HistoryRules) {
 }
 
 async fn days(store: &SharedStore, link: LinkId) -> Vec<LinkDay> {
-    store
-        .link_days(link, Zone::UTC, day("1970-01-01"), day("2999-01-01"), 10_000)
-        .await
-        .unwrap()
+    store.link_days(link, Zone::UTC, day("1970-01-01"), day("2999-01-01"), 10_000).await.unwrap()
 }
 
 /// What a test knows of the checks of a link on a day, without any histogram.
