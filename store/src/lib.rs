@@ -18,6 +18,7 @@ mod filing;
 mod importing;
 mod inspect;
 mod inspection;
+mod kept;
 mod meaning;
 mod migrations;
 mod open;
@@ -44,7 +45,7 @@ pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus,
     Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay, LinkHour,
-    LinkOrder, LinkQuery, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, PartitionStatus,
+    LinkOrder, LinkQuery, Links, NewRun, NewTask, Next, OpenJobs, Outbox, ParkingNotice, PartitionStatus,
     Partitions, PlannedJob, Planner, ProducerStore, Readings, Recorded, RecorderStore, ReportLinks, Reports,
     Ruling, Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
     UnpublishedRun, Untold,
@@ -58,6 +59,8 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Work {
     /// Sees one state of the database throughout.
     Read,
+    /// Changes some rows, in one statement.
+    Statement,
     /// Changes some rows.
     Write,
     /// Changes very many rows.

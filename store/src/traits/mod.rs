@@ -26,7 +26,7 @@ pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
 pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
-pub use ledger::{JobResults, Judge, Judged, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
+pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
 pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, Links};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;

@@ -172,14 +172,13 @@ async fn holds(connection: &mut Connection, checks: &[CheckRow]) -> QueryResult<
     Ok(of_runs.load::<(Id, String)>(connection).await?.into_iter().collect())
 }
 
-/// Marks those of these checks that the rolling up of their runs may have passed by. The caller holds the runs' rows.
+/// Marks those of these checks that the rolling up of their runs may have passed by: it had `begun` when the caller took
+/// hold of the runs' rows.
 pub(in super::super) async fn note_late(
     connection: &mut Connection,
     stored: &[CheckRow],
-    runs_of_batch: impl IntoIterator<Item = Id>,
+    begun: &[Id],
 ) -> QueryResult<()> {
-    let begun = runs::table.filter(dialect::among("runs.id", runs_of_batch).and(runs::history.ne(RAW)));
-    let begun: Vec<Id> = begun.select(runs::id).load(connection).await?;
     if begun.is_empty() {
         return Ok(());
     }
