@@ -31,6 +31,8 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
         check: request.check,
         rules: request.rules,
         reply_to: request.reply_to,
+        lang: request.lang,
+        progress: request.progress,
         trace: request.trace,
     };
     let filed = store.file_run(run, Box::new(planner)).await?;

@@ -12,6 +12,7 @@ mod history;
 mod identity;
 mod outage;
 mod partitions;
+mod progress;
 mod record;
 mod rules;
 mod settings;
@@ -37,6 +38,7 @@ pub use settings::{HistorySettings, RecorderSettings};
 use crate::announce::{AnnounceError, Announcer};
 use crate::history::Historian;
 use crate::partitions::PartitionMaker;
+use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
 
@@ -55,6 +57,8 @@ pub struct Recorder {
     partitions: PartitionMaker,
     /// Nobody, unless rules are given.
     historian: Option<Historian>,
+    /// `None`: nobody listens to it.
+    progress: Option<Progress>,
 }
 
 impl Recorder {
@@ -63,6 +67,7 @@ impl Recorder {
         Self {
             recording: Recording::new(broker.clone(), store.clone()),
             announcer: Announcer::new(broker.clone(), store.clone()),
+            progress: Some(Progress::new(broker.clone(), store.clone())),
             partitions: PartitionMaker::new(store.clone()),
             historian: None,
             store,
@@ -81,7 +86,7 @@ impl Recorder {
     /// the end of another run would reach neither that run's workers nor whoever asked for it.
     #[must_use]
     pub fn only(self, run: RunId) -> Self {
-        Self { announcer: self.announcer.only(run), ..self }
+        Self { announcer: self.announcer.only(run), progress: None, ..self }
     }
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
@@ -99,8 +104,15 @@ impl Recorder {
             Box::pin(self.partitions.run(&recorded_all)),
             Box::pin(OptionFuture::from(
                 self.historian.as_ref().map(|historian| historian.run(&recorded_all))
-            ))
+            )),
+            Box::pin(self.tell_progress(&recorded_all))
         );
+    }
+
+    async fn tell_progress(&self, recorded_all: &CancellationToken) {
+        if let Some(progress) = &self.progress {
+            progress.run(recorded_all).await;
+        }
     }
 
     /// `in_hand` is locked from the moment a batch is stored until its changes are published.

@@ -3,6 +3,7 @@
 //! This folder is compiled twice: as a module of `postgres` and as one of `sqlite`. `Connection`, `Backend`, `Database`
 //! and `dialect` are those of the module it is compiled for.
 
+mod askers;
 mod celery_tasks;
 mod history;
 mod holds;
@@ -11,6 +12,7 @@ mod leases;
 mod links;
 mod listing;
 mod parkings;
+mod progress;
 mod reports;
 mod results;
 mod runs;

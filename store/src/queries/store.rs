@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use linkbeat_shared::history::{ShownTime, Zone};
 use linkbeat_shared::{
-    Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary,
+    Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
+    RunSummary,
 };
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, celery_tasks, dialect, history, holds, jobs, leases, links, listing, parkings,
-    reports, results, runs,
+    Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
+    parkings, progress, reports, results, runs,
 };
 use crate::error::StoreError;
 use crate::reporting::Tallies;
@@ -90,7 +91,7 @@ impl Filing for Database {
         // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
         let find = async move |connection: &mut Connection| runs::filed_before(connection, &run).await;
         match self.transaction(Work::Write, find).await? {
-            Some(run) => Ok(Filed { run, existed: true }),
+            Some(filed) => Ok(filed),
             None => filed,
         }
     }
@@ -108,6 +109,13 @@ impl Runs for Database {
 
     async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
         self.transaction(Work::Write, async move |connection| runs::cancel(connection, id).await).await
+    }
+
+    async fn cancel_request(&self, request: RequestId, asker: Option<Asker>) -> Result<Option<Filed>> {
+        let cancel = async move |connection: &mut Connection| {
+            askers::cancel(connection, request, asker.as_ref()).await
+        };
+        self.transaction(Work::Write, cancel).await
     }
 }
 
@@ -176,6 +184,14 @@ impl Ledger for Database {
     ) -> Result<Vec<Unannounced>> {
         let claim = async move |connection: &mut Connection| runs::claim(connection, only, limit, hold).await;
         self.transaction(Work::Write, claim).await
+    }
+
+    async fn runs_further(&self, limit: u32, gap: Duration) -> Result<Vec<RunId>> {
+        let further = async move |connection: &mut Connection| {
+            progress::forget_ended(connection, limit).await?;
+            progress::further(connection, limit, gap).await
+        };
+        self.transaction(Work::Write, further).await
     }
 
     async fn mark_announced(&self, announced: &Unannounced) -> Result<()> {

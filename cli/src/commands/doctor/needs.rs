@@ -70,6 +70,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("history_progress", &["SELECT"]),
             ("checks_partitions", &["SELECT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("progress", &["SELECT", "INSERT"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
@@ -90,6 +92,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("late_checks", &["SELECT", "INSERT", "DELETE"]),
             ("history_zones", &["SELECT", "INSERT"]),
             ("history_progress", &["SELECT", "UPDATE"]),
+            ("askers", &["SELECT"]),
+            ("progress", &["SELECT", "UPDATE", "DELETE"]),
             ("make_checks_partitions()", &["EXECUTE"]),
             ("drop_checks_partition()", &["EXECUTE"]),
             ("clean_dropped_runs()", &["EXECUTE"]),
