@@ -10,7 +10,7 @@ use linkbeat_recorder::Rules;
 use linkbeat_shared::history::Keep;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
+    CheckResult, CheckSpec, Details, JobId, Lang, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
     ShowRules, Verdict,
 };
 use linkbeat_store::{HistoryRules, JobKind, JobResults, NewRun, PlannedJob, Planner, SharedStore};
@@ -148,6 +148,8 @@ async fn file(store: &SharedStore) -> anyhow::Result<Vec<Vec<JobResults>>> {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: Lang::En,
+        progress: false,
         trace: None,
     };
     let (planner, jobs) = Jobs::new();
