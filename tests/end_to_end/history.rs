@@ -89,7 +89,7 @@ fn what_history_is_kept_is_a_setting_and_a_bad_one_is_refused() {
         assert!(refused.stderr.contains(setting), "{}", refused.stderr);
     }
     let kept = "[history]\nretention = \"\"\nruns = \"2y\"\ntime_zone = \"Asia/Shanghai\"\n";
-    form.folder.write("linkbeat.toml", kept.to_owned());
+    form.folder.write("linkbeat.toml", kept);
     let status = form.run(&["history", "status", "--format", "json"]).expect(0).json();
     assert_eq!((&status["retention"], &status["runs"]), (&json!(null), &json!("730d")));
     assert_eq!((&status["hourly"], &status["time_zone"]), (&json!("14d"), &json!("Asia/Shanghai")));
