@@ -95,7 +95,7 @@ impl Database {
             }
             // A table without row ids is its own index. Other indexes have names of their own.
             Self::Sqlite(_) => {
-                format!("SELECT sum(pgsize) FROM dbstat WHERE aggregate AND name LIKE '{table}%'")
+                format!("SELECT sum(pgsize) FROM dbstat WHERE name LIKE '{table}%'")
             }
         };
         Ok((rows.unsigned_abs(), self.number(&bytes).await?.unsigned_abs()))

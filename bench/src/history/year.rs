@@ -82,12 +82,14 @@ impl Year {
         database
             .execute(&format!(
                 "INSERT INTO checks (run_id, link_id, checked_at, elapsed_ms, status, outcome, reason)
+                 WITH c AS MATERIALIZED (
+                     SELECT r.id AS run, l.id AS link, r.created_at AS at, {u} AS fate, {u} + {u} + {u} AS x
+                     FROM runs r CROSS JOIN links l
+                     WHERE r.id >= {from} AND r.id < {to} AND r.history = 'raw' AND l.name = '{name}')
                  SELECT run, link, at, CASE WHEN fate < 0.01 THEN 5000 ELSE 30 + CAST(40 * x * x * x AS integer) END,
                         CASE WHEN fate >= 0.01 THEN 200 END, CASE WHEN fate < 0.01 THEN 18 ELSE 17 END,
                         CASE WHEN fate < 0.01 THEN {timeout} END
-                 FROM (SELECT r.id AS run, l.id AS link, r.created_at AS at, {u} AS fate, {u} + {u} + {u} AS x
-                       FROM runs r CROSS JOIN links l
-                       WHERE r.id >= {from} AND r.id < {to} AND r.history = 'raw' AND l.name = '{name}') AS c",
+                 FROM c",
                 timeout = if database.has_partitions() {
                     r#"'{"type":"timeout","phase":"headers"}'::jsonb"#
                 } else {
@@ -145,9 +147,12 @@ pub(crate) async fn make_partition(database: &Database, day: DateTime<Utc>) -> a
     (least[8], beyond[8]) = (0, 0);
     let (least, beyond) = (uuid::Uuid::from_bytes(least), uuid::Uuid::from_bytes(beyond));
     let name = format!("checks_{}", monday.format("%Y%m%d"));
-    if database.number(&format!("SELECT count(*) FROM checks_partitions WHERE name = '{name}'")).await? > 0 {
+    let attached = format!("SELECT count(*) FROM pg_inherits WHERE inhrelid = to_regclass('{name}')");
+    if database.number(&attached).await? > 0 {
         return Ok(());
     }
+    // One that was dropped before is made anew.
+    database.execute(&format!("DELETE FROM checks_partitions WHERE name = '{name}'")).await?;
     database
         .execute(&format!(
             "CREATE TABLE {name} (LIKE checks);
