@@ -11,6 +11,7 @@ from contenders import HERE, Embedded, Fleet, Loop, Lychee, Original
 from sites import BACKLINK
 
 
+# What two contenders share, such as the servers, is counted for each by what it used during its round.
 @dataclass
 class Row:
     name: str
@@ -94,7 +95,7 @@ def hanging(place, sites, options):
 
 def scale(place, sites, options):
     """1 and 4 workers of one fleet; each link answers after 500 ms, 64 at once in each worker."""
-    urls = sites.after(500, 256, 4)
+    urls = sites.after(500, 1024)
     concurrency = ["--concurrency", "64"]
     contenders = [Fleet(place, 1, concurrency), Fleet(place, 4, concurrency)]
     return in_turn("1,024 links that answer after 500 ms, 64 at once in each worker", urls, contenders, min(options.rounds, 3), sites)
@@ -147,7 +148,7 @@ def floor(place, sites, options):
             taken, _ = measured.command([place.program("linkbeat-bench"), what, where, "20000"], cwd=place.folder)
             taken.cpu += measured.cpu(watched) - before
             row.rounds.append(taken)
-            row.sites_cpu.append(0)
+            row.sites_cpu.append(0.0)
         outcome.rows.append(row)
     return outcome
 
