@@ -43,10 +43,11 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice,
-    Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling,
-    Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
-    UnpublishedRun, Untold,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox,
+    ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
+    Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip,
+    Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun,
+    TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.

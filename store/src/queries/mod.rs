@@ -12,6 +12,7 @@ mod parkings;
 mod reports;
 mod results;
 mod runs;
+mod schedules;
 mod store;
 
 use super::{Backend, Connection, Database, dialect};

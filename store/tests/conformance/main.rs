@@ -45,5 +45,6 @@ mod rechecks;
 mod recording;
 mod reports;
 mod runs;
+mod schedules;
 mod size;
 mod views;
