@@ -2,6 +2,7 @@
 
 mod celery;
 mod requests;
+mod schedules;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use linkbeat_shared::{LinkSelection, Request};
 pub(crate) use celery::CeleryDoor;
 pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
 pub use requests::Intake;
+pub use schedules::{CannotRun, RunNow, Scheduler, run_now};
 
 /// How long a fault of our own is waited out before a request is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -23,6 +25,6 @@ fn check_size(request: &Request, limit: usize) -> Result<(), Unreadable> {
             "the request names {} links; at most {limit} are taken at once",
             links.named()
         ))),
-        LinkSelection::Given(_) | LinkSelection::Stored => Ok(()),
+        LinkSelection::Given(_) | LinkSelection::Matching(_) | LinkSelection::Stored => Ok(()),
     }
 }
