@@ -64,6 +64,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("alike", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
