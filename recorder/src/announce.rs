@@ -8,25 +8,28 @@
 //! being stored.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
-use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary, derived_id};
+use linkbeat_shared::{Lang, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::TICK;
 use crate::outage::Outage;
 use crate::settle::Settler;
+use crate::signs::{Sign, Signs};
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
-/// Runs claimed in one go. They are announced one after the other; those that wait are left for other recorders.
-const CLAIMED: u32 = 1;
+/// Ends announced at once. An answer that nobody takes holds its place for as long as it may take.
+const AT_ONCE: usize = 16;
 /// Jobs closed in one go.
 const JOBS: u32 = 5_000;
 /// Most links listed in a reply.
@@ -47,8 +50,18 @@ pub(crate) struct Announcer {
     settler: Settler,
     closing: Outage,
     announcing: Outage,
+    slots: Arc<Semaphore>,
+    /// More ends may wait to be claimed than there were slots.
+    left: AtomicBool,
     /// The one run whose end is announced here; `None`: all are.
     only: Option<RunId>,
+}
+
+/// An end to be announced, and the slot that it takes.
+#[derive(Debug)]
+struct Claimed {
+    claim: Unannounced,
+    _slot: OwnedSemaphorePermit,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +77,9 @@ impl Announcer {
         let closing = Outage::when("complete runs cannot be closed");
         let announcing = Outage::when("ends of runs cannot be announced");
         let settler = Settler::new(broker.clone(), store.clone());
-        Self { broker, store, settler, closing, announcing, only: None }
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let left = AtomicBool::new(false);
+        Self { broker, store, settler, closing, announcing, slots, left, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -72,48 +87,101 @@ impl Announcer {
         Self { only: Some(run), settler: self.settler.only(run), ..self }
     }
 
-    /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
-    /// it is `woken`, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
+    /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so at
+    /// each sign, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
     /// cancelled ones, and for what another recorder left behind.
     ///
-    /// While a batch is `in_hand` it announces nothing: first come the changes of a run, then its end.
-    pub(crate) async fn run(&self, woken: &Notify, in_hand: &Mutex<()>, recorded_all: &CancellationToken) {
+    /// While a batch is `in_hand` it announces nothing that was found by a look: first come the changes of a run, then
+    /// its end.
+    pub(crate) async fn run(&self, signs: &Signs, in_hand: &Mutex<()>, recorded_all: &CancellationToken) {
+        let (claims, claimed) = mpsc::channel(AT_ONCE);
         let overdue = async {
             recorded_all.cancelled().await;
             sleep(WIND_UP).await;
         };
+        let ending = async {
+            tokio::join!(
+                Box::pin(self.find_ends(signs, in_hand, recorded_all, claims)),
+                Box::pin(self.announce_all(claimed, signs))
+            )
+        };
         tokio::select! {
-            () = self.close_and_announce_until(woken, in_hand, recorded_all) => {}
+            _ = ending => {}
             () = overdue => tracing::warn!("ends of runs were left to be announced by another recorder"),
         }
     }
 
-    async fn close_and_announce_until(
+    /// Finds runs that are at their end, closes them, and claims their ends.
+    async fn find_ends(
         &self,
-        woken: &Notify,
+        signs: &Signs,
         in_hand: &Mutex<()>,
         recorded_all: &CancellationToken,
+        claims: mpsc::Sender<Claimed>,
     ) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let sweep = tokio::select! {
+            let sign = tokio::select! {
                 biased;
-                () = recorded_all.cancelled() => true,
-                _ = ticks.tick() => true,
-                () = woken.notified() => false,
+                () = recorded_all.cancelled() => break,
+                sign = signs.next() => Some(sign),
+                _ = ticks.tick() => None,
             };
-            let last = recorded_all.is_cancelled();
-            let more = self.settler.settle().await;
-            if self.close().await || sweep {
-                self.announce_all(in_hand).await;
+            match sign {
+                None => self.sweep(signs, in_hand, &claims).await,
+                Some(Sign { complete, look }) => {
+                    self.end(complete, &claims).await;
+                    if look {
+                        self.look(signs, in_hand, &claims).await;
+                    }
+                }
             }
-            if more {
-                woken.notify_one();
+        }
+        self.sweep(signs, in_hand, &claims).await;
+        // As long as there is more than can be announced at once.
+        while self.left.load(Ordering::Relaxed) && self.slots.acquire().await.is_ok() {
+            self.sweep(signs, in_hand, &claims).await;
+        }
+    }
+
+    /// Ends runs of which every result has just been stored.
+    async fn end(&self, mut complete: Vec<RunId>, claims: &mpsc::Sender<Claimed>) {
+        complete.retain(|run| self.only.is_none_or(|only| only == *run));
+        // The others are found on a tick.
+        complete.truncate(self.slots.available_permits());
+        if complete.is_empty() {
+            return;
+        }
+        match self.store.end_runs(&complete, HOLD).await {
+            Ok(ended) => {
+                self.closing.over();
+                self.hand_on(ended, claims).await;
             }
-            if last {
-                return;
-            }
+            Err(error) => self.closing.met(&error),
+        }
+    }
+
+    /// Carries out proposals, and closes what is complete. Where that ended a run, announces it.
+    async fn look(&self, signs: &Signs, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
+        let more = self.settler.settle().await;
+        if self.close().await || self.left.load(Ordering::Relaxed) {
+            self.settler.tell().await;
+            self.claim(in_hand, claims).await;
+        }
+        if more {
+            signs.look();
+        }
+    }
+
+    /// The same, and announces whatever ended and was not announced.
+    async fn sweep(&self, signs: &Signs, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
+        let more = self.settler.settle().await;
+        self.close().await;
+        self.settler.tell().await;
+        self.claim(in_hand, claims).await;
+        if more {
+            signs.look();
         }
     }
 
@@ -131,30 +199,50 @@ impl Announcer {
         }
     }
 
-    /// Announces what has ended, one run after the other; in between others are closed.
-    async fn announce_all(&self, in_hand: &Mutex<()>) {
-        self.settler.tell().await;
-        loop {
-            drop(in_hand.lock().await);
-            let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
-                Ok(claimed) => claimed,
-                Err(error) => {
-                    self.announcing.met(&error);
-                    return;
+    /// Claims ends of runs, as many as can be announced at once. The others are left, also for other recorders.
+    async fn claim(&self, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
+        drop(in_hand.lock().await);
+        let room = self.slots.available_permits();
+        if room == 0 {
+            self.left.store(true, Ordering::Relaxed);
+            return;
+        }
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        match self.store.unannounced_runs(self.only, limit, HOLD).await {
+            Ok(claimed) => {
+                self.left.store(claimed.len() == room, Ordering::Relaxed);
+                if claimed.is_empty() {
+                    self.announcing.over();
                 }
-            };
-            if claimed.is_empty() {
-                self.announcing.over();
+                self.hand_on(claimed, claims).await;
+            }
+            Err(error) => self.announcing.met(&error),
+        }
+    }
+
+    /// Has them announced. Nobody else takes slots, so there is one for each.
+    async fn hand_on(&self, claimed: Vec<Unannounced>, claims: &mpsc::Sender<Claimed>) {
+        for claim in claimed {
+            let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
+            if claims.send(Claimed { claim, _slot: slot }).await.is_err() {
                 return;
             }
-            for claim in &claimed {
-                if !self.announce_within(claim).await {
-                    // The next might fail as well, so it is not claimed.
-                    return;
-                }
-            }
-            self.close().await;
         }
+    }
+
+    /// Announces what was claimed. An answer that takes long holds up none of the others.
+    async fn announce_all(&self, claimed: mpsc::Receiver<Claimed>, signs: &Signs) {
+        let claimed =
+            futures::stream::unfold(claimed, async |mut claimed| Some((claimed.recv().await?, claimed)));
+        let announce = |Claimed { claim, _slot: slot }| async move {
+            let announced = self.announce_within(&claim).await;
+            drop(slot);
+            // If one failed, the next might fail as well: they are looked for on the next tick.
+            if announced && self.left.load(Ordering::Relaxed) {
+                signs.look();
+            }
+        };
+        claimed.for_each_concurrent(AT_ONCE, announce).await;
     }
 
     /// Whether it was announced.
@@ -191,12 +279,11 @@ impl Announcer {
             let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
             self.broker.publish(&Target::Broadcast, cancel.traced(run.trace.as_ref())).await?;
         }
-        if let Some(summary) = self.store.summary(run.id).await? {
-            let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
-            self.publish(run, summary).await?;
-            self.close_jobs(run).await?;
-            tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
-        }
+        let summary = &claim.summary;
+        tokio::try_join!(self.publish_event(run, summary), self.reply(run, summary))?;
+        self.close_jobs(run).await?;
+        let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
+        tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
         self.store.mark_announced(claim).await?;
         Ok(())
     }
@@ -212,22 +299,21 @@ impl Announcer {
         Ok(())
     }
 
-    /// Publishes the event of the run's end, and the reply if one was asked for.
-    async fn publish(&self, run: &Run, summary: RunSummary) -> Result<(), AnnounceError> {
-        // Running again: a parked job was put back meanwhile.
-        let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
+    async fn publish_event(&self, run: &Run, summary: &RunSummary) -> Result<(), AnnounceError> {
+        let Some(event) = EventMessage::run_ended(summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
         let id = derived_id::run_ended_event(run.id, &event.event, end_told_apart(run));
-        self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?;
-        match &run.reply_to {
-            Some(reply_to) => self.reply(run, summary, reply_to).await,
-            None => Ok(()),
-        }
+        Ok(self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?)
     }
 
-    async fn reply(&self, run: &Run, summary: RunSummary, to: &ReplyTo) -> Result<(), AnnounceError> {
-        let links = self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?;
-        let answer = answer(run, &Report::new(summary, links));
+    /// Answers whoever asked, if somebody did. A run in which all passed and nothing changed lists no links.
+    async fn reply(&self, run: &Run, summary: &RunSummary) -> Result<(), AnnounceError> {
+        let Some(to) = &run.reply_to else { return Ok(()) };
+        let links = match summary.counts.all_as_before() {
+            true => Vec::new(),
+            false => self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?,
+        };
+        let answer = answer(run, &Report::new(summary.clone(), links));
         match self.broker.publish(&Target::Reply(to.clone()), answer).await {
             // The client has gone, or reads nothing: nothing is lost, the report is stored.
             Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {

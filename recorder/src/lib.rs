@@ -3,8 +3,8 @@
 //! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
 //! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
 //!
-//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended, and makes the partitions of the table of checks
-//! ahead ([`partitions`]).
+//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended
+//! ([`announce`]), and makes the partitions of the table of checks ahead ([`partitions`]).
 
 mod announce;
 mod identity;
@@ -14,6 +14,7 @@ mod record;
 mod rules;
 mod settings;
 mod settle;
+mod signs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use futures::FutureExt;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::RunId;
 use linkbeat_store::RecorderStore;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,7 @@ pub use settings::RecorderSettings;
 use crate::announce::{AnnounceError, Announcer};
 use crate::partitions::PartitionMaker;
 use crate::record::Recording;
+use crate::signs::Signs;
 
 /// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
 /// again.
@@ -68,22 +70,22 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (stored, in_hand, recorded_all) = (Notify::new(), Mutex::new(()), CancellationToken::new());
+        let (signs, in_hand, recorded_all) = (Signs::default(), Mutex::new(()), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            self.record(&shutdown, &stored, &in_hand).await;
+            self.record(&shutdown, &signs, &in_hand).await;
         };
         // All in this one task: where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
-            Box::pin(self.announcer.run(&stored, &in_hand, &recorded_all)),
+            Box::pin(self.announcer.run(&signs, &in_hand, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all))
         );
     }
 
     /// `in_hand` is locked from the moment a batch is stored until its changes are published.
-    async fn record(&self, shutdown: &CancellationToken, stored: &Notify, in_hand: &Mutex<()>) {
+    async fn record(&self, shutdown: &CancellationToken, signs: &Signs, in_hand: &Mutex<()>) {
         let Ok(mut results) = self.broker.subscribe(&Queue::RESULTS, self.settings.batch_messages).await
         else {
             return;
@@ -97,11 +99,8 @@ impl Recorder {
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
             let in_hand = in_hand.lock().await;
-            let has_stored = self.recording.store(batch, shutdown).await;
+            self.recording.store(batch, signs, shutdown).await;
             drop(in_hand);
-            if has_stored {
-                stored.notify_one();
-            }
         }
         results.stop().await;
     }

@@ -18,6 +18,7 @@ mod filing;
 mod importing;
 mod inspect;
 mod inspection;
+mod kept;
 mod meaning;
 mod migrations;
 mod open;
@@ -43,7 +44,7 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
     ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
     Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip,
     Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun,
@@ -58,6 +59,8 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Work {
     /// Sees one state of the database throughout.
     Read,
+    /// Changes some rows, in one statement.
+    Statement,
     /// Changes some rows.
     Write,
     /// Changes very many rows.

@@ -25,7 +25,7 @@ pub(crate) use jobs::{
     check_spec, unpublished_runs_sql,
 };
 pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
-pub(crate) use runs::{NewRunRow, RunRow, Tally};
+pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};
 pub(crate) use schedules::{
     NewScheduleRow, NextTickRow, ScheduleChangeRow, ScheduleRow, TickCountsRow, TickRow,
 };
