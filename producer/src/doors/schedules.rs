@@ -93,7 +93,10 @@ impl Scheduler {
                 () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(self.pace.look) => {}
                 // There may be more to do about it, or about those that waited for room.
-                Some(()) = work.next_done(), if !failing => {}
+                Some(done) = work.next_done(), if !failing => match done {
+                    Done::Something => {}
+                    Done::Nothing => tokio::time::sleep(self.pace.look).await,
+                }
             }
         }
         // A tick that is being filed is filed or not: the rest is somebody else's, or for the next start.
@@ -129,10 +132,29 @@ impl Scheduler {
     }
 }
 
+/// Whether settling a schedule changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Something,
+    /// Somebody else has it at hand, or the database cannot do it now.
+    Nothing,
+}
+
+impl Done {
+    fn of(settled: &Settled) -> Self {
+        match settled {
+            Settled::Stale => Self::Nothing,
+            Settled::Skipped | Settled::Known | Settled::Overlap(_) | Settled::Fired { .. } => {
+                Self::Something
+            }
+        }
+    }
+}
+
 /// The schedules that are being settled.
 #[derive(Debug, Default)]
 struct UnderWay {
-    tasks: JoinSet<ScheduleId>,
+    tasks: JoinSet<(ScheduleId, Done)>,
     schedules: HashSet<ScheduleId>,
 }
 
@@ -141,45 +163,47 @@ impl UnderWay {
         self.tasks.len() < AT_ONCE && !self.schedules.contains(&schedule)
     }
 
-    fn begin(&mut self, schedule: ScheduleId, settling: impl Future<Output = ()> + Send + 'static) {
+    fn begin(&mut self, schedule: ScheduleId, settling: impl Future<Output = Done> + Send + 'static) {
         self.schedules.insert(schedule);
-        self.tasks.spawn(async move {
-            settling.await;
-            schedule
-        });
+        self.tasks.spawn(async move { (schedule, settling.await) });
     }
 
     /// Waits for one to be done; `None` if there is none.
-    async fn next_done(&mut self) -> Option<()> {
-        match self.tasks.join_next().await? {
-            Ok(schedule) => drop(self.schedules.remove(&schedule)),
+    async fn next_done(&mut self) -> Option<Done> {
+        Some(match self.tasks.join_next().await? {
+            Ok((schedule, done)) => {
+                self.schedules.remove(&schedule);
+                done
+            }
             // Which one it was is not said. Whoever is settled twice is settled once all the same.
-            Err(_) => self.schedules.clear(),
-        }
-        Some(())
+            Err(_) => {
+                self.schedules.clear();
+                Done::Nothing
+            }
+        })
     }
 }
 
 /// Does the next step of a schedule.
-async fn settle(outbox: Arc<Outbox>, schedule: StoredSchedule, now: DateTime<Utc>) {
-    let name = schedule.name.clone();
-    match step(&outbox, schedule, now).await {
-        Ok(()) => {}
+async fn settle(outbox: Arc<Outbox>, schedule: StoredSchedule, now: DateTime<Utc>) -> Done {
+    match step(&outbox, &schedule, now).await {
+        Ok(done) => return done,
         // Somebody else was faster, or the database is away. The next look finds what is left.
         Err(error) if error.is_transient() => {
-            tracing::debug!(schedule = name, %error, "a tick is settled later");
+            tracing::debug!(schedule = schedule.name, %error, "a tick is settled later");
         }
-        Err(error) => tracing::error!(schedule = name, %error, "a tick cannot be settled"),
+        Err(error) => tracing::error!(schedule = schedule.name, %error, "a tick cannot be settled"),
     }
+    Done::Nothing
 }
 
-async fn step(outbox: &Outbox, schedule: StoredSchedule, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn step(outbox: &Outbox, schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<Done, StoreError> {
     let spec = match &schedule.spec {
         Ok(spec) => spec,
-        Err(problem) => return pause(&*outbox.store, &schedule, problem).await,
+        Err(problem) => return pause(&*outbox.store, schedule, problem).await,
     };
-    let Some(next) = schedule.next else { return Ok(()) };
-    let Some(due) = spec.due(schedule.id, next, schedule.last_due, now) else { return Ok(()) };
+    let Some(next) = schedule.next else { return Ok(Done::Nothing) };
+    let Some(due) = spec.due(schedule.id, next, schedule.last_due, now) else { return Ok(Done::Nothing) };
     let step = TickStep {
         schedule: schedule.id,
         revision: schedule.revision,
@@ -194,8 +218,8 @@ async fn step(outbox: &Outbox, schedule: StoredSchedule, now: DateTime<Utc>) -> 
         tracing::warn!(schedule = schedule.name, ticks = count, %last, "ticks were missed, and are skipped");
     }
     match due.fire {
-        None => outbox.store.settle_ticks(step, None).await.map(drop),
-        Some(at) => fire(outbox, &schedule, spec, step, at).await,
+        None => Ok(Done::of(&outbox.store.settle_ticks(step, None).await?)),
+        Some(at) => fire(outbox, schedule, spec, step, at).await,
     }
 }
 
@@ -204,11 +228,12 @@ async fn pause(
     store: &dyn ProducerStore,
     schedule: &StoredSchedule,
     problem: &str,
-) -> Result<(), StoreError> {
+) -> Result<Done, StoreError> {
     tracing::error!(schedule = schedule.name, problem, "a schedule cannot be read, and is paused");
     let state = ScheduleState::Paused;
     let change = ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 };
-    store.change_schedule(schedule, change).await.map(drop)
+    let changed = store.change_schedule(schedule, change).await?;
+    Ok(if changed { Done::Something } else { Done::Nothing })
 }
 
 /// Files the run of a tick. If that can never be done, the tick is counted as failed: the next one is tried again.
@@ -218,30 +243,37 @@ async fn fire(
     spec: &ScheduleSpec,
     step: TickStep,
     due: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (name, id) = (schedule.name.as_str(), derived_id::tick_request(schedule.id, due));
-    let fired = match tick_run(schedule, spec, id, due) {
-        Err(error) => Err(error.to_string()),
-        Ok((tick, kept)) => match outbox.store.settle_ticks(step.clone(), Some(tick)).await {
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => Err(error.to_string()),
-            Ok(settled) => {
-                tell(name, due, &settled);
-                if let Settled::Fired { filed, .. } = &settled {
-                    outbox.add_new(filed, kept.jobs());
-                }
-                Ok(())
-            }
-        },
+) -> Result<Done, StoreError> {
+    let name = schedule.name.as_str();
+    let problem = match file(outbox, schedule, spec, step.clone(), due).await {
+        Ok(settled) => return Ok(Done::of(&settled)),
+        Err(CannotRun::Store(error)) if error.is_transient() => return Err(error),
+        Err(error) => error.to_string(),
     };
-    let Err(problem) = fired else { return Ok(()) };
     tracing::error!(schedule = name, %due, problem, "the run of a tick cannot be filed");
     let failed = match step.skipped {
         None => TickStep { skipped: Some((Skip::Failed, SkippedTicks { count: 1, last: due })), ..step },
         // Those before it come first, by themselves. Then it is tried again.
         Some(_) => TickStep { next: Some(spec.tick(schedule.id, due)), ..step },
     };
-    outbox.store.settle_ticks(failed, None).await.map(drop)
+    Ok(Done::of(&outbox.store.settle_ticks(failed, None).await?))
+}
+
+async fn file(
+    outbox: &Outbox,
+    schedule: &StoredSchedule,
+    spec: &ScheduleSpec,
+    step: TickStep,
+    due: DateTime<Utc>,
+) -> Result<Settled, CannotRun> {
+    let id = derived_id::tick_request(schedule.id, due);
+    let (tick, kept) = tick_run(schedule, spec, id, due)?;
+    let settled = outbox.store.settle_ticks(step, Some(tick)).await?;
+    tell(&schedule.name, due, &settled);
+    if let Settled::Fired { filed, .. } = &settled {
+        outbox.add_new(filed, kept.jobs());
+    }
+    Ok(settled)
 }
 
 fn tick_run(
@@ -285,9 +317,12 @@ pub enum RunNow {
 /// Why a schedule cannot run now.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotRun {
-    /// Its request or its definition cannot be read.
+    /// Its definition cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// Its request cannot be read.
+    #[error(transparent)]
+    Request(#[from] BadStoredRequest),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -297,8 +332,7 @@ pub enum CannotRun {
 pub async fn run_now(store: &dyn ProducerStore, schedule: &StoredSchedule) -> Result<RunNow, CannotRun> {
     let spec = schedule.spec.as_ref().map_err(|problem| CannotRun::Unreadable(problem.clone()))?;
     let due = store.clock().await?;
-    let (tick, _) = tick_run(schedule, spec, RequestId::new(), due)
-        .map_err(|error| CannotRun::Unreadable(error.to_string()))?;
+    let (tick, _) = tick_run(schedule, spec, RequestId::new(), due)?;
     Ok(match store.run_schedule(schedule.id, tick).await? {
         Settled::Fired { filed, .. } => RunNow::Filed(filed),
         Settled::Overlap(run) => RunNow::Overlap(run),

@@ -164,7 +164,10 @@ async fn tell_next(store: &SharedStore, name: &str, done: &str) -> Result<(), Fa
             zone.local(next.due).format("%Y-%m-%d %H:%M:%S %Z"),
             next.due.format("%Y-%m-%d %H:%M:%S UTC"),
         )),
-        None => print_note(format_args!("schedule {name} is {done}; it is {}", schedule.state.as_str())),
+        None if schedule.state == ScheduleState::Paused => {
+            print_note(format_args!("schedule {name} is {done}; it is paused"));
+        }
+        None => print_note(format_args!("schedule {name} is {done}; it has no ticks left")),
     }
     Ok(())
 }
@@ -245,7 +248,7 @@ async fn resume(store: &SharedStore, name: &str) -> Result<(), Failure> {
         ScheduleState::Paused => resumed(schedule, now).map(Some),
     })
     .await?;
-    tell_next(store, name, "active").await
+    tell_next(store, name, "resumed").await
 }
 
 /// Ticks of the time in which it was paused are skipped.

@@ -19,8 +19,8 @@ pub(super) async fn run(
     let schedule = find(store, name).await?;
     let run = run_now(&**store, &schedule).await.map_err(|error| match error {
         CannotRun::Store(error) => error.into(),
-        CannotRun::Unreadable(problem) => {
-            Failure::infrastructure(format!("schedule {name} cannot run: {problem}"))
+        CannotRun::Unreadable(_) | CannotRun::Request(_) => {
+            Failure::infrastructure(format!("schedule {name} cannot run: {error}"))
         }
     })?;
     let filed = match run {
