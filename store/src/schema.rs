@@ -253,9 +253,49 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    schedules (id) {
+        id -> Id,
+        name -> Text,
+        definition -> Document,
+        request -> Text,
+        state -> Text,
+        due_at -> Nullable<Moment>,
+        begins_at -> Nullable<Moment>,
+        last_due_at -> Nullable<Moment>,
+        fired -> BigInt,
+        by_hand -> BigInt,
+        skipped_overlap -> BigInt,
+        skipped_missed -> BigInt,
+        skipped_paused -> BigInt,
+        failed -> BigInt,
+        revision -> BigInt,
+        created_at -> Moment,
+        changed_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    ticks (schedule_id, due_at) {
+        schedule_id -> Id,
+        due_at -> Moment,
+        outcome -> Text,
+        covers -> BigInt,
+        run_id -> Nullable<Id>,
+        settled_at -> Moment,
+    }
+}
+
 diesel::joinable!(jobs -> runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(progress, runs);
+diesel::allow_tables_to_appear_in_same_query!(runs, ticks);
 diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
 
 diesel::table! {

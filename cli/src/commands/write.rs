@@ -17,6 +17,7 @@ use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
 use crate::finding::Finding;
 use crate::logging::print_note;
+use crate::output::schedules::Shown;
 use crate::output::{self, Format, FormatName, ListFormat, Prose, Style};
 use crate::plain::PlainJson;
 use crate::settings::{Origin, Settings};
@@ -113,6 +114,27 @@ pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Fa
 /// Writes one of them, with its body.
 pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
     to_stdout(|out| output::dead::json(item, &mut PlainJson(out)))
+}
+
+/// Writes schedules to standard output.
+pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::list(shown, out),
+        ListFormat::Json => {
+            let items = shown.iter().map(output::schedules::item).collect();
+            output::dead::json(&items, &mut PlainJson(out))
+        }
+    })
+}
+
+/// Writes one of them, with its latest ticks.
+pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::one(shown, out),
+        ListFormat::Json => {
+            output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
+        }
+    })
 }
 
 /// Writes what the doctor found to standard output.

@@ -47,5 +47,6 @@ mod rechecks;
 mod recording;
 mod reports;
 mod runs;
+mod schedules;
 mod size;
 mod views;
