@@ -1,5 +1,7 @@
 //! When schedules tick: over both changes of the clock, in steps, late, and when the machine's clock is set.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use chrono::{DateTime, TimeDelta, Utc};
 use linkbeat_shared::ScheduleId;
 use linkbeat_shared::schedule::{

@@ -10,12 +10,13 @@ use super::{Message, Unreadable, schema_of};
 use crate::fields::{Fields, kind_of};
 use crate::options::in_messages;
 use crate::{
-    Attributes, Lang, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions,
-    Tags,
+    Attributes, Lang, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId,
+    RequestOptions, Tags,
 };
 
 /// The fields of a request, besides its options.
-const FIELDS: [&str; 9] = ["schema", "request_id", "links", "groups", "tags", "lang", "accepted", "progress", "cancel"];
+const FIELDS: [&str; 9] =
+    ["schema", "request_id", "links", "groups", "tags", "lang", "accepted", "progress", "cancel"];
 /// The fields of a link.
 const OF_LINKS: [&str; 10] =
     ["name", "url", "page_url", "backlink", "group", "avatar", "description", "screenshot", "feed", "tags"];
