@@ -20,7 +20,7 @@ use crate::settings::Settings;
 
 /// Messages that one in-process queue holds before publishers wait; those under way count, so it must be
 /// more than a worker takes at once.
-const QUEUE_CAPACITY: usize = 4_096;
+pub(crate) const QUEUE_CAPACITY: usize = 4_096;
 /// How long an orderly end may take after an interruption: checks under way are given up, what was found
 /// is stored.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);

@@ -33,6 +33,7 @@ mod request;
 mod result;
 mod run;
 mod run_size;
+pub mod schedule;
 pub mod steps;
 mod trace;
 mod verdict;
@@ -44,10 +45,13 @@ pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
 pub use details::{Certificate, Details, FailedPage, Note};
 pub use given_links::{GivenLinks, LinkSource};
 pub use held_back::{Alike, BadPercent, Decision, HeldBack, HoldBack, Percent};
-pub use id::{JobId, LinkId, RequestId, RunId};
+pub use id::{JobId, LinkId, RequestId, RunId, ScheduleId};
 pub use job::{BadRetries, CheckSpec, Job, JobLink, Retries};
 pub use known::{Kept, Known};
-pub use length::{BadLength, BadRecheckAfter, BadTimeout, RecheckAfter, Timeout, as_text};
+pub use length::{
+    BadInterval, BadJitter, BadLength, BadRecheckAfter, BadTickDeadline, BadTimeout, Interval, Jitter,
+    RecheckAfter, TickDeadline, Timeout, as_text,
+};
 pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
 pub use options::RequestOptions;
@@ -57,7 +61,7 @@ pub use readable::{readable_host, readable_url};
 pub use reason::{BadUrlKind, BodyKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 pub use reason_text::Lang;
 pub use report::{Counts, LinkReport, Report, RunSummary};
-pub use request::{LinkSelection, OnBlocked, OnSign, Request, ShowRules, WhiteList};
+pub use request::{LinkFilter, LinkSelection, OnBlocked, OnSign, Request, ShowRules, WhiteList};
 pub use result::{Change, CheckResult};
 pub use run::{Asker, ReplyTo, Run, RunState};
 pub use run_size::RunSize;

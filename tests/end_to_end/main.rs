@@ -46,6 +46,7 @@ mod requests;
 mod roles;
 mod rules;
 mod same_outcome;
+mod schedules;
 mod secrets;
 mod standard_error;
 mod unreadable;

@@ -14,7 +14,9 @@ mod parse;
 mod roles;
 mod run;
 mod runs;
+mod schedule;
 mod servers;
+mod up;
 mod which_run;
 mod workers;
 mod write;
@@ -47,7 +49,9 @@ Examples:
   linkbeat check friends.csv --backlink 'https?://my\\.blog' --white-list 'Old friend'
   linkbeat check --resume                        finish a check that was killed
   linkbeat links list --format json              what is shown and hidden now
-  linkbeat run --wait --format json              the same on a fleet of workers
+  linkbeat schedule add blog --every 6h          check the stored links every six hours
+  linkbeat up                                    all roles in one process, with the schedules
+  linkbeat run --wait --format json              check on a fleet of workers
 
 Every setting can also stand in linkbeat.toml, or in the variable of its path:
 check.timeout is LINKBEAT_CHECK_TIMEOUT.
@@ -72,13 +76,18 @@ pub(crate) enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    /// Have links checked again and again
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Look at messages that nobody could handle, put them back, or drop them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
     /// The workers of a fleet
     #[command(subcommand)]
     Workers(workers::WorkersCommand),
-    /// Daemon: turns requests into runs and jobs
+    /// Daemon: all roles in one process, with the schedules
+    Up(up::UpArgs),
+    /// Daemon: turns requests and the ticks of schedules into runs and jobs
     Producer(roles::ProducerArgs),
     /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
     Worker(roles::WorkerRoleArgs),
@@ -107,8 +116,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::History(command) => history::run(&global, command).await,
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
+        Command::Schedule(command) => schedule::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
         Command::Workers(command) => workers::run(&global, command).await,
+        Command::Up(args) => up::run(&global, args).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,

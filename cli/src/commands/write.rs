@@ -19,6 +19,7 @@ use crate::exit::{Failure, Status};
 use crate::finding::Finding;
 use crate::logging::print_note;
 use crate::output::link_history::LinkHistory;
+use crate::output::schedules::Shown;
 use crate::output::{self, Format, FormatName, ListFormat, Manner, Prose, Style, Urls};
 use crate::plain::PlainJson;
 use crate::settings::{Origin, Settings};
@@ -179,6 +180,27 @@ pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(
     to_stdout(|out| match format {
         ListFormat::Table => output::workers::table(workers, style, out),
         ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
+    })
+}
+
+/// Writes schedules to standard output.
+pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::list(shown, out),
+        ListFormat::Json => {
+            let items = shown.iter().map(output::schedules::item).collect();
+            output::dead::json(&items, &mut PlainJson(out))
+        }
+    })
+}
+
+/// Writes one of them, with its latest ticks.
+pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::one(shown, out),
+        ListFormat::Json => {
+            output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
+        }
     })
 }
 

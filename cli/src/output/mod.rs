@@ -23,6 +23,7 @@ mod reason_word;
 mod remarks;
 mod report_rows;
 mod run_item;
+pub(crate) mod schedules;
 mod summary;
 mod table;
 mod words;

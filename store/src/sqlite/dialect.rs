@@ -11,13 +11,14 @@ use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName,
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
+use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 
 use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, DayRow, HourRow, LinkRow};
+use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
 use crate::traits::HistoryStatus;
 use crate::values::{Id, Moment, json};
@@ -97,6 +98,39 @@ pub(super) async fn lock_for_editing(_: &mut Connection) -> QueryResult<()> {
 pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
     let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");
     of_keys.bind::<Text, _>(json(keys)).kept().load(connection).await
+}
+
+/// That an active link matches a filter: `?1` are its groups, `?2` its tags, as JSON.
+const MATCHES: &str = "active AND (?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
+                       AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(attributes, '$.tags') AS tag
+                                                 WHERE tag.value IN (SELECT value FROM json_each(?2))))";
+
+/// How many active links match.
+pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = count
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()));
+    count.get_result(connection).await.map(|row: CountRow| row.count)
+}
+
+/// Active links that match, in the order of host and id, those after this one.
+pub(super) async fn matching_links(
+    connection: &mut Connection,
+    filter: &LinkFilter,
+    (host, id): (&str, Id),
+    limit: i64,
+) -> QueryResult<Vec<LinkRow>> {
+    let page = sql_query(format!(
+        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
+    ));
+    let page = page
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()))
+        .bind::<Text, _>(host)
+        .bind::<types::Id, _>(id)
+        .bind::<BigInt, _>(limit);
+    page.load(connection).await
 }
 
 /// One statement for all.

@@ -73,6 +73,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
             ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("progress", &["SELECT", "INSERT"]),
+            ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
