@@ -46,6 +46,8 @@ impl From<Request> for Prepared {
             check: request.check,
             rules: request.rules,
             reply_to: request.reply_to,
+            lang: request.lang,
+            progress: request.progress,
             trace: request.trace,
         };
         Self { run, planner: Box::new(planner), kept: KeptJobs(kept) }

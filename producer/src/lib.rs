@@ -22,7 +22,8 @@ use linkbeat_store::{OpenJobs, ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 pub use doors::{
-    BackendAddress, BadBackend, CannotRun, CelerySettings, Intake, RedisAddress, RunNow, Scheduler, run_now,
+    BackendAddress, BadBackend, CannotRun, CelerySettings, Intake, RedisAddress, RequestCounts, RunNow, Scheduler,
+    run_now,
 };
 pub use file::file;
 pub use outbox::Outbox;
@@ -78,6 +79,12 @@ impl Producer {
             reconciler: Reconciler::new(settings, outbox.clone()),
             outbox,
         }
+    }
+
+    /// The same, which counts its requests here.
+    #[must_use]
+    pub fn counting(self, counts: RequestCounts) -> Self {
+        Self { intake: self.intake.counting(counts), ..self }
     }
 
     /// The same, which also serves the tasks of Celery clients. `broker` is their RabbitMQ, see

@@ -10,6 +10,7 @@ mod announce;
 mod identity;
 mod outage;
 mod partitions;
+mod progress;
 mod record;
 mod rules;
 mod settings;
@@ -32,6 +33,7 @@ pub use settings::RecorderSettings;
 
 use crate::announce::{AnnounceError, Announcer};
 use crate::partitions::PartitionMaker;
+use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
 
@@ -47,6 +49,8 @@ pub struct Recorder {
     recording: Recording,
     announcer: Announcer,
     partitions: PartitionMaker,
+    /// `None`: nobody listens to it.
+    progress: Option<Progress>,
 }
 
 impl Recorder {
@@ -55,6 +59,7 @@ impl Recorder {
         Self {
             recording: Recording::new(broker.clone(), store.clone()),
             announcer: Announcer::new(broker.clone(), store.clone()),
+            progress: Some(Progress::new(broker.clone(), store.clone())),
             partitions: PartitionMaker::new(store),
             settings,
             broker,
@@ -65,7 +70,7 @@ impl Recorder {
     /// the end of another run would reach neither that run's workers nor whoever asked for it.
     #[must_use]
     pub fn only(self, run: RunId) -> Self {
-        Self { announcer: self.announcer.only(run), ..self }
+        Self { announcer: self.announcer.only(run), progress: None, ..self }
     }
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
@@ -80,8 +85,15 @@ impl Recorder {
             recording,
             // Boxed: together they would make a large future.
             Box::pin(self.announcer.run(&signs, &in_hand, &recorded_all)),
-            Box::pin(self.partitions.run(&recorded_all))
+            Box::pin(self.partitions.run(&recorded_all)),
+            Box::pin(self.tell_progress(&recorded_all))
         );
+    }
+
+    async fn tell_progress(&self, recorded_all: &CancellationToken) {
+        if let Some(progress) = &self.progress {
+            progress.run(recorded_all).await;
+        }
     }
 
     /// `in_hand` is locked from the moment a batch is stored until its changes are published.

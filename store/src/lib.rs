@@ -44,7 +44,8 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next,
+    OpenJobs, Outbox,
     ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
     Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip,
     Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun,

@@ -1,6 +1,8 @@
 //! The ways in for requests. Behind all of them is one path: a request is filed as a run, once, by [`crate::Outbox`].
 
+mod asked;
 mod celery;
+mod counts;
 mod requests;
 mod schedules;
 
@@ -11,6 +13,7 @@ use linkbeat_shared::{LinkSelection, Request};
 
 pub(crate) use celery::CeleryDoor;
 pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
+pub use counts::RequestCounts;
 pub use requests::Intake;
 pub use schedules::{CannotRun, RunNow, Scheduler, run_now};
 
@@ -21,10 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Whether a request names no more links than are taken at once.
 fn check_size(request: &Request, limit: usize) -> Result<(), Unreadable> {
     match &request.links {
-        LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
-            "the request names {} links; at most {limit} are taken at once",
-            links.named()
-        ))),
+        LinkSelection::Given(links) if links.named() > limit => {
+            Err(asked::too_many_links(links.named(), limit))
+        }
         LinkSelection::Given(_) | LinkSelection::Matching(_) | LinkSelection::Stored => Ok(()),
     }
 }

@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, park};
-use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
-use linkbeat_shared::{ReplyTo, Request, derived_id};
-use linkbeat_store::StoreError;
+use linkbeat_shared::wire::{AcceptedMessage, ReportMessage, Unreadable};
+use linkbeat_shared::{Asker, Lang, ReplyTo, Request, RequestId, derived_id};
+use linkbeat_store::{Filed, MOST_ASKERS, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
+use super::asked::{Asked, Glimpse};
+use super::{FIRST_PAUSE, LONGEST_PAUSE, RequestCounts, check_size};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
@@ -34,30 +36,41 @@ pub struct Intake {
     turns: Semaphore,
     /// The latest request could not be filed.
     failing: AtomicBool,
+    counts: RequestCounts,
 }
 
 /// What became of one request.
 enum Outcome {
     /// A run was filed, or had been; the recorder answers when it ends.
     Filed,
-    /// It was not valid, and whoever asked is to be told so.
-    Refused(Refusal),
+    /// Whoever asked is told something at once.
+    Answered(Answer),
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
     /// Our own fault: it is tried again where time may heal it.
     Retry(ProducerError),
 }
 
-/// An answer to a request that was not valid.
-struct Refusal {
+/// What whoever asked is told at once.
+struct Answer {
     to: ReplyTo,
-    answer: Message,
+    message: Message,
+    /// It is that the request leads to nothing.
+    refused: bool,
+    /// The request is kept for people to look at, for this cause.
+    park: Option<String>,
 }
 
 impl Intake {
     /// An intake that files into this outbox.
     pub fn new(settings: ProducerSettings, outbox: Arc<Outbox>) -> Self {
-        Self { settings, outbox, turns: Semaphore::new(FILED_AT_ONCE), failing: AtomicBool::new(false) }
+        let turns = Semaphore::new(FILED_AT_ONCE);
+        Self { settings, outbox, turns, failing: AtomicBool::new(false), counts: RequestCounts::default() }
+    }
+
+    /// The same, which counts its requests here.
+    pub(crate) fn counting(self, counts: RequestCounts) -> Self {
+        Self { counts, ..self }
     }
 
     /// Serves requests until `shutdown`.
@@ -75,7 +88,7 @@ impl Intake {
                     None => return,
                 },
                 Some(served) = serving.next() => match served {
-                    Ok(refused) => answering.extend(refused.map(|(delivery, refusal)| self.answer(delivery, refusal))),
+                    Ok(answered) => answering.extend(answered.map(|(delivery, answer)| self.answer(delivery, answer))),
                     Err(_) => return,
                 },
                 Some(answered) = answering.next() => if answered.is_err() { return },
@@ -88,15 +101,23 @@ impl Intake {
         requests.stop().await;
     }
 
-    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or it is refused:
-    /// answering may take long, and keeps no other request from being served.
-    async fn serve(&self, delivery: Delivery) -> Result<Option<(Delivery, Refusal)>, PublishError> {
+    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or somebody is to be
+    /// told: that may take long, and keeps no other request from being served.
+    async fn serve(&self, delivery: Delivery) -> Result<Option<(Delivery, Answer)>, PublishError> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.handle_in_turn(&delivery.message).await {
                 Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
-                Outcome::Refused(refusal) => return Ok(Some((delivery, refusal))),
+                Outcome::Answered(answer) => {
+                    if answer.refused {
+                        self.counts.refused();
+                    } else {
+                        self.counts.filed();
+                    }
+                    return Ok(Some((delivery, answer)));
+                }
                 Outcome::Filed => {
+                    self.counts.filed();
                     self.acknowledge(delivery).await;
                     return Ok(None);
                 }
@@ -116,15 +137,18 @@ impl Intake {
         self.handle(message).await
     }
 
-    async fn answer(&self, delivery: Delivery, refusal: Refusal) -> Result<(), PublishError> {
-        match self.outbox.broker.publish(&Target::Reply(refusal.to), refusal.answer).await {
+    async fn answer(&self, delivery: Delivery, answer: Answer) -> Result<(), PublishError> {
+        match self.outbox.broker.publish(&Target::Reply(answer.to), answer.message).await {
             Ok(()) | Err(PublishError::Unroutable(_)) => {}
             Err(error @ PublishError::NotTaken { .. }) => {
                 tracing::info!(message.id = %delivery.message.id, %error, "nobody takes the answer");
             }
             Err(error) => return self.park(delivery, &error.to_string()).await,
         }
-        self.acknowledge(delivery).await;
+        match answer.park {
+            Some(cause) => self.park(delivery, &cause).await?,
+            None => self.acknowledge(delivery).await,
+        }
         Ok(())
     }
 
@@ -142,6 +166,7 @@ impl Intake {
     }
 
     async fn park(&self, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
+        self.counts.parked();
         tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
         park(&*self.outbox.broker, delivery, &Queue::REQUESTS, cause).await
     }
@@ -149,8 +174,8 @@ impl Intake {
     async fn handle(&self, message: &Message) -> Outcome {
         let reply_to = self.reply_to(message);
         match self.parse(message, reply_to.clone()) {
-            Ok(request) => self.file(request).await,
-            Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
+            Ok(Asked::Run { request, accepted }) => self.file(message, *request, accepted).await,
+            Ok(Asked::Cancel { request, lang }) => self.cancel(message, request, reply_to, lang).await,
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
                 Some(to) => refuse(message, to, &error),
@@ -158,11 +183,17 @@ impl Intake {
         }
     }
 
-    fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
-        let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
-        request.trace.clone_from(&message.headers.trace);
-        check_size(&request, self.settings.max_links_per_request)?;
-        Ok(request)
+    fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Asked, Unreadable> {
+        let most = self.settings.max_links_per_request;
+        let asked = Asked::read(&message.body, reply_to, most)?;
+        Ok(match asked {
+            Asked::Run { mut request, accepted } => {
+                request.trace.clone_from(&message.headers.trace);
+                check_size(&request, most)?;
+                Asked::Run { request, accepted }
+            }
+            cancel @ Asked::Cancel { .. } => cancel,
+        })
     }
 
     /// Where the answer goes. A request that names a queue which may have none is carried out all the same.
@@ -177,19 +208,63 @@ impl Intake {
         Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
     }
 
-    async fn file(&self, request: Request) -> Outcome {
-        match self.outbox.file(request).await {
-            Ok(_) => Outcome::Filed,
-            Err(error) => own_fault(error),
+    async fn file(&self, message: &Message, request: Request, accepted: bool) -> Outcome {
+        let to = request.reply_to.clone();
+        match (self.outbox.file(request).await, to) {
+            (Ok(filed), Some(to)) if !filed.heard => too_many_askers(message, to, &filed),
+            (Ok(filed), Some(to)) if accepted => {
+                let id = derived_id::accepted_reply(message.id);
+                Outcome::Answered(Answer::new(
+                    message,
+                    to,
+                    Message::of(id, &AcceptedMessage::from(&filed.run)),
+                ))
+            }
+            (Ok(_), _) => Outcome::Filed,
+            (Err(error), _) => own_fault(error),
+        }
+    }
+
+    /// Stops a run. The recorder answers with the report, as it does to whoever asked for the run.
+    async fn cancel(&self, message: &Message, id: RequestId, to: Option<ReplyTo>, lang: Lang) -> Outcome {
+        let asker = to.clone().map(|reply_to| Asker { reply_to, lang });
+        match (self.outbox.store.cancel_request(id, asker).await, to) {
+            (Ok(Some(filed)), Some(to)) if !filed.heard => too_many_askers(message, to, &filed),
+            (Ok(None), Some(to)) => {
+                let told = format!("there is no run of the request {id}");
+                Outcome::Answered(Answer::refusal(message, to, "unknown_request", Some(id.0), told))
+            }
+            (Ok(_), _) => Outcome::Filed,
+            (Err(error), _) => own_fault(error),
         }
     }
 }
 
+impl Answer {
+    fn new(request: &Message, to: ReplyTo, message: Message) -> Self {
+        Self { to, message: message.traced(request.headers.trace.as_ref()), refused: false, park: None }
+    }
+
+    /// That it leads to no run, or to no report.
+    fn refusal(request: &Message, to: ReplyTo, error: &str, id: Option<Uuid>, told: String) -> Self {
+        tracing::info!(error, told, "a request was refused");
+        let report = ReportMessage::failed(2, error, id, told);
+        let message = Message::of(derived_id::refusal_reply(request.id), &report);
+        Self { refused: true, ..Self::new(request, to, message) }
+    }
+}
+
+/// What a newer linkbeat can read is kept for it as well.
 fn refuse(request: &Message, to: ReplyTo, error: &Unreadable) -> Outcome {
-    tracing::info!(%error, "a request was refused");
-    let report = ReportMessage::failed(2, "bad_request", error.to_string());
-    let answer = Message::of(derived_id::refusal_reply(request.id), &report);
-    Outcome::Refused(Refusal { to, answer: answer.traced(request.headers.trace.as_ref()) })
+    let newer = matches!(error, Unreadable::Newer(_));
+    let (word, told) = (if newer { "newer_schema" } else { "bad_request" }, error.to_string());
+    let answer = Answer::refusal(request, to, word, Glimpse::of(&request.body).request_id, told);
+    Outcome::Answered(Answer { park: newer.then(|| error.to_string()), ..answer })
+}
+
+fn too_many_askers(request: &Message, to: ReplyTo, filed: &Filed) -> Outcome {
+    let told = format!("{MOST_ASKERS} others wait for the report of this request already");
+    Outcome::Answered(Answer::refusal(request, to, "too_many_askers", Some(filed.run.request_id.0), told))
 }
 
 fn own_fault(error: StoreError) -> Outcome {

@@ -121,6 +121,8 @@ impl World {
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to: None,
+            lang: <_>::default(),
+            progress: false,
             trace: trace(),
         };
         let (planned, mut jobs) = mpsc::unbounded_channel();

@@ -3,12 +3,14 @@
 //! This folder is compiled twice: as a module of `postgres` and as one of `sqlite`. `Connection`, `Backend`, `Database`
 //! and `dialect` are those of the module it is compiled for.
 
+mod askers;
 mod celery_tasks;
 mod holds;
 mod jobs;
 mod leases;
 mod links;
 mod parkings;
+mod progress;
 mod reports;
 mod results;
 mod runs;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary, ScheduleId,
+    Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
+    RunSummary, ScheduleId,
 };
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, celery_tasks, dialect, holds, jobs, leases, links, parkings, reports, results,
-    runs, schedules,
+    Connection, Database, askers, celery_tasks, dialect, holds, jobs, leases, links, parkings, progress,
+    reports, results, runs, schedules,
 };
 use crate::error::StoreError;
 use crate::reporting::Tallies;
@@ -75,7 +76,7 @@ impl Filing for Database {
         // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
         let find = async move |connection: &mut Connection| runs::filed_before(connection, &run).await;
         match self.transaction(Work::Write, find).await? {
-            Some(run) => Ok(Filed { run, existed: true }),
+            Some(filed) => Ok(filed),
             None => filed,
         }
     }
@@ -106,6 +107,13 @@ impl Runs for Database {
 
     async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
         self.transaction(Work::Write, async move |connection| runs::cancel(connection, id).await).await
+    }
+
+    async fn cancel_request(&self, request: RequestId, asker: Option<Asker>) -> Result<Option<Filed>> {
+        let cancel = async move |connection: &mut Connection| {
+            askers::cancel(connection, request, asker.as_ref()).await
+        };
+        self.transaction(Work::Write, cancel).await
     }
 }
 
@@ -174,6 +182,14 @@ impl Ledger for Database {
     ) -> Result<Vec<Unannounced>> {
         let claim = async move |connection: &mut Connection| runs::claim(connection, only, limit, hold).await;
         self.transaction(Work::Write, claim).await
+    }
+
+    async fn runs_further(&self, limit: u32, gap: Duration) -> Result<Vec<RunId>> {
+        let further = async move |connection: &mut Connection| {
+            progress::forget_ended(connection, limit).await?;
+            progress::further(connection, limit, gap).await
+        };
+        self.transaction(Work::Write, further).await
     }
 
     async fn mark_announced(&self, announced: &Unannounced) -> Result<()> {

@@ -3,7 +3,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckSpec, JobId, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules, TraceContext,
+    Asker, CheckSpec, JobId, Lang, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules,
+    TraceContext,
 };
 
 use super::JobKind;
@@ -13,7 +14,7 @@ use crate::Result;
 #[async_trait]
 pub trait Filing: Send + Sync + Debug {
     /// Files a run and its jobs, or finds the run that this request id has already. The report of such a run goes
-    /// to the latest `reply_to`, also when its end was announced before.
+    /// to every `reply_to` that was given for it, also when its end was announced before.
     ///
     /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
     /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
@@ -58,9 +59,24 @@ pub struct NewRun {
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The language of the report's texts.
+    pub lang: Lang,
+    /// How far the run has come is announced while it goes on.
+    pub progress: bool,
     /// The trace of the request.
     pub trace: Option<TraceContext>,
 }
+
+impl NewRun {
+    /// Who is told how the run ended.
+    pub fn asker(&self) -> Option<Asker> {
+        let lang = self.lang;
+        self.reply_to.clone().map(|reply_to| Asker { reply_to, lang })
+    }
+}
+
+/// So many may wait for the report of one run.
+pub const MOST_ASKERS: usize = 100;
 
 /// What filing a run gave.
 #[derive(Debug, Clone)]
@@ -69,4 +85,6 @@ pub struct Filed {
     pub run: Run,
     /// The request had been filed before; nothing was changed now but to whom its report goes.
     pub existed: bool,
+    /// Whoever asks is told how the run ends; false: [`MOST_ASKERS`] others are already.
+    pub heard: bool,
 }

@@ -50,6 +50,8 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             hold_back: HoldBack { links: 7, percent: 25.try_into().unwrap() },
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
+        lang: <_>::default(),
+        progress: false,
         trace: TraceContext::parse(TRACE, Some("vendor=1")),
         ..new_run(LinkSelection::Stored)
     };

@@ -66,6 +66,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
             ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("progress", &["SELECT", "INSERT"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
@@ -81,6 +83,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("checks_partitions", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("askers", &["SELECT"]),
+            ("progress", &["SELECT", "UPDATE", "DELETE"]),
             ("make_checks_partitions()", &["EXECUTE"]),
         ],
         Role::Worker => &[],
