@@ -22,8 +22,8 @@ use linkbeat_store::{OpenJobs, ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 pub use doors::{
-    BackendAddress, BadBackend, CannotRun, CelerySettings, Intake, RedisAddress, RequestCounts, RunNow, Scheduler,
-    run_now,
+    BackendAddress, BadBackend, CannotRun, CelerySettings, Intake, RedisAddress, RequestCounts, RunNow,
+    Scheduler, run_now,
 };
 pub use file::file;
 pub use outbox::Outbox;

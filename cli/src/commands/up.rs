@@ -155,7 +155,9 @@ impl Roles {
             drain: settings.worker.drain_timeout.unwrap_or(settings.worker.max_timeout).duration(),
             producer: Role::start("producer", |stop| async move { producer.run(stop).await }),
             // It ends before its broker is closed.
-            worker: Role::start("worker", |stop| async move { drop(worker.run(stop).await) }),
+            worker: Role::start("worker", |stop| async move {
+                let _ = worker.run(stop).await;
+            }),
             recorder: Role::start("recorder", |stop| async move { recorder.run(stop).await }),
         })
     }
