@@ -45,11 +45,10 @@ pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
     Judge, Judged, Leases, Ledger, LinkChanges, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next,
-    OpenJobs, Outbox,
-    ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
-    Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip,
-    Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun,
-    TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
+    OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore,
+    ReportLinks, Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled,
+    SharedStore, Skip, Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts,
+    TickOutcome, TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.
