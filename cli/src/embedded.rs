@@ -71,8 +71,12 @@ impl Roles {
         worker_settings.max_hold = None;
         let worker = Worker::new(&worker_settings, broker.clone())?;
         // In a database that a fleet shares, the ends of its runs are the fleet's to tell.
-        let recorder =
+        let mut recorder =
             Recorder::new(settings.recorder.clone(), broker.clone(), store.clone()).only(filed.run.id);
+        // And so is its history to keep. A file has nobody else.
+        if settings.database_url.is_sqlite() {
+            recorder = recorder.keeping(settings.history.rules());
+        }
         let (stop_worker, stop_recorder) = (CancellationToken::new(), CancellationToken::new());
         let (worker_token, recorder_token) = (stop_worker.clone(), stop_recorder.clone());
         Ok(Self {

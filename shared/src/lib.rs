@@ -14,6 +14,7 @@ mod details;
 mod fields;
 mod given_links;
 mod held_back;
+pub mod history;
 mod id;
 mod job;
 mod known;

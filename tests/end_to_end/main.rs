@@ -24,6 +24,7 @@ mod example_clients;
 mod fairness;
 mod health;
 mod held_back;
+mod history;
 mod inputs;
 mod interruption;
 mod json_bad_input;

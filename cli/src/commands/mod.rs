@@ -4,6 +4,9 @@ mod check;
 mod dead;
 mod demo;
 mod doctor;
+mod history;
+mod link_filter;
+mod link_history;
 mod links;
 mod migrate;
 mod parse;
@@ -58,6 +61,9 @@ pub(crate) enum Command {
     /// The stored links
     #[command(subcommand)]
     Links(links::LinksCommand),
+    /// How much history is kept, and its removal
+    #[command(subcommand)]
+    History(history::HistoryCommand),
     /// File a run for the fleet of workers
     Run(run::RunArgs),
     /// Look at runs
@@ -95,6 +101,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Check(args) => check::run(&global, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Links(command) => links::run(&global, command).await,
+        Command::History(command) => history::run(&global, command).await,
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
         Command::Schedule(command) => schedule::run(&global, command).await,

@@ -85,7 +85,8 @@ pub(super) fn producer_of(
 pub(crate) async fn recorder(global: &GlobalArgs, args: RecorderArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the batch at hand is stored first";
     with_database(global, &args.daemon, "recorder", notice, async |settings, servers, shutdown| {
-        Box::pin(Recorder::new(settings.recorder, servers.broker, servers.store).run(shutdown)).await;
+        let recorder = Recorder::new(settings.recorder, servers.broker, servers.store);
+        Box::pin(recorder.keeping(settings.history.rules()).run(shutdown)).await;
         Ok(())
     })
     .await

@@ -5,10 +5,12 @@
 
 mod askers;
 mod celery_tasks;
+mod history;
 mod holds;
 mod jobs;
 mod leases;
 mod links;
+mod listing;
 mod parkings;
 mod progress;
 mod reports;

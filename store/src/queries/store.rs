@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use linkbeat_shared::history::{ShownTime, Zone};
 use linkbeat_shared::{
     Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
     RunSummary, ScheduleId,
@@ -12,16 +13,17 @@ use linkbeat_shared::{
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, askers, celery_tasks, dialect, holds, jobs, leases, links, parkings, progress,
-    reports, results, runs, schedules,
+    Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
+    parkings, progress, reports, results, runs, schedules,
 };
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
-    CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger,
-    LinkChanges, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner,
-    Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Settled, StoredJob, StoredSchedule,
-    TaskChange, TaskState, Tick, TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
+    CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported,
+    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewSchedule,
+    NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports,
+    Runs, ScheduleChange, Schedules, Settled, StoredJob, StoredSchedule, TaskChange, TaskState, Tick,
+    TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -42,6 +44,16 @@ impl Links for Database {
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
         self.transaction(Work::Read, async move |connection| links::page(connection, after, limit).await)
             .await
+    }
+
+    async fn link_ids(&self, query: &LinkQuery) -> Result<Vec<LinkId>> {
+        let query = query.clone();
+        self.transaction(Work::Read, async move |connection| listing::ids(connection, &query).await).await
+    }
+
+    async fn links_of(&self, ids: &[LinkId]) -> Result<Vec<Link>> {
+        let ids = ids.to_vec();
+        self.transaction(Work::Read, async move |connection| listing::of_ids(connection, &ids).await).await
     }
 
     async fn find_links(&self, wanted: &str) -> Result<Vec<Link>> {
@@ -388,5 +400,60 @@ impl Partitions for Database {
     async fn make_partitions(&self) -> Result<u32> {
         self.transaction(Work::Write, async move |connection| dialect::make_partitions(connection).await)
             .await
+    }
+}
+
+#[async_trait]
+impl History for Database {
+    async fn roll_up(&self, rules: &HistoryRules, due_after: Duration) -> Result<bool> {
+        let rules = *rules;
+        let roll_up =
+            async move |connection: &mut Connection| history::roll_up(connection, &rules, due_after).await;
+        self.transaction(Work::Write, roll_up).await
+    }
+
+    async fn clean_up(&self, rules: &HistoryRules) -> Result<bool> {
+        let rules = *rules;
+        self.transaction(Work::Write, async move |connection| history::clean_up(connection, &rules).await)
+            .await
+    }
+}
+
+#[async_trait]
+impl Readings for Database {
+    async fn link_days(
+        &self,
+        link: LinkId,
+        zone: Zone,
+        from: NaiveDate,
+        until: NaiveDate,
+        limit: u32,
+    ) -> Result<Vec<LinkDay>> {
+        let days = async move |connection: &mut Connection| {
+            history::days(connection, link, zone, (from, until), limit).await
+        };
+        self.transaction(Work::Read, days).await
+    }
+
+    async fn link_hours(
+        &self,
+        link: LinkId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<LinkHour>> {
+        let hours = async move |connection: &mut Connection| {
+            history::hours(connection, link, (from, until), limit).await
+        };
+        self.transaction(Work::Read, hours).await
+    }
+
+    async fn link_shown(&self, link: LinkId, from: DateTime<Utc>) -> Result<Option<ShownTime>> {
+        self.transaction(Work::Read, async move |connection| history::shown(connection, link, from).await)
+            .await
+    }
+
+    async fn history_status(&self) -> Result<HistoryStatus> {
+        self.transaction(Work::Read, async move |connection| history::status(connection).await).await
     }
 }

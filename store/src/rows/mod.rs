@@ -5,6 +5,7 @@ mod celery_tasks;
 mod changes;
 mod checks;
 mod documents;
+mod history;
 mod holds;
 mod jobs;
 mod links;
@@ -21,6 +22,7 @@ pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
 };
 use documents::{details, details_document, link_document, of_link, proposed_document, reason};
+pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
 pub(crate) use holds::{AlikeRow, Hold, OUT_OF_REACH, ProposalRow, REACHED, UnsettledRunRow, UntoldRunRow};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,

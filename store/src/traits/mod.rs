@@ -5,6 +5,7 @@
 
 mod celery_tasks;
 mod filing;
+mod history;
 mod holds;
 mod leases;
 mod ledger;
@@ -23,10 +24,11 @@ use linkbeat_vitals::Activity;
 
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
+pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
-pub use links::{Imported, LinkChanges, Links};
+pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, Links};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};
@@ -45,12 +47,12 @@ pub trait CeleryStore: CeleryTasks + Runs + Reports {}
 impl<T: CeleryTasks + Runs + Reports> CeleryStore for T {}
 
 /// What a recorder needs.
-pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions {}
-impl<T: Ledger + Holds + Reports + Leases + Partitions> RecorderStore for T {}
+pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions + History {}
+impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore for T {}
 
 /// All that a database can do.
-pub trait Store: ProducerStore + RecorderStore + Links + Session {}
-impl<T: ProducerStore + RecorderStore + Links + Session> Store for T {}
+pub trait Store: ProducerStore + RecorderStore + Links + Readings + Session {}
+impl<T: ProducerStore + RecorderStore + Links + Readings + Session> Store for T {}
 
 /// A store as [`crate::open`] gives it. Where less is needed it is passed on as `Arc<dyn Links>` and so on.
 pub type SharedStore = Arc<dyn Store>;
