@@ -1,6 +1,6 @@
 //! When schedules tick: over both changes of the clock, in steps, late, and when the machine's clock is set.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use linkbeat_shared::ScheduleId;

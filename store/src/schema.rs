@@ -257,6 +257,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    schedules (id) {
+        id -> Id,
+        name -> Text,
+        definition -> Document,
+        request -> Text,
+        state -> Text,
+        due_at -> Nullable<Moment>,
+        begins_at -> Nullable<Moment>,
+        last_due_at -> Nullable<Moment>,
+        fired -> BigInt,
+        by_hand -> BigInt,
+        skipped_overlap -> BigInt,
+        skipped_missed -> BigInt,
+        skipped_paused -> BigInt,
+        failed -> BigInt,
+        revision -> BigInt,
+        created_at -> Moment,
+        changed_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    ticks (schedule_id, due_at) {
+        schedule_id -> Id,
+        due_at -> Moment,
+        outcome -> Text,
+        covers -> BigInt,
+        run_id -> Nullable<Id>,
+        settled_at -> Moment,
+    }
+}
+
+diesel::table! {
     use super::sql::Id;
 
     late_checks (link_id, run_id) {
@@ -326,45 +365,6 @@ diesel::table! {
         p50_ms -> Nullable<Integer>,
         p95_ms -> Nullable<Integer>,
         latency -> Nullable<Binary>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-    use super::sql::{Document, Id, Moment};
-
-    schedules (id) {
-        id -> Id,
-        name -> Text,
-        definition -> Document,
-        request -> Text,
-        state -> Text,
-        due_at -> Nullable<Moment>,
-        begins_at -> Nullable<Moment>,
-        last_due_at -> Nullable<Moment>,
-        fired -> BigInt,
-        by_hand -> BigInt,
-        skipped_overlap -> BigInt,
-        skipped_missed -> BigInt,
-        skipped_paused -> BigInt,
-        failed -> BigInt,
-        revision -> BigInt,
-        created_at -> Moment,
-        changed_at -> Moment,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-    use super::sql::{Id, Moment};
-
-    ticks (schedule_id, due_at) {
-        schedule_id -> Id,
-        due_at -> Moment,
-        outcome -> Text,
-        covers -> BigInt,
-        run_id -> Nullable<Id>,
-        settled_at -> Moment,
     }
 }
 

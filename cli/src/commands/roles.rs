@@ -60,8 +60,7 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
         let Servers { broker, celery, store, requests } = servers;
-        let producer = producer_of(&settings, broker, celery, store)?.counting(requests);
-        Box::pin(producer.run(shutdown)).await;
+        Box::pin(producer_of(&settings, broker, celery, store)?.counting(requests).run(shutdown)).await;
         Ok(())
     })
     .await

@@ -134,8 +134,8 @@ impl RequestMessage {
 
     /// Whether nothing is asked for that only a run could give.
     fn asks_for_nothing(&self) -> bool {
-        let wishes = self.accepted || self.progress || self.links.is_some();
-        let wishes = wishes || self.groups.is_some() || self.tags.is_some();
+        let selects = self.links.is_some() || self.groups.is_some() || self.tags.is_some();
+        let wishes = self.accepted || self.progress || selects;
         !wishes && self.options == RequestOptions::default()
     }
 

@@ -70,10 +70,10 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("history_progress", &["SELECT"]),
             ("checks_partitions", &["SELECT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
-            ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
-            ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("progress", &["SELECT", "INSERT"]),
+            ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
