@@ -197,7 +197,7 @@ async fn show(store: &SharedStore, name: &str, format: ListFormat) -> Result<(),
 
 async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
     let SetArgs { name, input, filter, all, when, no_backlink, request } = args;
-    let links = match filter.links(&input)? {
+    let links = match filter.links(&input, store).await? {
         LinkSelection::Stored if !all => None,
         links => Some(links),
     };
