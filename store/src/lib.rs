@@ -41,7 +41,7 @@ pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
 pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
-pub use open::{migrate, open};
+pub use open::{backup, migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus,
     Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay, LinkHour,

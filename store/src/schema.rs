@@ -62,6 +62,8 @@ diesel::table! {
         last_run_seq -> BigInt,
         passed_in_a_row -> BigInt,
         failed_in_a_row -> BigInt,
+        pin -> Nullable<Text>,
+        pin_note -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
     }

@@ -7,11 +7,13 @@
 
 mod support;
 
+mod advice;
 mod bad_input;
 mod cancel;
 mod celery;
 mod compose;
 mod connections;
+mod daily;
 mod dead;
 mod dead_letters_filters;
 mod demo;
@@ -19,6 +21,7 @@ mod descriptors;
 mod details;
 mod django;
 mod doctor;
+mod documented;
 mod drain;
 mod example_clients;
 mod fairness;
@@ -29,6 +32,8 @@ mod inputs;
 mod interruption;
 mod json_bad_input;
 mod json_requests;
+mod language;
+mod lists;
 mod offline;
 mod operator;
 mod outbox;
@@ -45,3 +50,4 @@ mod schedules;
 mod secrets;
 mod standard_error;
 mod unreadable;
+mod workers;

@@ -234,8 +234,9 @@ impl Reading {
         size: u16,
     ) -> Result<Self, ConnectError> {
         let (channel, name) = PartialSession::open(connection, settings, &wish.queue).await?;
-        let lanes =
-            channel.prepare(settings, Lanes::open(channel.lapin(), name, wish.prefetch, size)).await?;
+        let reader = &settings.connection_name;
+        let opening = Lanes::open(channel.lapin(), name, reader, wish.prefetch, size);
+        let lanes = channel.prepare(settings, opening).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
         let (queue, settings) = (wish.queue.clone(), settings.clone());
         Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, queue, settings })

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod check;
 mod dead;
 mod demo;
@@ -16,13 +17,19 @@ mod runs;
 mod schedule;
 mod servers;
 mod up;
+mod which_run;
+mod workers;
 mod write;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::parse::parse;
+use linkbeat_shared::LinkSelection;
+use linkbeat_store::SharedStore;
+
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+use crate::listed::Listed;
 
 /// Watches links: checks them concurrently, hides those that are down or no longer link back, and shows
 /// them again when they recover.
@@ -75,6 +82,9 @@ pub(crate) enum Command {
     /// Look at messages that nobody could handle, put them back, or drop them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
+    /// The workers of a fleet
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
     /// Daemon: all roles in one process, with the schedules
     Up(up::UpArgs),
     /// Daemon: turns requests and the ticks of schedules into runs and jobs
@@ -83,6 +93,8 @@ pub(crate) enum Command {
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
+    /// Write a copy of the SQLite database to a file, while everything may go on running
+    Backup(backup::BackupArgs),
     /// Create or update the database's tables and, where a broker is named, its queues
     Migrate,
     /// See whether settings, broker, database and this machine are as they should be, and what to do if not
@@ -107,15 +119,25 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Schedule(command) => schedule::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
         Command::Up(args) => up::run(&global, args).await,
+        Command::Workers(command) => workers::run(&global, command).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,
+        Command::Backup(args) => backup::run(&global, args).await,
         Command::Migrate => migrate::run(&global).await,
         Command::Doctor(args) => doctor::run(&global, args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkbeat", &mut std::io::stdout());
             Ok(Status::Passed)
         }
+    }
+}
+
+/// The links of a list; without one all that are stored.
+async fn selected(listed: Option<Listed>, store: &SharedStore) -> Result<LinkSelection, Failure> {
+    match listed {
+        Some(listed) => listed.meet(store).await.map(LinkSelection::Given),
+        None => Ok(LinkSelection::Stored),
     }
 }
 

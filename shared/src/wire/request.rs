@@ -302,6 +302,7 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 active: None,
                 shown: None,
                 backlink: link.backlink,
+                pin: None,
             })
         })
         .collect()

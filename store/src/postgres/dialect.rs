@@ -147,8 +147,8 @@ pub(super) async fn matching_links(
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                            shown_since, pin, pin_note)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     );
     insert
         .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
@@ -163,6 +163,8 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
         .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
         .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin.as_ref()))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin_note.as_ref()))
         .kept()
         .execute(connection)
         .await

@@ -273,6 +273,12 @@ impl Leases for Database {
             async move |connection: &mut Connection| leases::take(connection, &name, holder, length).await;
         self.transaction(Work::Write, take).await
     }
+
+    async fn has_run_out(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        let look = async move |connection: &mut Connection| leases::has_run_out(connection, &name).await;
+        self.transaction(Work::Read, look).await
+    }
 }
 
 #[async_trait]

@@ -137,9 +137,9 @@ pub(super) async fn matching_links(
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since)
+                            shown_since, pin, pin_note)
          SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
          FROM json_each(?)",
     );
     let rows = values(rows, |row| {
@@ -155,7 +155,9 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.active,
             row.backlink,
             row.shown,
-            row.shown_since
+            row.shown_since,
+            row.pin,
+            row.pin_note
         ])
     });
     insert.bind::<Text, _>(rows).kept().execute(connection).await.map(drop)

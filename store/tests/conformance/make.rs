@@ -107,6 +107,7 @@ impl Planner for TestPlanner {
             backlink: link.backlink,
             group: None,
             attributes: Attributes::default(),
+            pin: None,
             state: LinkState::default(),
         });
         if called.starts_with("white ") {

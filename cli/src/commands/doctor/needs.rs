@@ -35,6 +35,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
             Need::Write("jobs"),
             Need::Write("suspects"),
             Need::Write("isolated"),
+            Need::Write("events"),
             Need::Write("delay"),
             Need::Write("dead"),
         ],
