@@ -294,7 +294,6 @@ proptest! {
         let from = at(change) + TimeDelta::minutes(minutes);
         let [first, second] = spec.upcoming(ID, from, 2)[..] else { panic!("two ticks") };
         prop_assert!(second.due > first.due && first.due > from);
-        #[expect(clippy::cast_possible_truncation, reason = "some moment between the two")]
         let between = first.due + TimeDelta::milliseconds(((second.due - first.due).num_milliseconds() as f64 * part) as i64);
         if between < second.due {
             prop_assert_eq!(spec.next_after(ID, between), Some(second));

@@ -139,7 +139,7 @@ fn up_keeps_the_links_of_a_schedule_checked_and_ends_cleanly() {
         let often = shown(&form, "often");
         assert_eq!((&often["last"]["outcome"], &often["counts"]["failed"]), (&json!("fired"), &json!(0)));
         let fired = often["counts"]["fired"].as_u64().unwrap();
-        let runs = form.run(&["runs", "list", "--format", "json"]).expect(0).json();
+        let runs = form.run(&["runs", "list", "--limit", "1000", "--format", "json"]).expect(0).json();
         let states: Vec<_> =
             runs.as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect();
         assert_eq!(states.len() as u64, fired, "a run for each tick");
@@ -164,7 +164,7 @@ fn up_that_was_killed_finishes_its_runs_at_the_next_start() {
     street.set("slow", Answer::Page(200, String::new()));
     let mut second = up(&form, &[]);
     let finished = || {
-        let runs = form.run(&["runs", "list", "--format", "json"]).expect(0).json();
+        let runs = form.run(&["runs", "list", "--limit", "1000", "--format", "json"]).expect(0).json();
         (runs.as_array().unwrap().len() == 1 && runs[0]["state"] == "finished").then_some(())
     };
     eventually("the run to be finished", finished);
@@ -183,7 +183,7 @@ fn a_run_by_hand_is_carried_out_by_up_within_seconds() {
     assert_eq!(filed["links"], 1);
     let run_id = filed["run_id"].as_str().unwrap().to_owned();
     let finished = || {
-        let runs = form.run(&["runs", "list", "--format", "json"]).expect(0).json();
+        let runs = form.run(&["runs", "list", "--limit", "1000", "--format", "json"]).expect(0).json();
         (runs[0]["run_id"] == run_id.as_str() && runs[0]["state"] == "finished").then_some(())
     };
     eventually("the run to be finished", finished);
