@@ -3,7 +3,7 @@
 //! The roles are those of a fleet. Over the in-process queue they need no server: the database is a file. What a process
 //! held when it ended is published anew at its next start.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -64,14 +64,14 @@ pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Fai
     let shutdown = shutdown::on_signal_to_daemon(
         "stopping: checks under way are finished, the rest goes on at the next start",
     );
-    let database = Arc::new(OnceLock::new());
+    let database = Arc::new(health::Database::default());
     let vitals = health::of_role(UP, &broker, roles::worker_stall(&settings.worker));
     let vitals = health::with_database(vitals, Arc::clone(&database));
     let vitals = health::with_celery(vitals, celery.as_ref());
     let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
     let _health = health::serve(settings.health_addr, vitals)?;
-    let Some(store) = store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
-    let store = database.get_or_init(|| store).clone();
+    let Some(store) = store(&settings, &database, &shutdown).await? else { return Ok(Status::Passed) };
+    let store = database.store.get_or_init(|| store).clone();
     let all = Roles::start(&settings, broker.clone(), celery.clone(), store.clone(), worker, alone)?;
     tracing::info!(role = UP, database = %settings.database_url, broker = %settings.broker_url, "started");
     shutdown.cancelled().await;
@@ -99,11 +99,15 @@ fn on_its_own(settings: &mut Settings) -> Result<(), Failure> {
 }
 
 /// A SQLite file is made and migrated. PostgreSQL is waited for.
-async fn store(settings: &Settings, shutdown: &CancellationToken) -> Result<Option<SharedStore>, Failure> {
+async fn store(
+    settings: &Settings,
+    database: &health::Database,
+    shutdown: &CancellationToken,
+) -> Result<Option<SharedStore>, Failure> {
     if settings.database_url.is_sqlite() {
         return servers::store(settings).await.map(Some);
     }
-    servers::patient_store(settings, shutdown).await
+    servers::patient_store(settings, database, shutdown).await
 }
 
 /// The roles, each with its own end.
@@ -151,6 +155,7 @@ impl Roles {
             producer.publish_again();
         }
         let recorder = Recorder::new(settings.recorder.clone(), broker, store);
+        let recorder = recorder.keeping(settings.history.rules());
         Ok(Self {
             drain: settings.worker.drain_timeout.unwrap_or(settings.worker.max_timeout).duration(),
             producer: Role::start("producer", |stop| async move { producer.run(stop).await }),

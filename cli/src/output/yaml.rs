@@ -20,7 +20,7 @@ pub(super) struct Yaml {
 
 impl Format for Yaml {
     fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
-        let message = ReportMessage::without_links(run);
+        let message = ReportMessage::without_links(run, self.lang);
         members(&message, "data", "", out)?;
         writeln!(out, "data:")?;
         members(&message.data, "links", "  ", out)?;

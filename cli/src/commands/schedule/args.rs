@@ -9,6 +9,8 @@ use linkbeat_shared::{
     GroupName, Interval, Jitter, LinkFilter, LinkSelection, RequestOptions, Tag, TickDeadline,
 };
 
+use linkbeat_store::SharedStore;
+
 use crate::args::InputArgs;
 use crate::exit::Failure;
 
@@ -75,12 +77,14 @@ pub(crate) struct FilterArgs {
 
 impl FilterArgs {
     /// The links that are asked for.
-    pub(super) fn links(self, input: &InputArgs) -> Result<LinkSelection, Failure> {
-        match input.read()? {
-            LinkSelection::Stored => {
-                Ok(LinkSelection::matching(LinkFilter { groups: self.group, tags: self.tag }))
-            }
-            given => Ok(given),
+    pub(super) async fn links(
+        self,
+        input: &InputArgs,
+        store: &SharedStore,
+    ) -> Result<LinkSelection, Failure> {
+        match input.read(false)? {
+            None => Ok(LinkSelection::matching(LinkFilter { groups: self.group, tags: self.tag })),
+            Some(listed) => Ok(LinkSelection::Given(listed.meet(store).await?)),
         }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: ScheduleCommand) -> Result
     let done = match command {
         ScheduleCommand::Add(args) => {
             let options = settings.check.clone();
-            let links = args.filter.links(&args.input)?;
+            let links = args.filter.links(&args.input, &store).await?;
             let now = store.clock().await?;
             add(
                 &store,
@@ -197,7 +197,7 @@ async fn show(store: &SharedStore, name: &str, format: ListFormat) -> Result<(),
 
 async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
     let SetArgs { name, input, filter, all, when, no_backlink, request } = args;
-    let links = match filter.links(&input)? {
+    let links = match filter.links(&input, store).await? {
         LinkSelection::Stored if !all => None,
         links => Some(links),
     };
