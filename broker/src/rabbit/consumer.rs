@@ -235,7 +235,7 @@ impl Reading {
     ) -> Result<Self, ConnectError> {
         let (channel, name) = PartialSession::open(connection, settings, &wish.queue).await?;
         let reader = &settings.connection_name;
-        let opening = Lanes::open(channel.lapin(), name, reader, wish.prefetch, size);
+        let opening = Box::pin(Lanes::open(channel.lapin(), name, reader, wish.prefetch, size));
         let lanes = channel.prepare(settings, opening).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
         let (queue, settings) = (wish.queue.clone(), settings.clone());

@@ -174,6 +174,15 @@ pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
     to_stdout(|out| output::dead::json(item, &mut PlainJson(out)))
 }
 
+/// Writes the workers that live to standard output.
+pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(), Failure> {
+    let style = Style::detect(true);
+    to_stdout(|out| match format {
+        ListFormat::Table => output::workers::table(workers, style, out),
+        ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
+    })
+}
+
 /// Writes schedules to standard output.
 pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
     to_stdout(|out| match format {
@@ -192,15 +201,6 @@ pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure>
         ListFormat::Json => {
             output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
         }
-    })
-}
-
-/// Writes the workers that live to standard output.
-pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(), Failure> {
-    let style = Style::detect(true);
-    to_stdout(|out| match format {
-        ListFormat::Table => output::workers::table(workers, style, out),
-        ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
     })
 }
 

@@ -8,7 +8,6 @@ use linkbeat_shared::schedule::{
 use linkbeat_shared::{
     GroupName, Interval, Jitter, LinkFilter, LinkSelection, RequestOptions, Tag, TickDeadline,
 };
-
 use linkbeat_store::SharedStore;
 
 use crate::args::InputArgs;
@@ -84,7 +83,7 @@ impl FilterArgs {
     ) -> Result<LinkSelection, Failure> {
         match input.read(false)? {
             None => Ok(LinkSelection::matching(LinkFilter { groups: self.group, tags: self.tag })),
-            Some(listed) => Ok(LinkSelection::Given(listed.meet(store).await?)),
+            Some(listed) => listed.meet(store).await.map(LinkSelection::Given),
         }
     }
 }
