@@ -190,7 +190,7 @@ impl InputArgs {
         match near.total() {
             0 => {}
             count if self.merge_duplicates => {
-                print_note(format_args!("merged near duplicates: {count}{near}"))
+                print_note(format_args!("merged near duplicates: {count}{near}"));
             }
             count => print_note(format_args!(
                 "near duplicates: {count}{near}\n--merge-duplicates takes only the first of each"

@@ -141,7 +141,7 @@ impl Keeper {
         loop {
             let (connection, size) = (self.connection.clone(), self.size.clone());
             let open = || Reading::open(&connection, &settings, &self.wish, *size.borrow());
-            let Some(reading) = self.reopen.until_open(open).await.map(Arc::new) else { return };
+            let Some(reading) = Box::pin(self.reopen.until_open(open)).await.map(Arc::new) else { return };
             self.current.send_replace(Some(reading.clone()));
             let is_lost = self.attend(&reading).await;
             self.current.send_replace(None);

@@ -155,6 +155,7 @@ impl Roles {
             producer.publish_again();
         }
         let recorder = Recorder::new(settings.recorder.clone(), broker, store);
+        let recorder = recorder.keeping(settings.history.rules());
         Ok(Self {
             drain: settings.worker.drain_timeout.unwrap_or(settings.worker.max_timeout).duration(),
             producer: Role::start("producer", |stop| async move { producer.run(stop).await }),

@@ -47,8 +47,8 @@ impl Grid {
     /// Makes room for a row. Returns whether more is needed than before.
     fn widen(&mut self, row: &[Cell]) -> bool {
         let mut wider = false;
-        for index in 0..self.widest.len() {
-            let width = self.shown(index, &row[index].text).width();
+        for (index, cell) in row.iter().enumerate().take(self.widest.len()) {
+            let width = self.shown(index, &cell.text).width();
             wider |= width > self.widest[index];
             self.widest[index] = width.max(self.widest[index]);
         }
