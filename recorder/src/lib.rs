@@ -4,9 +4,11 @@
 //! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
 //!
 //! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended
-//! ([`announce`]), and makes the partitions of the table of checks ahead ([`partitions`]).
+//! ([`announce`]), makes the partitions of the table of checks ahead ([`partitions`]), and rolls up and removes old checks
+//! ([`history`]).
 
 mod announce;
+mod history;
 mod identity;
 mod outage;
 mod partitions;
@@ -21,17 +23,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::OptionFuture;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::RunId;
-use linkbeat_store::RecorderStore;
+use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use history::DUE_AFTER;
 pub use rules::Rules;
-pub use settings::RecorderSettings;
+pub use settings::{HistorySettings, RecorderSettings};
 
 use crate::announce::{AnnounceError, Announcer};
+use crate::history::Historian;
 use crate::partitions::PartitionMaker;
 use crate::progress::Progress;
 use crate::record::Recording;
@@ -46,9 +51,12 @@ const TICK: Duration = Duration::from_millis(500);
 pub struct Recorder {
     settings: RecorderSettings,
     broker: SharedBroker,
+    store: Arc<dyn RecorderStore>,
     recording: Recording,
     announcer: Announcer,
     partitions: PartitionMaker,
+    /// Nobody, unless rules are given.
+    historian: Option<Historian>,
     /// `None`: nobody listens to it.
     progress: Option<Progress>,
 }
@@ -60,10 +68,18 @@ impl Recorder {
             recording: Recording::new(broker.clone(), store.clone()),
             announcer: Announcer::new(broker.clone(), store.clone()),
             progress: Some(Progress::new(broker.clone(), store.clone())),
-            partitions: PartitionMaker::new(store),
+            partitions: PartitionMaker::new(store.clone()),
+            historian: None,
+            store,
             settings,
             broker,
         }
+    }
+
+    /// The same, but it also rolls up and removes old checks by these rules.
+    #[must_use]
+    pub fn keeping(self, rules: HistoryRules) -> Self {
+        Self { historian: Some(Historian::new(self.store.clone(), rules)), ..self }
     }
 
     /// The same, but it announces the end of this run alone. That is for a process whose broker nobody else listens to:
@@ -86,6 +102,9 @@ impl Recorder {
             // Boxed: together they would make a large future.
             Box::pin(self.announcer.run(&signs, &in_hand, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all)),
+            Box::pin(OptionFuture::from(
+                self.historian.as_ref().map(|historian| historian.run(&recorded_all))
+            )),
             Box::pin(self.tell_progress(&recorded_all))
         );
     }

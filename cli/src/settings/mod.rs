@@ -18,17 +18,18 @@ use std::path::PathBuf;
 
 use linkbeat_broker::{BrokerTls, Namespace};
 use linkbeat_producer::{CelerySettings, ProducerSettings};
-use linkbeat_recorder::RecorderSettings;
+use linkbeat_recorder::{HistorySettings, RecorderSettings};
 use linkbeat_shared::{Lang, RequestOptions, as_text};
 use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
 
+use crate::args::FailOn;
 use crate::logging::LogFormat;
 use crate::output::FormatName;
 
 pub(crate) use broker_address::BrokerAddress;
-pub(crate) use load::load;
+pub(crate) use load::{load, unknown_variables};
 pub(crate) use origins::{Origin, origins};
 pub(crate) use secret::{HIDDEN, Secret, without_userinfo};
 
@@ -69,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) celery: CelerySettings,
     /// What the operator of a recorder decides.
     pub(crate) recorder: RecorderSettings,
+    /// For how long history is kept.
+    pub(crate) history: HistorySettings,
 }
 
 impl Default for Settings {
@@ -89,6 +92,7 @@ impl Default for Settings {
             producer: ProducerSettings::default(),
             celery: CelerySettings::default(),
             recorder: RecorderSettings::default(),
+            history: HistorySettings::default(),
         }
     }
 }
@@ -116,14 +120,22 @@ const WARN_CERTIFICATE_DAYS: u32 = 14;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OutputSettings {
     pub(crate) format: FormatName,
+    #[serde(with = "as_text")]
     pub(crate) lang: Lang,
+    /// When a run ends a command with exit status 1.
+    pub(crate) fail_on: FailOn,
     /// 0: no warnings ahead.
     pub(crate) warn_certificate_days: u32,
 }
 
 impl Default for OutputSettings {
     fn default() -> Self {
-        Self { format: FormatName::Table, lang: Lang::En, warn_certificate_days: WARN_CERTIFICATE_DAYS }
+        Self {
+            format: FormatName::Table,
+            lang: Lang::En,
+            fail_on: FailOn::Down,
+            warn_certificate_days: WARN_CERTIFICATE_DAYS,
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl};
+use chrono::{DateTime, NaiveDate, Utc};
+use linkbeat_shared::{
+    Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict,
+};
 
 use crate::Result;
 
@@ -9,11 +12,18 @@ use crate::Result;
 #[async_trait]
 pub trait Links: Send + Sync + Debug {
     /// Adds links, or updates the stored ones of the same [`linkbeat_shared::LinkUrl::key`]: what is
-    /// `Some` is taken over, except that `shown` counts for new links only. Nothing else changes.
+    /// `Some` is taken over, except that `shown` and `pin` count for new links only. Nothing else changes. A URL without
+    /// userinfo leaves that of the stored one as it is: linkbeat writes URLs without it.
     async fn import(&self, links: GivenLinks) -> Result<Imported>;
 
     /// Stored links in the order of their ids, those after `after`, at most `limit`.
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>>;
+
+    /// The ids of those links that are wanted, in the order that is asked for: 16 bytes for each.
+    async fn link_ids(&self, query: &LinkQuery) -> Result<Vec<LinkId>>;
+
+    /// These links in this order, as far as they are still stored.
+    async fn links_of(&self, ids: &[LinkId]) -> Result<Vec<Link>>;
 
     /// The stored links that `wanted` names: an id, a URL of the same key, or an exact name.
     async fn find_links(&self, wanted: &str) -> Result<Vec<Link>>;
@@ -43,16 +53,65 @@ pub struct Imported {
 pub struct LinkChanges {
     /// Its name.
     pub name: Option<LinkName>,
+    /// What to fetch. The link keeps its history. Another link must not have this URL.
+    pub url: Option<LinkUrl>,
     /// The page on which the backlink must stand; `Some(None)` takes it away.
     pub page_url: Option<Option<LinkUrl>>,
     /// Whether runs check it.
     pub active: Option<bool>,
-    /// Whether it is shown. Either value clears the hidden reason and both counts in a row.
+    /// Whether it is shown. Either value clears the hidden reason, both counts in a row, and the pin.
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it.
     pub backlink: Option<bool>,
+    /// Hides or shows it for good; `Some(None)` leaves it to checks again, as it is.
+    pub pin: Option<Option<Pin>>,
     /// The section of the list that it stands in.
     pub group: Option<GroupName>,
     /// What else is said of it. Attributes that are not named stay.
     pub attributes: Attributes,
+}
+
+/// Which links are wanted, and in which order. What is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkQuery {
+    /// Whether they are shown.
+    pub shown: Option<bool>,
+    /// Their latest verdict.
+    pub verdict: Option<Verdict>,
+    /// The word for the latest reason, such as `timeout`.
+    pub reason: Option<String>,
+    /// Their section of the list.
+    pub group: Option<GroupName>,
+    /// One of their tags.
+    pub tag: Option<Tag>,
+    /// The host of the page that is fetched.
+    pub host: Option<String>,
+    /// Their verdict became what it is no earlier.
+    pub verdict_since: Option<DateTime<Utc>>,
+    /// Less of their checks reached them, in hundredths of a percent.
+    pub reachable_below: Option<u32>,
+    /// The checks from this day on count for that. Those of the last hour may not be counted yet.
+    pub reachable_from: NaiveDate,
+    /// The order.
+    pub order: LinkOrder,
+}
+
+/// An order of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkOrder {
+    /// As they were imported.
+    #[default]
+    Id,
+    /// By name.
+    Name,
+    /// By host.
+    Host,
+    /// By verdict; those that were never checked last.
+    Verdict,
+    /// By the word for the reason; those without one last.
+    Reason,
+    /// By the time at which the verdict became what it is, the latest first.
+    Since,
+    /// By the share of checks that reached them, the least first; those without any last.
+    Reachable,
 }

@@ -11,11 +11,12 @@ use linkbeat_shared::{
     Reason, RequestId, RunId, RunSummary, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    JobKind, JobResults, Judge, Judged, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open,
+    JobKind, JobResults, Judge, Judged, LinkQuery, NewRun, OpenMode, PlannedJob, Planner, Ruling,
+    SharedStore, open,
 };
 
 use super::stream;
-use crate::output::{self, FormatName, Prose, Style};
+use crate::output::{self, FormatName, Manner, Prose, Style, Urls};
 
 /// More than the rows that a table holds back to find its widths.
 const LINKS: usize = 15_000;
@@ -27,7 +28,9 @@ async fn reports_and_listings_are_written_while_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, run) = checked_links(folder.path()).await;
     for name in FormatName::value_variants() {
-        let format = output::format(*name, Prose { lang: Lang::En, warn_certificate_days: 14 }, Style::PLAIN);
+        let prose = Prose { lang: Lang::En, warn_certificate_days: 14 };
+        let manner = Manner { prose, style: Style::PLAIN, urls: Urls::Redacted, bom: false };
+        let format = output::format(*name, manner);
         let mut report = Watch::new(&store);
         stream::report(&*format, &*store, &run, &mut report).await.unwrap();
         if *name == FormatName::Markdown {
@@ -39,10 +42,11 @@ async fn reports_and_listings_are_written_while_they_are_read() {
             continue;
         }
         let mut listing = Watch::new(&store);
-        stream::links(&*format, &store, |_| true, &mut listing).await.unwrap();
+        stream::links(&*format, &store, &LinkQuery::default(), &mut listing).await.unwrap();
         listing.assert_early(*name);
         let mut none = Watch::new(&store);
-        stream::links(&*format, &store, |link| link.state.shown, &mut none).await.unwrap();
+        let shown = LinkQuery { shown: Some(true), ..LinkQuery::default() };
+        stream::links(&*format, &store, &shown, &mut none).await.unwrap();
         assert_eq!(none.read_at_first_link, None, "{name:?}: all links are hidden");
     }
     store.close().await;
