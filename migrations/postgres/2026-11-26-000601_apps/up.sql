@@ -20,6 +20,7 @@ BEGIN
         RETURN true;
     END IF;
     UPDATE links SET shown = linkbeat_set_link.shown, hidden_reason = NULL, passed_in_a_row = 0, failed_in_a_row = 0,
+                     pin = NULL, pin_note = NULL,
                      -- Whoever hides or shows a link has seen its page: what it is like by now is learnt anew.
                      details = nullif(before.details - 'known', '{}'),
                      shown_since = CASE WHEN before.shown = linkbeat_set_link.shown THEN before.shown_since ELSE moment END
