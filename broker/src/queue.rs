@@ -102,19 +102,23 @@ impl Queue {
     pub const RESULTS: Self = Self::work("results");
     /// Other apps to producer: `linkbeat.requests`.
     pub const REQUESTS: Self = Self::work("requests");
+    /// Requests for large runs: `linkbeat.requests.large`. The producer moves them here and files them one at a time. So
+    /// the others do not wait for them.
+    pub const REQUESTS_LARGE: Self = Self::work("requests.large");
     /// Messages nobody could handle, for people to look at: `linkbeat.dead`.
     pub const DEAD: Self = Self::own("dead", QueueKind::Quorum, Removal::Never);
     /// What all workers hear: `linkbeat.broadcast`.
     pub(crate) const BROADCAST: Self = Self::own("broadcast", BROADCAST, Removal::Default);
 
     /// The queues that messages are taken from, each by one reader.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::JOBS,
         Self::JOBS_LARGE,
         Self::SUSPECTS,
         Self::ISOLATED,
         Self::RESULTS,
         Self::REQUESTS,
+        Self::REQUESTS_LARGE,
         Self::DEAD,
     ];
 

@@ -21,27 +21,48 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";
 /// Besides the default exchange, which has no name.
-const EXCHANGES: [&str; 10] = [
+const EXCHANGES: [&str; 11] = [
     "jobs",
     "jobs.large",
     "suspects",
     "isolated",
     "results",
     "requests",
+    "requests.large",
     "dead",
     "events",
     "broadcast",
     "delay.1s",
 ];
-const QUEUES: [&str; 9] =
-    ["jobs", "jobs.large", "suspects", "isolated", "results", "requests", "dead", "broadcast", "delay.1s"];
+const QUEUES: [&str; 10] = [
+    "jobs",
+    "jobs.large",
+    "suspects",
+    "isolated",
+    "results",
+    "requests",
+    "requests.large",
+    "dead",
+    "broadcast",
+    "delay.1s",
+];
 
 /// What a user may write to and read from; `default` is the default exchange.
 const ROLES: [(&str, &[&str], &[&str]); 4] = [
     (
         "linkbeat-producer",
-        &["jobs", "jobs.large", "results", "requests", "dead", "events", "delay.1s", "default"],
-        &["requests"],
+        &[
+            "jobs",
+            "jobs.large",
+            "results",
+            "requests",
+            "requests.large",
+            "dead",
+            "events",
+            "delay.1s",
+            "default",
+        ],
+        &["requests", "requests.large"],
     ),
     (
         "linkbeat-worker",

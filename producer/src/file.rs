@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{Request, RunId, RunSize, TraceContext};
-use linkbeat_store::{Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
+use linkbeat_store::{Asker, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
 
@@ -14,13 +14,14 @@ const KEPT_BYTES: usize = 256 << 10;
 /// Files a request as a run with all its jobs, in one transaction. Nothing is published: see [`crate::Outbox`].
 /// The same request id again gives the run that exists.
 pub async fn file<S: Filing + ?Sized>(store: &Arc<S>, request: Request) -> Result<Filed, StoreError> {
-    file_keeping(store, request).await.map(|(filed, _)| filed)
+    file_keeping(store, request, None).await.map(|(filed, _)| filed)
 }
 
 /// The same; gives the jobs as well, if they are few, and none otherwise.
 pub(crate) async fn file_keeping<S: Filing + ?Sized>(
     store: &Arc<S>,
     request: Request,
+    asker: Option<&Asker>,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let planner = JobPlanner::new(request.check.clone(), request.white_list);
     let (planner, kept) = Keeping::around(planner, request.trace.clone());
@@ -33,7 +34,10 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
         reply_to: request.reply_to,
         trace: request.trace,
     };
-    let filed = store.file_run(run, Box::new(planner)).await?;
+    let filed = match asker {
+        None => store.file_run(run, Box::new(planner)).await?,
+        Some(asker) => store.file_asked(run, Box::new(planner), asker).await?,
+    };
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
     let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
     Ok((filed, kept.jobs))

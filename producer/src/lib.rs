@@ -23,7 +23,7 @@ pub use doors::Intake;
 pub use file::file;
 pub use outbox::Outbox;
 
-pub use settings::ProducerSettings;
+pub use settings::{Allow, ProducerSettings};
 
 use crate::reconcile::Reconciler;
 

@@ -13,7 +13,7 @@ use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
 use linkbeat_shared::{JobId, Request, RunId, RunSize, derived_id};
 use linkbeat_store::{
-    Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
+    Asker, Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,16 @@ impl Outbox {
     ///
     /// The same request id again gives the run that exists; what was never published of it is published now.
     pub async fn file(&self, request: Request) -> Result<Filed, StoreError> {
-        let (filed, jobs) = file_keeping(&self.store, request).await?;
+        self.file_for(request, None).await
+    }
+
+    /// The same for an app, within its limits.
+    pub(crate) async fn file_for(
+        &self,
+        request: Request,
+        asker: Option<&Asker>,
+    ) -> Result<Filed, StoreError> {
+        let (filed, jobs) = file_keeping(&self.store, request, asker).await?;
         if filed.existed {
             for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
                 let waiting = Waiting::of_run(run.id, run.size);

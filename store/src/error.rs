@@ -3,6 +3,8 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
+use crate::asker::OverLimit;
+
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
 ///
 /// The text says what happened. [`StoreError::advice`] says what to do about it.
@@ -43,6 +45,9 @@ pub enum StoreError {
         /// Its URL.
         database: String,
     },
+    /// An app asked for more than it may.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// A stored value that this linkbeat cannot read.
     #[error("the database {database} holds something unreadable: {what}")]
     Corrupt {
@@ -77,6 +82,7 @@ impl StoreError {
             Self::NewerSchema { .. } => "use a newer linkbeat",
             Self::OlderSchema { .. } => "run `linkbeat migrate`",
             Self::Conflict { .. } => "try again",
+            Self::OverLimit(_) => "ask for less, or later",
             Self::Corrupt { .. } => "was it changed by hand?",
             Self::Query { .. } => "this should not happen, please report it",
         }
@@ -117,6 +123,8 @@ pub(crate) enum Fault {
     BadTls(String),
     #[error("others were changing the same rows")]
     Conflict,
+    #[error(transparent)]
+    OverLimit(OverLimit),
     #[error("{0}")]
     Corrupt(String),
     #[error("{0}")]
@@ -136,6 +144,7 @@ impl Fault {
             Self::BadTls(problem) => StoreError::BadUrl(problem),
             Self::Unavailable(problem) => StoreError::Unavailable { database, problem },
             Self::Conflict => StoreError::Conflict { database },
+            Self::OverLimit(limit) => StoreError::OverLimit(limit),
             Self::Corrupt(what) => StoreError::Corrupt { database, what },
             Self::Refused(problem) => StoreError::Query { database, problem },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { database, found, known },

@@ -11,6 +11,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
+mod asker;
 mod database_url;
 mod error;
 mod filing;
@@ -31,6 +32,7 @@ mod sqlite;
 mod traits;
 mod values;
 
+pub use asker::{Asker, OverLimit};
 pub use database_url::DatabaseUrl;
 pub use error::StoreError;
 pub use inspect::inspect;

@@ -18,8 +18,17 @@ use uuid::Uuid;
 use crate::{eventually, shared_server};
 
 /// All queues of a namespace, but the rungs of its delays.
-const QUEUES: [&str; 8] =
-    ["jobs", "jobs.large", "suspects", "isolated", "results", "requests", "dead", "broadcast"];
+const QUEUES: [&str; 9] = [
+    "jobs",
+    "jobs.large",
+    "suspects",
+    "isolated",
+    "results",
+    "requests",
+    "requests.large",
+    "dead",
+    "broadcast",
+];
 const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
 /// Its exchanges besides those that queues have of their own.
 const EXCHANGES: [&str; 1] = ["events"];

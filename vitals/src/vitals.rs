@@ -1,5 +1,6 @@
 //! Which parts a role has, and what they amount to.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -42,7 +43,7 @@ impl Vitals {
     #[must_use]
     pub fn connection(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         problem: &'static str,
         is_up: impl Fn() -> bool + Send + 'static,
     ) -> Self {
@@ -53,7 +54,7 @@ impl Vitals {
     #[must_use]
     pub fn calls(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         calls: Calls,
         tally: impl Fn() -> Option<Tally> + Send + 'static,
     ) -> Self {
@@ -63,7 +64,7 @@ impl Vitals {
     /// Registers work that the role takes in. It has stalled if for longer than `limit` some of it is held, no server
     /// is waited for, and nothing moves in any part. Then `/live` fails too.
     #[must_use]
-    pub fn held(self, name: &'static str, work: Activity, limit: Duration) -> Self {
+    pub fn held(self, name: impl Into<Cow<'static, str>>, work: Activity, limit: Duration) -> Self {
         self.part(name, Probe::Held { work, limit })
     }
 
@@ -71,15 +72,15 @@ impl Vitals {
     #[must_use]
     pub fn work(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         work: Activity,
         problem: impl Fn() -> Option<String> + Send + 'static,
     ) -> Self {
         self.part(name, Probe::Work { work, problem: Box::new(problem) })
     }
 
-    fn part(mut self, name: &'static str, probe: Probe) -> Self {
-        self.parts.push(Watched { name, probe, trace: Trace::begin(Instant::now()) });
+    fn part(mut self, name: impl Into<Cow<'static, str>>, probe: Probe) -> Self {
+        self.parts.push(Watched { name: name.into(), probe, trace: Trace::begin(Instant::now()) });
         self
     }
 

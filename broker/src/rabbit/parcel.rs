@@ -161,6 +161,7 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
+    headers.user = text(properties.user_id());
     if let Some(removed) = &mut headers.removed {
         // RabbitMQ knows the whole name; within linkbeat it goes without the namespace.
         let queue = settings.queue_named(&removed.queue);

@@ -4,11 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
+use futures::future::join_all;
 use linkbeat_broker::{Broker, SharedBroker, WatchedBroker};
 use linkbeat_producer::Producer;
 use linkbeat_recorder::Recorder;
 use linkbeat_shared::Timeout;
 use linkbeat_store::SharedStore;
+use linkbeat_vitals::Vitals;
 use linkbeat_worker::{Worker, WorkerSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -99,19 +101,33 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
     let mut settings = global.settings(flags, "info")?;
     proxies::of_environment(&mut settings.worker);
-    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
-    let worker = Worker::new(&settings.worker, broker.clone())?;
+    let mut brokers = Vec::new();
+    for namespace in settings.namespace.all() {
+        brokers.push(Arc::new(WatchedBroker::new(servers::reconnecting_in(namespace, &settings, "worker")?)));
+    }
+    let shared: Vec<SharedBroker> = brokers.iter().map(|broker| broker.clone() as SharedBroker).collect();
+    let workers = Worker::sharing(&settings.worker, shared)?;
     let shutdown =
         shutdown::on_signal_to_daemon("draining: checks under way are finished, the other jobs go back");
-    let vitals = health::of_role("worker", &broker, worker_stall(&settings.worker));
-    let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
-    let _health = health::serve(settings.health_addr, vitals)?;
-    tracing::info!(role = "worker", "started");
-    // It ends before its broker is closed.
-    let _ = worker.run(shutdown).await;
-    broker.close().await;
+    let _health = health::serve(settings.health_addr, worker_vitals(&settings, &brokers, &workers))?;
+    tracing::info!(role = "worker", namespaces = %settings.namespace, "started");
+    // They end before their brokers are closed.
+    join_all(workers.iter().map(|worker| worker.run(shutdown.clone()))).await;
+    join_all(brokers.iter().map(|broker| broker.close())).await;
     tracing::info!(role = "worker", "stopped");
     Ok(Status::Passed)
+}
+
+/// Each namespace has its parts. Where there are several, their names say whose they are.
+fn worker_vitals(settings: &Settings, brokers: &[Arc<WatchedBroker>], workers: &[Worker]) -> Vitals {
+    let stall = worker_stall(&settings.worker);
+    let several = workers.len() > 1;
+    let parts = settings.namespace.all().zip(brokers).zip(workers);
+    parts.fold(Vitals::new("worker"), |vitals, ((namespace, broker), worker)| {
+        let suffix = if several { format!(" {namespace}") } else { String::new() };
+        let vitals = health::with_broker(vitals, &suffix, broker, stall);
+        health::with_checks(vitals, &suffix, worker.checks().clone(), worker.health())
+    })
 }
 
 /// At least one check ends within its deadline, once its host's turn has come.

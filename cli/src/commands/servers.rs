@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linkbeat_broker::{BrokerSettings, RabbitBroker, SharedBroker};
+use linkbeat_broker::{BrokerSettings, Namespace, RabbitBroker, SharedBroker};
 use linkbeat_store::{OpenMode, SharedStore};
 use tokio_util::sync::CancellationToken;
 
@@ -49,8 +49,31 @@ pub(crate) fn reconnecting(settings: &Settings, role: &str) -> Result<SharedBrok
     Ok(RabbitBroker::new(broker_settings(settings, role)?))
 }
 
+/// The same for one of several namespaces.
+pub(crate) fn reconnecting_in(
+    namespace: &Namespace,
+    settings: &Settings,
+    role: &str,
+) -> Result<SharedBroker, Failure> {
+    Ok(RabbitBroker::new(broker_settings_in(namespace, settings, role)?))
+}
+
 /// What the broker crate needs to know.
 pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerSettings, Failure> {
+    let Some(namespace) = settings.namespace.only() else {
+        let problem =
+            format!("`linkbeat {role}` serves one namespace, and `{}` are several", settings.namespace);
+        return Err(Failure::usage(problem).advise("name one with --namespace; only a worker serves several"));
+    };
+    broker_settings_in(namespace, settings, role)
+}
+
+/// The same for one of several namespaces.
+pub(crate) fn broker_settings_in(
+    namespace: &Namespace,
+    settings: &Settings,
+    role: &str,
+) -> Result<BrokerSettings, Failure> {
     let BrokerAddress::Rabbit(urls) = &settings.broker_url else {
         let problem = format!("`linkbeat {role}` is for a fleet, which needs RabbitMQ");
         return Err(Failure::usage(problem).advise(
@@ -59,7 +82,7 @@ pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerS
         ));
     };
     let name = format!("linkbeat {role}");
-    let mut broker = BrokerSettings::new(urls.clone(), settings.namespace.clone(), name);
+    let mut broker = BrokerSettings::new(urls.of_namespace(namespace), namespace.clone(), name);
     broker.tls = settings.broker_tls();
     broker.check_tls()?;
     Ok(broker)

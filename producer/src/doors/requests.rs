@@ -1,17 +1,18 @@
 //! Requests from the queue `linkbeat.requests`.
 //!
 //! A request is filed and acknowledged. Its jobs are published by the [`Outbox`], so a large run keeps no other
-//! request waiting.
+//! request waiting. To file a large run takes long. So its request goes to a queue of its own first, from which one is
+//! taken at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, park};
+use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, move_to, park};
 use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
-use linkbeat_shared::{LinkSelection, ReplyTo, Request, derived_id};
+use linkbeat_shared::{LinkSelection, ReplyTo, Request, RunSize, derived_id};
 use linkbeat_store::StoreError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
 const PREFETCH: u16 = 16;
-/// Requests filed at once: filing a large run takes long, and a small one need not wait for it.
+/// Requests for small runs that are filed at once.
 const FILED_AT_ONCE: usize = 4;
 /// How long a fault of our own is waited out before the request is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -32,6 +33,8 @@ pub struct Intake {
     settings: ProducerSettings,
     outbox: Arc<Outbox>,
     turns: Semaphore,
+    /// Requests that went beyond a limit.
+    over_limit: AtomicU64,
     /// The latest request could not be filed.
     failing: AtomicBool,
 }
@@ -44,6 +47,8 @@ enum Outcome {
     Answered,
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
+    /// A large run is asked for, which is filed from a queue of its own.
+    SetApart,
     /// Our own fault: it is tried again where time may heal it.
     Retry(ProducerError),
 }
@@ -51,7 +56,8 @@ enum Outcome {
 impl Intake {
     /// An intake that files into this outbox.
     pub fn new(settings: ProducerSettings, outbox: Arc<Outbox>) -> Self {
-        Self { settings, outbox, turns: Semaphore::new(FILED_AT_ONCE), failing: AtomicBool::new(false) }
+        let (over_limit, failing) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { settings, outbox, turns: Semaphore::new(FILED_AT_ONCE), over_limit, failing }
     }
 
     /// Serves requests until `shutdown`.
@@ -59,13 +65,19 @@ impl Intake {
     /// What our own fault keeps from being filed is held until it is, however long the database is away: RabbitMQ
     /// parks what is given back to it too often. Meanwhile others are served, as that fault may be one request's.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let Ok(mut requests) = self.outbox.broker.subscribe(&Queue::REQUESTS, PREFETCH).await else { return };
+        let small = self.take_from(Queue::REQUESTS, PREFETCH, &shutdown);
+        let large = self.take_from(Queue::REQUESTS_LARGE, 1, &shutdown);
+        tokio::join!(Box::pin(small), Box::pin(large));
+    }
+
+    async fn take_from(&self, queue: Queue, prefetch: u16, shutdown: &CancellationToken) {
+        let Ok(mut requests) = self.outbox.broker.subscribe(&queue, prefetch).await else { return };
         let mut serving = FuturesUnordered::new();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 delivery = requests.next() => match delivery {
-                    Some(delivery) => serving.push(self.serve(delivery)),
+                    Some(delivery) => serving.push(self.serve(&queue, delivery)),
                     None => return,
                 },
                 Some(served) = serving.next() => if served.is_err() { return },
@@ -77,12 +89,12 @@ impl Intake {
     }
 
     /// Serves one request until it is settled, or comes again by itself because its session was lost.
-    async fn serve(&self, delivery: Delivery) -> Result<(), PublishError> {
+    async fn serve(&self, from: &Queue, delivery: Delivery) -> Result<(), PublishError> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.handle_in_turn(&delivery.message).await {
+            match self.handle_in_turn(from, &delivery.message).await {
                 Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
-                outcome => return self.settle(delivery, outcome).await,
+                outcome => return self.settle(from, delivery, outcome).await,
             }
             tokio::select! {
                 () = delivery.session().cancelled() => return Ok(()),
@@ -91,13 +103,16 @@ impl Intake {
         }
     }
 
-    async fn handle_in_turn(&self, message: &Message) -> Outcome {
+    async fn handle_in_turn(&self, from: &Queue, message: &Message) -> Outcome {
+        if *from == Queue::REQUESTS_LARGE {
+            return self.handle(from, message).await;
+        }
         // It is never closed.
         let _turn = self.turns.acquire().await;
-        self.handle(message).await
+        self.handle(from, message).await
     }
 
-    async fn settle(&self, delivery: Delivery, outcome: Outcome) -> Result<(), PublishError> {
+    async fn settle(&self, from: &Queue, delivery: Delivery, outcome: Outcome) -> Result<(), PublishError> {
         match outcome {
             Outcome::Filed | Outcome::Answered => {
                 self.failing.store(false, Ordering::Relaxed);
@@ -105,8 +120,13 @@ impl Intake {
                 let _ = delivery.ack().await;
                 Ok(())
             }
-            Outcome::Park(cause) => self.park(delivery, &cause).await,
-            Outcome::Retry(error) => self.park(delivery, &error.to_string()).await,
+            Outcome::SetApart => {
+                let mut message = delivery.message.clone();
+                message.headers.asker = asker(from, &delivery.message).to_owned();
+                move_to(&*self.outbox.broker, delivery, &Target::Queue(Queue::REQUESTS_LARGE), message).await
+            }
+            Outcome::Park(cause) => self.park(from, delivery, &cause).await,
+            Outcome::Retry(error) => self.park(from, delivery, &error.to_string()).await,
         }
     }
 
@@ -117,19 +137,24 @@ impl Intake {
         }
     }
 
-    async fn park(&self, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
+    async fn park(&self, from: &Queue, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
         tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
-        park(&*self.outbox.broker, delivery, &Queue::REQUESTS, cause).await
+        park(&*self.outbox.broker, delivery, from, cause).await
     }
 
-    async fn handle(&self, message: &Message) -> Outcome {
+    async fn handle(&self, from: &Queue, message: &Message) -> Outcome {
         let reply_to = reply_to(message);
         match self.parse(message, reply_to.clone()) {
-            Ok(request) => self.file(request).await,
+            Ok(request) if *from == Queue::REQUESTS && is_large(&request.links) => Outcome::SetApart,
+            Ok(request) => self.file(request, from, message).await,
             Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
-                Some(reply_to) => self.refuse(message, reply_to, &error).await,
+                Some(reply_to) => {
+                    tracing::info!(%error, "a request was refused");
+                    let report = ReportMessage::failed(2, "bad_request", error.to_string());
+                    self.answer(message, reply_to, &report).await
+                }
             },
         }
     }
@@ -143,26 +168,55 @@ impl Intake {
                 "the request names {} links; at most {limit} are taken at once",
                 links.named()
             ))),
-            _ => Ok(request),
+            links => match self.settings.allow.refusal(links) {
+                Some(refusal) => Err(Unreadable::Invalid(refusal.to_owned())),
+                None => Ok(request),
+            },
         }
     }
 
-    async fn file(&self, request: Request) -> Outcome {
-        match self.outbox.file(request).await {
+    async fn file(&self, request: Request, from: &Queue, message: &Message) -> Outcome {
+        let name = asker(from, message);
+        match self.outbox.file_for(request, self.settings.account(name).as_ref()).await {
             Ok(_) => Outcome::Filed,
+            Err(StoreError::OverLimit(limit)) => {
+                let so_far = self.over_limit.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::warn!(asker = ?name, %limit, so_far, "a request goes beyond a limit");
+                let report = ReportMessage::over_limit(limit.to_string(), limit.ask_again_in());
+                match reply_to(message) {
+                    Some(reply_to) => self.answer(message, reply_to, &report).await,
+                    // To keep it for people would let the app fill the disk.
+                    None => Outcome::Answered,
+                }
+            }
             Err(error) => own_fault(error),
         }
     }
 
-    async fn refuse(&self, request: &Message, reply_to: ReplyTo, error: &Unreadable) -> Outcome {
-        tracing::info!(%error, "a request was refused");
-        let report = ReportMessage::failed(2, "bad_request", error.to_string());
-        let answer = Message::of(derived_id::refusal_reply(request.id), &report);
+    async fn answer(&self, request: &Message, reply_to: ReplyTo, report: &ReportMessage) -> Outcome {
+        let answer = Message::of(derived_id::refusal_reply(request.id), report);
         let answer = answer.traced(request.headers.trace.as_ref());
         match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
             Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
             Err(error) => Outcome::Retry(error.into()),
         }
+    }
+}
+
+/// Whether it may be one. How many links are stored is known later.
+fn is_large(links: &LinkSelection) -> bool {
+    match links {
+        LinkSelection::Stored => true,
+        LinkSelection::Given(links) => RunSize::of(links.named() as u64) == RunSize::Large,
+    }
+}
+
+/// Who asks; empty: nobody says. A producer has found it before it set the request apart.
+fn asker<'a>(from: &Queue, message: &'a Message) -> &'a str {
+    if *from == Queue::REQUESTS_LARGE {
+        &message.headers.asker
+    } else {
+        message.headers.user.as_deref().unwrap_or_default()
     }
 }
 

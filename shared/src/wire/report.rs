@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -14,14 +15,18 @@ pub struct ReportMessage {
     /// `linkbeat.report/1`
     pub schema: String,
     /// 0: the run was carried out, as far as it has come; 2: the request was not valid; 3: our own fault, as
-    /// when links lack a result because their job is parked; 4: somebody cancelled the run.
+    /// when links lack a result because their job is parked; 4: somebody cancelled the run; 5: whoever asked has asked
+    /// for too much.
     pub code: u8,
     /// The report; null when there was no run.
     pub data: Option<ReportData>,
     /// A sentence for people; empty when all is well.
     pub message: String,
-    /// A word for programs: `bad_request`, `incomplete` or `cancelled`; empty when all is well.
+    /// A word for programs: `bad_request`, `incomplete`, `cancelled` or `over_limit`; empty when all is well.
     pub error: String,
+    /// Of `over_limit`: after how many seconds it is worth the while to ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
     /// How long the run took, in seconds.
     pub time: f64,
 }
@@ -139,12 +144,19 @@ impl ReportMessage {
         };
         let data = Some(ReportData::without_links(run));
         let (schema, error) = (schema_of::<Self>(), error.to_owned());
-        Self { schema, code, data, message, error, time: run.seconds() }
+        Self { schema, code, data, message, error, retry_after_s: None, time: run.seconds() }
     }
 
     /// A request that led to no run.
     pub fn failed(code: u8, error: &str, message: String) -> Self {
-        Self { schema: schema_of::<Self>(), code, data: None, message, error: error.to_owned(), time: 0.0 }
+        let (schema, error) = (schema_of::<Self>(), error.to_owned());
+        Self { schema, code, data: None, message, error, retry_after_s: None, time: 0.0 }
+    }
+
+    /// A request of somebody who has asked for too much.
+    pub fn over_limit(message: String, ask_again_in: Option<Duration>) -> Self {
+        let retry_after_s = ask_again_in.map(|time| time.as_secs() + 1);
+        Self { retry_after_s, ..Self::failed(5, "over_limit", message) }
     }
 }
 

@@ -74,6 +74,12 @@ pub(super) async fn lock_for_editing(connection: &mut Connection) -> QueryResult
     lock.execute(connection).await.map(drop)
 }
 
+/// Keeps others from filing for the same asker until the transaction ends.
+pub(super) async fn lock_asker(connection: &mut Connection, asker: &str) -> QueryResult<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended('linkbeat asker ' || $1, 0))");
+    lock.bind::<Text, _>(asker).execute(connection).await.map(drop)
+}
+
 /// The stored links of these keys.
 pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
     // A join: for `= ANY` a hash index compares each row it finds with each key.

@@ -14,7 +14,8 @@ use linkbeat_shared::{LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, dialect, jobs, links};
+use super::{Connection, asked, dialect, jobs, links};
+use crate::asker::Asker;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
 use crate::places::Places;
@@ -32,6 +33,7 @@ pub(super) async fn file(
     run: &NewRun,
     links: LinkSelection,
     planner: Box<dyn Planner>,
+    asker: Option<&Asker>,
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
     let id = row.id;
@@ -39,6 +41,9 @@ pub(super) async fn file(
     if insert.execute(connection).await? == 0 {
         let existing = filed_before(connection, run).await?.ok_or(Fault::Conflict)?;
         return Ok(Filed { run: existing, existed: true });
+    }
+    if let Some(asker) = asker {
+        asked::expect_room(connection, asker).await?;
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
@@ -52,6 +57,9 @@ pub(super) async fn file(
     let counts = (runs::links.eq(planned.links), runs::to_check.eq(planned.to_check));
     let update = diesel::update(runs::table.find(id)).set(counts);
     let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
+    if let Some(asker) = asker {
+        asked::admit(connection, asker, run.id, planned.links).await?;
+    }
     Ok(Filed { run: row.try_into()?, existed: false })
 }
 

@@ -8,6 +8,7 @@ use linkbeat_shared::{GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection
 use uuid::Uuid;
 
 use super::{Connection, Database, dialect, jobs, leases, links, parkings, reports, results, runs};
+use crate::asker::Asker;
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
@@ -55,7 +56,17 @@ impl Links for Database {
 
 #[async_trait]
 impl Filing for Database {
-    async fn file_run(&self, mut run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+        self.file(run, planner, None).await
+    }
+
+    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, asker: &Asker) -> Result<Filed> {
+        self.file(run, planner, Some(asker.clone())).await
+    }
+}
+
+impl Database {
+    async fn file(&self, mut run: NewRun, planner: Box<dyn Planner>, asker: Option<Asker>) -> Result<Filed> {
         let kind = match run.links {
             LinkSelection::Stored => Work::Plan,
             LinkSelection::Given(_) => Work::WriteMany,
@@ -64,8 +75,9 @@ impl Filing for Database {
         let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
         let filing = run.clone();
-        let file =
-            async move |connection: &mut Connection| runs::file(connection, &filing, links, planner).await;
+        let file = async move |connection: &mut Connection| {
+            runs::file(connection, &filing, links, planner, asker.as_ref()).await
+        };
         let filed = self.transaction(kind, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.

@@ -75,6 +75,11 @@ pub(super) async fn lock_for_editing(_: &mut Connection) -> QueryResult<()> {
     Ok(())
 }
 
+#[expect(clippy::unused_async, reason = "others have to wait for it")]
+pub(super) async fn lock_asker(_: &mut Connection, _: &str) -> QueryResult<()> {
+    Ok(())
+}
+
 /// The stored links of these keys.
 pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
     let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");

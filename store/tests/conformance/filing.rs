@@ -1,5 +1,6 @@
 //! Filing runs.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use linkbeat_shared::{
     CheckSpec, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
     ShowRules, TraceContext,
 };
-use linkbeat_store::{LinkChanges, NewRun, OpenJobs, Unpublished};
+use linkbeat_store::{
+    Asker, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, SharedStore, StoreError, Unpublished,
+};
 
 use crate::database::TestDatabase;
 use crate::make::{self, ImportLinks, file, link, name, new_run, url};
@@ -26,6 +29,8 @@ cases![
     given_links_are_imported_and_no_others_planned,
     runs_of_many_pages_cover_each_link_once,
     a_run_of_no_links_has_no_jobs,
+    an_app_stays_within_its_limits,
+    of_many_requests_at_once_only_so_many_are_filed,
 ];
 
 async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
@@ -238,4 +243,53 @@ async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].state), (filed.run.id, RunState::Finished));
+}
+
+fn asker(name: &str, runs_at_once: u32, links_a_day: u64) -> Asker {
+    let links_a_day = (links_a_day > 0).then_some(links_a_day);
+    Asker { name: name.to_owned(), runs_at_once: NonZeroU32::new(runs_at_once), links_a_day }
+}
+
+async fn file_for(store: &SharedStore, run: NewRun, asker: &Asker) -> Result<Filed, StoreError> {
+    let (planner, _) = make::planner(3);
+    store.file_asked(run, planner, asker).await
+}
+
+fn of_links(count: usize) -> NewRun {
+    new_run(LinkSelection::given(make::links(count)))
+}
+
+async fn an_app_stays_within_its_limits(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let blog = asker("blog", 2, 0);
+    let first = of_links(1);
+    let run = file_for(&store, first.clone(), &blog).await.unwrap().run.id;
+    file_for(&store, of_links(1), &blog).await.unwrap();
+    let refused = file_for(&store, of_links(1), &blog).await.unwrap_err();
+    assert_eq!(refused, StoreError::OverLimit(OverLimit::Runs { limit: 2.try_into().unwrap() }));
+    assert!(file_for(&store, first, &blog).await.unwrap().existed, "what it has already is no run more");
+    file_for(&store, of_links(1), &asker("shop", 2, 0)).await.unwrap();
+    store.cancel_run(run).await.unwrap();
+    file_for(&store, of_links(1), &blog).await.unwrap();
+
+    let reader = asker("reader", 0, 10);
+    file_for(&store, of_links(6), &reader).await.unwrap();
+    let refused = file_for(&store, of_links(5), &reader).await.unwrap_err();
+    let StoreError::OverLimit(OverLimit::Links { limit: 10, left: 4, asked: 5, room_in: Some(room_in) }) =
+        refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!(room_in > Duration::from_secs(86_000) && room_in <= Duration::from_secs(86_400), "{room_in:?}");
+    file_for(&store, of_links(4), &reader).await.unwrap();
+    assert!(file_for(&store, of_links(1), &reader).await.is_err());
+    assert_eq!(store.runs(100).await.unwrap().len(), 6, "nothing is left of what was refused");
+}
+
+async fn of_many_requests_at_once_only_so_many_are_filed(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let blog = asker("blog", 3, 0);
+    let asked = (0..12).map(|_| file_for(&store, of_links(20), &blog));
+    let filed = futures::future::join_all(asked).await;
+    assert_eq!(filed.iter().filter(|filed| filed.is_ok()).count(), 3, "{filed:?}");
 }

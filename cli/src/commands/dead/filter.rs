@@ -13,8 +13,8 @@ use crate::args::parse_run_id;
 
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results
-    /// or requests
+    /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results,
+    /// requests or requests.large
     #[arg(long, value_parser = parse_queue)]
     queue: Option<Queue>,
     /// Only those whose cause contains this text, in the same upper and lower case
@@ -64,6 +64,8 @@ pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
 fn parse_queue(text: &str) -> Result<Queue, String> {
     let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::DEAD && queue.to_string() == text);
     found.ok_or_else(|| {
-        format!("`{text}` is none of jobs, jobs.large, suspects, isolated, results and requests")
+        format!(
+            "`{text}` is none of jobs, jobs.large, suspects, isolated, results, requests and requests.large"
+        )
     })
 }

@@ -17,6 +17,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
     match role {
         Role::Producer => &[
             Need::Read("requests"),
+            Need::Read("requests.large"),
             Need::Write("requests"),
             Need::Write("jobs"),
             Need::Write("delay"),
@@ -62,6 +63,7 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("removed_links", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("asked", &["SELECT", "INSERT"]),
         ],
         Role::Recorder => &[
             NOTED,
