@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::TICK;
 use crate::outage::Outage;
+use crate::settle::Settler;
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
@@ -43,6 +44,7 @@ const WIND_UP: Duration = Duration::from_secs(4);
 pub(crate) struct Announcer {
     broker: SharedBroker,
     store: Arc<dyn RecorderStore>,
+    settler: Settler,
     closing: Outage,
     announcing: Outage,
     /// The one run whose end is announced here; `None`: all are.
@@ -50,7 +52,7 @@ pub(crate) struct Announcer {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum AnnounceError {
+pub(crate) enum AnnounceError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -61,12 +63,13 @@ impl Announcer {
     pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
         let closing = Outage::when("complete runs cannot be closed");
         let announcing = Outage::when("ends of runs cannot be announced");
-        Self { broker, store, closing, announcing, only: None }
+        let settler = Settler::new(broker.clone(), store.clone());
+        Self { broker, store, settler, closing, announcing, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
     pub(crate) fn only(self, run: RunId) -> Self {
-        Self { only: Some(run), ..self }
+        Self { only: Some(run), settler: self.settler.only(run), ..self }
     }
 
     /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
@@ -101,8 +104,12 @@ impl Announcer {
                 () = woken.notified() => false,
             };
             let last = recorded_all.is_cancelled();
+            let more = self.settler.settle().await;
             if self.close().await || sweep {
                 self.announce_all(in_hand).await;
+            }
+            if more {
+                woken.notify_one();
             }
             if last {
                 return;
@@ -126,6 +133,7 @@ impl Announcer {
 
     /// Announces what has ended, one run after the other; in between others are closed.
     async fn announce_all(&self, in_hand: &Mutex<()>) {
+        self.settler.tell().await;
         loop {
             drop(in_hand.lock().await);
             let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
@@ -232,7 +240,7 @@ impl Announcer {
 }
 
 fn answer(run: &Run, report: &Report) -> Message {
-    let id = derived_id::report_reply(run.id, end_told_apart(run));
+    let id = derived_id::report_reply(run.id, run.state.as_str(), end_told_apart(run));
     Message::of(id, &ReportMessage::of(report, Lang::En)).traced(run.trace.as_ref())
 }
 

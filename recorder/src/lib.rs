@@ -3,7 +3,7 @@
 //! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
 //! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
 //!
-//! Besides, the recorder closes and announces the runs that ended, and makes the partitions of the table of checks
+//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended, and makes the partitions of the table of checks
 //! ahead ([`partitions`]).
 
 mod announce;
@@ -13,6 +13,7 @@ mod partitions;
 mod record;
 mod rules;
 mod settings;
+mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use rules::Rules;
 pub use settings::RecorderSettings;
 
-use crate::announce::Announcer;
+use crate::announce::{AnnounceError, Announcer};
 use crate::partitions::PartitionMaker;
 use crate::record::Recording;
 

@@ -168,14 +168,7 @@ impl Recording {
         trace: Option<&TraceContext>,
     ) -> Result<(), PublishError> {
         for link in changed {
-            let event = match link.change {
-                None => continue,
-                Some(Change::Hidden) => LINK_HIDDEN,
-                Some(Change::Shown) => LINK_SHOWN,
-            };
-            let id = derived_id::link_changed_event(run_id, link.id);
-            let message = Message::of(id, &EventMessage::link_changed(event, run_id, link, Utc::now()));
-            self.broker.publish(&Target::Event(event.to_owned()), message.traced(trace)).await?;
+            publish_change(&self.broker, run_id, link, trace).await?;
         }
         Ok(())
     }
@@ -195,6 +188,23 @@ impl Recording {
         // On failure the broker is closed, and the message goes back to its queue.
         let _ = park(&*self.broker, delivery, &Queue::RESULTS, cause).await;
     }
+}
+
+/// Publishes that a run hid or showed a link, if it did.
+pub(crate) async fn publish_change(
+    broker: &SharedBroker,
+    run_id: RunId,
+    link: &LinkReport,
+    trace: Option<&TraceContext>,
+) -> Result<(), PublishError> {
+    let event = match link.change {
+        None => return Ok(()),
+        Some(Change::Hidden) => LINK_HIDDEN,
+        Some(Change::Shown) => LINK_SHOWN,
+    };
+    let id = derived_id::link_changed_event(run_id, link.id);
+    let message = Message::of(id, &EventMessage::link_changed(event, run_id, link, Utc::now()));
+    broker.publish(&Target::Event(event.to_owned()), message.traced(trace)).await
 }
 
 fn job_results(message: ResultsMessage) -> JobResults {

@@ -94,6 +94,13 @@ impl Tags {
     /// How many a link may have.
     pub const MAX: usize = 20;
 
+    /// These labels, without those that are not usable or too many. `None` if none is left.
+    pub fn usable<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<Self> {
+        let tags: BTreeSet<Tag> =
+            texts.into_iter().filter_map(|text| text.parse().ok()).take(Self::MAX).collect();
+        (!tags.is_empty()).then_some(Self(tags))
+    }
+
     /// The labels, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Tag> {
         self.0.iter()

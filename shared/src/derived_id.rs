@@ -30,9 +30,9 @@ pub fn run_ended_event(run: RunId, event: &str, end: Option<DateTime<Utc>>) -> U
     derived("run ended", &[run.0.as_bytes(), &end_as_bytes(end), event.as_bytes()])
 }
 
-/// The report that goes to whoever asked for a run. `end` as for [`run_ended_event`].
-pub fn report_reply(run: RunId, end: Option<DateTime<Utc>>) -> Uuid {
-    derived("report", &[run.0.as_bytes(), &end_as_bytes(end)])
+/// The report that goes to whoever asked for a run that ended in this state. `end` as for [`run_ended_event`].
+pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>) -> Uuid {
+    derived("report", &[run.0.as_bytes(), &end_as_bytes(end), state.as_bytes()])
 }
 
 /// The answer to the request message of this id that it is not valid.
@@ -56,6 +56,11 @@ pub fn results_message(job: JobId, links: impl IntoIterator<Item = LinkId>) -> U
 /// The notice that the dead letter of this id, parked at that time, was put back.
 pub fn requeue_notice(letter: Uuid, parked_at: &str) -> Uuid {
     derived("requeue notice", &[letter.as_bytes(), parked_at.as_bytes()])
+}
+
+/// A message that another app names by this text, which is no UUID.
+pub fn foreign_message(text: &str) -> Uuid {
+    derived("foreign message", &[text.as_bytes()])
 }
 
 /// A variable part stands last, so that no two lists of parts read the same.
@@ -83,11 +88,12 @@ mod tests {
                 run_started_event(run),
                 link_changed_event(run, link),
                 run_ended_event(run, "", None),
-                report_reply(run, None),
+                report_reply(run, "", None),
                 refusal_reply(run.0),
                 cancel_broadcast(run),
                 results_message(job, [link]),
                 requeue_notice(run.0, ""),
+                foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
             ]
         };
         assert_eq!(ids(), ids());

@@ -12,6 +12,7 @@ mod backlink;
 pub mod derived_id;
 mod details;
 mod given_links;
+mod held_back;
 mod id;
 mod job;
 mod known;
@@ -36,6 +37,7 @@ pub use attributes::{Attributes, BadText, Description, GroupName, Place, ShortTe
 pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
 pub use details::{Certificate, Details, FailedPage, Note};
 pub use given_links::{GivenLinks, LinkSource};
+pub use held_back::{Alike, BadPercent, Decision, HeldBack, HoldBack, Percent};
 pub use id::{JobId, LinkId, RequestId, RunId};
 pub use job::{BadRetries, CheckSpec, Job, JobLink, Retries};
 pub use known::{Kept, Known};

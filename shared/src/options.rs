@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, OnBlocked, OnSign, RecheckAfter, Retries,
-    ShowRules, Timeout, WhiteList, as_text,
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, HoldBack, OnBlocked, OnSign, Percent,
+    RecheckAfter, Retries, ShowRules, Timeout, WhiteList, as_text,
 };
 
 /// What a request asks of its links. What is `None` was not said, and takes its default.
@@ -94,6 +94,18 @@ pub struct RequestOptions {
     #[serde(default, with = "as_text::optional")]
     #[schemars(rename = "recheck_after_ms", with = "Option<u64>", skip_serializing_if = "Option::is_none")]
     pub recheck_after: Option<RecheckAfter>,
+
+    /// Hold the run back if at least so many links that were checked before change in the same way for the same reason:
+    /// nothing is hidden or shown until `linkbeat runs apply` or `linkbeat runs discard`; 0: never [default: 10]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N"))]
+    #[schemars(with = "Option<u32>")]
+    pub hold_back_links: Option<u32>,
+
+    /// Hold the run back only if these are more than so many percent of the links that were checked before, 0 to 99
+    /// [default: 50]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "PERCENT"))]
+    #[schemars(with = "Option<u8>")]
+    pub hold_back_percent: Option<Percent>,
 }
 
 impl RequestOptions {
@@ -115,6 +127,8 @@ impl RequestOptions {
             on_title_changed,
             on_language_changed,
             recheck_after,
+            hold_back_links,
+            hold_back_percent,
         } = self;
         let check = CheckSpec {
             backlink,
@@ -123,6 +137,7 @@ impl RequestOptions {
             retries: retries.unwrap_or_default(),
             accept: accept.unwrap_or_default(),
         };
+        let hold_back = HoldBack::default();
         let rules = ShowRules {
             hide_after: hide_after.unwrap_or(NonZeroU32::MIN),
             show_after: show_after.unwrap_or(NonZeroU32::MIN),
@@ -133,6 +148,10 @@ impl RequestOptions {
             on_title_changed: on_title_changed.unwrap_or_default(),
             on_language_changed: on_language_changed.unwrap_or_default(),
             recheck_after,
+            hold_back: HoldBack {
+                links: hold_back_links.unwrap_or(hold_back.links),
+                percent: hold_back_percent.unwrap_or(hold_back.percent),
+            },
         };
         (WhiteList(white_list.into_iter().collect()), check, rules)
     }
@@ -150,6 +169,7 @@ impl RequestOptions {
             on_title_changed,
             on_language_changed,
             recheck_after,
+            hold_back,
         } = *rules;
         Self {
             backlink,
@@ -167,6 +187,8 @@ impl RequestOptions {
             on_title_changed: Some(on_title_changed),
             on_language_changed: Some(on_language_changed),
             recheck_after,
+            hold_back_links: Some(hold_back.links),
+            hold_back_percent: Some(hold_back.percent),
         }
     }
 

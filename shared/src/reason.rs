@@ -74,6 +74,27 @@ pub enum Reason {
     Other,
 }
 
+impl Reason {
+    /// The `type` of its JSON form.
+    pub fn type_word(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::Timeout { .. } => "timeout",
+            Self::Dns { .. } => "dns",
+            Self::Connect { .. } => "connect",
+            Self::Tls { .. } => "tls",
+            Self::Redirect { .. } => "redirect",
+            Self::Protocol => "protocol",
+            Self::Body => "body",
+            Self::BacklinkMissing { .. } => "backlink_missing",
+            Self::UnsafeAddress { .. } => "unsafe_address",
+            Self::BadUrl { .. } => "bad_url",
+            Self::Noted { .. } => "noted",
+            Self::Other => "other",
+        }
+    }
+}
+
 macro_rules! kinds {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -213,6 +234,7 @@ mod tests {
         for (reason, json) in cases {
             assert_eq!(serde_json::to_string(&reason).unwrap(), json);
             assert_eq!(serde_json::from_str::<Reason>(json).unwrap(), reason);
+            assert!(json.starts_with(&format!(r#"{{"type":"{}""#, reason.type_word())), "{json}");
         }
     }
 

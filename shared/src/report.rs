@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, Details, Link, LinkId, LinkName, PublicUrl, Reason, RunId, RunState, Verdict};
+use crate::{Change, Details, HeldBack, Link, LinkId, LinkName, PublicUrl, Reason, RunId, RunState, Verdict};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct Counts {
     pub to_not_show: u64,
     /// Links that were hidden and are shown now.
     pub to_show: u64,
+    /// Shown links that are to be hidden, once that is decided.
+    pub would_hide: u64,
+    /// Hidden links that are to be shown, once that is decided.
+    pub would_show: u64,
 }
 
 impl Counts {
@@ -67,10 +71,10 @@ impl Counts {
         self.up == self.active
     }
 
-    /// Links that changed or did not pass. A link is hidden only when it fails. It is shown only when it passes
-    /// or is on the white list. So no link counts twice.
+    /// Links that changed, are to change once that is decided, or did not pass. A link is hidden only when it fails.
+    /// It is shown only when it passes or is on the white list. So no link counts twice.
     pub fn changed_or_failed(&self) -> u64 {
-        self.checked.saturating_sub(self.up) + self.to_show
+        self.checked.saturating_sub(self.up) + self.to_show + self.would_show
     }
 }
 
@@ -91,6 +95,8 @@ pub struct RunSummary {
     pub finished_at: Option<DateTime<Utc>>,
     /// The run in numbers.
     pub counts: Counts,
+    /// What was seen, if it was held back.
+    pub held_back: Option<HeldBack>,
 }
 
 impl RunSummary {
@@ -141,6 +147,8 @@ pub struct LinkReport {
     pub elapsed_ms: Option<u32>,
     /// What the run did to it.
     pub change: Option<Change>,
+    /// What the run would do to it, while that is not decided.
+    pub proposed: Option<Change>,
     /// What else the check saw.
     pub details: Details,
 }
@@ -159,6 +167,7 @@ impl From<&Link> for LinkReport {
             status: state.status,
             elapsed_ms: state.elapsed_ms,
             change: None,
+            proposed: None,
             details: state.details,
         }
     }

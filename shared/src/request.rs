@@ -7,7 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckSpec, GivenLinks, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions, TraceContext,
+    CheckSpec, GivenLinks, HoldBack, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions,
+    TraceContext,
 };
 
 /// What somebody asked for.
@@ -99,6 +100,8 @@ pub struct ShowRules {
     /// it is hidden at once.
     #[serde(rename = "recheck_after_ms")]
     pub recheck_after: Option<RecheckAfter>,
+    /// When nothing is hidden or shown until a person decides.
+    pub hold_back: HoldBack,
 }
 
 impl Default for ShowRules {
@@ -113,6 +116,7 @@ impl Default for ShowRules {
             on_title_changed: OnSign::Keep,
             on_language_changed: OnSign::Keep,
             recheck_after: None,
+            hold_back: HoldBack::default(),
         }
     }
 }

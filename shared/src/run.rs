@@ -19,6 +19,11 @@ pub enum RunState {
     /// Every link has its result or is in a job that was parked when the run ended. Where parked jobs are put back
     /// and their results come, the run becomes finished.
     Incomplete,
+    /// Every link has its result or is in a parked job, and so many links changed alike that a person is to decide.
+    /// Nothing was hidden or shown.
+    HeldBack,
+    /// It was held back, and a person decided that its links stay as they are.
+    Discarded,
     /// Somebody stopped it.
     Cancelled,
 }
@@ -30,6 +35,8 @@ impl RunState {
             Self::Running => "running",
             Self::Finished => "finished",
             Self::Incomplete => "incomplete",
+            Self::HeldBack => "held_back",
+            Self::Discarded => "discarded",
             Self::Cancelled => "cancelled",
         }
     }
@@ -38,7 +45,7 @@ impl RunState {
 impl FromStr for RunState {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Running, Self::Finished, Self::Incomplete, Self::Cancelled]
+        [Self::Running, Self::Finished, Self::Incomplete, Self::HeldBack, Self::Discarded, Self::Cancelled]
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("`{text}` is no state of a run"))

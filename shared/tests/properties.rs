@@ -147,14 +147,15 @@ fn any_request() -> impl Strategy<Value = Request> {
         option(vec!["200".into(), "200,204,300-399".into()]),
         (prop::option::of(1_u32..), prop::option::of(1_u32..)),
         option(vec!["hide".into(), "keep".into()]),
-        prop::option::of(1_000_u64..=86_400_000),
+        (prop::option::of(1_000_u64..=86_400_000), prop::option::of(0_u32..), prop::option::of(0_u8..100)),
     );
-    let options = options.prop_map(|(backlink, backlink_in, white_list, timeout, retries, accept, in_a_row, on_blocked, recheck)| {
+    let options = options.prop_map(|(backlink, backlink_in, white_list, timeout, retries, accept, in_a_row, on_blocked, (recheck, links, percent))| {
         let ms = |length: Option<u64>| length.map(|ms| format!("{ms}ms"));
         let settings = json!({
             "backlink": backlink, "backlink_in": backlink_in, "white_list": white_list, "timeout": ms(timeout),
             "retries": retries, "accept": accept, "hide_after": in_a_row.0, "show_after": in_a_row.1,
             "on_blocked": on_blocked, "recheck_after": ms(recheck),
+            "hold_back_links": links, "hold_back_percent": percent,
         });
         serde_json::from_value::<RequestOptions>(settings).unwrap()
     });

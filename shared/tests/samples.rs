@@ -9,7 +9,7 @@ use linkbeat_shared::wire::{
     CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
     ResultsMessage, ToRecorder, Unreadable, decode, encode,
 };
-use linkbeat_shared::{Job, OnBlocked, RunState, Verdict};
+use linkbeat_shared::{Change, Job, LinkSelection, OnBlocked, RunState, Verdict};
 use serde_json::{Value, json};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -46,6 +46,9 @@ fn requests_are_read() {
     assert_eq!((older.check.clone(), &older.white_list), (now.check, &now.white_list));
     assert_eq!((older.rules.hide_after.get(), older.rules.on_blocked), (3, OnBlocked::Keep));
     assert_eq!(older.check.timeout.as_millis(), 3_000);
+    let LinkSelection::Given(links) = request("request-1-attributes").links else { panic!("no links") };
+    let link = links.iter().next().unwrap();
+    assert_eq!((link.group.unwrap().as_str(), link.attributes.tags.unwrap().iter().count()), ("朋友", 2));
 }
 
 #[test]
@@ -75,6 +78,12 @@ fn what_is_told_to_others_is_read() {
     assert_eq!((older.state, older.missing), (RunState::Finished, 0));
     assert_eq!((now.state, now.missing), (RunState::Incomplete, 1));
     assert_eq!(older.links, now.links);
+    let held = read::<ReportMessage>("report-1-held-back").data.unwrap();
+    assert_eq!(
+        (held.state, held.would_hide, held.links[0].proposed),
+        (RunState::HeldBack, 12, Some(Change::Hidden))
+    );
+    assert_eq!(held.held_back.unwrap().alike[0].links, 11);
     assert_eq!(read::<EventMessage>("event-1-older").report.unwrap().missing, 0);
     assert_eq!(read::<EventMessage>("event-1").report.unwrap().missing, 1);
     assert_eq!(read::<EventMessage>("event-1-link").link.unwrap().name, "小明");

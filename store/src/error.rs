@@ -4,6 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
 use crate::asker::OverLimit;
+use crate::meaning::{Meaning, Obstacle};
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
 ///
@@ -20,6 +21,8 @@ pub enum StoreError {
         database: String,
         /// What happened.
         problem: String,
+        /// What keeps it from being used.
+        obstacle: Obstacle,
     },
     /// A newer linkbeat has migrated it.
     #[error("the database {database} has the schema {found}, but this linkbeat knows none after {known}")]
@@ -78,7 +81,7 @@ impl StoreError {
             Self::BadUrl(_) => {
                 "write sqlite://PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE"
             }
-            Self::Unavailable { problem, .. } => advice_on(problem),
+            Self::Unavailable { obstacle, .. } => obstacle.advice(),
             Self::NewerSchema { .. } => "use a newer linkbeat",
             Self::OlderSchema { .. } => "run `linkbeat migrate`",
             Self::Conflict { .. } => "try again",
@@ -86,21 +89,6 @@ impl StoreError {
             Self::Corrupt { .. } => "was it changed by hand?",
             Self::Query { .. } => "this should not happen, please report it",
         }
-    }
-}
-
-/// What to do about a database that cannot be used. Only the server's own words tell the cases apart.
-fn advice_on(problem: &str) -> &'static str {
-    let has = |words: &str| problem.contains(words);
-    if has("database \"") && has("does not exist") {
-        "create it, or correct its name in the database URL"
-    } else if has("authentication failed") || has("pg_hba.conf") || (has("role \"") && has("does not exist"))
-    {
-        "check user and password in the database URL, and whom the server lets in"
-    } else if has("permission denied") {
-        "grant its user what docs/database-roles.md lists"
-    } else {
-        "see that it runs and has room, then try again"
     }
 }
 
@@ -117,10 +105,13 @@ pub(crate) fn counted<T>(under_way: UnderWay, done: Result<T, StoreError>) -> Re
 pub(crate) enum Fault {
     #[error(transparent)]
     Database(#[from] Error),
+    /// What the database itself reported, with what its code means.
+    #[error("{problem}")]
+    Failed { meaning: Meaning, problem: String },
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]
-    BadTls(String),
+    BadUrl(String),
     #[error("others were changing the same rows")]
     Conflict,
     #[error(transparent)]
@@ -129,6 +120,9 @@ pub(crate) enum Fault {
     Corrupt(String),
     #[error("{0}")]
     Refused(String),
+    /// A migration failed. diesel's text names it, and ends with what the database said.
+    #[error("{0}")]
+    Migration(String),
     #[error("schema {found} is newer than {known}")]
     NewerSchema { found: String, known: String },
     #[error("schema {missing} is missing")]
@@ -136,124 +130,75 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// The same, with what the database's code means. `meaning` gets the text that the database reported. Faults that it
+    /// did not report stay as they are.
+    pub(crate) fn explained(self, meaning: impl FnOnce(&str) -> Meaning) -> Self {
+        match self {
+            Self::Database(error) => match reported(&error) {
+                Some(problem) => Self::Failed { meaning: meaning(problem), problem: problem.to_owned() },
+                None => Self::Database(error),
+            },
+            Self::Migration(problem) => {
+                let said = problem.split_once(" with: ").map_or(problem.as_str(), |(_, said)| said);
+                Self::Failed { meaning: meaning(said), problem }
+            }
+            other => other,
+        }
+    }
+
     /// The same as an error of this database.
     pub(crate) fn at(self, database: &impl ToString) -> StoreError {
         let database = database.to_string();
         match self {
-            Self::Database(error) => classify(error, database),
-            Self::BadTls(problem) => StoreError::BadUrl(problem),
-            Self::Unavailable(problem) => StoreError::Unavailable { database, problem },
+            Self::Database(error) => unexplained(error, database),
+            Self::Failed { meaning, problem } => failed(meaning, problem, database),
+            Self::BadUrl(problem) => StoreError::BadUrl(problem),
+            Self::Unavailable(problem) => {
+                StoreError::Unavailable { database, problem, obstacle: Obstacle::Other }
+            }
             Self::Conflict => StoreError::Conflict { database },
             Self::OverLimit(limit) => StoreError::OverLimit(limit),
             Self::Corrupt(what) => StoreError::Corrupt { database, what },
-            Self::Refused(problem) => StoreError::Query { database, problem },
+            Self::Refused(problem) | Self::Migration(problem) => StoreError::Query { database, problem },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { database, found, known },
             Self::OlderSchema { missing } => StoreError::OlderSchema { database, missing },
         }
     }
 }
 
-/// What the databases say when it is neither the statement's nor the data's fault, so that the same may succeed once
-/// time has passed or somebody has acted: diesel gives no
-/// SQLSTATE, so their words must do. In another language they read as [`StoreError::Query`].
-const TRANSIENT: [&str; 19] = [
-    "permission denied",
-    "terminating connection",
-    "shutting down",
-    "starting up",
-    "recovery",
-    "statement timeout",
-    "lock timeout",
-    "idle-in-transaction timeout",
-    "too many",
-    "connection slots",
-    "no space left",
-    "out of memory",
-    "could not extend",
-    "could not write",
-    "is locked",
-    "disk i/o error",
-    "disk is full",
-    "unable to open",
-    "readonly database",
-];
-
-fn classify(error: Error, database: String) -> StoreError {
-    let (kind, problem) = match error {
-        Error::DatabaseError(kind, info) => (kind, info.message().to_owned()),
-        Error::DeserializationError(error) => {
-            return StoreError::Corrupt { database, what: error.to_string() };
-        }
-        Error::RollbackErrorOnCommit { commit_error, .. } => return classify(*commit_error, database),
-        Error::BrokenTransactionManager => {
-            (DatabaseErrorKind::ClosedConnection, "the connection was lost".to_owned())
-        }
-        other => return StoreError::Query { database, problem: other.to_string() },
-    };
-    let words = problem.to_lowercase();
-    match kind {
-        DatabaseErrorKind::SerializationFailure => StoreError::Conflict { database },
-        _ if words.contains("deadlock detected") => StoreError::Conflict { database },
-        DatabaseErrorKind::UnableToSendCommand
-        | DatabaseErrorKind::ClosedConnection
-        | DatabaseErrorKind::ReadOnlyTransaction => StoreError::Unavailable { database, problem },
-        DatabaseErrorKind::Unknown if TRANSIENT.iter().any(|word| words.contains(word)) => {
-            StoreError::Unavailable { database, problem }
-        }
-        _ => StoreError::Query { database, problem },
+/// What the database reported. `None` if it said nothing, as when the connection is lost.
+fn reported(error: &Error) -> Option<&str> {
+    match error {
+        Error::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+            _,
+        ) => None,
+        Error::DatabaseError(_, info) => Some(info.message()),
+        Error::RollbackErrorOnCommit { commit_error, .. } => reported(commit_error),
+        _ => None,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use diesel::connection::SimpleConnection;
-    use diesel::prelude::*;
-
-    use super::*;
-
-    fn refusal(connection: &mut SqliteConnection, statements: &str) -> StoreError {
-        let error = connection.batch_execute(statements).unwrap_err();
-        Fault::from(error).at(&"sqlite://test.db")
+fn failed(meaning: Meaning, problem: String, database: String) -> StoreError {
+    match meaning {
+        Meaning::Conflict => StoreError::Conflict { database },
+        Meaning::Unavailable(obstacle) => StoreError::Unavailable { database, problem, obstacle },
+        Meaning::Refused => StoreError::Query { database, problem },
+        Meaning::Corrupt => StoreError::Corrupt { database, what: problem },
     }
+}
 
-    #[test]
-    fn a_full_database_is_a_matter_of_time() {
-        let mut connection = SqliteConnection::establish(":memory:").unwrap();
-        let fill = "PRAGMA max_page_count = 10; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(1000000))";
-        let error = refusal(&mut connection, fill);
-        assert!(error.is_transient() && error.to_string().contains("full"), "{error}");
-    }
-
-    #[test]
-    fn a_locked_database_is_a_matter_of_time() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let path = file.path().to_str().unwrap();
-        let (mut one, mut other) =
-            (SqliteConnection::establish(path).unwrap(), SqliteConnection::establish(path).unwrap());
-        one.batch_execute("BEGIN IMMEDIATE").unwrap();
-        let error = refusal(&mut other, "BEGIN IMMEDIATE");
-        assert!(error.is_transient() && error.to_string().contains("locked"), "{error}");
-    }
-
-    #[test]
-    fn each_cause_of_an_unusable_database_has_its_own_advice() {
-        let advice = |problem: &str| {
-            let (database, problem) = ("postgres://db/links".to_owned(), problem.to_owned());
-            StoreError::Unavailable { database, problem }.advice()
-        };
-        assert!(advice("database \"links\" does not exist").starts_with("create it"));
-        assert!(advice("password authentication failed for user \"me\"").starts_with("check user"));
-        assert!(advice("role \"me\" does not exist").starts_with("check user"));
-        assert!(advice("permission denied for table links").starts_with("grant"));
-        assert!(advice("Connection refused").starts_with("see that it runs"));
-    }
-
-    #[test]
-    fn a_bad_statement_is_nothing_that_time_heals() {
-        let mut connection = SqliteConnection::establish(":memory:").unwrap();
-        let error = refusal(&mut connection, "SELECT * FROM nothing");
-        assert!(matches!(error, StoreError::Query { .. }) && !error.is_transient(), "{error}");
-        let broken = "CREATE TABLE t (x UNIQUE); INSERT INTO t VALUES (1), (1)";
-        assert!(matches!(refusal(&mut connection, broken), StoreError::Query { .. }));
+/// An error that the database did not report.
+fn unexplained(error: Error, database: String) -> StoreError {
+    let lost = |problem: &str| {
+        let problem = problem.to_owned();
+        failed(Meaning::Unavailable(Obstacle::Other), problem, database.clone())
+    };
+    match error {
+        Error::DatabaseError(_, info) => lost(info.message()),
+        Error::BrokenTransactionManager => lost("the connection was lost"),
+        Error::RollbackErrorOnCommit { commit_error, .. } => unexplained(*commit_error, database),
+        Error::DeserializationError(error) => StoreError::Corrupt { database, what: error.to_string() },
+        other => StoreError::Query { database, problem: other.to_string() },
     }
 }

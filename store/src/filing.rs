@@ -1,7 +1,9 @@
 //! How a run's links become rows of jobs, page by page.
 
-use linkbeat_shared::RunId;
+use std::collections::HashSet;
+
 use linkbeat_shared::wire::JobLinkMessage;
+use linkbeat_shared::{LinkId, RunId};
 
 use crate::rows::{JobRow, LinkRow, stored_count};
 use crate::traits::{JobKind, PlannedJob, Planner};
@@ -14,6 +16,8 @@ pub(crate) struct Filing {
     run: RunId,
     planner: Box<dyn Planner>,
     planned: Planned,
+    /// Links that were checked before, and whose job is not complete: those of a few jobs at most.
+    known: HashSet<LinkId>,
 }
 
 /// How many links the jobs of a run cover.
@@ -23,13 +27,15 @@ pub(crate) struct Planned {
     pub(crate) links: i64,
     /// Those that are not on the white list.
     pub(crate) to_check: i64,
+    /// Those of them that were checked before.
+    pub(crate) known: i64,
 }
 
 impl Filing {
     /// Begins with a run of so many links.
     pub(crate) fn begin(run: RunId, mut planner: Box<dyn Planner>, links: i64) -> Self {
         planner.begin(run, links.unsigned_abs());
-        Self { run, planner, planned: Planned::default() }
+        Self { run, planner, planned: Planned::default(), known: HashSet::new() }
     }
 
     /// The jobs that are complete with these links.
@@ -38,7 +44,10 @@ impl Filing {
     pub(crate) fn plan(&mut self, page: Vec<LinkRow>) -> Vec<JobRow> {
         let mut complete = Vec::new();
         for row in page {
-            let LinkRow { id, name, url, page_url, backlink, .. } = row;
+            let LinkRow { id, name, url, page_url, backlink, verdict, .. } = row;
+            if verdict.is_some() {
+                self.known.insert(LinkId(id.0));
+            }
             let jobs = self.planner.add(&name, JobLinkMessage { id: id.0, url, page_url, backlink });
             complete.extend(self.rows(jobs));
         }
@@ -56,8 +65,10 @@ impl Filing {
         for job in &jobs {
             let links = stored_count(job.links.len());
             self.planned.links += links;
+            let known = job.links.iter().filter(|link| self.known.remove(link)).count();
             if job.kind != JobKind::WhiteListed {
                 self.planned.to_check += links;
+                self.planned.known += stored_count(known);
             }
         }
         jobs.into_iter().map(|job| JobRow::new(self.run, job, None)).collect()

@@ -18,6 +18,7 @@ mod filing;
 mod importing;
 mod inspect;
 mod inspection;
+mod meaning;
 mod migrations;
 mod open;
 mod parking;
@@ -37,13 +38,14 @@ pub use database_url::DatabaseUrl;
 pub use error::StoreError;
 pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
+pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    Filed, Filing, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun,
-    OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore,
-    ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced, Unpublished,
-    UnpublishedRun,
+    Decided, Filed, Filing, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges,
+    Links, NewRun, OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded,
+    RecorderStore, ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced,
+    Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.

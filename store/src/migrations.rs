@@ -53,5 +53,5 @@ pub(crate) fn pending<DB: Backend>(
 /// A migration that could not be read or applied.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Fault {
-    Fault::Refused(error.to_string())
+    Fault::Migration(error.to_string())
 }

@@ -100,15 +100,31 @@ diesel::table! {
         white_listed -> BigInt,
         to_not_show -> BigInt,
         to_show -> BigInt,
+        would_hide -> BigInt,
+        would_show -> BigInt,
+        hold -> Text,
+        known -> BigInt,
+        needed -> BigInt,
         reply_queue -> Nullable<Text>,
         correlation_id -> Nullable<Text>,
         traceparent -> Nullable<Text>,
         tracestate -> Nullable<Text>,
         created_at -> Moment,
-        last_result_at -> Nullable<Moment>,
         finished_at -> Nullable<Moment>,
         announced_at -> Nullable<Moment>,
         claimed_until -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use super::sql::Id;
+
+    alike (run_id, change, reason_type) {
+        run_id -> Id,
+        change -> Text,
+        reason_type -> Text,
+        links -> BigInt,
     }
 }
 
@@ -143,6 +159,18 @@ diesel::table! {
         status -> Nullable<SmallInt>,
         outcome -> SmallInt,
         reason -> Nullable<Document>,
+        details -> Nullable<Document>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, SmallInt};
+    use super::sql::{Document, Id};
+
+    proposals (run_id, link_id) {
+        run_id -> Id,
+        link_id -> Id,
+        outcome -> SmallInt,
         details -> Nullable<Document>,
     }
 }
@@ -189,7 +217,7 @@ diesel::table! {
 
 diesel::joinable!(jobs -> runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
-diesel::allow_tables_to_appear_in_same_query!(checks, links, removed_links);
+diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
 
 diesel::table! {
     /// Where diesel notes the migrations that were applied.

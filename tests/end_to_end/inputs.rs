@@ -71,6 +71,36 @@ fn links_are_added_changed_and_removed_by_hand() {
 }
 
 #[test]
+fn what_is_said_of_a_link_is_kept_and_given_back_in_every_way() {
+    let form = Form::embedded();
+    let said = ["--group", "Friends", "--avatar", "/a.png", "--feed", "/feed", "--tags", "trains, art"];
+    form.run(&[&["links", "add", "https://a.example/"], &said[..]].concat()).expect(0);
+    form.run(&["links", "add", "https://b.example/"]).expect(0);
+    let changes = ["--description", "=A, blog", "--screenshot", "/s.png", "--tags", "art;travel"];
+    form.run(&[&["links", "set", "https://a.example/"], &changes[..]].concat()).expect(0);
+    let links = form.links();
+    let link = named(&links, "a.example");
+    assert_eq!(
+        (&link["group"], &link["avatar"], &link["feed"]),
+        (&json!("Friends"), &json!("/a.png"), &json!("/feed"))
+    );
+    assert_eq!((&link["description"], &link["tags"]), (&json!("=A, blog"), &json!(["art", "travel"])));
+
+    let csv = form.run(&["links", "list", "--format", "csv"]).expect(0).stdout;
+    assert!(csv.contains(",Friends,/a.png,\"'=A, blog\",/s.png,/feed,\"art,travel\"\n"), "{csv}");
+    let again = Form::embedded();
+    let list = again.folder.write("links.csv", &csv);
+    again.run(&["links", "import", arg(&list)]).expect(0);
+    let link = named(&again.links(), "a.example").clone();
+    assert_eq!((&link["screenshot"], &link["tags"]), (&json!("/s.png"), &json!(["art", "travel"])));
+
+    let long = "x".repeat(201);
+    let refused = form.run(&["links", "set", "https://a.example/", "--group", &long]).expect(2);
+    assert!(refused.stderr.contains("longer than 200 characters"), "{}", refused.stderr);
+    assert!(form.run(&["links", "set", "https://a.example/"]).expect(2).stderr.contains("--tags"));
+}
+
+#[test]
 fn settings_come_from_flag_environment_and_file_in_this_order() {
     let form = Form::embedded();
     form.run(&["links", "add", "https://a.example/"]).expect(0);

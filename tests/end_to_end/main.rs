@@ -18,6 +18,7 @@ mod doctor;
 mod drain;
 mod fairness;
 mod health;
+mod held_back;
 mod inputs;
 mod interruption;
 mod offline;

@@ -3,7 +3,7 @@
 use crate::support::fleet::Role;
 use crate::support::world::World;
 
-const VIOLATIONS: [(&str, &str); 11] = [
+const VIOLATIONS: [(&str, &str); 12] = [
     ("lost", "DELETE FROM checks WHERE (run_id, link_id) = (SELECT run_id, link_id FROM checks LIMIT 1)"),
     (
         "doubled",
@@ -21,6 +21,7 @@ const VIOLATIONS: [(&str, &str); 11] = [
     ("misjudged", "UPDATE checks SET outcome = (outcome & 48) + 5"),
     ("stuck runs", "UPDATE runs SET state = 'running'"),
     ("runs that ended in the wrong way", "UPDATE runs SET state = 'finished', done = done - 1"),
+    ("proposals that were neither carried out nor told", "UPDATE runs SET untold = untold + 1"),
     ("runs that nobody was told of", "UPDATE runs SET announced_at = NULL"),
     ("miscounted runs", "UPDATE runs SET done = done + 1"),
     ("links that disagree with their latest check", "UPDATE links SET shown = NOT shown"),
@@ -53,7 +54,8 @@ async fn each_violation_is_seen() {
         assert!(world.findings().await.count(what) > 0, "{what}");
         world.database.execute("TRUNCATE checks, removed_links; INSERT INTO checks TABLE kept_checks;
             TRUNCATE changes; INSERT INTO changes OVERRIDING SYSTEM VALUE TABLE kept_changes;
-            UPDATE runs SET state = k.state, done = k.done, up = k.up, down = k.down, announced_at = k.announced_at
+            UPDATE runs SET state = k.state, done = k.done, up = k.up, down = k.down, announced_at = k.announced_at,
+                       untold = k.untold
                 FROM kept_runs k WHERE k.id = runs.id;
             UPDATE links SET shown = k.shown FROM kept_links k WHERE k.id = links.id").await;
         world.findings().await.assert_sound();

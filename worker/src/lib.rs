@@ -20,10 +20,9 @@ mod setup;
 pub use check::{Engine, Outcome};
 pub use fault::OwnFault;
 pub use fetch::{NameServer, name_servers};
-pub use job::{DRAIN_MARGIN, Health, MAX_FAULTS, MAX_LOSSES, Worker};
+pub use job::{Health, MAX_FAULTS, MAX_LOSSES, Worker};
 pub use settings::{
-    BadHeader, BadProxyUrl, BadVariable, DEFAULT_CONCURRENCY, DEFAULT_MAX_BODY, DEFAULT_MAX_HOLD_MS,
-    DEFAULT_MAX_TIMEOUT_MS, DEFAULT_PER_HOST, DEFAULT_USER_AGENT, EnvironmentProxies, Header, ProxyUrl,
+    BadHeader, BadProxyUrl, BadVariable, DEFAULT_CONCURRENCY, EnvironmentProxies, Header, ProxyUrl,
     WorkerSettings,
 };
 pub use setup::SetupError;

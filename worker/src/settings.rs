@@ -17,16 +17,16 @@ pub use proxy::{BadProxyUrl, ProxyUrl};
 /// not hold up the others. What they cost while they wait is memory, about 30 KiB each.
 pub const DEFAULT_CONCURRENCY: usize = 6_144;
 /// Requests at once to one host.
-pub const DEFAULT_PER_HOST: usize = 8;
+const DEFAULT_PER_HOST: usize = 8;
 /// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
-pub const DEFAULT_MAX_BODY: usize = 2 << 20;
+const DEFAULT_MAX_BODY: usize = 2 << 20;
 /// How long a job is held at most, in milliseconds: with the drain far below RabbitMQ's `consumer_timeout` of
 /// half an hour.
-pub const DEFAULT_MAX_HOLD_MS: u64 = 300_000;
+const DEFAULT_MAX_HOLD_MS: u64 = 300_000;
 /// The longest deadline that a job may ask for, in milliseconds.
-pub const DEFAULT_MAX_TIMEOUT_MS: u64 = 60_000;
+const DEFAULT_MAX_TIMEOUT_MS: u64 = 60_000;
 /// Names the tool, and where people can read about it.
-pub const DEFAULT_USER_AGENT: &str =
+const DEFAULT_USER_AGENT: &str =
     concat!("linkbeat/", env!("CARGO_PKG_VERSION"), " (+https://linkbeat.example/bot)");
 
 /// What the operator of a worker may set; never a request, or anybody could open our networks.
@@ -66,7 +66,7 @@ pub struct WorkerSettings {
     #[serde(with = "as_text::optional")]
     pub max_hold: Option<Timeout>,
     /// How long running checks may go on after a shutdown was asked for; absent: the job's deadline per
-    /// link and [`DRAIN_MARGIN`](crate::DRAIN_MARGIN).
+    /// link and five seconds.
     #[serde(with = "as_text::optional")]
     pub drain_timeout: Option<Timeout>,
     /// A PEM file of certificate authorities to trust besides the system's.

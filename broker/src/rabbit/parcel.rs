@@ -9,7 +9,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
-use linkbeat_shared::ReplyTo;
+use linkbeat_shared::{ReplyTo, derived_id};
 use uuid::Uuid;
 
 use super::BrokerSettings;
@@ -183,9 +183,7 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
 fn message_id(text: Option<&str>) -> Uuid {
     match text.filter(|text| !text.is_empty()) {
         None => Uuid::now_v7(),
-        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| {
-            Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("linkbeat:message-id:{text}").as_bytes())
-        }),
+        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)),
     }
 }
 

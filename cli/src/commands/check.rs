@@ -22,6 +22,10 @@ Examples:
   linkbeat check                      the links imported before
   linkbeat check --resume             finish, or report again, the latest run
 
+If most links change in the same way for the same reason, the run is held back: nothing is hidden or
+shown, and the exit status is 3. `linkbeat runs apply` or `linkbeat runs discard` then decides.
+--hold-back-links 0 turns this off.
+
 The broker is not used: see `linkbeat run` for a fleet.")]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
@@ -83,14 +87,17 @@ async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
 }
 
 async fn hint_at_unfinished(store: &SharedStore, quiet: bool) -> Result<(), Failure> {
-    if let Some(Run { id, state: RunState::Running | RunState::Incomplete, done, links, .. }) =
-        store.runs(1).await?.pop()
-        && !quiet
-    {
-        print_note(format_args!(
-            "note: run {id} was not finished ({done} of {links} links); \
-             instead of a new run, `linkbeat check --resume` finishes it"
-        ));
+    match store.runs(1).await?.pop() {
+        Some(Run { id, state: RunState::Running | RunState::Incomplete, done, links, .. }) if !quiet => {
+            print_note(format_args!(
+                "note: run {id} was not finished ({done} of {links} links); \
+                 instead of a new run, `linkbeat check --resume` finishes it"
+            ));
+        }
+        Some(Run { id, state: RunState::HeldBack, .. }) if !quiet => print_note(format_args!(
+            "note: run {id} is held back; `linkbeat runs apply {id}` or `linkbeat runs discard {id}` decides about it"
+        )),
+        _ => {}
     }
     Ok(())
 }

@@ -1,7 +1,12 @@
 //! `linkbeat links`: imports, lists, adds, changes and removes stored links.
 
+use std::collections::BTreeSet;
+
 use clap::{ArgGroup, Args, Subcommand};
-use linkbeat_shared::{GivenLinks, Link, LinkId, LinkName, LinkUrl, NewLink, Verdict};
+use linkbeat_shared::{
+    Attributes, BadText, Description, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink, Place,
+    Tag, Tags, Verdict,
+};
 use linkbeat_store::{LinkChanges, SharedStore};
 
 use super::{servers, write};
@@ -50,7 +55,10 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  linkbeat links add https://friend.example/ --name 'A friend'")]
+#[command(
+    group(ArgGroup::new("change").multiple(true)),
+    after_help = "Example:\n  linkbeat links add https://friend.example/ --name 'A friend'"
+)]
 pub(crate) struct AddArgs {
     /// What to fetch
     #[arg(value_parser = LinkUrl::parse)]
@@ -64,6 +72,50 @@ pub(crate) struct AddArgs {
     /// Ask no backlink of it
     #[arg(long)]
     no_backlink: bool,
+    #[command(flatten)]
+    said: SaidArgs,
+}
+
+/// What is said of a link besides its address. linkbeat keeps it and gives it back.
+#[derive(Debug, Args)]
+struct SaidArgs {
+    /// The section of a list that it stands in
+    #[arg(long, group = "change", value_name = "TEXT")]
+    group: Option<GroupName>,
+    /// Where a small picture of it is
+    #[arg(long, group = "change", value_name = "PLACE")]
+    avatar: Option<Place>,
+    /// What it is about
+    #[arg(long, group = "change", value_name = "TEXT")]
+    description: Option<Description>,
+    /// Where a picture of its page is
+    #[arg(long, group = "change", value_name = "PLACE")]
+    screenshot: Option<Place>,
+    /// Where its RSS or Atom feed is
+    #[arg(long, group = "change", value_name = "PLACE")]
+    feed: Option<Place>,
+    /// Its labels, with commas between; they take the place of those it has
+    #[arg(long, group = "change", value_name = "TAGS", value_parser = parse_tags)]
+    tags: Option<Tags>,
+}
+
+impl SaidArgs {
+    fn attributes(self) -> Attributes {
+        Attributes {
+            avatar: self.avatar,
+            description: self.description,
+            screenshot: self.screenshot,
+            feed: self.feed,
+            tags: self.tags,
+        }
+    }
+}
+
+fn parse_tags(text: &str) -> Result<Tags, String> {
+    let texts = text.split([',', ';']).filter(|tag| !tag.trim().is_empty());
+    let tags: BTreeSet<Tag> =
+        texts.map(str::parse).collect::<Result<_, BadText>>().map_err(|e| e.to_string())?;
+    Tags::try_from(tags).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]
@@ -73,7 +125,8 @@ pub(crate) struct AddArgs {
 Examples:
   linkbeat links set 'A friend' --active false
   linkbeat links set https://friend.example/ --page-url https://friend.example/links
-  linkbeat links set https://friend.example/ --page-url none"
+  linkbeat links set https://friend.example/ --page-url none
+  linkbeat links set https://friend.example/ --group Friends --tags art,tech"
 )]
 pub(crate) struct SetArgs {
     /// Id, URL or exact name
@@ -93,6 +146,8 @@ pub(crate) struct SetArgs {
     /// Whether a backlink is asked of it
     #[arg(long, group = "change", value_name = "BOOL")]
     backlink: Option<bool>,
+    #[command(flatten)]
+    said: SaidArgs,
 }
 
 /// A page URL, or `none`.
@@ -161,6 +216,8 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
         name: args.name,
         page_url: args.page_url,
         backlink: args.no_backlink.then_some(false),
+        group: args.said.group.clone(),
+        attributes: args.said.attributes(),
         ..NewLink::from_url(args.url)
     };
     let imported = store.import(vec![link].into()).await?;
@@ -177,7 +234,8 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         active: args.active,
         shown: args.shown,
         backlink: args.backlink,
-        ..LinkChanges::default()
+        group: args.said.group.clone(),
+        attributes: args.said.attributes(),
     };
     match store.set_link(link.id, &changes).await? {
         Some(link) => print_note(format_args!("{} ({}) changed", link.name, link.url)),

@@ -7,7 +7,7 @@ mod tests;
 
 use std::io::{self, IsTerminal, Write};
 
-use linkbeat_shared::{Link, Run, RunState, RunSummary};
+use linkbeat_shared::{Lang, Link, Run, RunState, RunSummary};
 use linkbeat_store::{Reports, SharedStore};
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub(crate) const LOOK_AT_PARKED: &str =
     "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
 
 /// Writes a report. The status says whether every link passed. If links have no result through our own fault, that
-/// is a failure, with this advice.
+/// is a failure, with this advice. So is a run that is held back, with an advice of its own.
 pub(crate) async fn report(
     settings: &Settings,
     args: &OutputArgs,
@@ -44,7 +44,10 @@ pub(crate) async fn report(
     }
     match run.state {
         RunState::Finished if run.counts.all_passed() => Ok(Status::Passed),
-        RunState::Finished | RunState::Running | RunState::Cancelled => Ok(Status::SomeFailed),
+        RunState::Finished | RunState::Running | RunState::Discarded | RunState::Cancelled => {
+            Ok(Status::SomeFailed)
+        }
+        RunState::HeldBack => Err(held_back(run)),
         RunState::Incomplete => Err(Failure::infrastructure(format!(
             "{} links have no result: their jobs failed by our own fault and are parked",
             run.missing
@@ -53,8 +56,22 @@ pub(crate) async fn report(
     }
 }
 
+/// The same text for all outputs: what was seen, and how a person decides.
+fn held_back(run: &RunSummary) -> Failure {
+    let id = run.run_id;
+    let seen = run.held_back.as_ref().map(|held| held.seen(Lang::En)).unwrap_or_default();
+    Failure::infrastructure(format!(
+        "run {id} is held back: {seen}. Nothing was hidden or shown, as the fault may lie elsewhere, such as in this \
+         network or in the request"
+    ))
+    .advise(format!(
+        "`linkbeat runs show {id}` lists the links, `linkbeat runs apply {id}` hides and shows them all the same, and \
+         `linkbeat runs discard {id}` leaves them as they are"
+    ))
+}
+
 fn note_unfinished(run: &RunSummary) {
-    if matches!(run.state, RunState::Running | RunState::Cancelled) {
+    if matches!(run.state, RunState::Running | RunState::Discarded | RunState::Cancelled) {
         let (id, state, counts) = (run.run_id, run.state.as_str(), &run.counts);
         print_note(format_args!(
             "note: run {id} is {state}: {} of {} checked",

@@ -1,8 +1,8 @@
 //! JSON: an array of objects with the fields of the CSV columns, or friend-link JSON,
 //! `{"link_list": [{"name", "link", "linkpage"}]}`. Fields nobody knows are ignored.
 //!
-//! The elements are first split ([`RawValue`]) and then parsed one by one. So every bad element is found, and each has
-//! its line.
+//! First the whole text is looked through. Then its elements are split off ([`RawValue`]) and parsed one by one. So
+//! every bad element is found, and each has its line.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,26 +14,46 @@ use super::row::{Fields, Problem, Row, Rows};
 use super::{InputError, Source};
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
-    let elements = elements(text).map_err(|error| explain(source, &error))?;
-    let elements = elements.ok_or_else(|| InputError::JsonForm { at: source.clone() })?;
+    let list = list(text).map_err(|error| explain(source, &error))?;
+    let list = list.ok_or_else(|| InputError::JsonForm { at: source.clone() })?;
     let mut lines = Lines::of(text);
-    Ok(Box::new(elements.into_iter().map(move |element| {
-        // A RawValue is a slice of the text it was parsed from.
-        let offset = element.get().as_ptr() as usize - text.as_ptr() as usize;
-        Row { line: lines.at(offset), fields: fields(element.get()) }
+    Ok(Box::new(Elements { rest: list }.map(move |element| {
+        // An element is a slice of the text.
+        let offset = element.as_ptr() as usize - text.as_ptr() as usize;
+        Row { line: lines.at(offset), fields: fields(element) }
     })))
 }
 
-fn elements(text: &str) -> serde_json::Result<Option<Vec<&RawValue>>> {
+/// The text after the bracket that opens the list of links, if there is one. All of the text is JSON then.
+fn list(text: &str) -> serde_json::Result<Option<&str>> {
     #[derive(Deserialize)]
     struct FriendLinks<'a> {
         #[serde(borrow)]
-        link_list: Option<Vec<&'a RawValue>>,
+        link_list: Option<&'a RawValue>,
     }
-    if text.trim_start().starts_with('{') {
-        serde_json::from_str::<FriendLinks>(text).map(|friends| friends.link_list)
-    } else {
-        serde_json::from_str(text).map(Some)
+    let mut list = serde_json::from_str::<&RawValue>(text)?.get();
+    if list.starts_with('{') {
+        list = serde_json::from_str::<FriendLinks>(text)?.link_list.map_or("", RawValue::get);
+    }
+    Ok(list.strip_prefix('['))
+}
+
+/// The elements of a list, one by one: a list of them all would take much memory. The text was found to be JSON.
+struct Elements<'a> {
+    /// What is left of the list.
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n', ',']);
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
+        // A bracket, which ends the list, is no value.
+        let element = values.next()?.ok()?;
+        self.rest = &rest[values.byte_offset()..];
+        Some(element.get())
     }
 }
 

@@ -1,8 +1,7 @@
 //! One row: as text, in whatever format it was written, and as a link.
 
-use std::collections::BTreeSet;
-
-use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tag, Tags};
+use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tags};
+use serde::{Deserialize, Serialize};
 
 use super::quote::quote;
 
@@ -18,19 +17,32 @@ pub(super) struct Row {
 pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + Send + 'a>;
 
 /// The fields of a row as text. An empty text means: absent.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Fields {
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) url: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) page_url: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) active: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) shown: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) backlink: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) group: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) avatar: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) screenshot: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) feed: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 
@@ -70,14 +82,12 @@ impl Fields {
 
     /// What the list says of the link besides. What is beyond its bounds is left out: no check needs it.
     fn attributes(&self) -> Attributes {
-        let tags: BTreeSet<Tag> =
-            self.tags.iter().filter_map(|tag| tag.parse().ok()).take(Tags::MAX).collect();
         Attributes {
             avatar: self.avatar.parse().ok(),
             description: self.description.parse().ok(),
             screenshot: self.screenshot.parse().ok(),
             feed: self.feed.parse().ok(),
-            tags: Tags::try_from(tags).ok().filter(|tags| !tags.is_empty()),
+            tags: Tags::usable(self.tags.iter().map(String::as_str)),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Source {
         InputError::NotUtf8 { at: self.clone(), line, offset, charset }
     }
 
-    fn unreadable(&self, error: io::Error) -> InputError {
+    pub(super) fn unreadable(&self, error: io::Error) -> InputError {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => Some("check the path (- reads standard input)"),
             io::ErrorKind::IsADirectory => Some("name a file in it"),

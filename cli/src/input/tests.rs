@@ -13,7 +13,7 @@ fn read(files: &[(&str, &[u8])], bad_rows: BadRows) -> Result<Input, String> {
     let mut intake = Intake::new(bad_rows);
     for (source, (_, bytes)) in sources.into_iter().zip(files) {
         let text = source.decode(bytes.to_vec()).map_err(|error| Failure::from(error).to_string())?;
-        intake.take(source, text).map_err(|error| Failure::from(error).to_string())?;
+        intake.take(source, &text).map_err(|error| Failure::from(error).to_string())?;
     }
     intake.finish().map_err(|error| Failure::from(error).to_string())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use csv::{ErrorKind, Writer};
 use linkbeat_shared::{
-    Change, Details, FailedPage, Lang, Link, LinkReport, Note, Reason, Run, RunSummary, Verdict,
+    Change, Details, FailedPage, Lang, Link, LinkReport, Note, Reason, Run, RunSummary, Tag, Tags, Verdict,
 };
 
 use super::plain::plain;
@@ -33,7 +33,7 @@ const REPORT_HEADER: [&str; 15] = [
     "tls_issuer",
     "failed",
 ];
-const LINKS_HEADER: [&str; 19] = [
+const LINKS_HEADER: [&str; 25] = [
     "id",
     "name",
     "url",
@@ -53,6 +53,12 @@ const LINKS_HEADER: [&str; 19] = [
     "tls_expires_at",
     "tls_issuer",
     "failed",
+    "group",
+    "avatar",
+    "description",
+    "screenshot",
+    "feed",
+    "tags",
 ];
 
 const RUNS_HEADER: [&str; 8] =
@@ -134,8 +140,10 @@ impl Csv {
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 19] {
-        let state = &link.state;
+    fn link_row(&self, link: &Link) -> [String; 25] {
+        let (state, attributes) = (&link.state, &link.attributes);
+        let tags: Vec<_> = attributes.tags.iter().flat_map(Tags::iter).map(Tag::as_str).collect();
+        let tags = tags.join(",");
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
         [
             link.id.to_string(),
@@ -157,6 +165,12 @@ impl Csv {
             tls_expires_at,
             tls_issuer,
             failed,
+            said(link.group.as_ref()),
+            said(attributes.avatar.as_ref()),
+            said(attributes.description.as_ref()),
+            said(attributes.screenshot.as_ref()),
+            said(attributes.feed.as_ref()),
+            no_formula(&tags),
         ]
     }
 
@@ -195,12 +209,17 @@ fn word(reason: Option<&Reason>) -> String {
     text(reason.map(|reason| plain(&reason_word(reason))))
 }
 
+/// What a list says of a link.
+fn said(value: Option<&impl ToString>) -> String {
+    value.map(|value| no_formula(&value.to_string())).unwrap_or_default()
+}
+
 fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
-/// All columns but names and issuers begin with words of ours.
+/// It stands before names, issuers and what lists say. All other columns begin with words of ours.
 fn no_formula(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
     if formula { format!("'{text}") } else { text.to_owned() }

@@ -82,9 +82,13 @@ impl Cell {
         Self::of(kind, words::verdict(lang, verdict))
     }
 
-    pub(super) fn change(change: Option<Change>, lang: Lang) -> Self {
+    /// What a run did to a link, or else what it would do.
+    pub(super) fn change(change: Option<Change>, proposed: Option<Change>, lang: Lang) -> Self {
         match change {
-            None => Self::text(""),
+            None => proposed.map_or_else(
+                || Self::text(""),
+                |proposed| Self::of(Kind::Doubtful, words::proposed(lang, proposed)),
+            ),
             Some(change @ Change::Hidden) => Self::of(Kind::Bad, words::change(lang, change)),
             Some(change @ Change::Shown) => Self::of(Kind::Good, words::change(lang, change)),
         }
@@ -172,8 +176,8 @@ fn missing(run: &Run) -> String {
 fn run_row(run: &Run, lang: Lang) -> Vec<Cell> {
     let kind = match run.state {
         RunState::Finished => Kind::Good,
-        RunState::Running => Kind::Doubtful,
-        RunState::Incomplete | RunState::Cancelled => Kind::Bad,
+        RunState::Running | RunState::HeldBack => Kind::Doubtful,
+        RunState::Incomplete | RunState::Discarded | RunState::Cancelled => Kind::Bad,
     };
     let took = run.finished_at.map(|end| (end - run.created_at).as_seconds_f64());
     vec![

@@ -45,14 +45,15 @@ impl ReportRows {
         let (verdict, reason) = (link.verdict, link.reason.as_ref());
         let told = reason_and_remarks(verdict, reason, &link.details, self.now, self.prose);
         let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
-        (failed || link.change.is_some() || !told.is_empty()).then(|| self.cells(link, &told))
+        let changes = link.change.is_some() || link.proposed.is_some();
+        (failed || changes || !told.is_empty()).then(|| self.cells(link, &told))
     }
 
     fn cells(&self, link: &LinkReport, told: &str) -> Vec<Cell> {
         let lang = self.prose.lang;
         let white_listed = || Cell::text(words(lang).white_listed);
         vec![
-            Cell::change(link.change, lang),
+            Cell::change(link.change, link.proposed, lang),
             Cell::text(link.name.as_str()),
             Cell::of(Kind::Url, &link.url.to_string()),
             link.verdict.map_or_else(white_listed, |verdict| Cell::verdict(verdict, lang)),

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
-    Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, Link, LinkId, LinkName,
-    LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
+    Alike, Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, HeldBack, Link, LinkId,
+    LinkName, LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
 };
 use uuid::Uuid;
 
@@ -37,6 +37,7 @@ fn link(number: u128, name: &str, url: &str, verdict: Option<Verdict>, reason: O
         status,
         elapsed_ms: verdict.map(|_| 120),
         change: None,
+        proposed: None,
         details: Details::default(),
     }
 }
@@ -115,6 +116,7 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
         state: RunState::Finished,
         missing: 0,
         to_recheck: 0,
+        held_back: None,
         created_at: time(),
         finished_at: Some(time() + Duration::milliseconds(5_130)),
         counts,
@@ -132,6 +134,24 @@ pub(super) fn cancelled_report() -> Report {
     let mut report = report();
     report.run.state = RunState::Cancelled;
     report.run.counts.active += 4;
+    report
+}
+
+/// A run that was held back.
+pub(super) fn held_back_report() -> Report {
+    let down = Some(Reason::Status { code: 403 });
+    let mut report = report_of(vec![
+        link(1, "Alice", "https://alice.example/", Some(Verdict::Down), down),
+        link(2, "Back", "https://back.example/", Some(Verdict::Up), None),
+    ]);
+    let changes = [Change::Hidden, Change::Shown];
+    for (link, change) in report.links.iter_mut().zip(changes) {
+        (link.shown, link.proposed) = (change == Change::Hidden, Some(change));
+    }
+    report.run.state = RunState::HeldBack;
+    (report.run.counts.would_hide, report.run.counts.would_show) = (1, 1);
+    let alike = Alike { change: Change::Hidden, reason: Some("status".to_owned()), links: 11 };
+    report.run.held_back = Some(HeldBack { known: 12, alike: vec![alike], decision: None });
     report
 }
 

@@ -14,6 +14,15 @@ pub(super) fn summary(run: &RunSummary, ending_certificates: u64, prose: Prose) 
         Lang::En => format!("{} hidden, {} shown", counts.to_not_show, counts.to_show),
         Lang::Zh => format!("隐藏 {}，恢复 {}", counts.to_not_show, counts.to_show),
     });
+    if counts.would_hide + counts.would_show > 0 {
+        parts.push(match lang {
+            Lang::En => format!("if applied: {} hidden, {} shown", counts.would_hide, counts.would_show),
+            Lang::Zh => format!("若应用：隐藏 {}，恢复 {}", counts.would_hide, counts.would_show),
+        });
+    }
+    if let Some(held) = run.held_back.as_ref().filter(|_| run.state == RunState::HeldBack) {
+        parts.push(held.seen(lang));
+    }
     if counts.white_listed > 0 {
         parts.push(match lang {
             Lang::En => format!("{} white-listed", counts.white_listed),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 use linkbeat_shared::wire::{ReportMessage, decode};
-use linkbeat_shared::{Counts, Lang, Link, LinkName, LinkReport, RunState, Verdict};
+use linkbeat_shared::{Change, Counts, Lang, Link, LinkName, LinkReport, RunState, Verdict};
 use linkbeat_store::ReportLinks;
 
 use super::sample::Report;
@@ -113,6 +113,31 @@ fn links_without_a_result_are_told_of() {
     let data = message.data.unwrap();
     assert_eq!((data.state, data.missing, data.to_recheck), (RunState::Incomplete, 3, 2));
     assert!(written_in(FormatName::Junit, Lang::En).contains(r#"<property name="missing" value="3"/>"#));
+}
+
+#[test]
+fn a_run_that_is_held_back_says_what_was_seen_and_what_it_would_do() {
+    let report = sample::held_back_report();
+    let written_in = |name, lang| written(|out| write_report(&*plainly(name, lang), &report, out));
+    let table = written_in(FormatName::Table, Lang::En);
+    let summary = "held back: 2 checked: 1 up, 1 down · 0 hidden, 0 shown · if applied: 1 hidden, 1 shown · 11 of the 12 \
+                   links that were checked before would be hidden for the same reason (status) · 5.1 s";
+    assert!(table.contains("hidden?") && table.contains("shown?") && table.contains(summary), "{table}");
+    let markdown = written_in(FormatName::Markdown, Lang::Zh);
+    assert!(
+        markdown.starts_with("### 待确认：")
+            && markdown.contains("若应用：隐藏 1，恢复 1 · 此前检查过的 12 个链接中"),
+        "{markdown}"
+    );
+    let json = written_in(FormatName::Json, Lang::En);
+    let message: ReportMessage = decode(json.as_bytes()).unwrap();
+    assert_eq!((message.code, message.error.as_str()), (3, "held_back"));
+    assert!(message.message.starts_with("11 of the 12 links"), "{}", message.message);
+    let data = message.data.unwrap();
+    assert_eq!((data.would_hide, data.would_show, data.held_back), (1, 1, report.run.held_back.clone()));
+    let proposed: Vec<_> = data.links.iter().map(|link| (link.changed, link.proposed)).collect();
+    assert_eq!(proposed, [(None, Some(Change::Hidden)), (None, Some(Change::Shown))]);
+    assert!(written_in(FormatName::Junit, Lang::En).contains(r#"<error type="held_back""#));
 }
 
 #[test]

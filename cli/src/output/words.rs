@@ -111,13 +111,26 @@ pub(super) fn change(lang: Lang, change: Change) -> &'static str {
     }
 }
 
+/// A change that is not decided yet.
+pub(super) fn proposed(lang: Lang, change: Change) -> &'static str {
+    match (lang, change) {
+        (Lang::En, Change::Hidden) => "hidden?",
+        (Lang::En, Change::Shown) => "shown?",
+        (Lang::Zh, Change::Hidden) => "隐藏？",
+        (Lang::Zh, Change::Shown) => "恢复？",
+    }
+}
+
 /// A run's state as people say it.
 pub(super) fn state(lang: Lang, state: RunState) -> &'static str {
     match (lang, state) {
+        (Lang::En, RunState::HeldBack) => "held back",
         (Lang::En, state) => state.as_str(),
         (Lang::Zh, RunState::Running) => "进行中",
         (Lang::Zh, RunState::Finished) => "已结束",
         (Lang::Zh, RunState::Incomplete) => "未完成",
+        (Lang::Zh, RunState::HeldBack) => "待确认",
+        (Lang::Zh, RunState::Discarded) => "已放弃",
         (Lang::Zh, RunState::Cancelled) => "已取消",
     }
 }

@@ -54,7 +54,7 @@ CREATE TABLE runs (
     seq             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,       -- orders runs; no clock is trusted with it
     request_id      uuid NOT NULL UNIQUE,
     state           text NOT NULL DEFAULT 'running'
-                    CHECK (state IN ('running', 'finished', 'incomplete', 'cancelled')),
+                    CHECK (state IN ('running', 'finished', 'incomplete', 'held_back', 'discarded', 'cancelled')),
     check_spec      text NOT NULL,                    -- JSON
     show_rules      text NOT NULL,                    -- JSON
     links           bigint NOT NULL DEFAULT 0,
@@ -70,6 +70,14 @@ CREATE TABLE runs (
     white_listed    bigint NOT NULL DEFAULT 0,
     to_not_show     bigint NOT NULL DEFAULT 0,
     to_show         bigint NOT NULL DEFAULT 0,
+    would_hide      bigint NOT NULL DEFAULT 0,        -- checks that propose to hide their link
+    would_show      bigint NOT NULL DEFAULT 0,        -- checks that propose to show it
+    untold          bigint NOT NULL DEFAULT 0,        -- proposals that were applied, and whose event is to be published
+    -- Whether results are only proposed. open: they are, until it is clear whether most of them change alike. free: they
+    -- are applied. held: most of them do, and a person is to decide. Then applied or discarded.
+    hold            text NOT NULL DEFAULT 'free' CHECK (hold IN ('open', 'free', 'held', 'applied', 'discarded')),
+    known           bigint NOT NULL DEFAULT 0,        -- of to_check, those that had been checked before
+    needed          bigint NOT NULL DEFAULT 0,        -- so many that change alike hold the run back; 0: it is never held
     reply_queue     text,
     correlation_id  text,
     traceparent     text,                             -- of the request; every message of the run carries it
@@ -82,6 +90,17 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_unfinished ON runs (id) WHERE state IN ('running', 'incomplete');
 CREATE INDEX runs_unannounced ON runs (seq) WHERE state <> 'running' AND announced_at IS NULL;
+
+CREATE INDEX runs_unsettled ON runs (id) WHERE would_hide + would_show + untold > 0;
+
+-- How many links of a run change in the same way for the same reason, of those that were checked before.
+CREATE TABLE alike (
+    run_id       uuid NOT NULL REFERENCES runs (id),
+    change       text NOT NULL CHECK (change IN ('hidden', 'shown')),
+    reason_type  text NOT NULL,                       -- empty: the links passed
+    links        bigint NOT NULL,
+    PRIMARY KEY (run_id, change, reason_type)
+);
 
 CREATE TABLE jobs (
     id            uuid PRIMARY KEY,
@@ -125,7 +144,8 @@ CREATE TABLE leases (
 --
 -- The columns stand in the order in which they need no padding, and are eight: a ninth would cost each row 8 bytes more.
 -- `outcome` is a sum: the verdict (0 white list, 1 up, 2 down, 3 no_backlink, 4 blocked, 5 refused), 16 if the link
--- was shown after the check, and 32 if the check hid or showed it.
+-- was shown after the check, 32 if the check hid or showed it, and 64 if it only proposed to. What became of that stands
+-- in proposals: a check is written once and never changed.
 CREATE TABLE checks (
     checked_at  timestamptz NOT NULL,
     run_id      uuid NOT NULL,
@@ -197,6 +217,17 @@ END $$;
 ALTER FUNCTION make_checks_partitions() SET lock_timeout = '5s';
 SELECT make_checks_partitions();
 
+-- Checks that only proposed to hide or show their link, because most links of their run might change alike.
+CREATE TABLE proposals (
+    run_id   uuid NOT NULL,
+    link_id  uuid NOT NULL,
+    outcome  smallint NOT NULL,                       -- as in checks, by now; 128 more while the change is to be told
+    details  jsonb,                                   -- what the check saw, to judge it again; dropped when it was
+    PRIMARY KEY (run_id, link_id)
+);
+-- What is left to be decided or told.
+CREATE INDEX proposals_unsettled ON proposals (run_id, link_id) WHERE outcome >= 64;
+
 -- Each hiding and showing of a link, and each change of its verdict. Kept for ever.
 CREATE TABLE changes (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -237,7 +268,8 @@ SELECT r.id, r.seq, r.request_id, r.state, r.links, r.done, r.created_at, r.fini
        CASE r.state WHEN 'cancelled' THEN 0 ELSE r.parked END AS missing,
        CASE r.state WHEN 'cancelled' THEN 0
        ELSE (SELECT count(*) FROM jobs j WHERE j.run_id = r.id AND j.kind = 'recheck' AND j.state = 'open')
-       END AS to_recheck
+       END AS to_recheck,
+       r.would_hide, r.would_show, r.hold, r.known
 FROM runs r;
 
 CREATE VIEW linkbeat_checks AS
@@ -246,15 +278,17 @@ SELECT c.run_id, c.link_id, coalesce(l.name, removed.name) AS name, coalesce(l.u
                            WHEN 5 THEN 'refused' END AS verdict,
        c.reason ->> 'type' AS reason_type, c.reason, c.status::integer AS status, c.elapsed_ms::bigint AS elapsed_ms,
        c.checked_at,
-       CASE c.outcome & 48 WHEN 32 THEN 'hidden' WHEN 48 THEN 'shown' END AS change,
-       c.outcome & 16 <> 0 AS shown,
+       CASE coalesce(p.outcome, c.outcome) & 48 WHEN 32 THEN 'hidden' WHEN 48 THEN 'shown' END AS change,
+       coalesce(p.outcome, c.outcome) & 16 <> 0 AS shown,
        c.details -> 'redirects' AS redirects, c.details -> 'notes' AS notes,
        (c.details #>> '{certificate,expires_at}')::timestamptz AS tls_expires_at,
        c.details #>> '{certificate,issuer}' AS tls_issuer,
-       c.run_id || '/' || c.link_id AS id, c.details ->> 'failed' AS failed_page
+       c.run_id || '/' || c.link_id AS id, c.details ->> 'failed' AS failed_page,
+       CASE coalesce(p.outcome, c.outcome) & 80 WHEN 80 THEN 'hidden' WHEN 64 THEN 'shown' END AS proposed
 FROM checks c
 LEFT JOIN links l ON l.id = c.link_id
-LEFT JOIN removed_links removed ON removed.id = c.link_id;
+LEFT JOIN removed_links removed ON removed.id = c.link_id
+LEFT JOIN proposals p ON p.run_id = c.run_id AND p.link_id = c.link_id;
 
 CREATE VIEW linkbeat_changes AS
 SELECT c.id, c.link_id, c.run_id, coalesce(l.name, removed.name) AS name, coalesce(l.url_key, removed.url) AS url,

@@ -49,7 +49,7 @@ CREATE TABLE runs (
     id              BLOB NOT NULL UNIQUE,
     request_id      BLOB NOT NULL UNIQUE,
     state           TEXT NOT NULL DEFAULT 'running'
-                    CHECK (state IN ('running', 'finished', 'incomplete', 'cancelled')),
+                    CHECK (state IN ('running', 'finished', 'incomplete', 'held_back', 'discarded', 'cancelled')),
     check_spec      TEXT NOT NULL,                    -- JSON
     show_rules      TEXT NOT NULL,                    -- JSON
     links           INTEGER NOT NULL DEFAULT 0,
@@ -65,6 +65,14 @@ CREATE TABLE runs (
     white_listed    INTEGER NOT NULL DEFAULT 0,
     to_not_show     INTEGER NOT NULL DEFAULT 0,
     to_show         INTEGER NOT NULL DEFAULT 0,
+    would_hide      INTEGER NOT NULL DEFAULT 0,       -- checks that propose to hide their link
+    would_show      INTEGER NOT NULL DEFAULT 0,       -- checks that propose to show it
+    untold          INTEGER NOT NULL DEFAULT 0,       -- proposals that were applied, and whose event is to be published
+    -- Whether results are only proposed. open: they are, until it is clear whether most of them change alike. free: they
+    -- are applied. held: most of them do, and a person is to decide. Then applied or discarded.
+    hold            TEXT NOT NULL DEFAULT 'free' CHECK (hold IN ('open', 'free', 'held', 'applied', 'discarded')),
+    known           INTEGER NOT NULL DEFAULT 0,       -- of to_check, those that had been checked before
+    needed          INTEGER NOT NULL DEFAULT 0,       -- so many that change alike hold the run back; 0: it is never held
     reply_queue     TEXT,
     correlation_id  TEXT,
     traceparent     TEXT,                             -- of the request; every message of the run carries it
@@ -77,6 +85,17 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_unfinished ON runs (id) WHERE state IN ('running', 'incomplete');
 CREATE INDEX runs_unannounced ON runs (seq) WHERE state <> 'running' AND announced_at IS NULL;
+
+CREATE INDEX runs_unsettled ON runs (id) WHERE would_hide + would_show + untold > 0;
+
+-- How many links of a run change in the same way for the same reason, of those that were checked before.
+CREATE TABLE alike (
+    run_id       BLOB NOT NULL REFERENCES runs (id),
+    change       TEXT NOT NULL CHECK (change IN ('hidden', 'shown')),
+    reason_type  TEXT NOT NULL,                       -- empty: the links passed
+    links        INTEGER NOT NULL,
+    PRIMARY KEY (run_id, change, reason_type)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE jobs (
     id            BLOB NOT NULL PRIMARY KEY,
@@ -119,7 +138,8 @@ CREATE TABLE leases (
 -- No foreign keys: history survives the removal of links.
 --
 -- `outcome` is a sum: the verdict (0 white list, 1 up, 2 down, 3 no_backlink, 4 blocked, 5 refused), 16 if the link
--- was shown after the check, and 32 if the check hid or showed it.
+-- was shown after the check, 32 if the check hid or showed it, and 64 if it only proposed to. What became of that stands
+-- in proposals: a check is written once and never changed.
 CREATE TABLE checks (
     run_id      BLOB NOT NULL,
     link_id     BLOB NOT NULL,
@@ -132,6 +152,17 @@ CREATE TABLE checks (
     PRIMARY KEY (run_id, link_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX checks_by_link ON checks (link_id);
+
+-- Checks that only proposed to hide or show their link, because most links of their run might change alike.
+CREATE TABLE proposals (
+    run_id   BLOB NOT NULL,
+    link_id  BLOB NOT NULL,
+    outcome  INTEGER NOT NULL,                        -- as in checks, by now; 128 more while the change is to be told
+    details  TEXT,                                    -- JSON: what the check saw, to judge it again; dropped when it was
+    PRIMARY KEY (run_id, link_id)
+) STRICT, WITHOUT ROWID;
+-- What is left to be decided or told.
+CREATE INDEX proposals_unsettled ON proposals (run_id, link_id) WHERE outcome >= 64;
 
 -- Each hiding and showing of a link, and each change of its verdict. Kept for ever.
 CREATE TABLE changes (
@@ -178,7 +209,8 @@ SELECT lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' ||
        CASE r.state WHEN 'cancelled' THEN 0 ELSE r.parked END AS missing,
        CASE r.state WHEN 'cancelled' THEN 0
        ELSE (SELECT count(*) FROM jobs j WHERE j.run_id = r.id AND j.kind = 'recheck' AND j.state = 'open')
-       END AS to_recheck
+       END AS to_recheck,
+       r.would_hide, r.would_show, r.hold, r.known
 FROM runs r;
 
 CREATE VIEW linkbeat_checks AS
@@ -187,7 +219,8 @@ SELECT run_id, link_id, name, url, verdict, reason ->> 'type' AS reason_type, re
        details -> 'redirects' AS redirects, details -> 'notes' AS notes,
        strftime('%Y-%m-%dT%H:%M:%f', details ->> '$.certificate.expires_at') || '000Z' AS tls_expires_at,
        details ->> '$.certificate.issuer' AS tls_issuer,
-       run_id || '/' || link_id AS id, details ->> '$.failed' AS failed_page
+       run_id || '/' || link_id AS id, details ->> '$.failed' AS failed_page,
+       proposed
 FROM (
     SELECT lower(substr(hex(c.run_id), 1, 8) || '-' || substr(hex(c.run_id), 9, 4) || '-' || substr(hex(c.run_id), 13, 4) || '-' || substr(hex(c.run_id), 17, 4) || '-' || substr(hex(c.run_id), 21)) AS run_id,
            lower(substr(hex(c.link_id), 1, 8) || '-' || substr(hex(c.link_id), 9, 4) || '-' || substr(hex(c.link_id), 13, 4) || '-' || substr(hex(c.link_id), 17, 4) || '-' || substr(hex(c.link_id), 21)) AS link_id,
@@ -195,11 +228,13 @@ FROM (
            CASE c.outcome & 15 WHEN 1 THEN 'up' WHEN 2 THEN 'down' WHEN 3 THEN 'no_backlink' WHEN 4 THEN 'blocked'
                                WHEN 5 THEN 'refused' END AS verdict,
            c.reason, c.status, c.elapsed_ms, c.checked_at,
-           CASE c.outcome & 48 WHEN 32 THEN 'hidden' WHEN 48 THEN 'shown' END AS change,
-           c.outcome & 16 <> 0 AS shown, c.details
+           CASE coalesce(p.outcome, c.outcome) & 48 WHEN 32 THEN 'hidden' WHEN 48 THEN 'shown' END AS change,
+           coalesce(p.outcome, c.outcome) & 16 <> 0 AS shown, c.details,
+           CASE coalesce(p.outcome, c.outcome) & 80 WHEN 80 THEN 'hidden' WHEN 64 THEN 'shown' END AS proposed
     FROM checks c
     LEFT JOIN links l ON l.id = c.link_id
     LEFT JOIN removed_links removed ON removed.id = c.link_id
+    LEFT JOIN proposals p ON p.run_id = c.run_id AND p.link_id = c.link_id
 );
 
 CREATE VIEW linkbeat_changes AS

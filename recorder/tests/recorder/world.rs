@@ -32,7 +32,12 @@ pub(crate) struct World {
 impl World {
     /// A database, and no recorder yet.
     pub(crate) async fn open() -> Self {
-        let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+        Self::over("sqlite::memory:").await
+    }
+
+    /// The same, in this database.
+    pub(crate) async fn over(url: &str) -> Self {
+        let store = open(&url.parse().unwrap(), OpenMode::Migrate).await.unwrap();
         Self { store, broker: MemoryBroker::new(100), stop: CancellationToken::new(), recorder: None }
     }
 
@@ -54,6 +59,13 @@ impl World {
         self.start(recorder);
     }
 
+    /// Starts a recorder, and shows what it publishes.
+    pub(crate) fn start_watched(&mut self) -> Arc<Watched> {
+        let broker = Watched::over(self.broker.clone());
+        self.start(Recorder::new(RecorderSettings::default(), broker.clone(), self.store.clone()));
+        broker
+    }
+
     fn start(&mut self, recorder: Recorder) {
         let stop = self.stop.clone();
         self.recorder = Some(tokio::spawn(async move { recorder.run(stop).await }));
@@ -68,6 +80,11 @@ impl World {
     /// Files a run of one link, in one job.
     pub(crate) async fn file(&self) -> (RunId, PlannedJob) {
         let id = RunId::new();
+        (id, self.file_as(id).await)
+    }
+
+    /// The same, under this id.
+    pub(crate) async fn file_as(&self, id: RunId) -> PlannedJob {
         let url = LinkUrl::parse(&format!("http://{}.example/", id.0.simple())).unwrap();
         let run = NewRun {
             id,
@@ -80,7 +97,7 @@ impl World {
         };
         let (planned, mut jobs) = mpsc::unbounded_channel();
         self.store.file_run(run, Box::new(OneJobEach(planned))).await.unwrap();
-        (id, jobs.recv().await.unwrap())
+        jobs.recv().await.unwrap()
     }
 
     /// Sends the result of a job, as a worker does.

@@ -12,6 +12,10 @@ pub const RUN_STARTED: &str = "run.started";
 pub const RUN_FINISHED: &str = "run.finished";
 /// Routing key of the event that a run ended while links of it are in parked jobs.
 pub const RUN_INCOMPLETE: &str = "run.incomplete";
+/// Routing key of the event that a run was held back: a person is to decide.
+pub const RUN_HELD_BACK: &str = "run.held_back";
+/// Routing key of the event that a person discarded a run that was held back.
+pub const RUN_DISCARDED: &str = "run.discarded";
 /// Routing key of the event that somebody stopped a run.
 pub const RUN_CANCELLED: &str = "run.cancelled";
 /// Routing key of the event that a shown link was hidden.
@@ -25,7 +29,8 @@ pub const LINK_SHOWN: &str = "link.shown";
 pub struct EventMessage {
     /// `linkbeat.event/1`
     pub schema: String,
-    /// `run.started`, `run.finished`, `run.incomplete`, `run.cancelled`, `link.hidden` or `link.shown`.
+    /// `run.started`, `run.finished`, `run.incomplete`, `run.held_back`, `run.discarded`, `run.cancelled`, `link.hidden`
+    /// or `link.shown`.
     pub event: String,
     /// When it happened.
     pub at: DateTime<Utc>,
@@ -67,6 +72,8 @@ impl EventMessage {
             RunState::Running => return None,
             RunState::Finished => RUN_FINISHED,
             RunState::Incomplete => RUN_INCOMPLETE,
+            RunState::HeldBack => RUN_HELD_BACK,
+            RunState::Discarded => RUN_DISCARDED,
             RunState::Cancelled => RUN_CANCELLED,
         };
         let at = run.finished_at.unwrap_or(run.created_at);

@@ -17,7 +17,8 @@ mod to_recorder;
 
 pub use cancel::CancelMessage;
 pub use event::{
-    EventMessage, LINK_HIDDEN, LINK_SHOWN, RUN_CANCELLED, RUN_FINISHED, RUN_INCOMPLETE, RUN_STARTED,
+    EventMessage, LINK_HIDDEN, LINK_SHOWN, RUN_CANCELLED, RUN_DISCARDED, RUN_FINISHED, RUN_HELD_BACK,
+    RUN_INCOMPLETE, RUN_STARTED,
 };
 pub use job::{JobLinkMessage, JobMessage};
 pub use parking::ParkingMessage;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Message, schema_of};
-use crate::{Change, FailedPage, Lang, LinkReport, Note, Reason, Report, RunState, RunSummary, Verdict};
+use crate::{
+    Change, FailedPage, HeldBack, Lang, LinkReport, Note, Reason, Report, RunState, RunSummary, Verdict,
+};
 
 /// `linkbeat.report/1`: the original task's envelope, as answer on `reply_to` and as `--format json`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -15,14 +17,15 @@ pub struct ReportMessage {
     /// `linkbeat.report/1`
     pub schema: String,
     /// 0: the run was carried out, as far as it has come; 2: the request was not valid; 3: our own fault, as
-    /// when links lack a result because their job is parked; 4: somebody cancelled the run; 5: whoever asked has asked
-    /// for too much.
+    /// when links lack a result because their job is parked, or perhaps our own fault, so that the run was held back;
+    /// 4: somebody cancelled or discarded the run; 5: whoever asked has asked for too much.
     pub code: u8,
     /// The report; null when there was no run.
     pub data: Option<ReportData>,
     /// A sentence for people; empty when all is well.
     pub message: String,
-    /// A word for programs: `bad_request`, `incomplete`, `cancelled` or `over_limit`; empty when all is well.
+    /// A word for programs: `bad_request`, `incomplete`, `held_back`, `discarded`, `cancelled` or `over_limit`; empty
+    /// when all is well.
     pub error: String,
     /// Of `over_limit`: after how many seconds it is worth the while to ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +74,15 @@ pub struct ReportData {
     /// Links that wait to be looked at again before they are hidden.
     #[serde(default)]
     pub to_recheck: u64,
+    /// Shown links that are to be hidden, once that is decided; absent: none.
+    #[serde(default, skip_serializing_if = "none")]
+    pub would_hide: u64,
+    /// Hidden links that are to be shown, once that is decided; absent: none.
+    #[serde(default, skip_serializing_if = "none")]
+    pub would_show: u64,
+    /// What was seen, if the run was held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// The links; in a reply over the broker those that changed or failed, at most 1,000.
     pub links: Vec<LinkItem>,
     /// How many such links were left out of `links`.
@@ -100,6 +112,9 @@ pub struct LinkItem {
     pub elapsed_ms: Option<u32>,
     /// What the run did to it.
     pub changed: Option<Change>,
+    /// What the run would do to it, while that is not decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Change>,
     /// Where redirects led, in order; the last of them gave the final answer.
     #[serde(default)]
     pub redirects: Vec<String>,
@@ -140,6 +155,10 @@ impl ReportMessage {
         let (code, error, message) = match run.state {
             RunState::Running | RunState::Finished => (0, "", String::new()),
             RunState::Incomplete => (3, "incomplete", incomplete(run.missing)),
+            RunState::HeldBack => (3, "held_back", held_back(run)),
+            RunState::Discarded => {
+                (4, "discarded", "the run was discarded: nothing was hidden or shown for it".to_owned())
+            }
             RunState::Cancelled => (4, "cancelled", "the run was cancelled".to_owned()),
         };
         let data = Some(ReportData::without_links(run));
@@ -165,6 +184,20 @@ fn incomplete(missing: u64) -> String {
         "{missing} links have no result because their jobs are parked: see `linkbeat dead list`; once requeued \
          and carried out, the run is finished"
     )
+}
+
+fn held_back(run: &RunSummary) -> String {
+    let seen = run.held_back.as_ref().map(|held| held.seen(Lang::En) + ". ").unwrap_or_default();
+    let id = run.run_id;
+    format!(
+        "{seen}Nothing was hidden or shown, as the fault may lie elsewhere: `linkbeat runs apply {id}` hides and \
+         shows these links, `linkbeat runs discard {id}` leaves them as they are"
+    )
+}
+
+/// serde asks for a reference.
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn finished() -> RunState {
@@ -193,6 +226,9 @@ impl ReportData {
             white_listed: counts.white_listed,
             missing: run.missing,
             to_recheck: run.to_recheck,
+            would_hide: counts.would_hide,
+            would_show: counts.would_show,
+            held_back: run.held_back.clone(),
             links: Vec::new(),
             links_left_out: 0,
         }
@@ -213,6 +249,7 @@ impl LinkItem {
             status: link.status,
             elapsed_ms: link.elapsed_ms,
             changed: link.change,
+            proposed: link.proposed,
             redirects: link.details.redirects.clone(),
             notes: link.details.notes.clone(),
             tls_expires_at: link.details.certificate.as_ref().map(|certificate| certificate.expires_at),

@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -5,7 +7,7 @@ use uuid::Uuid;
 use super::{Message, Unreadable, schema_of};
 use crate::options::in_messages;
 use crate::{
-    Attributes, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions,
+    Attributes, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions, Tags,
 };
 
 /// `linkbeat.request/1`, on the queue `linkbeat.requests`: asks for a run. What is absent takes its default.
@@ -38,6 +40,25 @@ pub struct RequestLinkMessage {
     /// Whether a backlink is asked of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlink: Option<bool>,
+    /// The section of a list that it stands in, at most 200 characters. linkbeat keeps it and gives it back, like the
+    /// avatar, description, screenshot, feed and tags. What is too long is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Where a small picture of it is, at most 2,048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+    /// What it is about, at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where a picture of its page is, at most 2,048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screenshot: Option<String>,
+    /// Where its RSS or Atom feed is, at most 2,048 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
+    /// Its labels: at most 20, each of at most 50 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 impl Message for RequestMessage {
@@ -85,8 +106,32 @@ impl From<&NewLink> for RequestLinkMessage {
             url: link.url.expose().to_owned(),
             page_url: link.page_url.as_ref().map(|url| url.expose().to_owned()),
             backlink: link.backlink,
+            group: link.group.as_ref().map(ToString::to_string),
+            avatar: link.attributes.avatar.as_ref().map(ToString::to_string),
+            description: link.attributes.description.as_ref().map(ToString::to_string),
+            screenshot: link.attributes.screenshot.as_ref().map(ToString::to_string),
+            feed: link.attributes.feed.as_ref().map(ToString::to_string),
+            tags: link.attributes.tags.as_ref().map(|tags| tags.iter().map(ToString::to_string).collect()),
         }
     }
+}
+
+impl RequestLinkMessage {
+    /// What is said of the link besides. As in lists, what is beyond its bounds is left out: no check needs it.
+    fn attributes(&self) -> Attributes {
+        let tags = self.tags.as_ref().and_then(|tags| Tags::usable(tags.iter().map(String::as_str)));
+        Attributes {
+            avatar: usable(self.avatar.as_ref()),
+            description: usable(self.description.as_ref()),
+            screenshot: usable(self.screenshot.as_ref()),
+            feed: usable(self.feed.as_ref()),
+            tags,
+        }
+    }
+}
+
+fn usable<T: FromStr>(text: Option<&String>) -> Option<T> {
+    text.and_then(|text| text.parse().ok())
 }
 
 fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadable> {
@@ -98,6 +143,8 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
         .map(|(index, link)| {
             let url = |text: &str| LinkUrl::parse(text).map_err(|error| numbered(index, &error));
             Ok(NewLink {
+                group: usable(link.group.as_ref()),
+                attributes: link.attributes(),
                 name: link
                     .name
                     .map(|name| LinkName::parse(&name))
@@ -108,8 +155,6 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 active: None,
                 shown: None,
                 backlink: link.backlink,
-                group: None,
-                attributes: Attributes::default(),
             })
         })
         .collect()
@@ -132,6 +177,30 @@ mod tests {
                 .unwrap();
         assert!(matches!(request.links, LinkSelection::Stored));
         assert_eq!((request.check, request.rules), (CheckSpec::default(), ShowRules::default()));
+    }
+
+    #[test]
+    fn what_is_said_of_a_link_besides_is_kept_and_what_is_too_long_is_left_out() {
+        let long = "x".repeat(201);
+        let json = format!(
+            r#"{{"schema":"linkbeat.request/1","request_id":"0190a1b2-0000-7000-8000-000000000001","links":[
+                {{"url":"http://a/","group":"Friends","avatar":"/a.png","description":"A\nblog","screenshot":"/s.png",
+                  "feed":"/feed","tags":["tech","","art"]}},{{"url":"http://b/","group":"{long}","tags":[]}}]}}"#
+        );
+        let request = request(&json).unwrap();
+        let LinkSelection::Given(links) = &request.links else { panic!("no links") };
+        let links: Vec<NewLink> = links.iter().collect();
+        let said = &links[0].attributes;
+        assert_eq!(links[0].group.as_ref().unwrap().as_str(), "Friends");
+        assert_eq!(said.avatar.as_ref().unwrap().as_str(), "/a.png");
+        assert_eq!(said.description.as_ref().unwrap().as_str(), "A blog");
+        assert_eq!(said.screenshot.as_ref().unwrap().as_str(), "/s.png");
+        assert_eq!(said.feed.as_ref().unwrap().as_str(), "/feed");
+        let tags: Vec<_> = said.tags.as_ref().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(tags, ["art", "tech"]);
+        assert!(links[1].group.is_none() && links[1].attributes.is_empty());
+        let again = RequestMessage::from(&request).into_request(None).unwrap();
+        assert_eq!(again.links, request.links);
     }
 
     #[test]

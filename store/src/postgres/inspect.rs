@@ -6,7 +6,8 @@ use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::timeout;
 
-use super::connect::{pending, silent};
+use super::migrate::pending;
+use super::silent;
 use crate::OpenMode;
 use crate::error::Fault;
 use crate::inspection::{DatabaseInspection, ServerInspection, TableRights, schema};
@@ -73,8 +74,9 @@ struct FunctionRights {
 
 /// Connects, and asks about version, encryption, clock, rights and migrations.
 pub(crate) async fn inspect(server: &Server) -> Result<DatabaseInspection, Fault> {
-    let mut connection = server.connect().await?;
-    timeout(LIMIT, ask(&mut connection)).await.map_err(|_| silent())?
+    let mut session = server.connect().await?;
+    let asked = timeout(LIMIT, ask(&mut session.connection)).await.map_err(|_| silent())?;
+    asked.map_err(|fault| session.latest.explain(fault))
 }
 
 async fn ask(connection: &mut AsyncPgConnection) -> Result<DatabaseInspection, Fault> {

@@ -3,12 +3,16 @@
 //! Rows that several processes may change are locked in the order of their ids, so nobody waits in a
 //! circle. A call that is dropped in the middle closes its connection, and with it its transaction.
 
-mod connect;
+mod dial;
 mod dialect;
 mod inspect;
+mod migrate;
+mod overheard;
 mod pool;
 #[path = "../queries/mod.rs"]
 mod queries;
+mod session;
+mod sqlstate;
 mod tls;
 
 use async_trait::async_trait;
@@ -37,7 +41,7 @@ pub(crate) struct Database {
 impl Database {
     /// Reaches the database and brings its schema up to date, or only looks whether it is.
     pub(crate) async fn open(url: &DatabaseUrl, server: &Server, mode: OpenMode) -> Result<(Self, Migrated)> {
-        let migrated = connect::migrate(server, mode).await.map_err(|fault| fault.at(url))?;
+        let migrated = migrate::migrate(server, mode).await.map_err(|fault| fault.at(url))?;
         let pool = Pool::new(server.clone()).map_err(|fault| fault.at(url))?;
         Ok((Self { url: url.clone(), pool, activity: Activity::default() }, migrated))
     }
@@ -62,4 +66,24 @@ impl Session for Database {
     async fn close(&self) {
         self.pool.close();
     }
+}
+
+/// A server that takes too long.
+fn silent() -> Fault {
+    Fault::Unavailable("it stopped answering".to_owned())
+}
+
+/// tokio-postgres says "error connecting to server" and keeps the rest in the source.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    // rustls says "certificate", and so does a server that misses ours.
+    if text.to_lowercase().contains("certificate") {
+        text.push_str(" (sslrootcert, sslcert and sslkey in the URL say whom to trust and who we are)");
+    }
+    text
 }

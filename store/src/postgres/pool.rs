@@ -3,16 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use diesel::ConnectionError;
-use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool, PoolError};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use futures::FutureExt;
+use deadpool::managed::{Manager, Metrics, Object, Pool as Deadpool, PoolError, RecycleError, RecycleResult};
+use diesel_async::{AnsiTransactionManager, TransactionManager};
 use tokio::time::timeout;
 
-use super::connect::silent;
+use super::session::Session;
+use super::{Connection, silent};
 use crate::Work;
 use crate::error::Fault;
+use crate::meaning::Meaning;
 use crate::server::Server;
 
 /// How many connections one process uses at most.
@@ -39,22 +38,28 @@ impl Work {
 }
 
 /// The connections of one process.
-pub(super) struct Pool(Deadpool<AsyncPgConnection>);
+pub(super) struct Pool(Deadpool<Sessions>);
+
+/// Makes connections for the pool.
+struct Sessions(Server);
+
+impl Manager for Sessions {
+    type Type = Session;
+    type Error = Fault;
+
+    async fn create(&self) -> Result<Session, Fault> {
+        self.0.connect().await
+    }
+
+    /// A connection that was lost is known to be. Asking each time would cost a round trip per call.
+    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Fault> {
+        if session.is_broken() { Err(RecycleError::message("it was lost")) } else { Ok(()) }
+    }
+}
 
 impl Pool {
     pub(super) fn new(server: Server) -> Result<Self, Fault> {
-        let mut config = ManagerConfig::default();
-        // A connection that was lost is known to be; asking each time would cost a round trip per call.
-        config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(move |_| {
-            let server = server.clone();
-            async move {
-                server.connect().await.map_err(|fault| ConnectionError::BadConnection(fault.to_string()))
-            }
-            .boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-        let pool = Deadpool::builder(manager).max_size(CONNECTIONS).build();
+        let pool = Deadpool::builder(Sessions(server)).max_size(CONNECTIONS).build();
         pool.map(Self).map_err(|error| Fault::Unavailable(error.to_string()))
     }
 
@@ -62,12 +67,15 @@ impl Pool {
     pub(super) async fn transaction<T>(
         &self,
         kind: Work,
-        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Fault>,
+        work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut lease = self.lease().await?;
-        let done = timeout(kind.time_limit(), transaction(lease.connection(), kind.begin(), work)).await;
+        let mut lease = self.lease(kind).await?;
+        let done = timeout(kind.time_limit(), transaction(lease.session(), kind.begin(), work)).await;
         let done = done.map_err(|_| silent())?;
-        lease.give_back();
+        // A server that could not do this now, as one that takes no writes, may do it for another connection.
+        if !matches!(done, Err(Fault::Failed { meaning: Meaning::Unavailable(_), .. })) {
+            lease.give_back();
+        }
         done
     }
 
@@ -75,15 +83,25 @@ impl Pool {
         self.0.close();
     }
 
-    async fn lease(&self) -> Result<Lease, Fault> {
+    /// A connection for this kind of work. One that began while the server took no writes may refuse them for ever, so
+    /// a new one takes its place.
+    async fn lease(&self, kind: Work) -> Result<Lease, Fault> {
+        loop {
+            let mut lease = self.any().await?;
+            let is_stale = lease.is_used() && lease.session().began_read_only;
+            if kind == Work::Read || !is_stale {
+                return Ok(lease);
+            }
+        }
+    }
+
+    async fn any(&self) -> Result<Lease, Fault> {
         let got = timeout(WAIT_TIMEOUT, self.0.get()).await;
         let got = got.map_err(|_| Fault::Unavailable("all connections are busy".to_owned()))?;
-        got.map(|object| Lease(Some(object))).map_err(|error| {
-            Fault::Unavailable(match error {
-                PoolError::Backend(error) => error.to_string(),
-                PoolError::Closed => "it was closed on our side".to_owned(),
-                other => other.to_string(),
-            })
+        got.map(|object| Lease(Some(object))).map_err(|error| match error {
+            PoolError::Backend(fault) => fault,
+            PoolError::Closed => Fault::Unavailable("it was closed on our side".to_owned()),
+            other => Fault::Unavailable(other.to_string()),
         })
     }
 }
@@ -95,19 +113,24 @@ impl fmt::Debug for Pool {
 }
 
 async fn transaction<T>(
-    connection: &mut AsyncPgConnection,
+    session: &mut Session,
     begin: &str,
-    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, Fault>,
+    work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    AnsiTransactionManager::begin_transaction_sql(connection, begin).await?;
+    let Session { connection, latest, .. } = session;
+    // Of an earlier call.
+    latest.take();
+    let explain = |error: diesel::result::Error| latest.explain(error.into());
+    AnsiTransactionManager::begin_transaction_sql(connection, begin).await.map_err(explain)?;
     match work(connection).await {
         Ok(value) => {
-            AnsiTransactionManager::commit_transaction(connection).await?;
+            AnsiTransactionManager::commit_transaction(connection).await.map_err(explain)?;
             Ok(value)
         }
         Err(fault) => {
+            let fault = latest.explain(fault);
             // Where this fails the connection is gone, which says more than what it made fail.
-            AnsiTransactionManager::rollback_transaction(connection).await?;
+            AnsiTransactionManager::rollback_transaction(connection).await.map_err(explain)?;
             Err(fault)
         }
     }
@@ -115,12 +138,17 @@ async fn transaction<T>(
 
 /// A connection for one call. Given back only by [`Lease::give_back`]: in the pool a transaction that was
 /// dropped half-way would keep its locks until somebody takes that connection again.
-struct Lease(Option<Object<AsyncPgConnection>>);
+struct Lease(Option<Object<Sessions>>);
 
 impl Lease {
-    fn connection(&mut self) -> &mut AsyncPgConnection {
+    fn session(&mut self) -> &mut Session {
         #[expect(clippy::expect_used, reason = "only give_back and drop take it, and both end the lease")]
         self.0.as_mut().expect("a lease holds its connection")
+    }
+
+    /// Whether another call used the connection before.
+    fn is_used(&self) -> bool {
+        self.0.as_ref().is_some_and(|object| Object::metrics(object).recycle_count > 0)
     }
 
     fn give_back(mut self) {

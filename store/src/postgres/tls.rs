@@ -13,28 +13,18 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Fault;
 use crate::server::{Tls, TlsMode};
 
 impl Tls {
-    /// The part that tokio-postgres decides.
-    pub(super) fn ssl_mode(&self) -> SslMode {
-        match self.mode {
-            TlsMode::Disable => SslMode::Disable,
-            TlsMode::Prefer => SslMode::Prefer,
-            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
-        }
-    }
-
-    /// The part that rustls does; reads the files.
+    /// Encrypts as the URL says. Reads the files.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, Fault> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Fault::BadTls(error.to_string()))?
+            .map_err(|error| Fault::BadUrl(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(self.verifier(provider)?);
         let config = match &self.identity {
@@ -59,7 +49,7 @@ impl Tls {
         };
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|error| Fault::BadTls(error.to_string()))?;
+            .map_err(|error| Fault::BadUrl(error.to_string()))?;
         if self.mode == TlsMode::VerifyFull {
             return Ok(chain);
         }
@@ -79,7 +69,7 @@ fn system_authorities() -> Result<RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(Fault::BadTls(
+        return Err(Fault::BadUrl(
             "the system has no certificates to verify the server by; install ca-certificates, or name a file in \
              sslrootcert or SSL_CERT_FILE"
                 .to_owned(),
@@ -99,7 +89,7 @@ fn certificates(parameter: &str, path: &Path) -> Result<Vec<CertificateDer<'stat
 }
 
 fn bad(parameter: &str, path: &Path, problem: &dyn Display) -> Fault {
-    Fault::BadTls(format!("{parameter}={}: {}", path.display(), problem))
+    Fault::BadUrl(format!("{parameter}={}: {}", path.display(), problem))
 }
 
 /// Takes a server whatever its name, but only if it holds its certificate's key.

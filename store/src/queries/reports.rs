@@ -1,29 +1,34 @@
 //! A run's summary and its links, for reports.
 
 use diesel::dsl::sql;
-use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl,
+    SelectableHelper,
+};
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{LinkId, LinkReport, RunId};
 use uuid::Uuid;
 
-use super::{Backend, Connection, runs};
+use super::{Backend, Connection, dialect, holds, runs};
 use crate::error::Fault;
 use crate::reporting::Tallies;
 use crate::rows::{CHANGED_OR_FAILED, CheckRow, OPEN, RECHECK, Tally, outcomes_of};
-use crate::schema::{checks, jobs, links, removed_links, runs as runs_table};
+use crate::schema::{checks, jobs, links, proposals, removed_links, runs as runs_table};
 use crate::traits::ReportLinks;
 use crate::values::Id;
 
 pub(super) async fn tallies(connection: &mut Connection, run: RunId) -> Result<Option<Tallies>, Fault> {
     let Some(run) = runs::find(connection, run).await? else { return Ok(None) };
     let id = Id(run.id.0);
-    let row = runs_table::table.find(id).select((Tally::as_select(), runs_table::to_check));
-    let (tally, to_check) = row.first(connection).await?;
+    let columns = (Tally::as_select(), runs_table::to_check, runs_table::hold, runs_table::known);
+    let row = runs_table::table.find(id).select(columns);
+    let (tally, to_check, hold, known) = row.first::<(Tally, i64, String, i64)>(connection).await?;
     let rechecks =
         jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(RECHECK)).and(jobs::state.eq(OPEN)));
     let rechecks = rechecks.count().get_result(connection).await?;
-    Ok(Some(Tallies { run, tally, to_check, rechecks }))
+    let alike = holds::alike(connection, id).await?;
+    Ok(Some(Tallies { run, tally, to_check, rechecks, hold, known, alike }))
 }
 
 /// The checks of a run in the order of their links, under the names that the links have now.
@@ -34,27 +39,60 @@ pub(super) async fn links(
     after: Option<LinkId>,
     limit: u32,
 ) -> Result<Vec<LinkReport>, Fault> {
+    let selected_links = match which {
+        ReportLinks::All => Selected::All,
+        ReportLinks::ChangedOrFailed => Selected::Where(CHANGED_OR_FAILED.to_owned()),
+        ReportLinks::Of { change, verdict } => Selected::Where(outcomes_of(verdict, change)),
+    };
+    selected(connection, run, selected_links, after, limit).await
+}
+
+/// Which checks of a run to read.
+pub(super) enum Selected {
+    All,
+    /// Those of which this holds.
+    Where(String),
+    /// Those of these links.
+    Of(Vec<Id>),
+}
+
+/// The same for other choices of checks.
+pub(super) async fn selected(
+    connection: &mut Connection,
+    run: RunId,
+    which: Selected,
+    after: Option<LinkId>,
+    limit: u32,
+) -> Result<Vec<LinkReport>, Fault> {
     let after = after.map_or(Uuid::nil(), |id| id.0);
     let page = checks::table
         .left_join(links::table.on(links::id.eq(checks::link_id)))
         .left_join(removed_links::table.on(removed_links::id.eq(checks::link_id)))
+        .left_join(
+            proposals::table
+                .on(proposals::run_id.eq(checks::run_id).and(proposals::link_id.eq(checks::link_id))),
+        )
         .filter(checks::run_id.eq(Id(run.0)).and(checks::link_id.gt(Id(after))))
         .order(checks::link_id)
         .limit(limit.into())
         .select((
             CheckRow::as_select(),
+            proposals::outcome.nullable(),
             sql::<Nullable<Text>>("coalesce(links.name, removed_links.name)"),
             sql::<Nullable<Text>>("coalesce(links.url_key, removed_links.url)"),
         ))
         .into_boxed::<Backend>();
     let page = match which {
-        ReportLinks::All => page,
-        ReportLinks::ChangedOrFailed => page.filter(sql::<Bool>(CHANGED_OR_FAILED)),
-        ReportLinks::Of { change, verdict } => page.filter(sql::<Bool>(&outcomes_of(verdict, change))),
+        Selected::All => page,
+        Selected::Where(condition) => page.filter(sql::<Bool>(&condition)),
+        Selected::Of(links) => page.filter(dialect::among("checks.link_id", links)),
     };
-    let rows: Vec<(CheckRow, Option<String>, Option<String>)> = page.load(connection).await?;
-    let report = |(check, name, url): (CheckRow, Option<String>, Option<String>)| match (name, url) {
-        (Some(name), Some(url)) => check.report(&name, url),
+    type Row = (CheckRow, Option<i16>, Option<String>, Option<String>);
+    let rows: Vec<Row> = page.load(connection).await?;
+    let report = |(check, outcome, name, url): Row| match (name, url) {
+        (Some(name), Some(url)) => {
+            CheckRow { outcome: outcome.unwrap_or(check.outcome), ..check }.report(&name, url)
+        }
         _ => Err(Fault::Corrupt("checks.link_id is neither in links nor in removed_links".to_owned())),
     };
     rows.into_iter().map(report).collect()

@@ -3,7 +3,7 @@
 use diesel::prelude::{QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, dialect, jobs as outbox, links, runs as run_rows};
+use super::{Connection, dialect, holds, jobs as outbox, links, runs as run_rows};
 use crate::error::Fault;
 use crate::recording::{Asked, Batch, RecordChanges, Stored};
 use crate::rows::{RecordedJobRow, RemovedLinkRow};
@@ -69,11 +69,16 @@ async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment
         // The same link stands in another job of this run, whose results came at the same time.
         return Err(Fault::Conflict);
     }
+    holds::insert(connection, &changes.proposals).await?;
     outbox::insert(connection, &changes.rechecks).await?;
     dialect::update_states(connection, &changes.links).await?;
     links::insert_changes(connection, &changes.changes).await?;
     dialect::add_to_jobs(connection, &changes.jobs, now).await?;
     dialect::add_to_runs(connection, &changes.runs, now).await?;
     run_rows::reopen(connection, changes.reopened()).await?;
+    if !changes.open.is_empty() {
+        holds::count_alike(connection, &changes.alike).await?;
+        holds::release(connection, changes.open.iter().copied()).await?;
+    }
     Ok(())
 }

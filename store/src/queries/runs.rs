@@ -14,13 +14,13 @@ use linkbeat_shared::{LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, asked, dialect, jobs, links};
+use super::{Connection, asked, dialect, holds, jobs, links};
 use crate::asker::Asker;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
 use crate::places::Places;
 use crate::recording::RunProgress;
-use crate::rows::{LinkRow, NewRunRow, RunRow, stored_count};
+use crate::rows::{Hold, LinkRow, NewRunRow, REACHED, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
@@ -54,7 +54,14 @@ pub(super) async fn file(
             plan_given(connection, run.id, planner, places.active_by_host()).await?
         }
     };
-    let counts = (runs::links.eq(planned.links), runs::to_check.eq(planned.to_check));
+    let needed = run.rules.hold_back.needed(planned.known.unsigned_abs());
+    let counts = (
+        runs::links.eq(planned.links),
+        runs::to_check.eq(planned.to_check),
+        runs::known.eq(planned.known),
+        runs::needed.eq(needed.map_or(0, |needed| i64::try_from(needed).unwrap_or(i64::MAX))),
+        runs::hold.eq(if needed.is_some() { Hold::Open } else { Hold::Free }.as_str()),
+    );
     let update = diesel::update(runs::table.find(id)).set(counts);
     let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
     if let Some(asker) = asker {
@@ -152,20 +159,29 @@ pub(super) async fn latest(connection: &mut Connection, limit: u32) -> Result<Ve
 pub(super) async fn cancel(connection: &mut Connection, id: RunId) -> Result<Option<Run>, Fault> {
     let now = dialect::now(connection).await?;
     let running = runs::table.find(Id(id.0)).filter(runs::state.eq(RunState::Running.as_str()));
-    let end = (runs::state.eq(RunState::Cancelled.as_str()), runs::finished_at.eq(now));
+    // What is only proposed by then is dropped.
+    let hold = sql::<Text>("CASE hold WHEN 'open' THEN 'discarded' ELSE hold END");
+    let end = (runs::state.eq(RunState::Cancelled.as_str()), runs::finished_at.eq(now), runs::hold.eq(hold));
     diesel::update(running).set(end).execute(connection).await?;
     find(connection, id).await
 }
 
 pub(super) async fn close(connection: &mut Connection, limit: u32) -> Result<Vec<Run>, Fault> {
-    let ended = "(state = 'running' AND done + parked >= links) OR (state = 'incomplete' AND done >= links)";
-    let ended = runs::table.filter(sql::<Bool>(ended)).order(runs::id).limit(limit.into()).select(runs::id);
+    let ended =
+        "((state = 'running' AND done + parked >= links) OR (state = 'incomplete' AND done >= links))";
+    let decided = || sql::<Bool>("(hold = 'open' OR would_hide + would_show = 0)");
+    let ended = runs::table.filter(sql::<Bool>(ended).and(decided())).order(runs::id);
+    let ended = ended.limit(limit.into()).select(runs::id);
     let ended: Vec<Id> = locked!(ended).load(connection).await?;
     if ended.is_empty() {
         return Ok(Vec::new());
     }
+    holds::release(connection, ended.iter().copied()).await?;
     let now = dialect::now(connection).await?;
-    let state = sql::<Text>("CASE WHEN done >= links THEN 'finished' ELSE 'incomplete' END");
+    let state = format!(
+        "CASE WHEN {REACHED} THEN 'held_back' WHEN done >= links THEN 'finished' ELSE 'incomplete' END"
+    );
+    let hold = format!("CASE WHEN {REACHED} THEN 'held' ELSE hold END");
     let finished_at =
         sql::<Nullable<types::Moment>>("CASE WHEN done >= links THEN coalesce(last_result_at, ")
             .bind::<types::Moment, _>(now)
@@ -173,12 +189,14 @@ pub(super) async fn close(connection: &mut Connection, limit: u32) -> Result<Vec
             .bind::<types::Moment, _>(now)
             .sql(" END");
     let end = (
-        runs::state.eq(state),
+        runs::state.eq(sql::<Text>(&state)),
+        runs::hold.eq(sql::<Text>(&hold)),
         runs::finished_at.eq(finished_at),
         runs::announced_at.eq(None::<Moment>),
         runs::claimed_until.eq(None::<Moment>),
     );
-    let close = diesel::update(runs::table.filter(dialect::among("runs.id", ended))).set(end);
+    let ended = runs::table.filter(dialect::among("runs.id", ended).and(decided()));
+    let close = diesel::update(ended).set(end);
     parsed(close.returning(RunRow::as_returning()).get_results(connection).await?)
 }
 
@@ -220,6 +238,10 @@ pub(super) async fn claim(
     let unannounced = runs::table
         .filter(runs::state.ne(RunState::Running.as_str()).and(runs::announced_at.is_null()))
         .filter(free.assume_not_null())
+        // First come the changes of a run, then its end.
+        .filter(sql::<Bool>(
+            "untold = 0 AND (would_hide + would_show = 0 OR hold NOT IN ('free', 'applied'))",
+        ))
         .filter(runs::id.eq(id).or(all.into_sql::<Bool>()))
         // The databases do not agree on where NULL comes.
         .order((runs::claimed_until.is_not_null(), runs::claimed_until, runs::seq))

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use linkbeat_shared::{GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary};
+use linkbeat_shared::{
+    Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary,
+};
 use uuid::Uuid;
 
-use super::{Connection, Database, dialect, jobs, leases, links, parkings, reports, results, runs};
+use super::{Connection, Database, dialect, holds, jobs, leases, links, parkings, reports, results, runs};
 use crate::asker::Asker;
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Filed, Filing, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun, OpenJobs, Outbox,
-    ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob, Unannounced,
-    Unpublished, UnpublishedRun,
+    Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun,
+    OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob,
+    Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -176,6 +178,31 @@ impl Ledger for Database {
     async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {
         let close = async move |connection: &mut Connection| jobs::close(connection, run, after, limit).await;
         self.transaction(Work::Write, close).await
+    }
+}
+
+#[async_trait]
+impl Holds for Database {
+    async fn decide_run(&self, run: RunId, decision: Decision) -> Result<Option<Decided>> {
+        let decide = async move |connection: &mut Connection| holds::decide(connection, run, decision).await;
+        self.transaction(Work::Write, decide).await
+    }
+
+    async fn settle(&self, only: Option<RunId>, limit: u32, judge: Arc<dyn Judge>) -> Result<bool> {
+        let settle =
+            async move |connection: &mut Connection| holds::settle(connection, only, limit, &*judge).await;
+        self.transaction(Work::Write, settle).await
+    }
+
+    async fn untold_changes(&self, only: Option<RunId>, limit: u32) -> Result<Option<Untold>> {
+        let untold = async move |connection: &mut Connection| holds::untold(connection, only, limit).await;
+        self.transaction(Work::Write, untold).await
+    }
+
+    async fn mark_told(&self, run: RunId, links: &[LinkId]) -> Result<()> {
+        let links = links.to_vec();
+        self.transaction(Work::Write, async move |connection| holds::mark_told(connection, run, &links).await)
+            .await
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use linkbeat_shared::{CheckResult, Details, Link, LinkId, LinkReport, RecheckAfter, RunState, derived_id};
+use linkbeat_shared::{
+    Change, CheckResult, Details, Link, LinkId, LinkReport, LinkState, RecheckAfter, RunState, derived_id,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{AskedJob, Stored};
 use crate::error::Fault;
-use crate::rows::{ChangeRow, CheckRow, JobRow, LinkRow, Outcome, RemovedLinkRow, Tally, check_spec};
+use crate::rows::{
+    AlikeRow, ChangeRow, CheckRow, Did, Hold, JobRow, LinkRow, Outcome, ProposalRow, RemovedLinkRow, Tally,
+    check_spec,
+};
 use crate::traits::{Judge, Judged, Recorded, Ruling};
 use crate::values::{Id, Moment};
 
@@ -17,11 +22,16 @@ pub(crate) struct RecordChanges {
     pub(crate) checks: Vec<CheckRow>,
     pub(crate) links: Vec<LinkRow>,
     pub(crate) changes: Vec<ChangeRow>,
+    pub(crate) proposals: Vec<ProposalRow>,
     /// The jobs of links that are checked again.
     pub(crate) rechecks: Vec<JobRow>,
     /// How many more links of each job have a result or are left to a recheck.
     pub(crate) jobs: BTreeMap<Id, i64>,
     pub(crate) runs: BTreeMap<Id, RunProgress>,
+    /// How many more links change alike.
+    pub(crate) alike: Vec<AlikeRow>,
+    /// The runs of which it was not clear whether they are held back.
+    pub(crate) open: BTreeSet<Id>,
     pub(crate) recorded: Vec<Recorded>,
 }
 
@@ -41,6 +51,8 @@ pub(crate) struct RunProgress {
     pub(crate) parked: i64,
     /// How many more checks it has of each kind.
     pub(crate) tally: Tally,
+    /// How many more of its changes are to be told.
+    pub(crate) untold: i64,
     /// How many more of its links are left to a recheck.
     pub(crate) rechecks: i64,
 }
@@ -53,10 +65,11 @@ impl RunProgress {
             id: Id,
             done: i64,
             parked: i64,
+            untold: i64,
             #[serde(flatten)]
             tally: Tally,
         }
-        json!(More { id, done: self.done, parked: self.parked, tally: self.tally })
+        json!(More { id, done: self.done, parked: self.parked, untold: self.untold, tally: self.tally })
     }
 }
 
@@ -70,11 +83,15 @@ pub(super) struct Decision<'a> {
     fresh: BTreeSet<(Id, Id)>,
     touched: BTreeSet<Id>,
     changes: Vec<ChangeRow>,
+    proposals: Vec<ProposalRow>,
     rechecks: BTreeMap<Id, JobRow>,
     /// Rechecks that there are, now and before.
     known_rechecks: HashSet<Id>,
     jobs: BTreeMap<Id, i64>,
     runs: BTreeMap<Id, RunProgress>,
+    /// By run, change and type of reason.
+    alike: BTreeMap<(Id, &'static str, &'static str), i64>,
+    open: BTreeSet<Id>,
 }
 
 /// What a result does to a link.
@@ -96,10 +113,13 @@ impl<'a> Decision<'a> {
             fresh: BTreeSet::new(),
             touched: BTreeSet::new(),
             changes: Vec::new(),
+            proposals: Vec::new(),
             rechecks: BTreeMap::new(),
             known_rechecks: stored.rechecks.into_iter().collect(),
             jobs: BTreeMap::new(),
             runs: BTreeMap::new(),
+            alike: BTreeMap::new(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -141,6 +161,9 @@ impl<'a> Decision<'a> {
     /// One more link of this job is settled; what that means to its run.
     fn progress(&mut self, job: &AskedJob) -> &mut RunProgress {
         *self.jobs.entry(job.id).or_default() += 1;
+        if job.hold == Hold::Open {
+            self.open.insert(Id(job.run.0));
+        }
         let run = self.runs.entry(Id(job.run.0)).or_default();
         run.parked -= i64::from(job.parked);
         run
@@ -151,13 +174,14 @@ impl<'a> Decision<'a> {
         let verdict = result.verdict;
         let Some(link) = self.links.get_mut(&link_id) else {
             self.removed.get(&link_id).ok_or_else(|| unknown(link_id))?;
-            let outcome = Outcome { verdict, shown: false, changed: false };
+            let outcome = Outcome { verdict, shown: false, did: Did::Nothing };
             return Ok(Effect::Checked(outcome, result.details.clone()));
         };
         let shown_before = link.shown;
         let mut details = result.details.clone();
-        // Neither a cancelled run nor one that was filed earlier touches the link.
-        if job.run_state != RunState::Cancelled && link.last_run_seq <= job.run_seq {
+        let over = matches!(job.run_state, RunState::Cancelled | RunState::Discarded);
+        // Neither a run that is over nor one that was filed earlier touches the link.
+        if !over && link.last_run_seq <= job.run_seq {
             let judged = Judged {
                 name: &link.name,
                 url: &link.url_key,
@@ -169,6 +193,16 @@ impl<'a> Decision<'a> {
                     return Ok(Effect::CheckAgain(Box::new(link.clone().try_into()?), after));
                 }
                 Ruling::Apply(next) => {
+                    if job.proposes(result) && next.shown != link.shown {
+                        if link.verdict.is_some() {
+                            *self.alike.entry(alike(job, &next)).or_default() += 1;
+                        }
+                        let outcome = Outcome { verdict, shown: link.shown, did: Did::Propose };
+                        let proposal =
+                            ProposalRow::new(Id(job.run.0), link_id, outcome, next.details.clone());
+                        self.proposals.push(proposal);
+                        return Ok(Effect::Checked(outcome, next.details));
+                    }
                     let at = Moment(result.checked_at);
                     // A link that was not fetched keeps its details; its check has none.
                     if verdict.is_some() {
@@ -179,7 +213,8 @@ impl<'a> Decision<'a> {
                 }
             }
         }
-        let outcome = Outcome { verdict, shown: link.shown, changed: link.shown != shown_before };
+        let did = if link.shown == shown_before { Did::Nothing } else { Did::Change };
+        let outcome = Outcome { verdict, shown: link.shown, did };
         Ok(Effect::Checked(outcome, details))
     }
 
@@ -212,12 +247,26 @@ impl<'a> Decision<'a> {
             checks: self.fresh.iter().filter_map(|pair| self.checks.remove(pair)).collect(),
             links: self.touched.iter().filter_map(|id| self.links.remove(id)).collect(),
             changes: self.changes,
+            proposals: self.proposals,
             rechecks: self.rechecks.into_values().collect(),
             jobs: self.jobs,
             runs: self.runs,
+            alike: self.alike.into_iter().map(alike_row).collect(),
+            open: self.open,
             recorded,
         }
     }
+}
+
+/// In which way a link changes, and for what type of reason.
+fn alike(job: &AskedJob, next: &LinkState) -> (Id, &'static str, &'static str) {
+    let change = if next.shown { Change::Shown } else { Change::Hidden };
+    let reason = next.hidden_reason.as_ref().map_or("", |reason| reason.type_word());
+    (Id(job.run.0), change.as_str(), reason)
+}
+
+fn alike_row(((run_id, change, reason_type), links): ((Id, &str, &str), i64)) -> AlikeRow {
+    AlikeRow { run_id, change: change.to_owned(), reason_type: reason_type.to_owned(), links }
 }
 
 fn unknown(link: Id) -> Fault {

@@ -8,20 +8,22 @@
 //! first result came, and from then on only that job's result counts.
 
 mod decision;
+mod settlement;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{RunId, RunState, ShowRules, derived_id};
+use linkbeat_shared::{CheckResult, RunId, RunState, ShowRules, derived_id};
 use uuid::Uuid;
 
 use crate::error::Fault;
-use crate::rows::{CheckRow, LinkRow, RecordedJobRow, RemovedLinkRow};
+use crate::rows::{CheckRow, Hold, LinkRow, RecordedJobRow, RemovedLinkRow};
 use crate::traits::{JobKind, JobResults, Judge, Recorded};
 use crate::values::{Id, Moment};
 
 use decision::Decision;
 pub(crate) use decision::{RecordChanges, RunProgress};
+pub(crate) use settlement::{Settled, Settlement};
 
 /// Results as they came, of any jobs.
 #[derive(Clone, Copy)]
@@ -41,6 +43,7 @@ struct AskedJob {
     run: RunId,
     run_seq: i64,
     run_state: RunState,
+    hold: Hold,
     run_created_at: DateTime<Utc>,
     /// As stored: it is read only where a link is checked again.
     check_spec: String,
@@ -153,6 +156,7 @@ impl TryFrom<RecordedJobRow> for AskedJob {
             run: RunId(row.run_id.0),
             run_seq: row.run_seq,
             run_state: row.run_state()?,
+            hold: row.hold()?,
             run_created_at: row.run_created_at.0,
             rules: row.rules()?,
             asks_for_backlinks: asks_for_backlinks(&row.check_spec)?,
@@ -174,6 +178,11 @@ fn asks_for_backlinks(check_spec: &str) -> Result<bool, Fault> {
 }
 
 impl AskedJob {
+    /// Whether this result only proposes to hide or show its link. The white list is a person's word.
+    fn proposes(&self, result: &CheckResult) -> bool {
+        matches!(self.hold, Hold::Open | Hold::Held) && result.verdict.is_some()
+    }
+
     /// Whether the judge may ask that a link of this job is checked again.
     fn may_check_again(&self) -> bool {
         self.kind != JobKind::Recheck && self.rules.recheck_after.is_some()

@@ -1,7 +1,9 @@
 //! Checks: rows of `checks`.
 
 use diesel::{Insertable, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Change, CheckResult, LinkId, LinkName, LinkReport, PublicUrl, RunId, Verdict};
+use linkbeat_shared::{
+    Change, CheckResult, Details, LinkId, LinkName, LinkReport, PublicUrl, RunId, Verdict,
+};
 
 use super::{details, details_document, number, reason};
 use crate::error::Fault;
@@ -22,36 +24,58 @@ pub(crate) struct CheckRow {
     pub(crate) details: Option<Document>,
 }
 
-/// What `checks.outcome` holds, in one number.
+/// What `checks.outcome` and `proposals.outcome` hold, in one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// `None`: on the white list, not fetched.
     pub(crate) verdict: Option<Verdict>,
     /// Whether the link was shown after the check.
     pub(crate) shown: bool,
-    /// Whether the check hid or showed it.
-    pub(crate) changed: bool,
+    /// What the check did to it.
+    pub(crate) did: Did,
+}
+
+/// What a check did to its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Did {
+    /// It neither hid nor showed it.
+    Nothing,
+    /// It hid or showed it.
+    Change,
+    /// It proposed to, that was carried out later, and its event is to be published.
+    UntoldChange,
+    /// It proposes to hide it if it is shown, and to show it if it is hidden.
+    Propose,
 }
 
 /// Added to `checks.outcome` when the link was shown after the check.
 const SHOWN: i16 = 16;
 /// Added when the check hid or showed the link.
 const CHANGED: i16 = 32;
-/// The condition for checks that changed their link, or whose verdict is not `up`: 47 leaves out whether the link was
-/// shown, and 1 is `up`.
-pub(crate) const CHANGED_OR_FAILED: &str = "(checks.outcome & 47) > 1";
+/// Added while the check only proposes to hide or show the link.
+const PROPOSED: i16 = 64;
+/// Added while a change that was proposed first is to be told.
+const UNTOLD: i16 = 128;
+/// The condition for checks that changed their link or propose to, or whose verdict is not `up`: 111 leaves out whether
+/// the link was shown, and 1 is `up`.
+pub(crate) const CHANGED_OR_FAILED: &str = "(coalesce(proposals.outcome, checks.outcome) & 111) > 1";
+/// The condition for proposals that are not settled. The first part is that of the partial index.
+pub(crate) const OPEN_PROPOSALS: &str = "proposals.outcome >= 64 AND (proposals.outcome & 64) <> 0";
+/// The condition for proposals whose change is to be told, likewise.
+pub(crate) const UNTOLD_CHANGES: &str = "proposals.outcome >= 64 AND (proposals.outcome & 128) <> 0";
 
 /// The condition for checks of exactly this verdict and change.
 pub(crate) fn outcomes_of(verdict: Option<Verdict>, change: Option<Change>) -> String {
     let shown = change == Some(Change::Shown);
-    let code = Outcome { verdict, shown, changed: change.is_some() }.code();
-    // Where nothing changed, the link may be shown or hidden.
+    let did = if change.is_some() { Did::Change } else { Did::Nothing };
+    let code = Outcome { verdict, shown, did }.code();
+    // Where nothing changed, the link may be shown or hidden, and a change may be proposed.
     let bits = if change.is_some() { 63 } else { 47 };
-    format!("(checks.outcome & {bits}) = {code}")
+    format!("(coalesce(proposals.outcome, checks.outcome) & {bits}) = {code}")
 }
 
 impl Outcome {
-    fn of(code: i16) -> Result<Self, Fault> {
+    pub(crate) fn of(code: i16) -> Result<Self, Fault> {
         let verdict = match code & 15 {
             0 => None,
             1 => Some(Verdict::Up),
@@ -61,10 +85,17 @@ impl Outcome {
             5 => Some(Verdict::Refused),
             _ => return Err(Fault::Corrupt(format!("checks.outcome is {code}"))),
         };
-        Ok(Self { verdict, shown: code & SHOWN != 0, changed: code & CHANGED != 0 })
+        let did = match code & !(15 | SHOWN) {
+            0 => Did::Nothing,
+            CHANGED => Did::Change,
+            PROPOSED => Did::Propose,
+            other if other == CHANGED | UNTOLD => Did::UntoldChange,
+            _ => return Err(Fault::Corrupt(format!("checks.outcome is {code}"))),
+        };
+        Ok(Self { verdict, shown: code & SHOWN != 0, did })
     }
 
-    fn code(self) -> i16 {
+    pub(crate) fn code(self) -> i16 {
         let verdict = match self.verdict {
             None => 0,
             Some(Verdict::Up) => 1,
@@ -73,12 +104,32 @@ impl Outcome {
             Some(Verdict::Blocked) => 4,
             Some(Verdict::Refused) => 5,
         };
-        verdict + if self.shown { SHOWN } else { 0 } + if self.changed { CHANGED } else { 0 }
+        verdict + Self::code_of(self.shown, self.did)
+    }
+
+    /// The part of the code that does not tell the verdict.
+    pub(crate) fn code_of(shown: bool, did: Did) -> i16 {
+        let did = match did {
+            Did::Nothing => 0,
+            Did::Change => CHANGED,
+            Did::UntoldChange => CHANGED | UNTOLD,
+            Did::Propose => PROPOSED,
+        };
+        did + if shown { SHOWN } else { 0 }
     }
 
     /// What the check did to its link.
     pub(crate) fn change(self) -> Option<Change> {
-        self.changed.then_some(if self.shown { Change::Shown } else { Change::Hidden })
+        match self.did {
+            Did::Change | Did::UntoldChange => Some(if self.shown { Change::Shown } else { Change::Hidden }),
+            Did::Nothing | Did::Propose => None,
+        }
+    }
+
+    /// What the check proposes to do to its link.
+    pub(crate) fn proposed(self) -> Option<Change> {
+        let change = if self.shown { Change::Hidden } else { Change::Shown };
+        (self.did == Did::Propose).then_some(change)
     }
 }
 
@@ -96,6 +147,19 @@ impl CheckRow {
             reason: result.reason.as_ref().map(Document::of),
             details: details_document(result.details.clone()),
         }
+    }
+
+    /// The result that it was made of, which saw this.
+    pub(crate) fn result(&self, details: Details) -> Result<CheckResult, Fault> {
+        Ok(CheckResult {
+            link_id: LinkId(self.link_id.0),
+            verdict: self.outcome()?.verdict,
+            reason: reason(self.reason.as_ref(), "checks.reason")?,
+            status: self.status.map(|status| number(status, "checks.status")).transpose()?,
+            elapsed_ms: number(self.elapsed_ms.unwrap_or_default(), "checks.elapsed_ms")?,
+            checked_at: self.checked_at.0,
+            details,
+        })
     }
 
     pub(crate) fn outcome(&self) -> Result<Outcome, Fault> {
@@ -116,6 +180,7 @@ impl CheckRow {
             status: self.status.map(|status| number(status, "checks.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
             change: outcome.change(),
+            proposed: outcome.proposed(),
             details: details(self.details.as_ref(), "checks.details")?,
         })
     }
@@ -128,13 +193,20 @@ mod tests {
     #[test]
     fn every_outcome_reads_as_it_was_written_and_the_condition_knows_it() {
         for verdict in Verdict::ALL.into_iter().map(Some).chain([None]) {
-            for (shown, changed) in [(false, false), (false, true), (true, false), (true, true)] {
-                let outcome = Outcome { verdict, shown, changed };
-                assert_eq!(Outcome::of(outcome.code()).unwrap(), outcome);
-                let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
-                assert_eq!((outcome.code() & 47) > 1, changed || failed, "{outcome:?}");
+            for did in [Did::Nothing, Did::Change, Did::UntoldChange, Did::Propose] {
+                for shown in [false, true] {
+                    let outcome = Outcome { verdict, shown, did };
+                    assert_eq!(Outcome::of(outcome.code()).unwrap(), outcome);
+                    let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
+                    let told = outcome.change().is_some() || outcome.proposed().is_some();
+                    assert_eq!((outcome.code() & 111) > 1, told || failed, "{outcome:?}");
+                    let unsettled = matches!(did, Did::UntoldChange | Did::Propose);
+                    assert_eq!(outcome.code() >= 64, unsettled, "{outcome:?}");
+                }
             }
         }
-        assert!(Outcome::of(6).is_err());
+        for bad in [6, PROPOSED | CHANGED, UNTOLD, 256] {
+            assert!(Outcome::of(bad).is_err(), "{bad}");
+        }
     }
 }

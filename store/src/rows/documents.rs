@@ -49,6 +49,12 @@ pub(crate) fn details_document(details: Details) -> Option<Document> {
     (!details.is_empty()).then(|| Document::of(&details))
 }
 
+/// All details of a check that only proposes a change, so that it can be judged again.
+pub(super) fn proposed_document(details: Details) -> Option<Document> {
+    let details = storable(details);
+    (!details.is_empty()).then(|| Document::of(&details))
+}
+
 fn storable(mut details: Details) -> Details {
     if let Some(certificate) = &mut details.certificate {
         // Neither database reads years of five digits or before the common era.

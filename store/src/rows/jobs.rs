@@ -6,7 +6,7 @@ use std::time::Duration;
 use linkbeat_shared::{CheckSpec, JobId, RunId, RunSize, RunState, ShowRules};
 
 use super::runs::TraceColumns;
-use super::{number, parse, parse_json, stored_count};
+use super::{Hold, number, parse, parse_json, stored_count};
 use crate::error::Fault;
 use crate::schema::{jobs, runs, sql};
 use crate::values::{Id, Ids, Moment};
@@ -172,6 +172,8 @@ pub(crate) struct RecordedJobRow {
     pub(crate) run_seq: i64,
     #[diesel(select_expression = runs::state)]
     run_state: String,
+    #[diesel(select_expression = runs::hold)]
+    hold: String,
     #[diesel(select_expression = runs::check_spec)]
     pub(crate) check_spec: String,
     #[diesel(select_expression = runs::show_rules)]
@@ -183,6 +185,10 @@ pub(crate) struct RecordedJobRow {
 impl RecordedJobRow {
     pub(crate) fn run_state(&self) -> Result<RunState, Fault> {
         parse(&self.run_state, "runs.state")
+    }
+
+    pub(crate) fn hold(&self) -> Result<Hold, Fault> {
+        parse(&self.hold, "runs.hold")
     }
 
     /// Its message is in the dead queue.

@@ -3,6 +3,7 @@
 mod changes;
 mod checks;
 mod documents;
+mod holds;
 mod jobs;
 mod links;
 mod runs;
@@ -11,8 +12,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 pub(crate) use changes::ChangeRow;
-pub(crate) use checks::{CHANGED_OR_FAILED, CheckRow, Outcome, outcomes_of};
-use documents::{details, details_document, link_document, of_link, reason};
+pub(crate) use checks::{
+    CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
+};
+use documents::{details, details_document, link_document, of_link, proposed_document, reason};
+pub(crate) use holds::{AlikeRow, Hold, OUT_OF_REACH, ProposalRow, REACHED, UnsettledRunRow, UntoldRunRow};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
     check_spec, unpublished_runs_sql,
@@ -23,7 +27,7 @@ pub(crate) use runs::{NewRunRow, RunRow, Tally};
 use crate::error::Fault;
 
 /// Parses a stored text; `what` names it.
-fn parse<T: FromStr<Err: Display>>(text: &str, what: &str) -> Result<T, Fault> {
+pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str, what: &str) -> Result<T, Fault> {
     text.parse().map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
 }
 

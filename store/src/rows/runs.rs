@@ -76,6 +76,8 @@ pub(crate) struct Tally {
     pub(crate) white_listed: i64,
     pub(crate) to_not_show: i64,
     pub(crate) to_show: i64,
+    pub(crate) would_hide: i64,
+    pub(crate) would_show: i64,
 }
 
 impl Tally {
@@ -89,11 +91,31 @@ impl Tally {
             Some(Verdict::Blocked) => &mut self.blocked,
             Some(Verdict::Refused) => &mut self.refused,
         } += 1;
+        self.count_did(outcome);
+    }
+
+    /// Counts what one more check did to its link.
+    fn count_did(&mut self, outcome: Outcome) {
         match outcome.change() {
             Some(Change::Hidden) => self.to_not_show += 1,
             Some(Change::Shown) => self.to_show += 1,
             None => {}
         }
+        match outcome.proposed() {
+            Some(Change::Hidden) => self.would_hide += 1,
+            Some(Change::Shown) => self.would_show += 1,
+            None => {}
+        }
+    }
+
+    /// Counts that a check which proposed a change came to something else.
+    pub(crate) fn settle(&mut self, proposal: Outcome, settled: Outcome) {
+        match proposal.proposed() {
+            Some(Change::Hidden) => self.would_hide -= 1,
+            Some(Change::Shown) => self.would_show -= 1,
+            None => {}
+        }
+        self.count_did(settled);
     }
 
     /// As reports have it, of a run that is to check so many links.
@@ -110,6 +132,8 @@ impl Tally {
             white_listed: number(self.white_listed, "runs.white_listed")?,
             to_not_show: number(self.to_not_show, "runs.to_not_show")?,
             to_show: number(self.to_show, "runs.to_show")?,
+            would_hide: number(self.would_hide, "runs.would_hide")?,
+            would_show: number(self.would_show, "runs.would_show")?,
         })
     }
 }

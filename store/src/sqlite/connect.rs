@@ -11,6 +11,7 @@ use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::result_code::is_held;
 use crate::error::Fault;
 use crate::migrations::{self, Migrated, OpenMode};
 use crate::schema::__diesel_schema_migrations::dsl::{__diesel_schema_migrations, version};
@@ -56,9 +57,7 @@ fn turn_wal_on(connection: &mut SqliteConnection) -> QueryResult<()> {
     let end = Instant::now() + BUSY_TIMEOUT;
     loop {
         match connection.batch_execute("PRAGMA journal_mode = WAL") {
-            Err(Error::DatabaseError(_, info))
-                if info.message().contains("locked") && Instant::now() < end =>
-            {
+            Err(Error::DatabaseError(_, info)) if is_held(info.message()) && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             done => return done,

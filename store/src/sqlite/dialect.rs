@@ -214,6 +214,8 @@ pub(super) async fn add_to_runs(
                 no_backlink = no_backlink + (t.value ->> 'no_backlink'), blocked = blocked + (t.value ->> 'blocked'),
                 refused = refused + (t.value ->> 'refused'), white_listed = white_listed + (t.value ->> 'white_listed'),
                 to_not_show = to_not_show + (t.value ->> 'to_not_show'), to_show = to_show + (t.value ->> 'to_show'),
+                would_hide = would_hide + (t.value ->> 'would_hide'), would_show = would_show + (t.value ->> 'would_show'),
+                untold = untold + (t.value ->> 'untold'),
                 last_result_at = iif(t.value ->> 'done' > 0, ?, last_result_at)
          FROM json_each(?) AS t
          WHERE runs.id = unhex(t.value ->> 'id', '-')",

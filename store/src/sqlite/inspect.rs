@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::connect::pending;
+use super::explained;
 use crate::OpenMode;
 use crate::error::Fault;
 use crate::inspection::{DatabaseInspection, Schema, schema};
@@ -15,6 +16,10 @@ const BUSY_TIMEOUT: u32 = 2_000;
 
 /// Looks at the file, if there is one. Blocks.
 pub(crate) fn inspect(file: &Path) -> Result<DatabaseInspection, Fault> {
+    look(file).map_err(explained)
+}
+
+fn look(file: &Path) -> Result<DatabaseInspection, Fault> {
     // A file that is not there would be made.
     let exists = file.exists();
     let path = if exists { file.to_str() } else { Some(":memory:") };

@@ -9,6 +9,7 @@ mod dialect;
 mod inspect;
 #[path = "../queries/mod.rs"]
 mod queries;
+mod result_code;
 mod thread;
 
 use std::path::Path;
@@ -44,7 +45,7 @@ impl Database {
     pub(crate) async fn open(url: &DatabaseUrl, file: &Path, mode: OpenMode) -> Result<(Self, Migrated)> {
         let file = file.to_owned();
         let opened = DatabaseThread::start(move || connect::open(&file, mode)).await;
-        let (thread, migrated) = opened.map_err(|fault| fault.at(url))?;
+        let (thread, migrated) = opened.map_err(|fault| explained(fault).at(url))?;
         Ok((Self { url: url.clone(), thread, activity: Activity::default() }, migrated))
     }
 
@@ -60,8 +61,12 @@ impl Database {
         };
         let under_way = self.activity.begin();
         let call = self.thread.call(async move |connection| transaction(connection, begin, work).await);
-        counted(under_way, call.await.map_err(|fault| fault.at(&self.url)))
+        counted(under_way, call.await.map_err(|fault| explained(fault).at(&self.url)))
     }
+}
+
+fn explained(fault: Fault) -> Fault {
+    fault.explained(result_code::meaning)
 }
 
 async fn transaction<T>(

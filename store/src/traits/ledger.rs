@@ -22,6 +22,9 @@ pub trait Ledger: Send + Sync + Debug {
     /// but leaves the link alone, and so is one that was cancelled, or whose link was removed. A check's time
     /// is kept between the beginning of its run and now. What no job asked for is not stored.
     ///
+    /// While most links of the run may change alike, a result that would hide or show its link only proposes that, and
+    /// leaves the link alone: see [`super::Holds`]. Those on the white list are shown at once.
+    ///
     /// Where the judge wants a link checked again, no check is stored: the job that the judge plans is filed
     /// in its place, once per (run, link), and only that job's result counts from then on.
     async fn record(&self, batch: &[JobResults], judge: Arc<dyn Judge>) -> Result<Vec<Recorded>>;
@@ -35,8 +38,9 @@ pub trait Ledger: Send + Sync + Debug {
     async fn note_parkings(&self, notices: &[ParkingNotice]) -> Result<Vec<JobId>>;
 
     /// Closes the running runs of which every link has its result or is in a parked job, at most `limit`, and
-    /// returns them: as finished, or, where results lack, as incomplete. An incomplete run whose last result
-    /// came is finished now.
+    /// returns them: as held back, where most of their links change alike; else as finished, or, where results lack, as
+    /// incomplete. An incomplete run whose last result came is closed again. A run with proposals that are being
+    /// carried out is left until they are.
     async fn close_runs(&self, limit: u32) -> Result<Vec<Run>>;
 
     /// Claims runs that ended and whose end has not been announced, at most `limit`: first those that nobody has

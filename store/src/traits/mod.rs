@@ -4,6 +4,7 @@
 //! is one transaction: it is done wholly or not at all.
 
 mod filing;
+mod holds;
 mod leases;
 mod ledger;
 mod links;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use linkbeat_vitals::Activity;
 
 pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
+pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
 pub use links::{Imported, LinkChanges, Links};
@@ -32,8 +34,8 @@ pub trait ProducerStore: Filing + Outbox + Leases {}
 impl<T: Filing + Outbox + Leases> ProducerStore for T {}
 
 /// What a recorder needs.
-pub trait RecorderStore: Ledger + Reports + Leases + Partitions {}
-impl<T: Ledger + Reports + Leases + Partitions> RecorderStore for T {}
+pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions {}
+impl<T: Ledger + Holds + Reports + Leases + Partitions> RecorderStore for T {}
 
 /// All that a database can do.
 pub trait Store: ProducerStore + RecorderStore + Links + Runs + Session {}

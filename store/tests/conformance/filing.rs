@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::{
-    CheckSpec, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId, RunState,
-    ShowRules, TraceContext,
+    CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId,
+    RunState, ShowRules, TraceContext,
 };
 use linkbeat_store::{
     Asker, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, SharedStore, StoreError, Unpublished,
@@ -52,6 +52,7 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             on_parked: OnSign::Hide,
             on_title_changed: OnSign::Hide,
             on_language_changed: OnSign::Hide,
+            hold_back: HoldBack { links: 7, percent: 25.try_into().unwrap() },
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
         trace: TraceContext::parse(TRACE, Some("vendor=1")),

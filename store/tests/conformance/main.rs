@@ -29,9 +29,11 @@ macro_rules! cases {
 
 mod any_order;
 mod changes;
+mod codes;
 mod consistent;
 mod faults;
 mod filing;
+mod held_back;
 mod leases;
 mod links;
 mod migrations;

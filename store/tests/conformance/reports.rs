@@ -65,6 +65,8 @@ async fn a_run_is_counted(database: Arc<TestDatabase>) {
         white_listed: 2,
         to_not_show: 4,
         to_show: 2,
+        would_hide: 0,
+        would_show: 0,
     };
     assert_eq!(store.summary(run).await.unwrap().map(|run| run.counts), Some(expected));
     assert_eq!(store.summary(RunId::new()).await.unwrap(), None);

@@ -26,7 +26,7 @@ pub(crate) struct Findings {
 }
 
 /// What must not be: a name, and a query whose rows are its cases.
-const FORBIDDEN: [(&str, &str); 13] = [
+const FORBIDDEN: [(&str, &str); 14] = [
     (
         "lost",
         "SELECT run_id::text, expected.url FROM expected LEFT JOIN checks USING (run_id, link_id)
@@ -59,6 +59,13 @@ const FORBIDDEN: [(&str, &str); 13] = [
         "parked jobs that are not in the dead queue",
         "SELECT id::text, state FROM jobs WHERE state = 'parked'
             AND NOT EXISTS (SELECT FROM parked WHERE parked.run_id = jobs.run_id AND parked.link_id = ANY (jobs.links))",
+    ),
+    (
+        "proposals that were neither carried out nor told",
+        "SELECT id::text, concat_ws(' ', state, hold, would_hide, would_show, untold) FROM runs
+         WHERE state <> 'running' AND hold NOT IN ('open', 'held') AND would_hide + would_show + untold > 0
+            OR would_hide + would_show + untold <> (SELECT count(*) FROM proposals p
+                                                    WHERE p.run_id = runs.id AND p.outcome >= 64)",
     ),
     ("runs that nobody was told of", "SELECT id::text, state FROM runs WHERE announced_at IS NULL"),
     (

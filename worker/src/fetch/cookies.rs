@@ -1,7 +1,7 @@
-//! Cookies for the length of one chain of redirects, so that walls which set one and look for it pass.
+//! Keeps cookies during one chain of redirects. Some sites set a cookie and let in only those who send it back.
 //!
-//! The one decision worth knowing: a cookie goes back only to the very host that set it, whatever its
-//! `Domain` says. That is stricter than RFC 6265, and needs no list of public suffixes to be safe.
+//! A cookie goes back only to the host that set it, whatever its `Domain` says. This is stricter than RFC 6265. So no
+//! list of public suffixes is needed to be safe.
 
 use std::time::SystemTime;
 
@@ -9,9 +9,9 @@ use cookie::Cookie;
 use linkbeat_shared::LinkUrl;
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
-/// Cookies kept; RFC 6265 §6.1 asks for 50 per domain.
+/// How many cookies are kept. RFC 6265 §6.1 asks for 50 for each domain.
 const MAX_COOKIES: usize = 50;
-/// Bytes of one `Set-Cookie` read; RFC 6265 §6.1 asks for 4,096 at least.
+/// How many bytes of one `Set-Cookie` are read. RFC 6265 §6.1 asks for 4,096 at least.
 const MAX_BYTES: usize = 4_096;
 
 /// The cookies of one chain.
@@ -30,12 +30,13 @@ struct Kept {
 }
 
 impl Jar {
-    /// How often what it holds has changed: the same URL with other cookies is another page.
+    /// How often its cookies have changed. The same URL with other cookies may be another page.
     pub(super) fn changes(&self) -> usize {
         self.changes
     }
 
-    /// Takes what an answer of `from` hands out. What cannot be read, or is too much, is not kept.
+    /// Takes the cookies of an answer that came from `from`. One that cannot be read is left out. So are those beyond the
+    /// limits.
     pub(super) fn take(&mut self, from: &LinkUrl, headers: &HeaderMap) {
         for header in headers.get_all(SET_COOKIE) {
             let text = std::str::from_utf8(header.as_bytes()).ok().filter(|text| text.len() <= MAX_BYTES);
@@ -45,7 +46,7 @@ impl Jar {
         }
     }
 
-    /// The header `Cookie` for a request to this URL, if there is anything to say.
+    /// The header `Cookie` for a request to this URL, if any cookie belongs to it.
     pub(super) fn header(&self, to: &LinkUrl) -> Option<HeaderValue> {
         let pairs: Vec<_> = self
             .kept
@@ -96,14 +97,14 @@ impl Kept {
     }
 }
 
-/// Values may be secrets, even though nobody logged in.
+/// Shows no values. They may be secrets, although nobody logged in.
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at {}{}", self.name, self.host, self.path)
     }
 }
 
-/// RFC 6265 §5.1.4: up to the last slash of the URL's path.
+/// The path up to its last slash (RFC 6265 §5.1.4).
 fn default_path(url: &LinkUrl) -> &str {
     match url.as_url().path().rsplit_once('/') {
         Some((directory, _)) if !directory.is_empty() => directory,
@@ -111,12 +112,13 @@ fn default_path(url: &LinkUrl) -> &str {
     }
 }
 
-/// RFC 6265 §5.1.4: the same, or below it.
+/// Whether `path` is `of` or lies below it (RFC 6265 §5.1.4).
 fn within(path: &str, of: &str) -> bool {
     path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || of.ends_with('/') || rest.starts_with('/'))
 }
 
-/// An age of nothing or a date gone by takes the cookie back; `Max-Age` goes first (RFC 6265 §5.3).
+/// A site removes a cookie by a `Max-Age` of zero or by a date that is past. `Max-Age` goes before the date
+/// (RFC 6265 §5.3).
 fn is_over(cookie: &Cookie<'_>) -> bool {
     match (cookie.max_age(), cookie.expires_datetime()) {
         (Some(age), _) => !age.is_positive(),
@@ -133,7 +135,7 @@ mod tests {
         LinkUrl::parse(text).unwrap()
     }
 
-    /// What is sent to `to` after `from` set these cookies.
+    /// The cookies that are sent to `to` after `from` has set these.
     fn sent(from: &str, cookies: &[&str], to: &str) -> Option<String> {
         let mut jar = Jar::default();
         for cookie in cookies {

@@ -23,7 +23,7 @@ use crate::check::Engine;
 use crate::limits::Quotas;
 
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
-pub const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+pub(super) const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// What all jobs of a worker share.
 #[derive(Debug)]

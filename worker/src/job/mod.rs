@@ -20,7 +20,6 @@ mod results;
 mod settlement;
 mod worker;
 
-pub use self::executor::DRAIN_MARGIN;
 pub use self::health::Health;
 pub use self::settlement::{MAX_FAULTS, MAX_LOSSES};
 pub use self::worker::Worker;

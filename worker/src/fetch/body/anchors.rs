@@ -1,4 +1,5 @@
-//! The backlink in real links alone: the `href` of `<a>` and `<area>`, not comments, scripts or prose.
+//! Looks for the backlink in real links only: in the `href` of `<a>` and `<area>`. Comments, scripts and text do not
+//! count.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,18 +11,18 @@ use super::found::Found;
 use super::matcher::Matcher;
 use super::{spelling, tag};
 
-/// Most memory the parser may take, in bytes: for the longest tag, and some 130 for each element that is
-/// open. Old pages never close theirs, so it must do for thousands.
+/// The most memory that the parser may take, in bytes. It needs room for the longest tag, and about 130 bytes for each
+/// open element. Old pages never close their elements, so there must be room for thousands.
 const MAX_PARSER: usize = 4 << 20;
 
 /// One search in one page. Its memory is bounded by [`MAX_PARSER`].
 pub(super) struct Anchors {
-    /// `None` once it ended: the backlink is found, or the page asked for more memory than it gets.
+    /// `None` once it has ended. Then the backlink is found, or the page needs more memory than it may have.
     parser: Option<Parser>,
     seen: Arc<Mutex<Seen>>,
 }
 
-/// A parser whose output nobody wants.
+/// A parser. Nobody wants its output.
 type Parser = HtmlRewriter<'static, fn(&[u8])>;
 
 #[derive(Debug)]
@@ -32,7 +33,7 @@ struct Seen {
     found: Option<Found>,
 }
 
-/// Ends the parser's work: everything is known.
+/// Stops the parser, because everything is known.
 #[derive(Debug, thiserror::Error)]
 #[error("the backlink is found")]
 struct Enough;
@@ -68,7 +69,7 @@ impl Anchors {
         }
     }
 
-    /// Whether reading on can change anything.
+    /// Whether more of the page can change the result.
     pub(super) fn is_over(&self) -> bool {
         self.parser.is_none()
     }
@@ -96,7 +97,7 @@ impl Seen {
             return Ok(());
         }
         if tag::is_not_counted(&attribute(link, "rel").unwrap_or_default()) {
-            // A link that is followed may yet come.
+            // A link without `nofollow` may still come.
             self.found = Some(Found::Nofollow);
             return Ok(());
         }
@@ -104,7 +105,8 @@ impl Seen {
         Err(Enough.into())
     }
 
-    /// As it is written, as a browser resolves it, or where the jump page leads that it names.
+    /// Whether the pattern matches this address: as it is written, as a browser resolves it, or the address to which the
+    /// jump page that it names leads.
     fn matches(&self, href: &str) -> bool {
         self.matches_resolved(href)
             || spelling::destinations(href).iter().any(|destination| self.matches_resolved(destination))
@@ -211,7 +213,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
-        /// Nothing in a page stops the parser, and it finds the same however the page is cut.
+        /// No page makes the parser fail. It finds the same, wherever the page is cut.
         #[test]
         fn pieces_are_searched_like_the_whole(pieces in prop::collection::vec(piece(), 0..30)) {
             let mut in_pieces = anchors("me.example");
@@ -223,7 +225,7 @@ mod tests {
         }
     }
 
-    /// What makes links, and what hides them.
+    /// Pieces that make links, and pieces that hide them.
     fn piece() -> impl Strategy<Value = String> {
         let part = prop::sample::select(vec![
             "<a href='http://me.example/'>",

@@ -1,4 +1,4 @@
-//! In which charset a page is written: what the header or the page declares, else a guess.
+//! Finds out in which charset a page is written. The header or the page declares it. If neither does, it is guessed.
 //!
 //! Labels are those of the Encoding Standard (<https://encoding.spec.whatwg.org/#names-and-labels>).
 
@@ -13,12 +13,12 @@ pub(super) fn of_header(headers: &HeaderMap) -> Option<&'static Encoding> {
     label::in_parameter(headers.get(CONTENT_TYPE)?.as_bytes())
 }
 
-/// The charset that a page's first bytes declare: by a byte order mark, a `<meta>` or an XML declaration.
+/// The charset that a page's first bytes declare. They do so by a byte order mark, a `<meta>` or an XML declaration.
 pub(super) fn declared(page: &[u8]) -> Option<&'static Encoding> {
     if let Some((marked, _)) = Encoding::for_bom(page) {
         return Some(marked);
     }
-    // A declaration that could be read as ASCII does not stand in UTF-16 (HTML Standard §13.2.3.2).
+    // It was read as ASCII, so the page cannot be in UTF-16, whatever it declares (HTML Standard §13.2.3.2).
     prescan::meta(page).or_else(|| label::in_xml_declaration(page)).map(|named| match named {
         named if named == UTF_16BE || named == UTF_16LE => UTF_8,
         named if named == X_USER_DEFINED => WINDOWS_1252,
@@ -26,7 +26,7 @@ pub(super) fn declared(page: &[u8]) -> Option<&'static Encoding> {
     })
 }
 
-/// UTF-16 without a mark shows itself by the zeros in its ASCII characters, and markup is ASCII.
+/// UTF-16 without a byte order mark. Markup is ASCII, and in UTF-16 every ASCII character has a zero byte.
 pub(super) fn utf16_without_mark(page: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| page.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
@@ -40,10 +40,10 @@ pub(super) fn utf16_without_mark(page: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The likeliest charset of text that is not ASCII. `domain` is the host's top-level domain; `whole`: the
-/// page ends here, so that a character cut off at the end counts as wrong.
+/// The most likely charset of a text. `domain` is the host's top-level domain. `whole` says that the page ends here.
+/// Then a character that is cut off at the end counts as wrong.
 pub(super) fn guess(text: &[u8], whole: bool, domain: Option<&str>) -> &'static Encoding {
-    // The detector takes a hundred times as long to say so.
+    // The detector would find the same, but take a hundred times as long.
     if str::from_utf8(text).map_or_else(|error| !whole && error.error_len().is_none(), |_| true) {
         return UTF_8;
     }
@@ -106,7 +106,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// Nothing in a page stops the search for its charset, and what it declares, longer pages do too.
+        /// No page makes the search fail. If a page declares a charset, a longer page with the same beginning declares it
+        /// too.
         #[test]
         fn any_bytes_have_a_charset(
             pieces in prop::collection::vec(piece(), 0..12),
@@ -124,7 +125,7 @@ mod tests {
         }
     }
 
-    /// What a declaration is made of, and what is in its way.
+    /// Pieces of declarations, and pieces that spoil them.
     fn piece() -> impl Strategy<Value = Vec<u8>> {
         let words = [
             "<meta",

@@ -1,18 +1,18 @@
-//! Looks for `<meta charset>` in the first bytes of a page, before anything is decoded.
+//! Looks for `<meta charset>` in the first bytes of a page. Nothing is decoded at that time.
 //!
-//! The HTML Standard, §13.2.3.2 "Prescan a byte stream to determine its encoding" and "Get an attribute".
-//! Whatever ends in the middle of a tag declares nothing.
+//! It follows the HTML Standard, §13.2.3.2 "Prescan a byte stream to determine its encoding" and "Get an attribute".
+//! A tag that is cut off declares nothing.
 
 use encoding_rs::Encoding;
 
 use super::label;
 
-/// The charset that a `<meta>` declares, if these bytes hold a whole one with a label that is known.
+/// The charset that a `<meta>` declares. These bytes must hold the whole tag, and its label must be known.
 pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
     let mut rest = Bytes(page);
     while !rest.0.is_empty() {
         if rest.0.starts_with(b"<!--") {
-            // The dashes of `<!-->` are both its beginning and its end.
+            // In `<!-->` the same dashes begin and end the comment.
             rest.skip(2);
             rest.skip_behind(b"-->")?;
         } else if rest.at_tag(b"<meta") {
@@ -32,10 +32,10 @@ pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
     None
 }
 
-/// What is left of the page. Where a method gives `None`, the page ended in the middle of something.
+/// What is left of the page. A method gives `None` if the page ended too early.
 struct Bytes<'a>(&'a [u8]);
 
-/// The name in lower case, and the value.
+/// An attribute: its name in lower case, and its value.
 type Attribute = (Vec<u8>, Vec<u8>);
 
 impl Bytes<'_> {
@@ -66,7 +66,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// What the attributes of this `<meta>` amount to.
+    /// The charset that the attributes of this `<meta>` declare.
     fn charset_of_meta(&mut self) -> Option<Option<&'static Encoding>> {
         let (mut charset, mut in_content, mut is_content_type) = (None, None, false);
         let mut seen = Vec::new();
@@ -85,7 +85,7 @@ impl Bytes<'_> {
         Some(charset.unwrap_or_else(|| in_content.filter(|_| is_content_type)))
     }
 
-    /// The tag's next attribute; `Some(None)` where the tag ends.
+    /// The tag's next attribute. `Some(None)` means that the tag has no more.
     fn attribute(&mut self) -> Option<Option<Attribute>> {
         self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b'/');
         if *self.0.first()? == b'>' {
@@ -104,7 +104,7 @@ impl Bytes<'_> {
     }
 
     fn name(&mut self) -> Option<Vec<u8>> {
-        // A `=` at the beginning belongs to the name.
+        // A `=` at the beginning is part of the name.
         let first = *self.0.first()?;
         self.skip(1);
         let rest = self.until(|byte| matches!(byte, b'=' | b'/' | b'>') || byte.is_ascii_whitespace())?;
@@ -124,7 +124,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// Everything before such a byte.
+    /// All bytes before the first one for which `end` is true.
     fn until(&mut self, end: impl Fn(u8) -> bool) -> Option<&[u8]> {
         let length = self.0.iter().position(|byte| end(*byte))?;
         let (before, rest) = self.0.split_at(length);

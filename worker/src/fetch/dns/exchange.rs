@@ -140,3 +140,57 @@ fn read(packet: &[u8], question: &Message) -> Option<Message> {
 fn same(query: &Query, asked: &Query) -> bool {
     query.query_type() == asked.query_type() && query.name().to_lowercase() == asked.name().to_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use hickory_proto::rr::RData;
+    use linkbeat_testbed::resolver::{Reply, Resolver};
+
+    use super::*;
+
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// What a server answers that takes EDNS like this, and whether each question over UDP and TCP had it.
+    async fn asked(manner: Manner, with_edns: Option<ResponseCode>) -> (Message, Vec<bool>) {
+        let questions = Arc::new(Mutex::new(Vec::new()));
+        let seen = questions.clone();
+        let server = Resolver::that(move |question| {
+            seen.lock().unwrap().push(question.edns);
+            Some(match with_edns.filter(|_| question.edns) {
+                Some(code) => Reply::code(code),
+                None => Reply::addresses(question, &[HOME]),
+            })
+        })
+        .await;
+        let name = Name::from_ascii("a.test.").unwrap();
+        let answer = ask(server.address(), &name, RecordType::A, manner).await.unwrap();
+        let questions = questions.lock().unwrap().clone();
+        (answer, questions)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_know_edns_is_asked_again_without() {
+        for tcp in [false, true] {
+            let manner = Manner { timeout: Duration::from_secs(5), edns: true, tcp };
+            for code in [ResponseCode::FormErr, ResponseCode::NotImp] {
+                let (answer, questions) = asked(manner, Some(code)).await;
+                assert_eq!(questions, [true, false], "{code} {tcp}");
+                assert_eq!(answer.answers[0].data, RData::from(HOME), "{code} {tcp}");
+            }
+            let (answer, questions) = asked(manner, None).await;
+            assert_eq!((questions, answer.answers.len()), (vec![true], 1), "one that knows it is asked once");
+            // Other failures say nothing about EDNS.
+            let (answer, questions) = asked(manner, Some(ResponseCode::ServFail)).await;
+            assert_eq!((questions, answer.metadata.response_code), (vec![true], ResponseCode::ServFail));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_edns_a_server_is_asked_once() {
+        let manner = Manner { timeout: Duration::from_secs(5), edns: false, tcp: false };
+        let (answer, questions) = asked(manner, Some(ResponseCode::FormErr)).await;
+        assert_eq!((questions, answer.answers.len()), (vec![false], 1));
+    }
+}
