@@ -5,6 +5,8 @@
 # start_rabbitmq_4  the same for LINKBEAT_TEST_BROKER_4_URL, after start_servers
 # serve FUNCTION... servers for one test, until standard input ends
 # python_with_pika  prints a Python that can import pika
+# start_redis       a Redis for LINKBEAT_TEST_REDIS_URL; after make_certificates also one for LINKBEAT_TEST_REDIS_TLS_URL
+# provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'scripts/test: %s\n' "$*" >&2; exit 1; }
@@ -322,6 +324,39 @@ provide_rabbitmqctl() {
   export LINKBEAT_TEST_RABBITMQCTL="$SERVERS/bin"
   mkdir "$LINKBEAT_TEST_RABBITMQCTL"
   rabbitmqctl_for one "$LINKBEAT_TEST_RABBITMQCTL/rabbitmqctl"
+}
+
+start_redis() {
+  need redis-server Redis redis-server
+  local port tls=()
+  mkdir "$SERVERS/redis"
+  port=$(free_port)
+  if [ -n "${LINKBEAT_TEST_CERTIFICATES:-}" ]; then
+    tls=(--tls-port "$(free_port)" --tls-cert-file "$LINKBEAT_TEST_CERTIFICATES/server.pem"
+      --tls-key-file "$LINKBEAT_TEST_CERTIFICATES/server.key" --tls-auth-clients no)
+    export LINKBEAT_TEST_REDIS_TLS_URL="rediss://:secret@localhost:${tls[1]}/1"
+  fi
+  say "starting Redis on port $port"
+  redis-server --port "$port" --bind 127.0.0.1 --requirepass secret --save '' --dir "$SERVERS/redis" "${tls[@]}" \
+    >"$SERVERS/redis/out" 2>&1 </dev/null &
+  SERVER_PIDS+=("$!")
+  wait_for_port "$port" 20 "$!" || { cat "$SERVERS/redis/out" >&2; die "Redis did not start"; }
+  export LINKBEAT_TEST_REDIS_URL="redis://:secret@127.0.0.1:$port/1" LINKBEAT_TEST_REDIS_PID="$!"
+}
+
+# A Python with the newest Celery, in a folder that is kept for the next time. Tests may ask for it at the same time.
+provide_celery() {
+  export LINKBEAT_TEST_CELERY_PYTHON="$PWD/target/python-celery/bin/python"
+  (
+    flock 9
+    [ -e target/python-celery/complete ] && exit
+    say "installing Celery into target/python-celery"
+    rm -rf target/python-celery
+    "$(bootstrap_python)" -m venv target/python-celery >&2 ||
+      { install_package "Python's venv" python3-venv >&2; "$(bootstrap_python)" -m venv target/python-celery >&2; }
+    target/python-celery/bin/pip install -q celery redis flower django django-celery-results 'psycopg[binary]' >&2
+    touch target/python-celery/complete
+  ) 9>target/python-celery.lock || die "Celery could not be installed from PyPI"
 }
 
 # wait_for_port PORT SECONDS PID: gives up at once when the process is gone.

@@ -81,6 +81,11 @@ enum Bench {
         #[arg(long, default_value_t = 1_000)]
         healthy: usize,
     },
+    /// A gzip bomb, an endless body, endless headers; and thousands of answers that want much memory, at once
+    Bombs {
+        #[arg(long, default_value_t = 6_144)]
+        links: usize,
+    },
     /// Small requests of one app beside the flood of another: RabbitMQ, PostgreSQL, all roles
     Flood {
         #[command(flatten)]
@@ -92,11 +97,12 @@ enum Bench {
         #[arg(long, default_value = "never")]
         page: String,
     },
-    /// A gzip bomb, an endless body, endless headers
-    Bombs,
     /// One of them, as a process of its own
     #[command(hide = true)]
     Bomb { url: String },
+    /// Many of them at once, as a process of its own
+    #[command(hide = true)]
+    Crowd { path: String, port: u16, links: usize },
     /// The bare reqwest loop, as a process of its own
     #[command(hide = true)]
     Loop { concurrency: usize, list: PathBuf },
@@ -124,8 +130,9 @@ fn main() -> anyhow::Result<()> {
             Bench::Hanging { rounds, shape } => hanging::run(rounds, shape).await,
             Bench::Idle { checks } => idle::run(checks).await,
             Bench::Fairness { hanging, healthy } => fairness::run(hanging, healthy).await,
+            Bench::Bombs { links } => bombs::run(links).await,
+            Bench::Crowd { path, port, links } => bombs::crowd(&path, port, links).await,
             Bench::Flood { servers, requests, page } => flood::run(servers, requests, &page).await,
-            Bench::Bombs => bombs::run().await,
             Bench::Bomb { url } => bombs::one(&url).await,
             Bench::Loop { concurrency, list } => bare_loop::run(&list, concurrency).await,
             Bench::Check { list } => checks::run(&list).await,

@@ -2,7 +2,8 @@
 //!
 //! `GET /ANYTHING` answers a 10 KB page with the backlink at the end; `GET /after/MS` answers the same
 //! after so many milliseconds; `GET /never` takes the request and never answers. `/bomb` is 1 GiB in gzip,
-//! `/endless` a body without an end, `/headers` an answer that never comes to its body.
+//! `/endless` a body without an end, `/headers` an answer that never comes to its body. `/unfolds` is a few bytes of
+//! brotli that unfold into 2 MiB, `/heads` 95 large headers; both then say nothing more.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ async fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
                 return Ok(());
             }
             (b"bomb", _) => return stream.write_all(&bomb()?).await,
+            (b"unfolds", _) => return and_silence(stream, &unfolds()).await,
+            (b"heads", _) => return and_silence(stream, &heads()).await,
             (b"endless", _) => {
                 let piece = [&b"4000\r\n"[..], &[b'a'; 0x4000], b"\r\n"].concat();
                 return for_ever(stream, b"Transfer-Encoding: chunked\r\n\r\n", &piece).await;
@@ -77,6 +80,26 @@ async fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
         }
         stream.write_all(answer).await?;
     }
+}
+
+/// Sends this, and waits until the other side goes.
+async fn and_silence(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    stream.write_all(answer).await?;
+    stream.read_buf(&mut Vec::with_capacity(1)).await?;
+    Ok(())
+}
+
+fn unfolds() -> Vec<u8> {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 999999\r\n\r\n";
+    // 2 MiB of one letter, but for the last byte.
+    let packed = [0x9b, 0xff, 0xff, 0x1f, 0xf8, 0x25, 0xf0, 0xe2, 0xb1, 0x40, 0x20, 0xf7, 0xfe];
+    [&head[..], &packed].concat()
+}
+
+fn heads() -> Vec<u8> {
+    let large = "x".repeat(4 << 10);
+    let headers = (0..95).map(|number| format!("X-{number}: {large}\r\n")).collect::<String>();
+    format!("HTTP/1.1 200 OK\r\n{headers}").into_bytes()
 }
 
 /// Until the other side has had enough.

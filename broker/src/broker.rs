@@ -36,6 +36,11 @@ pub trait Broker: Send + Sync + fmt::Debug {
         Queue::ALL.to_vec()
     }
 
+    /// Whether an answer may go to this address: never into a queue of linkbeat's own.
+    fn may_answer(&self, _address: &str) -> bool {
+        true
+    }
+
     /// Whether every session that is wanted is open right now: for health checks.
     fn ready(&self) -> bool;
 

@@ -8,7 +8,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::headers::Parked;
-use crate::{Broker, BrokerClosed, Delivery, Headers, PublishError, Queue, SessionLost, Target, move_to};
+use crate::{
+    Broker, BrokerClosed, Delivery, Headers, Message, PublishError, Queue, SessionLost, Target, move_to,
+};
 
 /// Longest cause kept, in bytes.
 const MAX_CAUSE_BYTES: usize = 1_000;
@@ -28,14 +30,20 @@ pub async fn park(
     queue: &Queue,
     cause: &str,
 ) -> Result<(), PublishError> {
-    let mut message = delivery.message.clone();
+    let message = parked(&delivery.message, queue, cause);
+    move_to(broker, delivery, &Target::Queue(Queue::DEAD), message).await
+}
+
+/// A message of `queue` as it is parked.
+pub(crate) fn parked(message: &Message, queue: &Queue, cause: &str) -> Message {
+    let mut message = message.clone();
     message.headers.parked = Parked {
         cause: shortened(cause).to_owned(),
         queue: queue.to_string(),
         // So exact that it tells each parking of a message from the next.
         at: Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
     };
-    move_to(broker, delivery, &Target::Queue(Queue::DEAD), message).await
+    message
 }
 
 /// A message from [`Queue::DEAD`]. Dropping it gives it back.
@@ -80,12 +88,13 @@ impl DeadLetter {
     }
 
     /// Why it was parked, or in one word why RabbitMQ took it out of its queue, such as `delivery_limit`; empty
-    /// where it does not say.
+    /// where it does not say. If somebody put it here in a form that cannot be read, it says that.
     pub fn cause(&self) -> &str {
         let headers = &self.delivery.message.headers;
-        match (headers.parked.cause.as_str(), &headers.removed) {
-            ("", Some(removed)) => &removed.reason,
-            (cause, _) => cause,
+        match (&headers.unreadable, headers.parked.cause.as_str(), &headers.removed) {
+            (Some(fault), ..) => fault,
+            (None, "", Some(removed)) => &removed.reason,
+            (None, cause, _) => cause,
         }
     }
 
@@ -107,9 +116,6 @@ impl DeadLetter {
 
     /// How often its handling had failed by our own fault, or ended with its holder; see [`Message::attempt`] and
     /// [`Message::losses`].
-    ///
-    /// [`Message::attempt`]: crate::Message::attempt
-    /// [`Message::losses`]: crate::Message::losses
     pub fn attempts(&self) -> u32 {
         self.delivery.message.attempt() + self.delivery.message.losses()
     }

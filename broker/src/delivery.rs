@@ -11,8 +11,8 @@ use crate::message::Message;
 pub struct Delivery {
     /// What came.
     pub message: Message,
-    /// The broker has delivered it before. Either its holder was lost, or it was on its way to a reader that stopped
-    /// or was made smaller; see [`move_to`].
+    /// The broker has delivered it before: its holder was lost. A message that is no job may also have been on its way to
+    /// a reader that stopped; see [`move_to`].
     pub redelivered: bool,
     pub(crate) session: CancellationToken,
     pub(crate) settle: Box<dyn Settle>,

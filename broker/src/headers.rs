@@ -27,6 +27,8 @@ const DELAY_LEFT: &str = "linkbeat-delay-left-ms";
 const CAUSE: &str = "linkbeat-cause";
 const QUEUE: &str = "linkbeat-queue";
 const PARKED_AT: &str = "linkbeat-parked-at";
+/// What was wrong with the properties of a message; set on this side alone, see `rabbit/guard`.
+pub(crate) const UNREADABLE: &str = "linkbeat-unreadable";
 /// W3C Trace Context.
 const TRACE_PARENT: &str = "traceparent";
 const TRACE_STATE: &str = "tracestate";
@@ -58,7 +60,19 @@ pub struct Headers {
     pub(crate) parked: Parked,
     /// That RabbitMQ has taken it out of a queue. Never sent: RabbitMQ sets it by itself.
     pub(crate) removed: Option<Removed>,
+    /// Its properties could not be read as they came, and why. Never sent.
+    pub(crate) unreadable: Option<String>,
     foreign: Vec<(String, String)>,
+    values: Vec<(String, HeaderValue)>,
+}
+
+/// A header that is no text. linkbeat's own messages have none. Those of other systems, such as Celery, have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// A whole number.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// How a message was parked; texts are empty where it does not say.
@@ -96,6 +110,25 @@ impl Headers {
             self.foreign.push((name, value));
         }
         fits
+    }
+
+    /// The headers that are no texts.
+    pub fn values(&self) -> &[(String, HeaderValue)] {
+        &self.values
+    }
+
+    /// Adds a header that is no text, within the bounds; `false`: there is no room for it.
+    pub fn add_value(&mut self, name: impl Into<String>, value: HeaderValue) -> bool {
+        let fits = self.values.len() < MAX_HEADERS;
+        if fits {
+            self.values.push((name.into(), value));
+        }
+        fits
+    }
+
+    /// The text of a header that linkbeat does not know.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.foreign.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// All that travel, as names and texts. Ours come first, so that foreign ones cannot crowd them out.
@@ -139,6 +172,7 @@ impl Headers {
                 CAUSE => text.clone_into(&mut headers.parked.cause),
                 QUEUE => text.clone_into(&mut headers.parked.queue),
                 PARKED_AT => text.clone_into(&mut headers.parked.at),
+                UNREADABLE => headers.unreadable = Some(text.to_owned()),
                 REMOVED_FROM => text.clone_into(&mut headers.removed.get_or_insert_default().queue),
                 REMOVED_BECAUSE => text.clone_into(&mut headers.removed.get_or_insert_default().reason),
                 name => drop(headers.add_foreign(name, text)),
@@ -163,6 +197,7 @@ fn is_known(name: &str) -> bool {
         CAUSE,
         QUEUE,
         PARKED_AT,
+        UNREADABLE,
     ];
     ours.contains(&name) || OF_REMOVALS.iter().any(|prefix| name.starts_with(prefix))
 }

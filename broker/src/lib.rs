@@ -25,12 +25,12 @@ pub use broker::{
 pub use dead::{DeadLetter, dead_letters, park};
 pub use delay::due;
 pub use delivery::{Delivery, SessionLost};
-pub use headers::Headers;
+pub use headers::{HeaderValue, Headers};
 pub use memory::MemoryBroker;
 pub use message::{Message, Target};
 pub use moving::move_to;
 pub use namespace::{BadNamespace, Namespace, Namespaces};
-pub use queue::{Exchange, Queue, QueueKind};
+pub use queue::{Exchange, ForeignExchange, ForeignExchangeKind, Queue, QueueKind};
 pub use rabbit::{
     BadBrokerTls, BadBrokerUrl, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
     BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError, NodeInspection, RabbitBroker,

@@ -10,7 +10,7 @@ use linkbeat_shared::{ReplyTo, RunSize, TraceContext};
 use uuid::Uuid;
 
 use crate::headers::Headers;
-use crate::queue::Queue;
+use crate::queue::{ForeignExchange, Queue};
 
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,11 @@ pub enum Target {
     Event(String),
     /// The queue named in a request's `reply_to`, on the default exchange. The message carries its correlation id.
     Reply(ReplyTo),
+    /// A queue of somebody else, by its whole name. It may be gone.
+    Theirs(String),
+    /// An exchange of somebody else, under this routing key: for whoever listens. That nobody does is normal, and
+    /// nothing of it is kept.
+    Listeners(ForeignExchange, String),
     /// Everybody who listens by [`Broker::broadcasts`](crate::Broker::broadcasts), also those who begin later.
     Broadcast,
 }

@@ -43,8 +43,32 @@ pub enum Exchange {
     Direct,
     /// The topic exchange of events; the queue is bound by this pattern.
     Events(String),
+    /// An exchange of somebody else; the queue is bound without a key.
+    Foreign(ForeignExchange),
     /// The default exchange, which every queue is bound to by its name.
     Default,
+}
+
+/// An exchange of somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ForeignExchange {
+    /// Its name.
+    pub name: &'static str,
+    /// How it passes messages on.
+    pub kind: ForeignExchangeKind,
+    /// Whether it survives a restart of the server.
+    pub durable: bool,
+}
+
+/// How an exchange passes messages on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForeignExchangeKind {
+    /// To the queues that are bound by the routing key itself.
+    Direct,
+    /// To all queues.
+    Fanout,
+    /// To the queues that are bound by a pattern of the routing key.
+    Topic,
 }
 
 /// How RabbitMQ keeps a queue.
@@ -153,6 +177,12 @@ impl Queue {
         Self { exchange: Exchange::Events(pattern.to_owned()), ..Self::own("", kind, Removal::Default) }
     }
 
+    /// The queue of one listener to an exchange of somebody else.
+    pub(crate) fn listening_to(exchange: ForeignExchange) -> Self {
+        let kind = QueueKind::Temporary { max_length: EVENTS_WAITING };
+        Self::foreign("", Exchange::Foreign(exchange), kind)
+    }
+
     /// A queue of somebody else, by its whole name.
     pub fn foreign(name: impl Into<String>, exchange: Exchange, kind: QueueKind) -> Self {
         let (name, owner, removal) = (Cow::Owned(name.into()), Owner::Foreign, Removal::Default);
@@ -177,6 +207,11 @@ impl Queue {
     /// Whether its messages are jobs.
     pub fn holds_jobs(&self) -> bool {
         self.owner != Owner::Foreign && Self::OF_JOBS.iter().any(|queue| queue.name == self.name)
+    }
+
+    /// Whether somebody else may have made it, and otherwise than linkbeat would.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.owner == Owner::Foreign
     }
 
     /// Its whole name on a broker of this namespace.

@@ -74,6 +74,10 @@ impl Broker for WatchedBroker {
         self.broker.queues()
     }
 
+    fn may_answer(&self, address: &str) -> bool {
+        self.broker.may_answer(address)
+    }
+
     fn ready(&self) -> bool {
         self.broker.ready()
     }

@@ -11,8 +11,10 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use linkbeat_broker::{
     Broadcast, BrokerSettings, ConnectError, Message, Namespace, Queue, RabbitBroker, SharedBroker, Target,
+    dead_letters,
 };
 use linkbeat_shared::ReplyTo;
+use linkbeat_testbed::raw_amqp::{RawPublisher, poison};
 use linkbeat_testbed::servers::PrivateServers;
 use tokio::time::timeout;
 use url::Url;
@@ -85,6 +87,7 @@ async fn each_role_can_do_its_work_and_nothing_else() {
     }
     all_roles_work(&servers).await;
     an_app_asks_and_listens(&servers).await;
+    an_app_poisons_the_requests(&servers).await;
 }
 
 /// Runs the lines of one block of the manual, to the letter.
@@ -185,14 +188,68 @@ async fn all_roles_work(servers: &PrivateServers) {
     };
     timeout(SOON, heard).await.expect("the worker hears it");
     // It may not answer, which costs nobody else a session.
-    let reply = Target::Reply(ReplyTo { queue: "linkbeat.jobs".to_owned(), correlation_id: None });
+    let reply = Target::Reply(ReplyTo { queue: "blog.answers".to_owned(), correlation_id: None });
+    let before = connections(servers, "linkbeat-worker");
     let denied = timeout(SOON, worker.publish(&reply, Message::new(Uuid::now_v7(), "denied"))).await;
     let denied = denied.expect("told in time").unwrap_err();
-    assert!(denied.to_string().starts_with("`linkbeat.jobs` takes no messages: ACCESS_REFUSED"), "{denied}");
+    assert!(denied.to_string().starts_with("`blog.answers` takes no messages: ACCESS_REFUSED"), "{denied}");
+    put(&worker, &Target::Queue(Queue::RESULTS), "after that").await;
+    take(&recorder, Queue::RESULTS, "after that").await;
+    assert_eq!(connections(servers, "linkbeat-worker"), before, "no connection was lost or opened for it");
     for role in [&producer, &worker, &recorder] {
         put(role, &Target::Queue(Queue::DEAD), "parked").await;
         take(&admin, Queue::DEAD, "parked").await;
     }
+}
+
+/// The ids that RabbitMQ gives to a user's connections.
+fn connections(servers: &PrivateServers, user: &str) -> Vec<String> {
+    let path = format!("{}:{}", servers.get("RABBITMQCTL"), std::env::var("PATH").unwrap());
+    let mut list = Command::new("rabbitmqctl");
+    let output =
+        list.args(["--quiet", "list_connections", "user", "pid"]).env("PATH", path).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let mut ids: Vec<_> = lines.lines().filter(|line| line.starts_with(user)).map(str::to_owned).collect();
+    assert!(!ids.is_empty(), "{lines}");
+    ids.sort();
+    ids
+}
+
+/// A user who may only write requests can stop nobody.
+async fn an_app_poisons_the_requests(servers: &PrivateServers) {
+    let mut raw = RawPublisher::connect(url(servers, "blog").as_str()).await;
+    for (name, properties, _) in poison() {
+        raw.publish("linkbeat.requests", b"", &properties, name.as_bytes()).await;
+    }
+    let app = connect(servers, "blog").await;
+    let channel = confirming(&app).await;
+    for n in 0..20 {
+        let (body, properties) = (format!("good {n}"), BasicProperties::default());
+        let exchange = "linkbeat.requests".into();
+        let sent =
+            channel.basic_publish(exchange, "".into(), Default::default(), body.as_bytes(), properties);
+        sent.await.unwrap().await.unwrap();
+    }
+    let producer = session(servers, "linkbeat-producer").await;
+    let mut requests = producer.subscribe(&Queue::REQUESTS, 4).await.unwrap();
+    for n in 0..20 {
+        let request = timeout(SOON, requests.next()).await.expect("in time").expect("it goes on");
+        assert_eq!(request.message.body, format!("good {n}"));
+        request.ack().await.unwrap();
+    }
+    let admin = session(servers, "linkbeat-admin").await;
+    let parked = async {
+        let mut parked = 0;
+        while parked < poison().len() {
+            for letter in dead_letters(&*admin, 100).await.unwrap() {
+                assert!(letter.cause().starts_with("it cannot be read"), "{}", letter.cause());
+                letter.forget().await.unwrap();
+                parked += 1;
+            }
+        }
+    };
+    timeout(SOON, parked).await.expect("all are parked");
 }
 
 async fn an_app_asks_and_listens(servers: &PrivateServers) {

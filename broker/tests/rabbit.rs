@@ -17,7 +17,7 @@ use linkbeat_broker::{
     ConnectError, Exchange, Namespace, PublishError, Queue, QueueKind, RabbitBroker, SharedBroker, Target,
     dead_letters, park,
 };
-use linkbeat_shared::ReplyTo;
+use linkbeat_shared::{ReplyTo, TraceContext};
 use linkbeat_testbed::proxy::Proxy;
 use support::{
     SOON, Space, broker_url, hear, hold_all, in_space, message, nothing_comes, put, take, take_body,
@@ -507,6 +507,117 @@ async fn a_message_that_cannot_be_parked_goes_back() {
         let again = take(&mut reader).await;
         assert!(again.redelivered);
         again.ack().await.unwrap();
+    })
+    .await;
+}
+
+/// Only its own queues are refused; RabbitMQ says who may write to the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_goes_into_a_queue_of_linkbeats_own() {
+    in_space(|space| async move {
+        let mut settings = space.settings();
+        let celery = format!("celery-{}", space.namespace);
+        settings.queues.push(Queue::foreign(&celery, Exchange::Direct, QueueKind::Classic));
+        let broker: SharedBroker = RabbitBroker::connect(settings).await.unwrap();
+        let mut own: Vec<_> = Queue::ALL.iter().map(|queue| space.name(queue)).collect();
+        own.extend(space.other_names());
+        own.extend([format!("{}.jobs.3", space.namespace), celery.clone()]);
+        for name in own {
+            assert!(!broker.may_answer(&name), "{name}");
+            let refused = broker.publish(&reply_to(&name), message("{}")).await;
+            assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{name}: {refused:?}");
+        }
+        for name in ["answers".to_owned(), format!("{}x.jobs", space.namespace)] {
+            assert!(broker.may_answer(&name), "{name}");
+            let gone = broker.publish(&reply_to(&name), message("{}")).await;
+            assert_eq!(gone, Err(PublishError::Unroutable(name)));
+        }
+        let (raw, name) = (space.raw().await, celery.clone());
+        raw.queue_delete(name.clone().into(), QueueDeleteOptions::default()).await.unwrap();
+        raw.exchange_delete(name.into(), Default::default()).await.unwrap();
+    })
+    .await;
+}
+
+/// RabbitMQ closes the connection of whoever publishes to such an address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_ends_connections_holds_up_nobody() {
+    const DIRECT: &str = "amq.rabbitmq.reply-to";
+    // A node that no cluster has, and something that is no id of a process.
+    const NOWHERE: &str = "g1h2AA5yZXBseUA0NjgzNTczMQAAAtIAAAAAawhDkQ==.wIGLxUncPubLQCmp/WvLpg==";
+    const JUNK: &str = "anVuayEh.wIGLxUncPubLQCmp/WvLpg==";
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        let asker = space.raw().await;
+        let no_ack = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let mut replies =
+            asker.basic_consume(DIRECT.into(), "".into(), no_ack, FieldTable::default()).await.unwrap();
+        let question = BasicProperties::default().with_reply_to(DIRECT.into());
+        let queue = space.name(&Queue::REQUESTS);
+        asker.basic_publish("".into(), queue.into(), Default::default(), b"{}", question).await.unwrap();
+        let mut reader = broker.subscribe(&Queue::REQUESTS, 1).await.unwrap();
+        let asked = take(&mut reader).await;
+        let good = asked.message.reply_to.clone().unwrap();
+
+        let bad = ["xxx.yyy", "", "nothing", NOWHERE, JUNK].map(|rest| format!("{DIRECT}.{rest}"));
+        for round in 0..2 {
+            let answers =
+                join_all(bad.iter().map(|address| {
+                    let (broker, target) = (broker.clone(), reply_to(address));
+                    async move {
+                        timeout(SOON / 3, broker.publish(&target, message("{}"))).await.expect("in time")
+                    }
+                }));
+            let others = async {
+                for n in 0..50 {
+                    put(&broker, Queue::RESULTS, &format!("{round} {n}")).await;
+                }
+                broker.publish(&reply_to(&good), message("the report")).await.unwrap();
+                let reply = timeout(SOON, replies.next()).await.unwrap().unwrap().unwrap();
+                assert_eq!(reply.data, b"the report");
+            };
+            let (answers, ()) = tokio::join!(answers, others);
+            for (address, answer) in bad.iter().zip(answers) {
+                // RabbitMQ 4 drops what is for a node that it does not know.
+                let dropped = address.ends_with(NOWHERE) && answer.is_ok();
+                assert!(
+                    dropped || matches!(answer, Err(PublishError::NotTaken { .. })),
+                    "{address}: {answer:?}"
+                );
+            }
+            assert!(broker.ready(), "the connection on which all publish goes on");
+        }
+        asked.ack().await.unwrap();
+    })
+    .await;
+}
+
+/// Nobody was lost with them, so no worker may take them for suspects.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_on_their_way_to_a_reader_that_stops_go_back_as_new() {
+    in_space(|space| async move {
+        let broker = space.broker().await;
+        for queue in [Queue::JOBS, Queue::SUSPECTS] {
+            let mut reader = broker.subscribe(&queue, 20).await.unwrap();
+            let trace = TraceContext::parse(TRACE, None);
+            let mut sent: Vec<_> = (0..20).map(|n| message(&n.to_string()).with_losses(1)).collect();
+            for message in &mut sent {
+                *message = message.clone().traced(trace.as_ref());
+                broker.publish(&Target::Queue(queue.clone()), message.clone()).await.unwrap();
+            }
+            let first = take(&mut reader).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            first.ack().await.unwrap();
+            reader.stop().await;
+            let mut next = broker.subscribe(&queue, 20).await.unwrap();
+            let came = hold_all(&mut next).await;
+            assert_eq!(came.len(), 19, "{queue}");
+            for delivery in came {
+                assert!(!delivery.redelivered, "{queue}: {delivery:?}");
+                assert!(sent.contains(&delivery.message), "{queue}: {delivery:?}");
+                delivery.ack().await.unwrap();
+            }
+        }
     })
     .await;
 }

@@ -84,6 +84,10 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "BYTES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_body: Option<u64>,
+    /// Most bytes of memory that large answers take, all together [default: 268435456]
+    #[arg(long, value_name = "BYTES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<u64>,
     /// How linkbeat names itself to sites
     #[arg(long, value_name = "TEXT")]
     #[serde(skip_serializing_if = "Option::is_none")]

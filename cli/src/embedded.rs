@@ -132,7 +132,13 @@ fn unable(fault: OwnFault, proxies: &str) -> Failure {
             format!("the proxy {proxies} does not let linkbeat through to the sites: correct it, or --proxy")
         }
         OwnFault::Resources => {
-            "this machine is out of file descriptors, ports or memory: lower --concurrency or raise its limits"
+            "this machine is out of file descriptors, ports or memory: lower --concurrency, or raise the limit of open \
+             files (`ulimit -n`) or --memory"
+                .to_owned()
+        }
+        OwnFault::Stalled => {
+            "linkbeat was stopped, or got too little of the processor, again and again: lower --concurrency or relieve \
+             this machine"
                 .to_owned()
         }
     };

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_broker::{Broker, WatchedBroker};
+use linkbeat_broker::{Broker, RabbitBroker, WatchedBroker};
 use linkbeat_store::SharedStore;
 use linkbeat_vitals::{Activity, Calls, Served, Unanswered, Vitals};
 use linkbeat_worker::Health;
@@ -46,6 +46,12 @@ pub(crate) fn with_broker(
 /// A role with a database. `database` is set once it was reached.
 pub(crate) fn with_database(vitals: Vitals, database: Arc<OnceLock<SharedStore>>) -> Vitals {
     vitals.calls("database", DATABASE, move || database.get().map(|store| store.activity().tally()))
+}
+
+/// A producer that takes the tasks of Celery clients.
+pub(crate) fn with_celery(vitals: Vitals, celery: Option<&Arc<RabbitBroker>>) -> Vitals {
+    let Some(celery) = celery.cloned() else { return vitals };
+    vitals.connection("celery", "no session with the broker of Celery clients", move || celery.ready())
 }
 
 /// A worker. `checks` counts one piece of work for each check. `suffix` as above.

@@ -10,21 +10,24 @@ mod line;
 mod outbox;
 mod plan;
 mod reconcile;
+mod reply_queues;
 mod settings;
 mod window;
 
 use std::sync::Arc;
 
-use linkbeat_broker::{PublishError, SharedBroker};
+use linkbeat_broker::{PublishError, RabbitBroker, SharedBroker};
 use linkbeat_store::{ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-pub use doors::Intake;
+pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress};
 pub use file::file;
 pub use outbox::Outbox;
 
+pub use reply_queues::{BadReplyQueues, ReplyQueues};
 pub use settings::{Allow, ProducerSettings};
 
+use crate::doors::CeleryDoor;
 use crate::reconcile::Reconciler;
 
 /// Why something could not be filed or published. None of these is the request's fault.
@@ -53,6 +56,7 @@ impl ProducerError {
 #[derive(Debug)]
 pub struct Producer {
     intake: Intake,
+    celery: Option<CeleryDoor>,
     outbox: Arc<Outbox>,
     reconciler: Reconciler,
 }
@@ -63,17 +67,41 @@ impl Producer {
         let outbox = Arc::new(Outbox::new(broker, store));
         Self {
             intake: Intake::new(settings.clone(), outbox.clone()),
+            celery: None,
             reconciler: Reconciler::new(settings, outbox.clone()),
             outbox,
         }
+    }
+
+    /// The same, which also serves the tasks of Celery clients. `broker` is their RabbitMQ, see
+    /// [`CelerySettings::broker`].
+    ///
+    /// # Errors
+    /// A backend that cannot be used as it is set.
+    pub fn with_celery(
+        self,
+        settings: CelerySettings,
+        most_links: usize,
+        broker: Arc<RabbitBroker>,
+    ) -> Result<Self, StoreError> {
+        let store = self.outbox.store.clone();
+        let door = CeleryDoor::new(settings, most_links, self.outbox.clone(), store, broker)?;
+        Ok(Self { celery: Some(door), ..self })
     }
 
     /// Works until `shutdown`, then ends what is at hand and returns. Faults of the servers are waited out.
     pub async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(
             self.intake.run(shutdown.clone()),
+            self.serve_celery(shutdown.clone()),
             self.reconciler.run(shutdown.clone()),
             self.outbox.run(shutdown)
         );
+    }
+
+    async fn serve_celery(&self, shutdown: CancellationToken) {
+        if let Some(door) = &self.celery {
+            door.run(shutdown).await;
+        }
     }
 }

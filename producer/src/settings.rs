@@ -5,6 +5,8 @@ use linkbeat_shared::LinkSelection;
 use linkbeat_store::Asker;
 use serde::{Deserialize, Serialize};
 
+use crate::reply_queues::ReplyQueues;
+
 /// What the operator of a producer may set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +20,8 @@ pub struct ProducerSettings {
     pub max_links_per_day: u64,
     /// Which links an app may ask for.
     pub allow: Allow,
+    /// To which queues requests may have their answers sent; empty: to all that are not linkbeat's own.
+    pub reply_queues: Vec<ReplyQueues>,
     /// The reconciler publishes a run with unpublished jobs once none of its jobs was published for so many seconds,
     /// unless 10,000 messages wait already.
     pub publish_after_secs: u64,
@@ -34,6 +38,7 @@ impl Default for ProducerSettings {
             max_runs_at_once: 0,
             max_links_per_day: 0,
             allow: Allow::All,
+            reply_queues: Vec::new(),
             publish_after_secs: 10,
             republish_after_secs: 900,
             reconcile_every_secs: 5,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use linkbeat_broker::{MemoryBroker, Message, Queue, SharedBroker, Target};
 use linkbeat_producer::{Intake, Outbox, ProducerSettings};
 use linkbeat_store::{OpenMode, SharedStore, open};
-use linkbeat_testbed::broker::Watched;
+use linkbeat_testbed::broker::{Fate, Watched};
 use linkbeat_testbed::database::Database;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -80,6 +80,63 @@ async fn a_request_that_cannot_be_filed_yet_is_held_and_holds_up_no_other() {
     tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
     assert_eq!(broker.waiting(&Queue::REQUESTS).await.unwrap(), 0, "both are done");
     store.close().await;
+}
+
+/// However long answers take, to however many: the requests of others are filed.
+#[tokio::test]
+async fn answers_that_are_stuck_hold_up_no_request() {
+    let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+    let watched = Watched::over(MemoryBroker::new(200));
+    let broker: SharedBroker = watched.clone();
+    watched.treats(|target| if matches!(target, Target::Reply(_)) { Fate::Stuck } else { Fate::Through });
+    for _ in 0..100 {
+        let mut bad =
+            Message::new(Uuid::now_v7(), r#"{"schema":"linkbeat.request/1","links":[{"url":"ftp://a"}]}"#);
+        bad.reply_to = Some("answers".to_owned());
+        broker.publish(&Target::Queue(Queue::REQUESTS), bad).await.unwrap();
+    }
+    let good = ask(&broker).await;
+    let (intake, stop) = (intake(&broker, &store), CancellationToken::new());
+    let serving = tokio::spawn({
+        let stop = stop.clone();
+        async move { intake.run(stop).await }
+    });
+    filed(&store, good).await;
+    assert_eq!(watched.held_back.borrow().len(), 100, "all are being answered");
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn only_listed_queues_get_answers_and_all_requests_are_carried_out() {
+    let cases = [
+        (&[][..], "anything", true),
+        (&["amq.rabbitmq.reply-to.*", "blog.*"][..], "blog.answers", true),
+        (&["amq.rabbitmq.reply-to.*", "blog.*"][..], "amq.rabbitmq.reply-to.a.b", true),
+        (&["amq.rabbitmq.reply-to.*", "blog.*"][..], "shop.answers", false),
+    ];
+    for (listed, address, answered) in cases {
+        let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+        let broker: SharedBroker = MemoryBroker::new(10);
+        let reply_queues = listed.iter().map(|pattern| pattern.parse().unwrap()).collect();
+        let settings = ProducerSettings { reply_queues, ..ProducerSettings::default() };
+        let intake = Intake::new(settings, Arc::new(Outbox::new(broker.clone(), store.clone())));
+        let id = Uuid::now_v7();
+        let body = format!(
+            r#"{{"schema":"linkbeat.request/1","request_id":"{id}","links":[{{"url":"http://a.example/"}}]}}"#
+        );
+        let request = Message { reply_to: Some(address.to_owned()), ..Message::new(id, body) };
+        broker.publish(&Target::Queue(Queue::REQUESTS), request).await.unwrap();
+        let stop = CancellationToken::new();
+        tokio::join!(intake.run(stop.clone()), async {
+            filed(&store, id).await;
+            stop.cancel();
+        });
+        let run = store.runs(1).await.unwrap().remove(0);
+        assert_eq!(run.reply_to.is_some(), answered, "{listed:?} {address}");
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize, Serializer};
+
+use crate::pattern_cost::costs_too_much;
 
 /// Longest pattern taken, in bytes. Operators may lower it per worker.
 const MAX_BYTES: usize = 1_000;
@@ -24,7 +26,13 @@ static COMPILED: Mutex<VecDeque<BacklinkPattern>> = Mutex::new(VecDeque::new());
 /// A pattern that compiles, in the syntax of the `regex` crate: linear time, whatever the page says. Clones are cheap.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct BacklinkPattern(Arc<Regex>);
+pub struct BacklinkPattern(Arc<Compiled>);
+
+struct Compiled {
+    regex: Regex,
+    /// Known once somebody asked.
+    costs_too_much: OnceLock<bool>,
+}
 
 /// Where in a page the pattern is searched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -75,9 +83,24 @@ pub enum BadPattern {
     /// Compiles to more than 1 MiB.
     #[error("the backlink pattern compiles to more than {MAX_COMPILED_BYTES} bytes; repeat less")]
     TooBig,
+    /// There are pages on which it takes too long.
+    #[error(
+        "the backlink pattern takes too long on some pages; repeat less, or write it without optional parts"
+    )]
+    TooSlow,
 }
 
 impl BacklinkPattern {
+    /// Takes a pattern from a request, a flag or a setting: as [`BacklinkPattern::parse`], and only if no page makes it
+    /// take too long. A job does not ask again, so that jobs of an older version are still done.
+    pub fn accept(text: &str) -> Result<Self, BadPattern> {
+        let pattern = Self::parse(text)?;
+        if *pattern.0.costs_too_much.get_or_init(|| costs_too_much(text)) {
+            return Err(BadPattern::TooSlow);
+        }
+        Ok(pattern)
+    }
+
     /// Compiles a pattern, unless that was done before; `\.` and the like mean what they mean in Python's `re`.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
         if let Some(known) = Self::known(text) {
@@ -109,7 +132,8 @@ impl BacklinkPattern {
         }
         explain(text)?;
         let compiled = RegexBuilder::new(text).size_limit(MAX_COMPILED_BYTES).build();
-        compiled.map(|regex| Self(Arc::new(regex))).map_err(|error| match error {
+        let whole = |regex| Self(Arc::new(Compiled { regex, costs_too_much: OnceLock::new() }));
+        compiled.map(whole).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => BadPattern::TooBig,
             other => BadPattern::Syntax(other.to_string()),
         })
@@ -117,12 +141,12 @@ impl BacklinkPattern {
 
     /// The compiled expression.
     pub fn regex(&self) -> &Regex {
-        &self.0
+        &self.0.regex
     }
 
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.0.regex.as_str()
     }
 }
 
@@ -150,14 +174,14 @@ impl Eq for BacklinkPattern {}
 impl FromStr for BacklinkPattern {
     type Err = BadPattern;
     fn from_str(text: &str) -> Result<Self, BadPattern> {
-        Self::parse(text)
+        Self::accept(text)
     }
 }
 
 impl TryFrom<String> for BacklinkPattern {
     type Error = BadPattern;
     fn try_from(text: String) -> Result<Self, BadPattern> {
-        Self::parse(&text)
+        Self::accept(&text)
     }
 }
 
@@ -204,6 +228,8 @@ mod tests {
         assert_eq!(BacklinkPattern::parse(r"(a)\1"), Err(BadPattern::BackReference(r"\1".into())));
         assert_eq!(BacklinkPattern::parse(""), Err(BadPattern::Empty));
         assert_eq!(BacklinkPattern::parse("a{1000}{1000}"), Err(BadPattern::TooBig));
+        assert_eq!("(?:a?){400}a{400}Z\\b".parse::<BacklinkPattern>(), Err(BadPattern::TooSlow));
+        assert!(BacklinkPattern::parse("(?:a?){400}a{400}Z\\b").is_ok(), "in a job of an older version");
         let error = BacklinkPattern::parse("ab(c").unwrap_err().to_string();
         assert!(error.contains("unclosed group") && error.contains("character 3"), "{error}");
     }

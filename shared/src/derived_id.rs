@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{JobId, LinkId, RunId};
+use crate::{JobId, LinkId, RequestId, RunId};
 
 /// What all name spaces are made from: "linkbeat derived" in ASCII.
 const LINKBEAT: Uuid = Uuid::from_bytes(*b"linkbeat derived");
@@ -40,6 +40,21 @@ pub fn refusal_reply(request: Uuid) -> Uuid {
     derived("refusal", &[request.as_bytes()])
 }
 
+/// The request that the Celery task of this id makes.
+pub fn celery_request(task: &str) -> RequestId {
+    RequestId(derived("celery request", &[task.as_bytes()]))
+}
+
+/// The message that tells how the Celery task of this id stands, such as `SUCCESS`.
+pub fn celery_result(task: &str, status: &str) -> Uuid {
+    derived("celery result", &[status.as_bytes(), b"/", task.as_bytes()])
+}
+
+/// The task that follows the Celery task of this id, the one at this place.
+pub fn celery_follow_up(task: &str, place: usize) -> Uuid {
+    derived("celery follow-up", &[&(place as u64).to_be_bytes(), task.as_bytes()])
+}
+
 /// The broadcast that a run was cancelled.
 pub fn cancel_broadcast(run: RunId) -> Uuid {
     derived("cancel", &[run.0.as_bytes()])
@@ -61,6 +76,11 @@ pub fn requeue_notice(letter: Uuid, parked_at: &str) -> Uuid {
 /// A message that another app names by this text, which is no UUID.
 pub fn foreign_message(text: &str) -> Uuid {
     derived("foreign message", &[text.as_bytes()])
+}
+
+/// A parked message without an id, by its body.
+pub fn unnamed_message(body: &[u8]) -> Uuid {
+    derived("unnamed message", &[body])
 }
 
 /// A variable part stands last, so that no two lists of parts read the same.
@@ -93,7 +113,11 @@ mod tests {
                 cancel_broadcast(run),
                 results_message(job, [link]),
                 requeue_notice(run.0, ""),
+                celery_request("").0,
+                celery_result("", ""),
+                celery_follow_up("", 0),
                 foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),
+                unnamed_message(run.0.as_bytes()),
             ]
         };
         assert_eq!(ids(), ids());

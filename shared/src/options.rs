@@ -192,6 +192,11 @@ impl RequestOptions {
         }
     }
 
+    /// The names of all options in messages.
+    pub fn names_in_messages() -> &'static [String] {
+        &in_messages::NAMES
+    }
+
     /// Says the default of every option that has one.
     pub fn defaults() -> Self {
         Self::of(&WhiteList::default(), &CheckSpec::default(), &ShowRules::default())
@@ -219,7 +224,7 @@ pub(crate) mod in_messages {
     const MILLISECONDS: &str = "_ms";
 
     /// The names of the options in messages: those of the schema.
-    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    pub(super) static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
         let schema = schemars::schema_for!(RequestOptions);
         let properties = schema.get("properties").and_then(Value::as_object);
         properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()

@@ -44,8 +44,12 @@ pub enum Reason {
     },
     /// The answer is not HTTP, or breaks its limits.
     Protocol,
-    /// The page broke off or could not be decompressed before the backlink was found.
-    Body,
+    /// The page could not be read to its end before the backlink was found.
+    Body {
+        /// Why not.
+        #[serde(default = "BodyKind::broke_off", skip_serializing_if = "BodyKind::is_broke_off")]
+        kind: BodyKind,
+    },
     /// The page was read and does not contain the backlink.
     BacklinkMissing {
         /// Only the part of the page up to the size limit was searched.
@@ -75,6 +79,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The page broke off, or could not be decompressed.
+    pub const BROKE_OFF: Self = Self::Body { kind: BodyKind::BrokeOff };
+
     /// The `type` of its JSON form.
     pub fn type_word(&self) -> &'static str {
         match self {
@@ -85,7 +92,7 @@ impl Reason {
             Self::Tls { .. } => "tls",
             Self::Redirect { .. } => "redirect",
             Self::Protocol => "protocol",
-            Self::Body => "body",
+            Self::Body { .. } => "body",
             Self::BacklinkMissing { .. } => "backlink_missing",
             Self::UnsafeAddress { .. } => "unsafe_address",
             Self::BadUrl { .. } => "bad_url",
@@ -208,6 +215,26 @@ kinds! {
 }
 
 kinds! {
+    /// Why a page was not searched to its end.
+    BodyKind {
+        /// It broke off, or could not be decompressed. A message leaves this one out.
+        BrokeOff = "broke_off",
+        /// The backlink pattern takes too long on this page.
+        PatternTooSlow = "pattern_too_slow",
+    }
+}
+
+impl BodyKind {
+    fn broke_off() -> Self {
+        Self::BrokeOff
+    }
+
+    fn is_broke_off(&self) -> bool {
+        *self == Self::BrokeOff
+    }
+}
+
+kinds! {
     /// What is wrong with a URL.
     BadUrlKind {
         /// Its host cannot be looked up.
@@ -226,6 +253,8 @@ mod tests {
             (Reason::Timeout { phase: Phase::Body }, r#"{"type":"timeout","phase":"body"}"#),
             (Reason::Dns { kind: DnsKind::Nxdomain }, r#"{"type":"dns","kind":"nxdomain"}"#),
             (Reason::Protocol, r#"{"type":"protocol"}"#),
+            (Reason::BROKE_OFF, r#"{"type":"body"}"#),
+            (Reason::Body { kind: BodyKind::PatternTooSlow }, r#"{"type":"body","kind":"pattern_too_slow"}"#),
             (
                 Reason::BacklinkMissing { truncated: false },
                 r#"{"type":"backlink_missing","truncated":false}"#,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::details::{FailedPage, Note};
-use crate::reason::{BadUrlKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
+use crate::reason::{BadUrlKind, BodyKind, ConnectKind, DnsKind, Phase, Reason, RedirectKind, TlsKind};
 
 /// The language of texts made for people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +134,8 @@ fn english(reason: &Reason) -> String {
             RedirectKind::Other => "the redirects failed",
         },
         Reason::Protocol => "the answer is not valid HTTP",
-        Reason::Body => "the page broke off before the backlink was found",
+        Reason::Body { kind: BodyKind::PatternTooSlow } => "the backlink pattern takes too long on this page",
+        Reason::Body { .. } => "the page broke off before the backlink was found",
         Reason::BacklinkMissing { truncated: false } => "the page does not link back",
         Reason::BacklinkMissing { truncated: true } => {
             "no link back in the part of the page that was read (it is over the size limit)"
@@ -205,7 +206,8 @@ fn chinese(reason: &Reason) -> String {
             RedirectKind::Other => "重定向失败",
         },
         Reason::Protocol => "响应不是有效的 HTTP",
-        Reason::Body => "网页中断，未找到本站外链",
+        Reason::Body { kind: BodyKind::PatternTooSlow } => "在该网页上匹配外链的正则表达式耗时过长",
+        Reason::Body { .. } => "网页中断，未找到本站外链",
         Reason::UnsafeAddress { address: Some(address) } => return format!("未访问：{address} 不是公网地址"),
         Reason::UnsafeAddress { address: None } => "未访问：不是公网地址",
         Reason::BadUrl { kind } => match kind {

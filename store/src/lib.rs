@@ -13,6 +13,7 @@
 
 mod asker;
 mod database_url;
+mod django;
 mod error;
 mod filing;
 mod importing;
@@ -35,6 +36,7 @@ mod values;
 
 pub use asker::{Asker, OverLimit};
 pub use database_url::DatabaseUrl;
+pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
 pub use inspect::inspect;
 pub use inspection::{DatabaseInspection, Schema, ServerInspection, TableRights};
@@ -42,10 +44,11 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
-    Decided, Filed, Filing, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges,
-    Links, NewRun, OpenJobs, Outbox, ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded,
-    RecorderStore, ReportLinks, Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, Unannounced,
-    Unpublished, UnpublishedRun, Untold,
+    CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice,
+    Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling,
+    Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
+    UnpublishedRun, Untold,
 };
 
 /// What every method gives.

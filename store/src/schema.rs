@@ -215,6 +215,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    celery_tasks (id) {
+        id -> Text,
+        request_id -> Id,
+        state -> Text,
+        card -> Text,
+        outcome -> Nullable<Text>,
+        due_at -> Moment,
+        changed_at -> Moment,
+    }
+}
+
 diesel::joinable!(jobs -> runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);

@@ -102,6 +102,10 @@ impl Broker for Watched {
         self.inner.queues()
     }
 
+    fn may_answer(&self, address: &str) -> bool {
+        self.inner.may_answer(address)
+    }
+
     fn ready(&self) -> bool {
         self.inner.ready()
     }

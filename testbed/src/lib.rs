@@ -11,6 +11,7 @@
 //! | [`servers`] | a RabbitMQ and a PostgreSQL of one test's own |
 //! | [`database`], [`queues`] | a database and a namespace of one test's own on the servers that all tests share |
 //! | [`command`], [`process`], [`fleet`] | the built binary: as a command, as a process, as a fleet |
+//! | [`raw_amqp`] | a publisher of messages that no library would write |
 //! | [`broker`] | a broker that shows a test what passes, and can stop it |
 //!
 //! Fake servers begin in `async` functions and run on the runtime of their caller. A test without a runtime
@@ -28,6 +29,7 @@ pub mod name_server;
 pub mod process;
 pub mod proxy;
 pub mod queues;
+pub mod raw_amqp;
 pub mod resolver;
 pub mod servers;
 pub mod site;

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::{eventually, shared_server};
 
-/// All queues of a namespace, but the rungs of its delays.
-const QUEUES: [&str; 9] = [
+/// All queues of a namespace, but the rungs of its delays. Tests for Celery's clients have one of theirs there.
+const QUEUES: [&str; 10] = [
     "jobs",
     "jobs.large",
     "suspects",
@@ -28,6 +28,7 @@ const QUEUES: [&str; 9] = [
     "requests.large",
     "dead",
     "broadcast",
+    "celery",
 ];
 const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
 /// Its exchanges besides those that queues have of their own.

@@ -11,6 +11,8 @@ pub enum OwnFault {
     Proxy,
     /// The machine is out of file descriptors, local ports, buffers or memory.
     Resources,
+    /// The process was stopped, or got too little of the processor, again and again.
+    Stalled,
 }
 
 impl OwnFault {
@@ -21,6 +23,7 @@ impl OwnFault {
             Self::Intercepted => "intercepted",
             Self::Proxy => "proxy",
             Self::Resources => "resources",
+            Self::Stalled => "stalled",
         }
     }
 }

@@ -20,6 +20,8 @@ pub const DEFAULT_CONCURRENCY: usize = 6_144;
 const DEFAULT_PER_HOST: usize = 8;
 /// Bytes of a page, after decompression, that are searched for the backlink: 2 MiB.
 const DEFAULT_MAX_BODY: usize = 2 << 20;
+/// Bytes that large answers may take in memory, all together: 256 MiB.
+const DEFAULT_MEMORY: usize = 256 << 20;
 /// How long a job is held at most, in milliseconds: with the drain far below RabbitMQ's `consumer_timeout` of
 /// half an hour.
 const DEFAULT_MAX_HOLD_MS: u64 = 300_000;
@@ -46,6 +48,9 @@ pub struct WorkerSettings {
     pub resolver: Vec<SocketAddr>,
     /// Most bytes of a page, after decompression, that are searched for the backlink.
     pub max_body: usize,
+    /// Most bytes of memory that large answers take, all together: what is decompressed, kept or has a large head.
+    /// Beside it each check needs some 30 KiB.
+    pub memory: usize,
     /// The header `User-Agent`.
     pub user_agent: String,
     /// Sent with every request, to every site.
@@ -82,6 +87,7 @@ impl Default for WorkerSettings {
             allow_network: Vec::new(),
             resolver: Vec::new(),
             max_body: DEFAULT_MAX_BODY,
+            memory: DEFAULT_MEMORY,
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             headers: Vec::new(),
             proxy: None,

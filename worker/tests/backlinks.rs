@@ -248,7 +248,7 @@ async fn a_refresh_obeys_the_guard_the_limit_of_hops_and_the_deadline() {
     assert_judged(&result, Verdict::NoBacklink, Reason::BacklinkMissing { truncated: false });
     assert_eq!(result.details.redirects.len(), 10);
     let broken = check_with(&engine, &site.url("/hang"), &asked).await;
-    assert_judged(&broken, Verdict::Down, Reason::Body);
+    assert_judged(&broken, Verdict::Down, Reason::BROKE_OFF);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn missing(truncated: bool) -> Reason {
     Reason::BacklinkMissing { truncated }
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
@@ -219,13 +219,13 @@ async fn one_page_after_another() {
 }
 
 /// Forgets how much memory this process has had (proc(5)), and gives what it has.
-fn peak_memory_from_now() -> usize {
+pub(crate) fn peak_memory_from_now() -> usize {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     peak_memory()
 }
 
 /// The most memory this process has had, in bytes.
-fn peak_memory() -> usize {
+pub(crate) fn peak_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
@@ -268,10 +268,14 @@ async fn a_page_that_breaks_off_counts_as_far_as_it_came() {
     let late = Reason::Timeout { phase: Phase::Body };
     assert_judged(&check(&hanging("nothing").await.url("/"), &asked).await, Verdict::Down, late);
     let site = broken("nothing").await;
-    assert_judged(&check(&site.url("/"), &asked).await, Verdict::Down, Reason::Body);
+    assert_judged(&check(&site.url("/"), &asked).await, Verdict::Down, Reason::BROKE_OFF);
     assert_eq!(site.visits(), 2, "tried again");
     // Nobody asks for the page: the status stands.
     assert_judged(&check(&site.url("/"), &without_retries(within(5_000))).await, Verdict::Up, None);
     let not_gzip = Site::answers(answer("200 OK", &["Content-Encoding: gzip"], "plain text")).await;
-    assert_judged(&check(&not_gzip.url("/"), &without_retries(asked)).await, Verdict::Down, Reason::Body);
+    assert_judged(
+        &check(&not_gzip.url("/"), &without_retries(asked)).await,
+        Verdict::Down,
+        Reason::BROKE_OFF,
+    );
 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use linkbeat_shared::ReplyTo;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -78,7 +79,10 @@ impl Broker for MemoryBroker {
                 Target::Broadcast => self.broadcasts.send_modify(|latest| latest.add(message)),
                 // An error means that nobody listens.
                 Target::Event(key) => drop(self.events.send((key.clone(), message))),
-                Target::Reply(reply) => return Err(PublishError::Unroutable(reply.queue.clone())),
+                Target::Listeners(..) => {}
+                Target::Reply(ReplyTo { queue, .. }) | Target::Theirs(queue) => {
+                    return Err(PublishError::Unroutable(queue.clone()));
+                }
             }
             Ok(())
         };

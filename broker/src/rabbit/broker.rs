@@ -13,9 +13,13 @@ use super::listener::RabbitListener;
 use super::parcel::Parcel;
 use super::publisher::{PublishSession, Publisher};
 use super::reopen::{Missing, Reopen};
+use super::republisher::Republisher;
 use super::session::Session;
 use super::{BrokerSettings, ConnectError, consumer, listener, publisher};
-use crate::{Broadcasts, Broker, BrokerClosed, Events, Message, PublishError, Queue, Subscription, Target};
+use crate::{
+    Broadcasts, Broker, BrokerClosed, Events, ForeignExchange, Message, PublishError, Queue, Subscription,
+    Target,
+};
 
 /// Names the consuming connection to operators.
 const CONSUME: &str = "consume";
@@ -23,7 +27,7 @@ const CONSUME: &str = "consume";
 /// Carries messages over RabbitMQ. Lost connections are made again for ever, until it is closed or dropped.
 pub struct RabbitBroker {
     settings: Arc<BrokerSettings>,
-    publisher: Publisher,
+    publisher: Arc<Publisher>,
     /// Set by the first reader.
     consuming: OnceLock<Kept<Session>>,
     missing: Missing,
@@ -51,12 +55,22 @@ impl RabbitBroker {
         let purpose = publisher::PURPOSE.to_owned();
         let reopen = Reopen::new(settings.clone(), purpose, &missing, closed.clone());
         let (connection, keeper) = keep(reopen, &closed);
-        let publisher = Publisher::new(connection, settings.confirm_timeout);
+        let publisher = Arc::new(Publisher::new(connection, settings.clone()));
         let to_open = settings.clone();
         keepers.spawn(async move { keeper.run(first, || PublishSession::open(&to_open)).await });
         let _close_on_drop = closed.clone().drop_guard();
         let consuming = OnceLock::new();
         Arc::new(Self { settings, publisher, consuming, missing, closed, keepers, _close_on_drop })
+    }
+
+    /// The servers, without user names and passwords.
+    pub fn servers(&self) -> String {
+        self.settings.urls.to_string()
+    }
+
+    /// Begins to listen to an exchange of somebody else.
+    pub fn listen_to(&self, exchange: ForeignExchange) -> Result<Box<dyn Events>, BrokerClosed> {
+        Ok(Box::new(self.listen(Queue::listening_to(exchange), exchange.name)?))
     }
 
     /// The connection that all readers share.
@@ -83,6 +97,15 @@ impl RabbitBroker {
         Ok(listener)
     }
 
+    fn republisher(&self) -> Republisher {
+        Republisher {
+            publisher: self.publisher.clone(),
+            settings: self.settings.clone(),
+            tasks: self.keepers.clone(),
+            closed: self.closed.clone(),
+        }
+    }
+
     fn check_open(&self) -> Result<(), BrokerClosed> {
         if self.closed.is_cancelled() { Err(BrokerClosed) } else { Ok(()) }
     }
@@ -97,6 +120,12 @@ impl fmt::Debug for RabbitBroker {
 #[async_trait]
 impl Broker for RabbitBroker {
     async fn publish(&self, target: &Target, message: Message) -> Result<(), PublishError> {
+        if let Target::Reply(reply) = target
+            && !self.may_answer(&reply.queue)
+        {
+            let (address, cause) = (reply.queue.clone(), "it is a queue of linkbeat's own".to_owned());
+            return Err(PublishError::NotTaken { address, cause });
+        }
         let parcel = Parcel::new(&self.settings.namespace, target, message)?;
         let published = self.closed.run_until_cancelled(self.publisher.publish(parcel)).await;
         published.unwrap_or(Err(PublishError::Closed(BrokerClosed)))
@@ -107,8 +136,14 @@ impl Broker for RabbitBroker {
         let stop = self.closed.child_token();
         let reopen = self.reopen(format!("{CONSUME} {queue}"), &stop);
         let wish = Wish { queue: queue.clone(), prefetch: prefetch.max(1) };
-        let (subscription, keeper) =
-            consumer::subscription(wish, self.consuming(), reopen, stop, self.closed.clone());
+        let (subscription, keeper) = consumer::subscription(
+            wish,
+            self.consuming(),
+            reopen,
+            self.republisher(),
+            stop,
+            self.closed.clone(),
+        );
         self.keepers.spawn(keeper.run());
         Ok(Box::new(subscription))
     }
@@ -129,6 +164,10 @@ impl Broker for RabbitBroker {
 
     fn queues(&self) -> Vec<Queue> {
         self.settings.all_queues().collect()
+    }
+
+    fn may_answer(&self, address: &str) -> bool {
+        !self.settings.owns(address)
     }
 
     fn ready(&self) -> bool {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use futures::future::try_join_all;
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
@@ -26,15 +27,20 @@ use super::keep::Kept;
 use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
 use super::reopen::Reopen;
+use super::republisher::Republisher;
 use super::session::Session;
 use super::{BrokerSettings, ConnectError};
 use crate::broker::lanes;
 use crate::delivery::Settle;
 use crate::{Delivery, Queue, SessionLost, Subscription};
 
+/// How long a job that goes back may wait for room in its queue.
+const PUT_BACK: Duration = Duration::from_secs(3);
+
 type Current = Option<Arc<Reading>>;
 
 /// What is read, and how.
+#[derive(Clone)]
 pub(super) struct Wish {
     pub(super) queue: Queue,
     pub(super) prefetch: u16,
@@ -43,7 +49,8 @@ pub(super) struct Wish {
 /// The reader's side.
 pub(super) struct RabbitSubscription {
     current: watch::Receiver<Current>,
-    prefetch: u16,
+    wish: Wish,
+    republisher: Republisher,
     /// How many lanes are wanted.
     size: watch::Sender<u16>,
     stop: CancellationToken,
@@ -58,6 +65,7 @@ pub(super) struct Keeper {
     size: watch::Receiver<u16>,
     current: watch::Sender<Current>,
     reopen: Reopen,
+    republisher: Republisher,
     closed: CancellationToken,
     stop: CancellationToken,
     stopped: CancellationToken,
@@ -68,15 +76,23 @@ pub(super) fn subscription(
     wish: Wish,
     connection: Kept<Session>,
     reopen: Reopen,
+    republisher: Republisher,
     stop: CancellationToken,
     closed: CancellationToken,
 ) -> (RabbitSubscription, Keeper) {
     let (sender, current) = watch::channel(None);
     let (resize, size) = watch::channel(1);
-    let (prefetch, stopped) = (wish.prefetch, CancellationToken::new());
-    let subscription =
-        RabbitSubscription { current, prefetch, size: resize, stop: stop.clone(), stopped: stopped.clone() };
-    let keeper = Keeper { wish, connection, size, current: sender, reopen, closed, stop, stopped };
+    let stopped = CancellationToken::new();
+    let subscription = RabbitSubscription {
+        current,
+        wish: wish.clone(),
+        republisher: republisher.clone(),
+        size: resize,
+        stop: stop.clone(),
+        stopped: stopped.clone(),
+    };
+    let keeper =
+        Keeper { wish, connection, size, current: sender, reopen, republisher, closed, stop, stopped };
     (subscription, keeper)
 }
 
@@ -91,14 +107,17 @@ impl Subscription for RabbitSubscription {
                 self.stop.run_until_cancelled(waiting).await?.ok()?.clone()?
             };
             let arrived = self.stop.run_until_cancelled(reading.arrival()).await?;
-            if let Some(delivery) = arrived {
+            let Some(delivery) = arrived else { continue };
+            // In the dead queue it is where it belongs.
+            if delivery.message.headers.unreadable.is_none() || self.wish.queue == Queue::DEAD {
                 return Some(delivery);
             }
+            self.republisher.park(delivery, &self.wish.queue);
         }
     }
 
     fn resize(&mut self, prefetch: u16) {
-        let lanes = lanes(prefetch, self.prefetch);
+        let lanes = lanes(prefetch, self.wish.prefetch);
         self.size.send_if_modified(|size| std::mem::replace(size, lanes) != lanes);
     }
 
@@ -155,13 +174,32 @@ impl Keeper {
         }
     }
 
+    /// Gives back what was on its way. RabbitMQ marks what is given back as redelivered, which would mean that its worker
+    /// was lost. So a job is published anew instead. Others may have set properties that linkbeat does not know, so their
+    /// messages go back as they came.
+    async fn give_back(&self, mut delivery: lapin::message::Delivery) -> lapin::Result<()> {
+        let queue = &self.wish.queue;
+        if queue.holds_jobs() && !delivery.redelivered {
+            let message = parcel::message(&mut delivery, queue, &self.reopen.settings);
+            let readable = message.headers.unreadable.is_none();
+            let publishing = timeout(PUT_BACK, self.republisher.publish(queue.clone(), message));
+            if readable && matches!(publishing.await, Ok(Ok(()))) {
+                return delivery.acker.ack(BasicAckOptions::default()).await.map(drop);
+            }
+        }
+        delivery.acker.nack(REQUEUE).await.map(drop)
+    }
+
     async fn wind_up(&self, reading: &Arc<Reading>) {
         if self.closed.is_cancelled() {
             // All of the connection ends.
             return;
         }
         let limit = self.reopen.settings.confirm_timeout;
-        let giving_back = reading.within(limit, reading.lanes.give_back_rest());
+        let giving_back = reading.within(limit + PUT_BACK, async {
+            let rest = reading.lanes.take_rest().await?;
+            try_join_all(rest.into_iter().map(|delivery| self.give_back(delivery))).await.map(drop)
+        });
         self.closed.run_until_cancelled(giving_back).await;
         self.stopped.cancel();
         reading.unsettled.close();
@@ -183,6 +221,7 @@ struct Reading {
     arrivals: AtomicU64,
     /// One token while the reader waits for the next.
     waiting: TaskTracker,
+    queue: Queue,
     settings: Arc<BrokerSettings>,
 }
 
@@ -198,8 +237,8 @@ impl Reading {
         let lanes =
             channel.prepare(settings, Lanes::open(channel.lapin(), name, wish.prefetch, size)).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
-        let settings = settings.clone();
-        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, settings })
+        let (queue, settings) = (wish.queue.clone(), settings.clone());
+        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, queue, settings })
     }
 
     /// The next message; `None` once the channel has ended.
@@ -219,7 +258,7 @@ impl Reading {
         in_lane: TaskTrackerToken,
     ) -> Delivery {
         self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let message = parcel::message(&mut delivery, &self.settings);
+        let message = parcel::message(&mut delivery, &self.queue, &self.settings);
         let _unsettled = [self.unsettled.token(), in_lane];
         let settle = RabbitSettle { acker: delivery.acker, reading: self.clone(), _unsettled };
         Delivery::new(message, delivery.redelivered, self.channel.end().token(), Box::new(settle))

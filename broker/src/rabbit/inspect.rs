@@ -119,7 +119,7 @@ impl Declared<'_> {
 }
 
 fn declared(topology: &Topology) -> Vec<Declared<'_>> {
-    let exchanges = topology.exchanges().map(|(name, kind)| Declared::Exchange(name, kind));
+    let exchanges = topology.exchanges().map(|row| Declared::Exchange(&row.name, row.kind.clone()));
     topology.rows.iter().map(Declared::Queue).chain(exchanges).collect()
 }
 

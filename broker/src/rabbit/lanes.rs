@@ -105,25 +105,26 @@ impl Lanes {
         select_all(going).await;
     }
 
-    /// Ends all lanes and gives back what they took and nobody has seen.
-    pub(super) async fn give_back_rest(&self) -> lapin::Result<()> {
+    /// Ends all lanes, and gives what they took and nobody has seen.
+    pub(super) async fn take_rest(&self) -> lapin::Result<Vec<Delivery>> {
         let open = self.open.borrow().clone();
         for lane in &open {
             if !lane.leaving.is_cancelled() {
                 self.end(lane).await?;
             }
         }
+        let mut rest = Vec::new();
         for lane in &open {
             if lane.drained.is_cancelled() {
                 continue;
             }
             let mut consumer = lane.consumer.clone();
             while let Some(delivery) = consumer.next().await {
-                delivery?.acker.nack(REQUEUE).await?;
+                rest.push(delivery?);
             }
             lane.drained.cancel();
         }
-        Ok(())
+        Ok(rest)
     }
 
     /// Whether messages wait in the queue.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
@@ -133,6 +134,7 @@ impl Keeper {
 struct Listening {
     channel: PartialSession,
     consumer: Consumer,
+    queue: Queue,
     quiet: Duration,
 }
 
@@ -145,13 +147,18 @@ impl Listening {
         let (channel, name) = PartialSession::open(connection, settings, queue).await?;
         let reading = read(channel.lapin(), name, queue.kind());
         let (consumer, round_trip) = channel.prepare(settings, reading).await?;
-        Ok(Self { channel, consumer, quiet: QUIET + 2 * round_trip })
+        Ok(Self { channel, consumer, queue: queue.clone(), quiet: QUIET + 2 * round_trip })
     }
 
     /// Passes on everything that comes, until the channel ends or the listener has gone.
     async fn pass_on(&mut self, tell: &mpsc::Sender<Heard>, caught_up: &mut bool, settings: &BrokerSettings) {
-        let mut heard = Heard::Listening;
-        while tell.send(heard).await.is_ok() {
+        let mut heard = Some(Heard::Listening);
+        loop {
+            if let Some(heard) = heard.take()
+                && tell.send(heard).await.is_err()
+            {
+                return;
+            }
             let next = match *caught_up {
                 true => Ok(self.consumer.next().await),
                 false => timeout(self.quiet, self.consumer.next()).await,
@@ -161,17 +168,26 @@ impl Listening {
                     if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
                         return self.channel.fail(&error);
                     }
-                    let key = delivery.routing_key.to_string();
-                    Heard::Message { key, message: parcel::message(&mut delivery, settings) }
+                    self.heard(&mut delivery, settings)
                 }
                 Ok(Some(Err(error))) => return self.channel.fail(&error),
                 Ok(None) => return self.channel.end().queue_gone(self.consumer.queue()),
                 Err(_) => {
                     *caught_up = true;
-                    Heard::CaughtUp
+                    Some(Heard::CaughtUp)
                 }
             };
         }
+    }
+
+    /// A message that cannot be read is nobody's news. A stream keeps it, so it cannot be parked.
+    fn heard(&self, delivery: &mut Delivery, settings: &BrokerSettings) -> Option<Heard> {
+        let message = parcel::message(delivery, &self.queue, settings);
+        if let Some(cause) = message.headers.unreadable {
+            tracing::warn!(queue = %self.queue, cause, "a message is passed over");
+            return None;
+        }
+        Some(Heard::Message { key: delivery.routing_key.to_string(), message })
     }
 }
 

@@ -6,10 +6,13 @@
 //! Everything worth knowing is logged here. lapin's own log lines (target `lapin`) repeat it, and hold
 //! the bodies of returned messages, so whoever sets up logging should turn them off.
 
+mod answers;
 mod broker;
 mod channel;
 mod consumer;
+mod direct;
 mod error;
+mod guard;
 mod hindered;
 mod inspect;
 mod keep;
@@ -18,6 +21,7 @@ mod listener;
 mod parcel;
 mod publisher;
 mod reopen;
+mod republisher;
 mod session;
 mod settings;
 mod tls;

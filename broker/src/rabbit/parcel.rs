@@ -12,14 +12,13 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use linkbeat_shared::{ReplyTo, derived_id};
 use uuid::Uuid;
 
-use super::BrokerSettings;
+use super::{BrokerSettings, direct};
 use crate::delay::next_rung;
 use crate::queue::events_exchange;
-use crate::{Exchange, Headers, Message, Namespace, PublishError, Queue, Target};
+use crate::{
+    Exchange, ForeignExchange, HeaderValue, Headers, Message, Namespace, PublishError, Queue, Target,
+};
 
-/// Answers that go to a listening channel without any queue (<https://www.rabbitmq.com/docs/direct-reply-to>).
-/// RabbitMQ 3.10 delivers them and still returns them when they are mandatory, so they cannot be.
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to.";
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
@@ -61,7 +60,7 @@ impl Route {
         let name = queue.name_in(namespace);
         let exchange = match queue.exchange() {
             Exchange::Fanout | Exchange::Direct => name.clone(),
-            Exchange::Events(_) | Exchange::Default => String::new(),
+            Exchange::Events(_) | Exchange::Foreign(_) | Exchange::Default => String::new(),
         };
         // A fanout exchange needs no key; there it only tells the queue, in logs.
         let (receiver, delivery_mode) = (Receiver::Ours, PERSISTENT);
@@ -78,11 +77,31 @@ impl Route {
         }
     }
 
+    fn to_listeners(exchange: ForeignExchange, key: &str) -> Self {
+        Self {
+            exchange: exchange.name.to_owned(),
+            key: key.to_owned(),
+            mandatory: false,
+            receiver: Receiver::Listeners,
+            delivery_mode: TRANSIENT,
+        }
+    }
+
+    fn to_theirs(queue: &str) -> Self {
+        Self {
+            exchange: String::new(),
+            key: queue.to_owned(),
+            mandatory: true,
+            receiver: Receiver::Asker,
+            delivery_mode: PERSISTENT,
+        }
+    }
+
     fn of_reply(reply: &ReplyTo) -> Self {
         Self {
             exchange: String::new(),
             key: reply.queue.clone(),
-            mandatory: !reply.queue.starts_with(DIRECT_REPLY_TO),
+            mandatory: !reply.queue.starts_with(direct::PREFIX),
             receiver: Receiver::Asker,
             // Whoever asked is waiting now; an answer need not survive a restart of the server.
             delivery_mode: TRANSIENT,
@@ -105,6 +124,8 @@ impl Parcel {
             }
             Target::Broadcast => Route::to_queue(&Queue::BROADCAST, namespace),
             Target::Event(key) => Route::of_event(key, namespace),
+            Target::Listeners(exchange, key) => Route::to_listeners(*exchange, key),
+            Target::Theirs(queue) => Route::to_theirs(queue),
             Target::Reply(reply) => {
                 message.correlation_id.clone_from(&reply.correlation_id);
                 Route::of_reply(reply)
@@ -153,21 +174,41 @@ fn header_table(headers: &Headers) -> FieldTable {
             table.insert(name, AMQPValue::LongString(LongString::from(value.as_str())));
         }
     }
+    for (name, value) in headers.values() {
+        if let Ok(name) = ShortString::try_new(name.as_str()) {
+            table.insert(
+                name,
+                match value {
+                    HeaderValue::Number(number) => AMQPValue::LongLongInt(*number),
+                    HeaderValue::Flag(flag) => AMQPValue::Boolean(*flag),
+                },
+            );
+        }
+    }
     table
 }
 
-/// The message in a delivery. Headers that are no text or over the limits are left out.
-pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Message {
+/// The message in a delivery of this queue. Headers that are no text or over the limits are left out.
+pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerSettings) -> Message {
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
     headers.user = text(properties.user_id());
+    for (name, value) in properties.headers().iter().flat_map(other_headers) {
+        headers.add_value(name, value);
+    }
     if let Some(removed) = &mut headers.removed {
         // RabbitMQ knows the whole name; within linkbeat it goes without the namespace.
         let queue = settings.queue_named(&removed.queue);
         removed.queue = queue.map(|queue| queue.to_string()).unwrap_or_default();
     }
-    let unnamed = Message::new(message_id(properties.message_id().as_ref().map(ShortString::as_str)), "");
+    let id = match message_id(properties.message_id().as_ref().map(ShortString::as_str)) {
+        Some(id) => id,
+        // People ask for it by its id, so there it must stay the same.
+        None if *queue == Queue::DEAD => derived_id::unnamed_message(&delivery.data),
+        None => Uuid::now_v7(),
+    };
+    let unnamed = Message::new(id, "");
     Message {
         content_type: text(properties.content_type()).map_or(unnamed.content_type, Cow::Owned),
         reply_to: text(properties.reply_to()),
@@ -180,11 +221,9 @@ pub(super) fn message(delivery: &mut Delivery, settings: &BrokerSettings) -> Mes
 
 /// Other apps may use ids of another form: the same text always gives the same id. A message without
 /// an id gets a new one each time it is delivered, for equal bodies may well be two messages.
-fn message_id(text: Option<&str>) -> Uuid {
-    match text.filter(|text| !text.is_empty()) {
-        None => Uuid::now_v7(),
-        Some(text) => Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)),
-    }
+fn message_id(text: Option<&str>) -> Option<Uuid> {
+    let text = text.filter(|text| !text.is_empty())?;
+    Some(Uuid::try_parse(text).unwrap_or_else(|_| derived_id::foreign_message(text)))
 }
 
 fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
@@ -192,6 +231,20 @@ fn text_headers(table: &FieldTable) -> impl Iterator<Item = (&str, &str)> {
         let value = match value {
             AMQPValue::LongString(text) => str::from_utf8(text.as_bytes()).ok()?,
             AMQPValue::ShortString(text) => text.as_str(),
+            _ => return None,
+        };
+        Some((name.as_str(), value))
+    })
+}
+
+fn other_headers(table: &FieldTable) -> impl Iterator<Item = (&str, HeaderValue)> {
+    table.inner().iter().filter_map(|(name, value)| {
+        let value = match value {
+            AMQPValue::Boolean(flag) => HeaderValue::Flag(*flag),
+            AMQPValue::ShortShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::ShortInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongInt(number) => HeaderValue::Number((*number).into()),
+            AMQPValue::LongLongInt(number) => HeaderValue::Number(*number),
             _ => return None,
         };
         Some((name.as_str(), value))
@@ -212,7 +265,7 @@ mod tests {
         let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.to_vec());
         delivery.properties = properties;
         let urls = "amqp://localhost".parse().unwrap();
-        message(&mut delivery, &BrokerSettings::new(urls, Namespace::default(), "test"))
+        message(&mut delivery, &Queue::JOBS, &BrokerSettings::new(urls, Namespace::default(), "test"))
     }
 
     fn parcel(target: &Target, message: Message) -> Parcel {

@@ -3,7 +3,8 @@
 //! Each channel carries one message at a time. lapin gives a returned message to whichever confirmation comes next on
 //! the channel. With several in flight, one message would get the outcome of another.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
@@ -12,6 +13,7 @@ use lapin::{Channel, Confirmation};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::answers::{Answers, Leave};
 use super::error::{ACCESS_REFUSED, PRECONDITION_FAILED, cause_of, reply_code};
 use super::hindered::Hindered;
 use super::keep::Kept;
@@ -27,29 +29,44 @@ use crate::{BrokerClosed, PublishError};
 const IN_FLIGHT: usize = 256;
 /// Longest pause before a message is offered again to a queue that was full.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often an answer may be on the way while its session ends.
+const MOST_BROKEN: u32 = 3;
+/// How long an answer's confirmation is waited for at most: others wait for their answers.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Names the session to operators.
 pub(super) const PURPOSE: &str = "publish";
+/// Names a connection for one answer.
+const ANSWER: &str = "answer";
 
 /// Publishes for all callers.
 pub(super) struct Publisher {
     connection: Kept<PublishSession>,
-    confirm_timeout: Duration,
+    settings: Arc<BrokerSettings>,
     hindered: Hindered,
+    answers: Answers,
 }
 
 impl Publisher {
-    pub(super) fn new(connection: Kept<PublishSession>, confirm_timeout: Duration) -> Self {
-        Self { connection, confirm_timeout, hindered: Hindered::default() }
+    pub(super) fn new(connection: Kept<PublishSession>, settings: Arc<BrokerSettings>) -> Self {
+        let (hindered, answers) = (Hindered::default(), Answers::default());
+        Self { connection, settings, hindered, answers }
     }
 
     /// Returns once the message is confirmed or can never be; where others are to receive it, also once it was
     /// offered often enough.
     pub(super) async fn publish(&self, parcel: Parcel) -> Result<(), PublishError> {
         let mut backoff = Backoff::up_to(LONGEST_PAUSE);
-        let (mut tries, mut waiting) = (0, None);
+        let (mut tries, mut broken, mut waiting) = (0, 0, None);
         loop {
             let session = self.connection.session().await?;
-            let sent = session.send(&parcel, self.confirm_timeout).await;
+            let sent = self.send(&session, &parcel).await;
+            if let (Receiver::Asker, Sent::Broken(cause)) = (parcel.receiver, &sent) {
+                broken += 1;
+                if broken >= MOST_BROKEN {
+                    self.answers.shun(parcel.routing_key.as_str());
+                    return Err(not_taken(&parcel, cause));
+                }
+            }
             let hindrance = match session.outcome(sent, &parcel) {
                 Outcome::Done(outcome) => {
                     drop(waiting);
@@ -62,7 +79,8 @@ impl Publisher {
                 Outcome::Hindered(hindrance) => hindrance,
             };
             tries += 1;
-            let enough = tries >= hindrance.most_tries() || self.hindered.is_hopeless(&parcel);
+            let hopeless = !matches!(hindrance, Hindrance::Alone(_)) && self.hindered.is_hopeless(&parcel);
+            let enough = hopeless || tries >= hindrance.most_tries();
             match parcel.receiver {
                 Receiver::Listeners if enough => return self.give_up(&parcel, &hindrance).or(Ok(())),
                 Receiver::Asker if enough => return self.give_up(&parcel, &hindrance),
@@ -70,30 +88,73 @@ impl Publisher {
             }
             waiting.get_or_insert_with(|| self.hindered.wait(&parcel, &hindrance.to_string()));
             match hindrance {
-                // The session may be what is wrong.
-                Hindrance::Unconfirmed(_) => session.inner.end().now(hindrance),
-                Hindrance::Nacked | Hindrance::Denied(_) => sleep(backoff.next()).await,
+                // The session may be what is wrong, unless it is an asker's queue.
+                Hindrance::Unconfirmed(_) if parcel.receiver != Receiver::Asker => {
+                    session.inner.end().now(hindrance);
+                }
+                _ => sleep(backoff.next()).await,
             }
         }
     }
 
+    /// Sends over the session, or alone what may cost the session.
+    async fn send(&self, session: &PublishSession, parcel: &Parcel) -> Sent {
+        if parcel.receiver != Receiver::Asker {
+            return session.send(parcel, self.settings.confirm_timeout).await;
+        }
+        let address = parcel.routing_key.as_str();
+        let limit = self.settings.confirm_timeout.min(ANSWER_LIMIT);
+        match self.answers.leave(address, session.number).await {
+            Leave::Shared => session.send(parcel, limit).await,
+            Leave::None(why) => Sent::Impossible(why),
+            Leave::Alone(_turn) => {
+                let sent = Box::pin(self.send_alone(parcel, limit)).await;
+                if matches!(sent, Sent::Confirmed) {
+                    self.answers.reached(address, session.number);
+                }
+                sent
+            }
+        }
+    }
+
+    /// Sends over a connection that ends with it.
+    async fn send_alone(&self, parcel: &Parcel, limit: Duration) -> Sent {
+        let opened = Session::open(&self.settings, ANSWER).await;
+        let alone = match opened.map(PublishSession::of) {
+            Ok(alone) => alone,
+            Err(error) => return Sent::Hindered(Hindrance::Alone(error.to_string())),
+        };
+        let sent = alone.send(parcel, limit).await;
+        alone.inner.close().await;
+        match sent {
+            Sent::Broken(cause) => Sent::Hindered(Hindrance::Alone(cause)),
+            sent => sent,
+        }
+    }
+
     fn give_up(&self, parcel: &Parcel, hindrance: &Hindrance) -> Result<(), PublishError> {
-        let (address, cause) = (parcel.routing_key.to_string(), hindrance.to_string());
-        self.hindered.give_up(parcel, &cause);
-        Err(PublishError::NotTaken { address, cause })
+        match hindrance {
+            Hindrance::Alone(_) => self.answers.shun(parcel.routing_key.as_str()),
+            _ => self.hindered.give_up(parcel, &hindrance.to_string()),
+        }
+        Err(not_taken(parcel, hindrance))
     }
 
     /// How many messages wait in the queue of that name. A queue that is gone is made again, and empty.
     pub(super) async fn waiting(&self, queue: &str) -> Result<u64, BrokerClosed> {
         loop {
             let session = self.connection.session().await?;
-            match session.patiently(self.confirm_timeout, session.waiting(queue)).await {
+            match session.patiently(self.settings.confirm_timeout, session.waiting(queue)).await {
                 Some(Ok(messages)) => return Ok(messages.into()),
                 Some(Err(error)) => session.inner.end().now(cause_of(&error)),
                 None => session.inner.end().now(format!("no answer about `{queue}`")),
             }
         }
     }
+}
+
+fn not_taken(parcel: &Parcel, cause: &impl ToString) -> PublishError {
+    PublishError::NotTaken { address: parcel.routing_key.to_string(), cause: cause.to_string() }
 }
 
 /// What became of one try.
@@ -103,6 +164,8 @@ enum Sent {
     Unroutable,
     /// RabbitMQ will never take this message.
     Refused(String),
+    /// Nobody can be at that address.
+    Impossible(&'static str),
     /// It is not taken now, and the session is as good as ever; or so it seems.
     Hindered(Hindrance),
     /// The session is lost, and the message may have arrived or not.
@@ -129,6 +192,9 @@ enum Hindrance {
     /// Nothing was heard of it. Some queue may have lost its quorum.
     #[error("no confirmation within {} s", .0.as_secs_f32())]
     Unconfirmed(Duration),
+    /// It was tried on a connection of its own, which was lost or could not be opened.
+    #[error("{0}")]
+    Alone(String),
 }
 
 impl Hindrance {
@@ -137,7 +203,7 @@ impl Hindrance {
         match self {
             Self::Nacked => 6,
             Self::Denied(_) => 1,
-            Self::Unconfirmed(_) => 2,
+            Self::Unconfirmed(_) | Self::Alone(_) => 2,
         }
     }
 }
@@ -148,6 +214,8 @@ pub(super) struct PublishSession {
     idle: Mutex<Vec<Channel>>,
     /// For each channel that may be in use.
     places: Semaphore,
+    /// Tells it from those before it.
+    number: u64,
 }
 
 impl AsRef<Session> for PublishSession {
@@ -165,9 +233,15 @@ impl PublishSession {
             inner.close().await;
             return Err(error);
         }
+        Ok(Self::of(inner))
+    }
+
+    fn of(inner: Session) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
         // The other half is for questions, and for channels that are not closed yet.
         let places = usize::from(inner.channel_max() / 2).clamp(1, IN_FLIGHT);
-        Ok(Self { inner, idle: Mutex::default(), places: Semaphore::new(places) })
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self { inner, idle: Mutex::default(), places: Semaphore::new(places), number }
     }
 
     /// Fails for a queue that is not there.
@@ -190,6 +264,7 @@ impl PublishSession {
         match sent {
             Sent::Confirmed => Outcome::Done(Ok(())),
             Sent::Refused(cause) => Outcome::Done(Err(PublishError::Refused(cause))),
+            Sent::Impossible(why) => Outcome::Done(Err(not_taken(parcel, &why))),
             Sent::Hindered(hindrance) => Outcome::Hindered(hindrance),
             Sent::Unroutable if parcel.receiver == Receiver::Ours => {
                 self.inner.end().queue_gone(&parcel.routing_key);

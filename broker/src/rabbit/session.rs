@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::cause_of;
+use super::guard::{self, guarded};
 use super::{BrokerSettings, BrokerUrl, ConnectError};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -253,21 +254,23 @@ async fn connect(
     let mut uri = url.uri();
     let seconds = u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX);
     uri.query.heartbeat = Some(seconds.max(1));
+    let plain_runtime = lapin::runtime::default_runtime()?;
     Connection::connector(
         uri,
-        lapin::runtime::default_runtime()?,
-        async move |uri: AMQPUri, runtime| {
+        guard::runtime(),
+        async move |uri: AMQPUri, _| {
             let dial = async {
                 let host = uri.authority.host;
-                let addresses = runtime.to_socket_addrs((host.clone(), uri.authority.port));
-                let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
+                let addresses = plain_runtime.to_socket_addrs((host.clone(), uri.authority.port));
+                let stream = AsyncTcpStream::connect(&plain_runtime, addresses).await?;
                 if let AsyncTcpStream::Plain(plain) = &stream {
                     hold(&wire, plain.get_ref())?;
                 }
-                match &tls {
-                    None => Ok(stream),
-                    Some(connector) => stream.into_rustls(connector, &host).await,
-                }
+                let stream = match &tls {
+                    None => stream,
+                    Some(connector) => stream.into_rustls(connector, &host).await?,
+                };
+                Ok::<_, io::Error>(guarded(stream))
             };
             // This runs on lapin's thread, where giving up the outer future does not reach.
             timeout_at(deadline, dial).await.map_err(io::Error::from)?.map_err(lapin::Error::from)

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::tls::{BadBrokerTls, BrokerTls};
 use crate::delay::RUNGS;
-use crate::{Namespace, Queue};
+use crate::{ForeignExchange, Namespace, Queue};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +28,10 @@ pub struct BrokerSettings {
     pub namespace: Namespace,
     /// Queues beside those of the table ([`Queue::ALL`] and its kin); they are declared with them. Default: none.
     pub queues: Vec<Queue>,
+    /// Exchanges of somebody else that are published to; they are declared with the queues. Default: none.
+    pub exchanges: Vec<ForeignExchange>,
+    /// Only `queues` and `exchanges` are declared, and nothing of linkbeat's own. Default: no.
+    pub only_theirs: bool,
     /// What operators see in RabbitMQ's list of connections, such as `linkbeat worker`.
     pub connection_name: String,
     /// For one try to connect to one node, from name resolution to the end of the AMQP handshake; default 10 s.
@@ -50,6 +54,8 @@ impl BrokerSettings {
             tls: BrokerTls::default(),
             namespace,
             queues: Vec::new(),
+            exchanges: Vec::new(),
+            only_theirs: false,
             connection_name: connection_name.into(),
             connect_timeout: CONNECT_TIMEOUT,
             confirm_timeout: CONFIRM_TIMEOUT,
@@ -59,12 +65,20 @@ impl BrokerSettings {
     /// All queues that are declared.
     pub(super) fn all_queues(&self) -> impl Iterator<Item = Queue> {
         let rungs = RUNGS.into_iter().map(|rung| rung.queue);
-        Queue::ALL.into_iter().chain(rungs).chain([Queue::BROADCAST]).chain(self.queues.iter().cloned())
+        let ours = Queue::ALL.into_iter().chain(rungs).chain([Queue::BROADCAST]);
+        ours.filter(|_| !self.only_theirs).chain(self.queues.iter().cloned())
     }
 
     /// The queue of this whole name.
     pub(super) fn queue_named(&self, name: &str) -> Option<Queue> {
         self.all_queues().find(|queue| queue.name_in(&self.namespace) == name)
+    }
+
+    /// Whether a queue of this whole name is ours: all of the namespace, and those that are declared with it.
+    pub(super) fn owns(&self, name: &str) -> bool {
+        let in_namespace =
+            name.strip_prefix(&self.namespace.to_string()).is_some_and(|rest| rest.starts_with('.'));
+        in_namespace || self.queue_named(name).is_some()
     }
 
     /// Whether the files of [`BrokerTls`] can be used now, to be asked at start: a session that finds them

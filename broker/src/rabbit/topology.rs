@@ -13,7 +13,7 @@ use lapin::{Channel, ExchangeKind};
 use super::session::Session;
 use super::{BrokerSettings, ConnectError};
 use crate::queue::{Removal, events_exchange};
-use crate::{Exchange, Namespace, Queue, QueueKind};
+use crate::{Exchange, ForeignExchange, ForeignExchangeKind, Namespace, Queue, QueueKind};
 
 /// RabbitMQ drops a message that was given back so often, where it should stay: 4.0 does so after 20 times by default.
 const NEVER: i32 = 1_000_000_000;
@@ -28,40 +28,57 @@ pub(super) struct Row {
     pub(super) arguments: FieldTable,
     /// It belongs to one reader: nobody else can have declared it.
     temporary: bool,
+    /// Somebody else may have made it, and otherwise than linkbeat would.
+    foreign: bool,
     binding: Option<Binding>,
 }
 
 /// The exchange that gives a queue its messages.
 struct Binding {
-    exchange: String,
-    kind: ExchangeKind,
+    exchange: ExchangeRow,
     key: String,
+}
+
+/// An exchange in AMQP's terms.
+#[derive(Clone)]
+pub(super) struct ExchangeRow {
+    pub(super) name: String,
+    pub(super) kind: ExchangeKind,
+    pub(super) durable: bool,
 }
 
 /// What is declared together.
 pub(super) struct Topology {
     pub(super) rows: Vec<Row>,
-    events: Option<String>,
+    /// Exchanges beside those of the rows.
+    exchanges: Vec<ExchangeRow>,
 }
 
 impl Topology {
     /// All there is.
     pub(super) fn all(settings: &BrokerSettings) -> Self {
         let rows = settings.all_queues().map(|queue| Row::new(&queue, &settings.namespace)).collect();
-        Self { rows, events: Some(events_exchange(&settings.namespace)) }
+        let events = ExchangeRow::ours(events_exchange(&settings.namespace), ExchangeKind::Topic);
+        let ours = Some(events).filter(|_| !settings.only_theirs);
+        let theirs = settings.exchanges.iter().map(|exchange| ExchangeRow::theirs(*exchange));
+        Self { rows, exchanges: ours.into_iter().chain(theirs).collect() }
     }
 
     /// One queue, with what gives it its messages.
     pub(super) fn of(queue: &Queue, namespace: &Namespace) -> Self {
-        Self { rows: vec![Row::new(queue, namespace)], events: None }
+        Self { rows: vec![Row::new(queue, namespace)], exchanges: Vec::new() }
     }
 
     /// Declares everything, and gives the names of the queues. Where RabbitMQ refuses that to this user, it finds out
-    /// whether everything is there.
+    /// whether everything is there. So it does where somebody else has made a queue of theirs with other arguments.
     pub(super) async fn declare(&self, session: &Session) -> Result<Vec<String>, ConnectError> {
         match self.declare_as(session, Passive(false)).await {
             Err(ConnectError::Refused { cause, .. }) => {
                 tracing::debug!(cause, "this user may not declare; looking whether all is there");
+                self.declare_as(session, Passive(true)).await
+            }
+            Err(ConnectError::Conflict { cause, .. }) if self.rows.iter().all(|row| row.foreign) => {
+                tracing::debug!(cause, "somebody else made it otherwise; it is taken as it is");
                 self.declare_as(session, Passive(true)).await
             }
             declared => declared,
@@ -73,8 +90,11 @@ impl Topology {
     async fn declare_as(&self, session: &Session, passive: Passive) -> Result<Vec<String>, ConnectError> {
         let speaking = |error| ConnectError::speaking(session.url(), &error);
         let channel = session.channel().await.map_err(speaking)?;
-        let exchanges = self.exchanges().map(|(name, kind)| exchange(&channel, name, kind, passive));
-        all_or_first_error(session, self.exchanges().map(|(name, _)| name), join_all(exchanges).await)?;
+        // The exchange of a foreign queue is no business of ours, except that Celery would make it, too.
+        let needed: Vec<_> = self.all_exchanges(passive).collect();
+        let exchanges = needed.iter().map(|row| exchange(&channel, row, passive));
+        let names = needed.iter().map(|row| row.name.as_str());
+        all_or_first_error(session, names, join_all(exchanges).await)?;
         let rows = || self.rows.iter().map(|row| row.name.as_str());
         let queues = self.rows.iter().map(|row| queue(&channel, row, passive));
         let names = all_or_first_error(session, rows(), join_all(queues).await)?;
@@ -85,10 +105,14 @@ impl Topology {
         Ok(names)
     }
 
-    pub(super) fn exchanges(&self) -> impl Iterator<Item = (&str, ExchangeKind)> {
-        let of_queues = self.rows.iter().filter_map(|row| row.binding.as_ref());
-        let of_queues = of_queues.map(|binding| (binding.exchange.as_str(), binding.kind.clone()));
-        of_queues.chain(self.events.iter().map(|name| (name.as_str(), ExchangeKind::Topic)))
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = &ExchangeRow> {
+        self.all_exchanges(Passive(false))
+    }
+
+    fn all_exchanges(&self, passive: Passive) -> impl Iterator<Item = &ExchangeRow> {
+        let of_queues = self.rows.iter().filter(move |row| row.temporary || !(row.foreign && passive.0));
+        let of_queues = of_queues.filter_map(|row| row.binding.as_ref()).map(|binding| &binding.exchange);
+        of_queues.chain(&self.exchanges)
     }
 }
 
@@ -104,9 +128,9 @@ fn all_or_first_error<'a, T>(
         .collect()
 }
 
-async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, passive: Passive) -> lapin::Result<()> {
-    let options = ExchangeDeclareOptions { durable: true, passive: passive.0, ..Default::default() };
-    channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await
+async fn exchange(channel: &Channel, row: &ExchangeRow, passive: Passive) -> lapin::Result<()> {
+    let options = ExchangeDeclareOptions { durable: row.durable, passive: passive.0, ..Default::default() };
+    channel.exchange_declare(row.name.as_str().into(), row.kind.clone(), options, FieldTable::default()).await
 }
 
 /// Gives its name, which RabbitMQ may have chosen.
@@ -125,7 +149,7 @@ async fn queue(channel: &Channel, row: &Row, passive: Passive) -> lapin::Result<
 async fn bind(channel: &Channel, row: &Row, name: &str) -> lapin::Result<()> {
     let Some(Binding { exchange, key, .. }) = &row.binding else { return Ok(()) };
     let (exchange, key, options) =
-        (exchange.as_str().into(), key.as_str().into(), QueueBindOptions::default());
+        (exchange.name.as_str().into(), key.as_str().into(), QueueBindOptions::default());
     channel.queue_bind(name.into(), exchange, key, options, FieldTable::default()).await
 }
 
@@ -141,16 +165,33 @@ impl Row {
         }
         // RabbitMQ chooses the name of a temporary queue.
         let name = if temporary { String::new() } else { name };
+        let ours = ExchangeRow::ours;
         let binding = match queue.exchange() {
-            Exchange::Fanout => Some((name.clone(), ExchangeKind::Fanout, String::new())),
-            Exchange::Direct => Some((name.clone(), ExchangeKind::Direct, name.clone())),
+            Exchange::Fanout => Some((ours(name.clone(), ExchangeKind::Fanout), String::new())),
+            Exchange::Direct => Some((ours(name.clone(), ExchangeKind::Direct), name.clone())),
             Exchange::Events(pattern) => {
-                Some((events_exchange(namespace), ExchangeKind::Topic, pattern.clone()))
+                Some((ours(events_exchange(namespace), ExchangeKind::Topic), pattern.clone()))
             }
+            Exchange::Foreign(exchange) => Some((ExchangeRow::theirs(*exchange), String::new())),
             Exchange::Default => None,
         };
-        let binding = binding.map(|(exchange, kind, key)| Binding { exchange, kind, key });
-        Self { name, arguments: table, temporary, binding }
+        let binding = binding.map(|(exchange, key)| Binding { exchange, key });
+        Self { name, arguments: table, temporary, foreign: queue.is_foreign(), binding }
+    }
+}
+
+impl ExchangeRow {
+    fn ours(name: String, kind: ExchangeKind) -> Self {
+        Self { name, kind, durable: true }
+    }
+
+    fn theirs(exchange: ForeignExchange) -> Self {
+        let kind = match exchange.kind {
+            ForeignExchangeKind::Direct => ExchangeKind::Direct,
+            ForeignExchangeKind::Fanout => ExchangeKind::Fanout,
+            ForeignExchangeKind::Topic => ExchangeKind::Topic,
+        };
+        Self { name: exchange.name.to_owned(), kind, durable: exchange.durable }
     }
 }
 

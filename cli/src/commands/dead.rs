@@ -89,6 +89,15 @@ impl Chosen {
     }
 }
 
+/// What happens to a message without a time of parking, if one of the same id was settled already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// It may be the same, and must not be settled twice.
+    Hold,
+    /// Settling it twice is harmless.
+    Settle,
+}
+
 /// `linkbeat dead`
 pub(crate) async fn run(global: &GlobalArgs, command: DeadCommand) -> Result<Status, Failure> {
     let settings = global.plain_settings()?;
@@ -100,17 +109,24 @@ pub(crate) async fn run(global: &GlobalArgs, command: DeadCommand) -> Result<Sta
 }
 
 async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Failure> {
+    if let DeadCommand::List { filter, .. }
+    | DeadCommand::Requeue(Chosen { filter, .. })
+    | DeadCommand::Drop(Chosen { filter, .. }) = &command
+    {
+        filter.check(&broker.queues())?;
+    }
     match command {
         DeadCommand::List { filter, limit, format } => list(broker, &filter, limit, format).await,
         DeadCommand::Show { id } => show(broker, id).await,
         DeadCommand::Requeue(chosen) => {
-            let settled = settle(broker, &chosen, async |letter| requeue(broker, letter).await).await?;
+            let requeue = async |letter| requeue(broker, letter).await;
+            let settled = settle(broker, &chosen, Repeats::Hold, requeue).await?;
             print_note(format_args!("{settled} put back"));
             Ok(())
         }
         DeadCommand::Drop(chosen) => {
             let drop = async |letter: DeadLetter| Ok(letter.forget().await.is_ok());
-            let settled = settle(broker, &chosen, drop).await?;
+            let settled = settle(broker, &chosen, Repeats::Settle, drop).await?;
             print_note(format_args!("{settled} dropped"));
             Ok(())
         }
@@ -158,9 +174,10 @@ async fn show(broker: &SharedBroker, id: Uuid) -> Result<(), Failure> {
 async fn settle(
     broker: &SharedBroker,
     chosen: &Chosen,
+    repeats: Repeats,
     each: impl AsyncFn(DeadLetter) -> Result<bool, Failure>,
 ) -> Result<usize, Failure> {
-    let mut settled = HashMap::new();
+    let (mut settled, mut count) = (HashMap::new(), 0);
     let mut browse = Browse::begin(broker).await?;
     for _ in 0..MOST_ROUNDS {
         while chosen.wants_more_than(settled.len())
@@ -169,11 +186,14 @@ async fn settle(
             for letter in page {
                 let (id, parked_at) = (letter.id(), letter.parked_at());
                 match settled.get(&id) {
-                    // It may be forgotten now or come once more. Without a time nobody knows whether it is the same.
+                    // It may be forgotten now or come once more.
                     Some(known) if *known == parked_at && parked_at.is_some() => drop(letter.forget().await),
-                    None if chosen.takes(&letter) => {
+                    // Without a time nobody knows whether it is the same.
+                    Some(_) if repeats == Repeats::Hold || parked_at.is_some() => browse.hold(vec![letter]),
+                    _ if chosen.takes(&letter) => {
                         if each(letter).await? {
                             settled.insert(id, parked_at);
+                            count += 1;
                         }
                     }
                     _ => browse.hold(vec![letter]),
@@ -191,7 +211,7 @@ async fn settle(
     }
     match chosen.ids.first() {
         Some(id) if settled.is_empty() => Err(not_parked(id, &browse)),
-        _ => Ok(settled.len()),
+        _ => Ok(count),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures::future::join_all;
-use linkbeat_broker::{Broker, SharedBroker, WatchedBroker};
+use linkbeat_broker::{Broker, RabbitBroker, SharedBroker, WatchedBroker};
 use linkbeat_producer::Producer;
 use linkbeat_recorder::Recorder;
 use linkbeat_shared::Timeout;
@@ -22,7 +22,10 @@ use crate::{health, proxies, shutdown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  linkbeat producer --broker-url amqp://localhost --database-url postgres://localhost/linkbeat")]
+  linkbeat producer --broker-url amqp://localhost --database-url postgres://localhost/linkbeat
+  LINKBEAT_CELERY_QUEUES=linkbeat.celery linkbeat producer    take the tasks of Celery clients, too
+
+docs/TRIGGERS.md tells how other apps have links checked.")]
 pub(crate) struct ProducerArgs {
     #[command(flatten)]
     daemon: DaemonArgs,
@@ -48,14 +51,25 @@ pub(crate) struct WorkerRoleArgs {
 
 /// A role may hold messages, wait for no server, and do nothing for this long. Then `/live` fails.
 const STALL: Duration = Duration::from_secs(120);
+/// The role that takes requests.
+const PRODUCER: &str = "producer";
 /// How long a producer or recorder may take to stop.
 const STOP: Duration = Duration::from_secs(10);
 
 /// `linkbeat producer`
 pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
-    with_database(global, &args.daemon, "producer", notice, async |settings, broker, store, shutdown| {
-        Producer::new(settings.producer, broker, store).run(shutdown).await;
+    with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
+        let Servers { broker, celery, store } = servers;
+        let most_links = settings.producer.max_links_per_request;
+        let mut producer = Producer::new(settings.producer, broker, store);
+        if let Some(celery) = celery {
+            let mut of_celery = settings.celery;
+            of_celery.database_url.get_or_insert(settings.database_url);
+            producer = producer.with_celery(of_celery, most_links, celery)?;
+        }
+        Box::pin(producer.run(shutdown)).await;
+        Ok(())
     })
     .await
 }
@@ -63,10 +77,19 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
 /// `linkbeat recorder`
 pub(crate) async fn recorder(global: &GlobalArgs, args: RecorderArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the batch at hand is stored first";
-    with_database(global, &args.daemon, "recorder", notice, async |settings, broker, store, shutdown| {
-        Box::pin(Recorder::new(settings.recorder, broker, store).run(shutdown)).await;
+    with_database(global, &args.daemon, "recorder", notice, async |settings, servers, shutdown| {
+        Box::pin(Recorder::new(settings.recorder, servers.broker, servers.store).run(shutdown)).await;
+        Ok(())
     })
     .await
+}
+
+/// What such a role works on.
+struct Servers {
+    broker: SharedBroker,
+    /// The RabbitMQ of Celery clients, for a producer that takes their tasks.
+    celery: Option<Arc<RabbitBroker>>,
+    store: SharedStore,
 }
 
 /// A role that needs the database as well as the broker.
@@ -75,23 +98,31 @@ async fn with_database(
     args: &DaemonArgs,
     role: &'static str,
     notice: &'static str,
-    run: impl AsyncFnOnce(Settings, SharedBroker, SharedStore, CancellationToken),
+    run: impl AsyncFnOnce(Settings, Servers, CancellationToken) -> Result<(), Failure>,
 ) -> Result<Status, Failure> {
     let settings = global.settings(Flags { daemon: Some(args), ..Flags::default() }, "info")?;
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, role)?));
     let shutdown = shutdown::on_signal_to_daemon(notice);
     let database = Arc::new(OnceLock::new());
+    let celery = servers::of_celery(&settings, role).filter(|_| role == PRODUCER);
     let vitals = health::with_database(health::of_role(role, &broker, STALL), Arc::clone(&database));
+    let vitals = health::with_celery(vitals, celery.as_ref());
     let _health = health::serve(settings.health_addr, vitals)?;
     let Some(store) = servers::patient_store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
     let store = database.get_or_init(|| store).clone();
     tracing::info!(role, "started");
+    let mut outcome = Ok(());
     shutdown::within(STOP, shutdown.clone(), async {
-        run(settings, broker.clone(), store.clone(), shutdown).await;
+        let servers = Servers { broker: broker.clone(), celery: celery.clone(), store: store.clone() };
+        outcome = run(settings, servers, shutdown).await;
+        if let Some(celery) = celery {
+            celery.close().await;
+        }
         broker.close().await;
         store.close().await;
     })
     .await;
+    outcome?;
     tracing::info!(role, "stopped");
     Ok(Status::Passed)
 }

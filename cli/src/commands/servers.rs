@@ -1,5 +1,6 @@
 //! The database and the broker that a command works on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_broker::{BrokerSettings, Namespace, RabbitBroker, SharedBroker};
@@ -56,6 +57,12 @@ pub(crate) fn reconnecting_in(
     role: &str,
 ) -> Result<SharedBroker, Failure> {
     Ok(RabbitBroker::new(broker_settings_in(namespace, settings, role)?))
+}
+
+/// The RabbitMQ of Celery clients, if their tasks are taken.
+pub(crate) fn of_celery(settings: &Settings, role: &str) -> Option<Arc<RabbitBroker>> {
+    let ours = broker_settings(settings, role).ok().filter(|_| settings.celery.is_on())?;
+    Some(RabbitBroker::new(settings.celery.broker(&ours)))
 }
 
 /// What the broker crate needs to know.

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use linkbeat_broker::{BrokerTls, Namespaces};
-use linkbeat_producer::ProducerSettings;
+use linkbeat_producer::{CelerySettings, ProducerSettings};
 use linkbeat_recorder::RecorderSettings;
 use linkbeat_shared::{Lang, RequestOptions, as_text};
 use linkbeat_store::DatabaseUrl;
@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// What the operator of a producer decides.
     pub(crate) producer: ProducerSettings,
+    /// Tasks of Celery clients.
+    pub(crate) celery: CelerySettings,
     /// What the operator of a recorder decides.
     pub(crate) recorder: RecorderSettings,
 }
@@ -85,6 +87,7 @@ impl Default for Settings {
             check: RequestOptions::defaults(),
             worker: WorkerSettings::default(),
             producer: ProducerSettings::default(),
+            celery: CelerySettings::default(),
             recorder: RecorderSettings::default(),
         }
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use figment::value::{Dict, Value};
+use linkbeat_broker::BrokerUrls;
+use linkbeat_producer::BackendAddress;
 use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::ProxyUrl;
 use serde::Serialize;
@@ -58,7 +60,9 @@ fn collect(dict: &Dict, above: &str, each: &mut impl FnMut(String, &Value)) {
 fn shown(name: &str, value: &Value) -> String {
     match (name, value) {
         ("broker_url", Value::String(_, text)) => redacted::<BrokerAddress>(text),
-        ("database_url", Value::String(_, text)) => redacted::<DatabaseUrl>(text),
+        ("celery.broker_url", Value::String(_, text)) => redacted::<BrokerUrls>(text),
+        ("celery.backend", Value::String(_, text)) => redacted::<BackendAddress>(text),
+        ("database_url" | "celery.database_url", Value::String(_, text)) => redacted::<DatabaseUrl>(text),
         ("worker.proxy", Value::String(_, text)) => redacted::<ProxyUrl>(text),
         // A header may well be an API key.
         ("worker.headers", Value::Array(_, headers)) => {

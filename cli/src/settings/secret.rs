@@ -28,9 +28,17 @@ impl fmt::Debug for Secret {
 
 /// Whether a setting's value is secret, or may be.
 pub(super) fn is_secret(setting: &str) -> bool {
-    ["database_url", "broker_url", "worker.proxy", "worker.headers"].iter().any(|secret| {
-        setting.strip_prefix(secret).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })
+    [
+        "database_url",
+        "broker_url",
+        "worker.proxy",
+        "worker.headers",
+        "celery.broker_url",
+        "celery.backend",
+        "celery.database_url",
+    ]
+    .iter()
+    .any(|secret| setting.strip_prefix(secret).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// Text that may quote a value of a setting, without the userinfo and the query of any URL in it: a URL with a

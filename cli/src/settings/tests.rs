@@ -10,8 +10,13 @@ use super::{Settings, load, origins};
 const SECRET: &str = "s3cret";
 
 /// Settings whose value is any text. It is no secret, and `Debug` shows it.
-const FREE_TEXT: [&str; 9] = [
+const FREE_TEXT: [&str; 14] = [
     "broker_ca",
+    "celery.queues",
+    "celery.tasks",
+    "celery.default_queue",
+    "celery.key_prefix",
+    "celery.hostname",
     "broker_certificate",
     "broker_key",
     "check.backlink",

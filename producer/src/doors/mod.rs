@@ -1,5 +1,28 @@
 //! The ways in for requests. Behind all of them is one path: a request is filed as a run, once, by [`crate::Outbox`].
 
+mod celery;
 mod requests;
 
+use std::time::Duration;
+
+use linkbeat_shared::wire::Unreadable;
+use linkbeat_shared::{LinkSelection, Request};
+
+pub(crate) use celery::CeleryDoor;
+pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
 pub use requests::Intake;
+
+/// How long a fault of our own is waited out before a request is tried again: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Whether a request names no more links than are taken at once.
+fn check_size(request: &Request, limit: usize) -> Result<(), Unreadable> {
+    match &request.links {
+        LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
+            "the request names {} links; at most {limit} are taken at once",
+            links.named()
+        ))),
+        LinkSelection::Given(_) | LinkSelection::Stored => Ok(()),
+    }
+}

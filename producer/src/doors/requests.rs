@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -17,15 +16,16 @@ use linkbeat_store::StoreError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
 const PREFETCH: u16 = 16;
+/// So many answers that are under way count as requests taken. More of them make room for other requests, so that slow
+/// answers keep nobody waiting.
+const ANSWERS: usize = 8;
 /// Requests for small runs that are filed at once.
 const FILED_AT_ONCE: usize = 4;
-/// How long a fault of our own is waited out before the request is tried again: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Serves the JSON requests of other apps.
 #[derive(Debug)]
@@ -43,14 +43,22 @@ pub struct Intake {
 enum Outcome {
     /// A run was filed, or had been; the recorder answers when it ends.
     Filed,
-    /// It was not valid, and whoever asked was told so.
-    Answered,
+    /// It goes beyond a limit, and nobody can be told.
+    Dropped,
+    /// It was not valid, and whoever asked is to be told so.
+    Refused(Refusal),
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
     /// A large run is asked for, which is filed from a queue of its own.
     SetApart,
     /// Our own fault: it is tried again where time may heal it.
     Retry(ProducerError),
+}
+
+/// An answer to a request that was not valid.
+struct Refusal {
+    to: ReplyTo,
+    answer: Message,
 }
 
 impl Intake {
@@ -72,7 +80,7 @@ impl Intake {
 
     async fn take_from(&self, queue: Queue, prefetch: u16, shutdown: &CancellationToken) {
         let Ok(mut requests) = self.outbox.broker.subscribe(&queue, prefetch).await else { return };
-        let mut serving = FuturesUnordered::new();
+        let (mut serving, mut answering) = (FuturesUnordered::new(), FuturesUnordered::new());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -80,24 +88,44 @@ impl Intake {
                     Some(delivery) => serving.push(self.serve(&queue, delivery)),
                     None => return,
                 },
-                Some(served) = serving.next() => if served.is_err() { return },
+                Some(served) = serving.next() => match served {
+                    Ok(refused) => answering.extend(refused.map(|(delivery, refusal)| self.answer(&queue, delivery, refusal))),
+                    Err(_) => return,
+                },
+                Some(answered) = answering.next() => if answered.is_err() { return },
             }
+            let more = u16::try_from(answering.len().saturating_sub(ANSWERS)).unwrap_or(u16::MAX);
+            requests.resize(prefetch.saturating_add(more));
         }
         // What is not filed yet is dropped unsettled: it goes back, and filing it again finds the same run.
-        drop(serving);
+        drop((serving, answering));
         requests.stop().await;
     }
 
-    /// Serves one request until it is settled, or comes again by itself because its session was lost.
-    async fn serve(&self, from: &Queue, delivery: Delivery) -> Result<(), PublishError> {
+    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or it is refused:
+    /// answering may take long, and keeps no other request from being served.
+    async fn serve(
+        &self,
+        from: &Queue,
+        delivery: Delivery,
+    ) -> Result<Option<(Delivery, Refusal)>, PublishError> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.handle_in_turn(from, &delivery.message).await {
                 Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
-                outcome => return self.settle(from, delivery, outcome).await,
+                Outcome::Refused(refusal) => return Ok(Some((delivery, refusal))),
+                Outcome::Filed | Outcome::Dropped => {
+                    self.acknowledge(delivery).await;
+                    return Ok(None);
+                }
+                Outcome::SetApart => return self.set_apart(from, delivery).await.map(|()| None),
+                Outcome::Park(cause) => return self.park(from, delivery, &cause).await.map(|()| None),
+                Outcome::Retry(error) => {
+                    return self.park(from, delivery, &error.to_string()).await.map(|()| None);
+                }
             }
             tokio::select! {
-                () = delivery.session().cancelled() => return Ok(()),
+                () = delivery.session().cancelled() => return Ok(None),
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
@@ -112,22 +140,29 @@ impl Intake {
         self.handle(from, message).await
     }
 
-    async fn settle(&self, from: &Queue, delivery: Delivery, outcome: Outcome) -> Result<(), PublishError> {
-        match outcome {
-            Outcome::Filed | Outcome::Answered => {
-                self.failing.store(false, Ordering::Relaxed);
-                // A lost session delivers it again, and filing it again finds the same run.
-                let _ = delivery.ack().await;
-                Ok(())
+    /// Moves a request to the queue of those for large runs, with who asked.
+    async fn set_apart(&self, from: &Queue, delivery: Delivery) -> Result<(), PublishError> {
+        let mut message = delivery.message.clone();
+        message.headers.asker = asker(from, &delivery.message).to_owned();
+        move_to(&*self.outbox.broker, delivery, &Target::Queue(Queue::REQUESTS_LARGE), message).await
+    }
+
+    async fn answer(&self, from: &Queue, delivery: Delivery, refusal: Refusal) -> Result<(), PublishError> {
+        match self.outbox.broker.publish(&Target::Reply(refusal.to), refusal.answer).await {
+            Ok(()) | Err(PublishError::Unroutable(_)) => {}
+            Err(error @ PublishError::NotTaken { .. }) => {
+                tracing::info!(message.id = %delivery.message.id, %error, "nobody takes the answer");
             }
-            Outcome::SetApart => {
-                let mut message = delivery.message.clone();
-                message.headers.asker = asker(from, &delivery.message).to_owned();
-                move_to(&*self.outbox.broker, delivery, &Target::Queue(Queue::REQUESTS_LARGE), message).await
-            }
-            Outcome::Park(cause) => self.park(from, delivery, &cause).await,
-            Outcome::Retry(error) => self.park(from, delivery, &error.to_string()).await,
+            Err(error) => return self.park(from, delivery, &error.to_string()).await,
         }
+        self.acknowledge(delivery).await;
+        Ok(())
+    }
+
+    async fn acknowledge(&self, delivery: Delivery) {
+        self.failing.store(false, Ordering::Relaxed);
+        // A lost session delivers it again, and filing it again finds the same run.
+        let _ = delivery.ack().await;
     }
 
     /// Logs the first of several failures.
@@ -143,17 +178,16 @@ impl Intake {
     }
 
     async fn handle(&self, from: &Queue, message: &Message) -> Outcome {
-        let reply_to = reply_to(message);
+        let reply_to = self.reply_to(message);
         match self.parse(message, reply_to.clone()) {
             Ok(request) if *from == Queue::REQUESTS && is_large(&request.links) => Outcome::SetApart,
             Ok(request) => self.file(request, from, message).await,
             Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
-                Some(reply_to) => {
+                Some(to) => {
                     tracing::info!(%error, "a request was refused");
-                    let report = ReportMessage::failed(2, "bad_request", error.to_string());
-                    self.answer(message, reply_to, &report).await
+                    refuse(message, to, &ReportMessage::failed(2, "bad_request", error.to_string()))
                 }
             },
         }
@@ -162,17 +196,23 @@ impl Intake {
     fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
         let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
         request.trace.clone_from(&message.headers.trace);
-        let limit = self.settings.max_links_per_request;
-        match &request.links {
-            LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
-                "the request names {} links; at most {limit} are taken at once",
-                links.named()
-            ))),
-            links => match self.settings.allow.refusal(links) {
-                Some(refusal) => Err(Unreadable::Invalid(refusal.to_owned())),
-                None => Ok(request),
-            },
+        check_size(&request, self.settings.max_links_per_request)?;
+        match self.settings.allow.refusal(&request.links) {
+            Some(refusal) => Err(Unreadable::Invalid(refusal.to_owned())),
+            None => Ok(request),
         }
+    }
+
+    /// Where the answer goes. A request that names a queue which may have none is carried out all the same.
+    fn reply_to(&self, message: &Message) -> Option<ReplyTo> {
+        let queue = message.reply_to.clone().filter(|queue| !queue.is_empty())?;
+        let listed = &self.settings.reply_queues;
+        let allowed = listed.is_empty() || listed.iter().any(|pattern| pattern.matches(&queue));
+        if !allowed || !self.outbox.broker.may_answer(&queue) {
+            tracing::warn!(message.id = %message.id, reply_to = queue, "a request gets no answer: this queue may have none");
+            return None;
+        }
+        Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
     }
 
     async fn file(&self, request: Request, from: &Queue, message: &Message) -> Outcome {
@@ -183,24 +223,20 @@ impl Intake {
                 let so_far = self.over_limit.fetch_add(1, Ordering::Relaxed) + 1;
                 tracing::warn!(asker = ?name, %limit, so_far, "a request goes beyond a limit");
                 let report = ReportMessage::over_limit(limit.to_string(), limit.ask_again_in());
-                match reply_to(message) {
-                    Some(reply_to) => self.answer(message, reply_to, &report).await,
-                    // To keep it for people would let the app fill the disk.
-                    None => Outcome::Answered,
+                match self.reply_to(message) {
+                    Some(to) => refuse(message, to, &report),
+                    // Nobody can be told. To keep it for people would let the app fill the disk.
+                    None => Outcome::Dropped,
                 }
             }
             Err(error) => own_fault(error),
         }
     }
+}
 
-    async fn answer(&self, request: &Message, reply_to: ReplyTo, report: &ReportMessage) -> Outcome {
-        let answer = Message::of(derived_id::refusal_reply(request.id), report);
-        let answer = answer.traced(request.headers.trace.as_ref());
-        match self.outbox.broker.publish(&Target::Reply(reply_to), answer).await {
-            Ok(()) | Err(PublishError::Unroutable(_) | PublishError::NotTaken { .. }) => Outcome::Answered,
-            Err(error) => Outcome::Retry(error.into()),
-        }
-    }
+fn refuse(request: &Message, to: ReplyTo, report: &ReportMessage) -> Outcome {
+    let answer = Message::of(derived_id::refusal_reply(request.id), report);
+    Outcome::Refused(Refusal { to, answer: answer.traced(request.headers.trace.as_ref()) })
 }
 
 /// Whether it may be one. How many links are stored is known later.
@@ -222,9 +258,4 @@ fn asker<'a>(from: &Queue, message: &'a Message) -> &'a str {
 
 fn own_fault(error: StoreError) -> Outcome {
     if error.is_transient() { Outcome::Retry(error.into()) } else { Outcome::Park(error.to_string()) }
-}
-
-fn reply_to(message: &Message) -> Option<ReplyTo> {
-    let queue = message.reply_to.clone().filter(|queue| !queue.is_empty())?;
-    Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
 }

@@ -5,6 +5,7 @@
 
 mod dial;
 mod dialect;
+mod django;
 mod inspect;
 mod migrate;
 mod overheard;
@@ -20,6 +21,7 @@ use diesel::pg::Pg as Backend;
 use diesel_async::AsyncPgConnection as Connection;
 use linkbeat_vitals::Activity;
 
+pub(crate) use django::Django;
 pub(crate) use inspect::inspect;
 
 use crate::database_url::DatabaseUrl;

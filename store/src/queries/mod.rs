@@ -4,6 +4,7 @@
 //! and `dialect` are those of the module it is compiled for.
 
 mod asked;
+mod celery_tasks;
 mod holds;
 mod jobs;
 mod leases;

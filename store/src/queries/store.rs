@@ -9,14 +9,17 @@ use linkbeat_shared::{
 };
 use uuid::Uuid;
 
-use super::{Connection, Database, dialect, holds, jobs, leases, links, parkings, reports, results, runs};
+use super::{
+    Connection, Database, celery_tasks, dialect, holds, jobs, leases, links, parkings, reports, results, runs,
+};
 use crate::asker::Asker;
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, Links, NewRun,
-    OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded, ReportLinks, Reports, Runs, StoredJob,
-    Unannounced, Unpublished, UnpublishedRun, Untold,
+    CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger,
+    LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded,
+    ReportLinks, Reports, Runs, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
+    Untold,
 };
 use crate::{Result, Work};
 
@@ -236,6 +239,60 @@ impl Leases for Database {
         let take =
             async move |connection: &mut Connection| leases::take(connection, &name, holder, length).await;
         self.transaction(Work::Write, take).await
+    }
+}
+
+#[async_trait]
+impl CeleryTasks for Database {
+    async fn take_task(&self, task: NewTask) -> Result<Option<CeleryTask>> {
+        self.transaction(Work::Write, async move |connection| celery_tasks::take(connection, task).await)
+            .await
+    }
+
+    async fn change_task(&self, id: &str, from: &[TaskState], change: TaskChange) -> Result<bool> {
+        let (id, from) = (id.to_owned(), from.to_vec());
+        let change = async move |connection: &mut Connection| {
+            celery_tasks::change(connection, &id, &from, change).await
+        };
+        self.transaction(Work::Write, change).await
+    }
+
+    async fn due_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
+        let due = async move |connection: &mut Connection| celery_tasks::due(connection, limit, hold).await;
+        self.transaction(Work::Write, due).await
+    }
+
+    async fn ended_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
+        let ended =
+            async move |connection: &mut Connection| celery_tasks::ended(connection, limit, hold).await;
+        self.transaction(Work::Write, ended).await
+    }
+
+    async fn next_task(&self) -> Result<Option<Duration>> {
+        self.transaction(Work::Read, async move |connection| celery_tasks::next(connection).await).await
+    }
+
+    async fn find_tasks(&self, ids: &[String]) -> Result<Vec<CeleryTask>> {
+        let ids = ids.to_vec();
+        self.transaction(Work::Read, async move |connection| celery_tasks::found(connection, ids).await).await
+    }
+
+    async fn tasks_in(&self, state: TaskState, limit: u32) -> Result<Vec<CeleryTask>> {
+        let tasks =
+            async move |connection: &mut Connection| celery_tasks::in_state(connection, state, limit).await;
+        self.transaction(Work::Read, tasks).await
+    }
+
+    async fn count_tasks(&self, state: TaskState) -> Result<u64> {
+        self.transaction(Work::Read, async move |connection| celery_tasks::count(connection, state).await)
+            .await
+    }
+
+    async fn forget_tasks(&self, state: TaskState, unchanged_for: Duration, limit: u32) -> Result<u64> {
+        let forget = async move |connection: &mut Connection| {
+            celery_tasks::forget(connection, state, unchanged_for, limit).await
+        };
+        self.transaction(Work::Write, forget).await
     }
 }
 

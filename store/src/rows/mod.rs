@@ -1,5 +1,6 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
+mod celery_tasks;
 mod changes;
 mod checks;
 mod documents;
@@ -11,6 +12,7 @@ mod runs;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::ChangeRow;
 pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,

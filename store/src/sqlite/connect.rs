@@ -51,6 +51,18 @@ fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
     Ok(connection)
 }
 
+/// Opens somebody else's database, and leaves everything about it as it is. It is not made if it is missing.
+pub(super) fn connect_to_theirs(file: &Path) -> Result<SqliteConnection, Fault> {
+    if !file.exists() {
+        return Err(Fault::Unavailable("there is no such file".to_owned()));
+    }
+    let file = file.to_str().ok_or_else(|| Fault::Unavailable("its path is not UTF-8".to_owned()))?;
+    let mut connection =
+        SqliteConnection::establish(file).map_err(|error| Fault::Unavailable(error.to_string()))?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
+    Ok(connection)
+}
+
 /// WAL lets others read while one writes. Turning it on in a new file is the one step for which SQLite does
 /// not wait by itself until another process, which does the same, is through.
 fn turn_wal_on(connection: &mut SqliteConnection) -> QueryResult<()> {

@@ -6,6 +6,7 @@
 
 mod connect;
 mod dialect;
+mod django;
 mod inspect;
 #[path = "../queries/mod.rs"]
 mod queries;
@@ -26,6 +27,7 @@ use crate::error::{Fault, counted};
 use crate::migrations::{Migrated, OpenMode};
 use crate::traits::Session;
 use crate::{Result, Work};
+pub(crate) use django::Django;
 pub(crate) use inspect::inspect;
 use thread::{DatabaseThread, OnThisThread};
 

@@ -3,6 +3,7 @@
 //! A role that is given `Arc<dyn RecorderStore>` cannot import links or file runs: the compiler says so. Every method
 //! is one transaction: it is done wholly or not at all.
 
+mod celery_tasks;
 mod filing;
 mod holds;
 mod leases;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use linkbeat_vitals::Activity;
 
+pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
@@ -30,16 +32,20 @@ pub use reports::{ReportLinks, Reports};
 pub use runs::Runs;
 
 /// What a producer needs.
-pub trait ProducerStore: Filing + Outbox + Leases {}
-impl<T: Filing + Outbox + Leases> ProducerStore for T {}
+pub trait ProducerStore: Filing + Outbox + Leases + CeleryStore {}
+impl<T: Filing + Outbox + Leases + CeleryStore> ProducerStore for T {}
+
+/// What the door for Celery's tasks needs, besides filing.
+pub trait CeleryStore: CeleryTasks + Runs + Reports {}
+impl<T: CeleryTasks + Runs + Reports> CeleryStore for T {}
 
 /// What a recorder needs.
 pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions {}
 impl<T: Ledger + Holds + Reports + Leases + Partitions> RecorderStore for T {}
 
 /// All that a database can do.
-pub trait Store: ProducerStore + RecorderStore + Links + Runs + Session {}
-impl<T: ProducerStore + RecorderStore + Links + Runs + Session> Store for T {}
+pub trait Store: ProducerStore + RecorderStore + Links + Session {}
+impl<T: ProducerStore + RecorderStore + Links + Session> Store for T {}
 
 /// A store as [`crate::open`] gives it. Where less is needed it is passed on as `Arc<dyn Links>` and so on.
 pub type SharedStore = Arc<dyn Store>;

@@ -28,6 +28,7 @@ macro_rules! cases {
 }
 
 mod any_order;
+mod celery_tasks;
 mod changes;
 mod codes;
 mod consistent;

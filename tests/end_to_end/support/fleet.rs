@@ -45,6 +45,27 @@ impl Fleet {
         fleet
     }
 
+    /// The same, and the producer takes tasks of Celery clients.
+    pub(crate) fn serving_celery(settings: &[(String, String)]) -> Self {
+        let (servers, folder) = (Servers::new(), Folder::new());
+        let processes = Processes::new(BINARY, folder.path(), servers.place(), &IMPATIENT);
+        let mut fleet = Self { processes, servers, _folder: folder };
+        fleet.start_celery_producer(settings);
+        fleet.start_role(Role::Recorder, CommandLine::default());
+        fleet
+    }
+
+    /// One producer more that takes tasks of Celery clients.
+    pub(crate) fn start_celery_producer(&mut self, settings: &[(String, String)]) -> usize {
+        let namespace = &self.servers.namespace;
+        let producer = CommandLine::default()
+            .variable("LINKBEAT_CELERY_QUEUES", &format!("{namespace}.celery"))
+            .variable("LINKBEAT_CELERY_TASKS", "linkbeat.check,blog.tasks.check_friend")
+            .variable("LINKBEAT_CELERY_HOSTNAME", &format!("linkbeat@{namespace}"));
+        let producer = settings.iter().fold(producer, |it, (name, value)| it.variable(name, value));
+        self.start_role(Role::Producer, producer)
+    }
+
     /// One worker more.
     pub(crate) fn start_worker(&mut self, args: &[&str]) -> usize {
         self.start_role(Role::Worker, CommandLine::default().arguments(args))

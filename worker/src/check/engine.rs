@@ -9,12 +9,13 @@ use linkbeat_vitals::Activity;
 use tokio::time::{Instant, sleep};
 
 use super::connectivity::{Case, Connectivity, own_fault};
+use super::gaps::{Gaps, Lost};
 use super::judge::{self, Judgement};
 use super::outcome::Outcome;
 use super::retry;
 use crate::fault::OwnFault;
 use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
-use crate::limits::{ANY, Limits, Pace, Quota, Start, Starts, Turn, affordable};
+use crate::limits::{ANY, Affordable, Limits, Pace, Quota, Share, Start, Starts, Turn, affordable};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -25,10 +26,17 @@ pub struct Engine {
     limits: Arc<Limits>,
     starts: Starts,
     connectivity: Connectivity,
+    gaps: Gaps,
     concurrency: usize,
     checks: Activity,
     max_timeout: Timeout,
 }
+
+/// How often a link is taken in all, where a take failed through our own doing.
+const MOST_TAKES: u32 = 4;
+
+/// How long a link waits for its next take.
+const BETWEEN_TAKES: Duration = Duration::from_millis(250);
 
 /// A check whose turn has come.
 #[derive(Debug)]
@@ -55,15 +63,59 @@ enum Home {
     Fetched(Box<Attempt>),
 }
 
+/// Why a take is no finding, and the link is to be taken again.
+#[derive(Debug, Clone, Copy)]
+enum Spoiled {
+    /// It failed in a way that may be our doing.
+    Ours(OwnFault),
+    /// An answer has a large head, for which memory must be taken first.
+    LargeHead,
+}
+
+impl Spoiled {
+    fn fault(self) -> OwnFault {
+        match self {
+            Self::Ours(fault) => fault,
+            Self::LargeHead => OwnFault::Resources,
+        }
+    }
+}
+
+/// The memory that was taken for large heads of answers.
+type Heads = Option<Arc<Share>>;
+
+impl Fetched {
+    /// Whether a page failed because we lacked something that may be there soon, or in a way that these gaps may
+    /// explain.
+    fn spoiled(&self, lost: Lost, spec: &CheckSpec, timeout: Duration) -> Option<Spoiled> {
+        let home = match &self.home {
+            Home::Fetched(home) => Some(&home.finding),
+            Home::IsThePage | Home::TooLate => None,
+        };
+        home.into_iter().chain([&self.page.finding]).find_map(|finding| match finding {
+            Err(Failure::LargeHead) => Some(Spoiled::LargeHead),
+            Err(Failure::NoMemory | Failure::Own(OwnFault::Resources)) => {
+                Some(Spoiled::Ours(OwnFault::Resources))
+            }
+            _ => retry::may_come_from(lost, finding, &spec.accept, timeout)
+                .then_some(Spoiled::Ours(OwnFault::Stalled)),
+        })
+    }
+}
+
 impl Engine {
     /// Sets up the client, the resolver and the limits. Raises the process's limit of open files.
     pub fn new(settings: &WorkerSettings) -> Result<Self, SetupError> {
-        for (name, limit) in [("concurrency", settings.concurrency), ("per_host", settings.per_host)] {
+        for (name, limit) in [
+            ("concurrency", settings.concurrency),
+            ("per_host", settings.per_host),
+            ("memory", settings.memory),
+        ] {
             if limit == 0 {
                 return Err(SetupError::Zero(name));
             }
         }
-        let concurrency = affordable(settings.concurrency);
+        let Affordable { concurrency, keeps_connections } = affordable(settings.concurrency);
         let safety = Arc::new(Safety::new(settings.allow_network.clone()));
         let route = Arc::new(Route::new(settings));
         let resolver = Resolver::new(&settings.resolver, Arc::clone(&safety), Arc::clone(&route));
@@ -71,10 +123,11 @@ impl Engine {
         let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&evidence));
         let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
-            fetcher: Fetcher::new(settings, resolver, safety, route, evidence)?,
+            fetcher: Fetcher::new(settings, resolver, safety, route, evidence, keeps_connections)?,
             limits: Limits::new(settings.per_host, concurrency, pace),
             starts: Starts::new(),
             connectivity,
+            gaps: Gaps::default(),
             concurrency,
             checks: Activity::default(),
             max_timeout: settings.max_timeout,
@@ -110,6 +163,9 @@ impl Engine {
     /// waits for their hosts' turns, headers, the page, and retries. A failure that may be ours is held
     /// back until something shows that we are online, at most 2 s beyond the deadline.
     ///
+    /// A failure that may come from a pause of this process (`gaps`), or from a want of memory or descriptors, is no finding: the link
+    /// is taken again, with a new deadline, up to 4 times in all. After that it is an own fault.
+    ///
     /// Cancel safe. A panic is passed on. Must run within a tokio runtime with I/O and time.
     ///
     /// Sources: RFC 9110 (HTTP semantics; redirects §15.4, `Retry-After` §10.2.3), RFC 6890 and the IANA
@@ -128,19 +184,74 @@ impl Engine {
     }
 
     /// Carries out the check that [`Engine::begin`] waited for.
-    pub(crate) async fn carry_out(&self, begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
+    pub(crate) async fn carry_out(&self, mut begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
+        let quota = begun.turn.quota().clone();
+        let (mut takes, mut heads) = (1, None);
+        loop {
+            let spoiled = match self.take(begun, link, spec, heads).await {
+                Ok(outcome) => return outcome,
+                Err(spoiled) if takes == MOST_TAKES => return Outcome::OwnFault(spoiled.fault()),
+                Err(spoiled) => spoiled,
+            };
+            tracing::debug!(link.url = %link.url, ?spoiled, "the link is taken again");
+            // In a box: few checks come here, and all would be larger for it.
+            (begun, heads) = match Box::pin(self.begin_again(spoiled, link, spec, &quota)).await {
+                Ok(begun) => begun,
+                Err(fault) => return Outcome::OwnFault(fault),
+            };
+            takes += 1;
+        }
+    }
+
+    /// Waits until the link may be taken again, and for the memory that its answers need. That is had before the turn,
+    /// so that nobody waits for it with a turn that others need.
+    async fn begin_again(
+        &self,
+        spoiled: Spoiled,
+        link: &JobLink,
+        spec: &CheckSpec,
+        quota: &Quota,
+    ) -> Result<(Begun, Heads), OwnFault> {
+        let heads = match spoiled {
+            Spoiled::LargeHead => {
+                let pages = 1 + usize::from(link.links_page(spec).is_some());
+                Some(self.fetcher.memory_for_heads(pages).await?)
+            }
+            Spoiled::Ours(_) => {
+                // What others have now is free soon.
+                sleep(BETWEEN_TAKES).await;
+                None
+            }
+        };
+        Ok((self.begin(link, spec, quota).await, heads))
+    }
+
+    /// One take of a check.
+    async fn take(
+        &self,
+        begun: Begun,
+        link: &JobLink,
+        spec: &CheckSpec,
+        heads: Heads,
+    ) -> Result<Outcome, Spoiled> {
         let Begun { turn, second, start } = begun;
         let under_way = self.checks.begin();
-        let began = Instant::now();
-        let deadline = began + self.timeout(spec).duration();
-        let pages = Box::pin(self.pages(link, spec, (turn, second), deadline));
+        let mark = self.gaps.mark();
+        let (began, timeout) = (Instant::now(), self.timeout(spec).duration());
+        let deadline = began + timeout;
+        let pages = Box::pin(self.pages(link, spec, (turn, second), (deadline, heads)));
         let fetched = start.of(pages).await;
         let elapsed = began.elapsed();
-        let judged = self.both_judged(fetched, link, spec, began, deadline).await;
+        let lost = self.gaps.since(mark);
+        let judged = match fetched.spoiled(lost, spec, timeout) {
+            Some(spoiled) => Err(spoiled),
+            None => Ok(self.both_judged(fetched, link, spec, began, deadline).await),
+        };
         under_way.succeed();
-        match judged {
-            Ok(judgement) => Outcome::Judged(result(link, judgement, elapsed)),
-            Err(fault) => Outcome::OwnFault(fault),
+        match judged? {
+            Ok(judgement) => Ok(Outcome::Judged(result(link, judgement, elapsed))),
+            Err(_) if self.gaps.since(mark).matters() => Err(Spoiled::Ours(OwnFault::Stalled)),
+            Err(fault) => Ok(Outcome::OwnFault(fault)),
         }
     }
 
@@ -150,28 +261,32 @@ impl Engine {
         link: &JobLink,
         spec: &CheckSpec,
         (mut turn, second): (Turn, Option<Turn>),
-        deadline: Instant,
+        (deadline, mut heads): (Instant, Heads),
     ) -> Fetched {
         let page = searched(link, spec);
         if link.links_page(spec).is_none() {
             return Fetched {
-                page: self.tries(&page, spec, &mut turn, deadline).await,
+                page: self.tries(&page, spec, &mut turn, (deadline, &mut heads)).await,
                 home: Home::IsThePage,
             };
         }
         let home = home(link, spec);
+        let mut heads_of_home = heads.clone();
         match second {
             Some(mut second) => {
                 // Each turn ends with its own page.
-                let page = Box::pin(async move { self.tries(&page, spec, &mut turn, deadline).await });
-                let home = Box::pin(async move { self.tries(&home, spec, &mut second, deadline).await });
+                let page =
+                    Box::pin(async move { self.tries(&page, spec, &mut turn, (deadline, &mut heads)).await });
+                let home = Box::pin(async move {
+                    self.tries(&home, spec, &mut second, (deadline, &mut heads_of_home)).await
+                });
                 let (page, home) = tokio::join!(page, home);
                 Fetched { page, home: Home::Fetched(Box::new(home)) }
             }
             None => {
-                let page = Box::pin(self.tries(&page, spec, &mut turn, deadline)).await;
+                let page = Box::pin(self.tries(&page, spec, &mut turn, (deadline, &mut heads))).await;
                 let in_time = Instant::now() < deadline;
-                let home = Box::pin(self.tries(&home, spec, &mut turn, deadline));
+                let home = Box::pin(self.tries(&home, spec, &mut turn, (deadline, &mut heads_of_home)));
                 Fetched {
                     page,
                     home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate },
@@ -218,14 +333,14 @@ impl Engine {
         target: &Target<'_>,
         spec: &CheckSpec,
         turn: &mut Turn,
-        deadline: Instant,
+        (deadline, heads): (Instant, &mut Heads),
     ) -> Attempt {
-        let mut attempt = self.fetcher.fetch(target, turn, deadline).await;
+        let mut attempt = self.fetcher.fetch(target, turn, deadline, heads).await;
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
             sleep(pause).await;
-            let again = self.fetcher.fetch(target, turn, deadline).await;
+            let again = self.fetcher.fetch(target, turn, deadline, heads).await;
             if retry::cut_off(&again.finding) {
                 break;
             }
@@ -246,6 +361,7 @@ impl Engine {
             Ok(answer) => Ok(Ok(answer)),
             Err(Failure::Site(reason)) => Ok(Err(reason)),
             Err(Failure::Own(fault)) => Err(fault),
+            Err(Failure::LargeHead | Failure::NoMemory) => Err(OwnFault::Resources),
             Err(Failure::Doubtful(reason, doubt)) => {
                 let case = Case { host, doubt, began, deadline };
                 // In a box: few checks come here, and all would be larger for it.

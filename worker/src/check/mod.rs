@@ -1,12 +1,14 @@
 //! One check: a link becomes an outcome.
 //!
 //! [`Engine`] waits for the host's turn and fetches the page. `retry` says whether a failure is tried again,
-//! `connectivity` whether a failure may be our own, and `judge` makes the verdict. `signs` notes what a page shows
+//! `connectivity` whether a failure may be our own, `gaps` whether this process ran all the time, and `judge` makes the
+//! verdict. `signs` notes what a page shows
 //! besides.
 
 mod blocked;
 mod connectivity;
 mod engine;
+mod gaps;
 mod judge;
 mod outcome;
 mod retry;

@@ -7,10 +7,11 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
-use linkbeat_shared::Reason;
+use linkbeat_shared::{AcceptedStatuses, BodyKind, DnsKind, Reason, TlsKind};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use crate::fetch::{Answer, Failure, Page, Target};
+use super::gaps::Lost;
+use crate::fetch::{Answer, Doubt, Failure, Page, Target};
 
 /// The pause before the first further try. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ pub(crate) fn pause(
     let pause = FIRST_PAUSE * (1 << tries.saturating_sub(1).min(8));
     let pause = match finding {
         Ok(answer) if !target.accept.contains(answer.status) => overloaded(answer)?.max(pause),
-        Ok(Answer { page: Page::Broken(Reason::Body), .. }) => pause,
+        Ok(Answer { page: Page::Broken(Reason::BROKE_OFF), .. }) => pause,
         Err(failure) if failure.is_lost_connection() => pause,
         _ => return None,
     };
@@ -39,6 +40,44 @@ pub(crate) fn cut_off(finding: &Result<Answer, Failure>) -> bool {
         finding,
         Err(Failure::Site(Reason::Timeout { .. }) | Failure::Doubtful(Reason::Timeout { .. }, _))
     )
+}
+
+/// Whether a finding may come from gaps in which this process did not run: time passed that was ours, a server took
+/// our silence for the end, or no time was left for another try. What a server said plainly stands.
+pub(crate) fn may_come_from(
+    lost: Lost,
+    finding: &Result<Answer, Failure>,
+    accept: &AcceptedStatuses,
+    timeout: Duration,
+) -> bool {
+    match finding {
+        Ok(Answer { page: Page::Broken(reason), .. }) => reason_may_come_from(lost, reason, timeout),
+        Ok(answer) => {
+            let asks_for_another_try = matches!(answer.status, 408 | 429 | 502..=504);
+            lost.matters() && asks_for_another_try && !accept.contains(answer.status)
+        }
+        Err(Failure::Own(_) | Failure::Doubtful(_, Doubt::Proxy)) => lost.matters(),
+        Err(Failure::LargeHead | Failure::NoMemory) => true,
+        Err(Failure::Site(reason) | Failure::Doubtful(reason, _)) => {
+            reason_may_come_from(lost, reason, timeout)
+        }
+    }
+}
+
+fn reason_may_come_from(lost: Lost, reason: &Reason, timeout: Duration) -> bool {
+    match reason {
+        Reason::Timeout { .. } => lost.matters_within(timeout),
+        // It is our own work that takes the time, so only a real stop counts.
+        Reason::Body { kind: BodyKind::PatternTooSlow } => lost.is_most_of(timeout),
+        Reason::Connect { .. }
+        | Reason::Protocol
+        | Reason::Body { .. }
+        | Reason::Tls { kind: TlsKind::Other } => lost.matters(),
+        Reason::Dns { kind } => {
+            lost.matters() && !matches!(kind, DnsKind::Nxdomain | DnsKind::NoAddress | DnsKind::CnameLoop)
+        }
+        _ => false,
+    }
 }
 
 /// How long an overloaded server wants to be left alone.
@@ -63,7 +102,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{AcceptedStatuses, BacklinkIn, ConnectKind, DnsKind, LinkUrl, Phase};
+    use linkbeat_shared::{BacklinkIn, ConnectKind, LinkUrl, Phase};
     use reqwest::header::HeaderValue;
 
     use super::*;

@@ -23,16 +23,30 @@ const IDLE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Connections kept per host.
 pub(super) const IDLE_PER_HOST: usize = 2;
 
-/// Bytes of an answer's headers that are read over HTTP/2, as many as curl does. Over HTTP/1 hyper takes 400 KiB and
-/// 100 headers: room for more would cost every answer, so `lenient` reads those with more.
-const MAX_HEADER_BYTES: u32 = 300 << 10;
+/// Bytes of an answer's headers that a client reads.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Heads {
+    /// As all but a few sites have them. No memory is taken for these. Over HTTP/1 the limit is hyper's, which
+    /// `vendor/hyper-util` sets, and 100 headers: `lenient` reads those with more.
+    Small = 32 << 10,
+    /// As many as curl reads. This many only over HTTP/2.
+    Large = 300 << 10,
+}
 
-/// Makes the client.
+/// Bytes of a page that a server may send over HTTP/2 before they are read. The default is 2 MiB, all of which would be
+/// kept while a check waits for memory.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// The same for all pages of one connection.
+const CONNECTION_WINDOW: u32 = 512 << 10;
+
+/// Makes the client. `keeps_connections`: there are descriptors enough to keep some for later requests.
 pub(super) fn client(
     settings: &WorkerSettings,
     tls: &Tls,
     resolver: Resolver,
     route: &Route,
+    (keeps_connections, heads): (bool, Heads),
 ) -> Result<Client, SetupError> {
     let client = Client::builder()
         .tls_backend_preconfigured(tls.config.clone())
@@ -45,12 +59,14 @@ pub(super) fn client(
         // A kept connection shows no certificate again.
         .tls_info(true)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_max_idle_per_host(if keeps_connections { IDLE_PER_HOST } else { 0 })
         // Browsers show such pages, so they are up.
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .http2_max_header_list_size(heads as u32)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         // A check's own deadline comes first. This one ends connections whose check is gone: hyper goes
         // on with them in the background once a kept connection has served the check.
         .connect_timeout(settings.max_timeout.duration())

@@ -22,6 +22,10 @@ pub(crate) enum Failure {
     Doubtful(Reason, Doubt),
     /// Ours; never a verdict.
     Own(OwnFault),
+    /// Other checks hold the memory that the page needs. Ours, and it may be gone by the next take.
+    NoMemory,
+    /// The answer's head is so large that memory must be taken for it before.
+    LargeHead,
 }
 
 /// The part of the path that may be to blame in the site's place.
@@ -100,7 +104,7 @@ impl Failure {
     pub(super) fn of_proxy(self, tunnel: bool) -> Self {
         let reason = match self {
             // It was judged where the proxy's answer was read.
-            Self::Own(_) | Self::Doubtful(_, Doubt::Proxy) => return self,
+            Self::Own(_) | Self::NoMemory | Self::LargeHead | Self::Doubtful(_, Doubt::Proxy) => return self,
             Self::Site(reason) | Self::Doubtful(reason, _) => reason,
         };
         match reason {
@@ -192,6 +196,9 @@ impl Failure {
         if let Some(error) = error.get_io() {
             return Self::of_io(error);
         }
+        if may_be_over_size(error) {
+            return Self::LargeHead;
+        }
         let lost = match error.reason() {
             Some(h2::Reason::REFUSED_STREAM) => true,
             reason => error.is_go_away() && reason == Some(h2::Reason::NO_ERROR),
@@ -239,6 +246,17 @@ impl Remedy {
             }
         })
     }
+}
+
+/// Whether our own side may have refused an answer because its head is over the limit. h2 has no code of its own for
+/// that. Far beyond the limit it ends the whole connection.
+fn may_be_over_size(error: &h2::Error) -> bool {
+    error.is_library()
+        && match error.reason() {
+            Some(h2::Reason::PROTOCOL_ERROR) => error.is_reset(),
+            Some(h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::COMPRESSION_ERROR) => true,
+            _ => false,
+        }
 }
 
 /// A want of our own: of descriptors, buffers or memory.

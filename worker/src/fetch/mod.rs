@@ -31,14 +31,15 @@ use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
-use self::body::{Matchers, Wanted};
+use self::body::{Matchers, Unread, Wanted};
+use self::client::Heads;
 use self::failure::Remedy;
 use self::lenient::Connector;
 use self::redirect::Trail;
 use self::reply::Reply;
 use self::tls::Tls;
 use crate::fault::OwnFault;
-use crate::limits::Turn;
+use crate::limits::{For, Memory, NoMemory, Share, Turn};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -96,6 +97,8 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     client: Client,
+    /// For answers with large heads, after memory was taken for them.
+    for_large_heads: Client,
     connector: Connector,
     /// Sent with every request.
     headers: HeaderMap,
@@ -103,6 +106,7 @@ pub(crate) struct Fetcher {
     route: Arc<Route>,
     evidence: Arc<Evidence>,
     matchers: Matchers,
+    memory: Memory,
     max_body: usize,
 }
 
@@ -113,25 +117,43 @@ impl Fetcher {
         safety: Arc<Safety>,
         route: Arc<Route>,
         evidence: Arc<Evidence>,
+        keeps_connections: bool,
     ) -> Result<Self, SetupError> {
         let tls = Tls::new(settings.extra_ca.as_deref())?;
+        let client =
+            |heads| client::client(settings, &tls, resolver.clone(), &route, (keeps_connections, heads));
         Ok(Self {
-            client: client::client(settings, &tls, resolver.clone(), &route)?,
+            client: client(Heads::Small)?,
+            for_large_heads: client(Heads::Large)?,
             connector: Connector::new(resolver, Arc::clone(&route), tls),
             headers: client::headers(settings)?,
             safety,
             route,
             evidence,
             matchers: Matchers::default(),
+            memory: Memory::new(settings.memory),
             max_body: settings.max_body,
         })
     }
 
-    /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
-    pub(crate) async fn fetch(&self, target: &Target<'_>, turn: &mut Turn, deadline: Instant) -> Attempt {
+    /// Waits for the memory that large heads of the answers for so many pages need.
+    pub(crate) async fn memory_for_heads(&self, pages: usize) -> Result<Arc<Share>, OwnFault> {
+        let share = self.memory.share(For::Head, pages * lenient::HEAD_MEMORY).await;
+        share.map(Arc::new).map_err(|NoMemory| OwnFault::Resources)
+    }
+
+    /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then. `heads`: the
+    /// memory that was taken for large heads of answers. It is given back when the first page is read.
+    pub(crate) async fn fetch(
+        &self,
+        target: &Target<'_>,
+        turn: &mut Turn,
+        deadline: Instant,
+        heads: &mut Option<Arc<Share>>,
+    ) -> Attempt {
         let mut trail = Trail::from(target.url);
         let (finding, certificate) = progress::watch(async {
-            let finding = self.visit(&mut trail, target, turn, deadline).await;
+            let finding = self.visit(&mut trail, target, turn, (deadline, heads)).await;
             (finding, progress::certificate())
         })
         .await;
@@ -150,17 +172,22 @@ impl Fetcher {
         trail: &mut Trail,
         target: &Target<'_>,
         turn: &mut Turn,
-        deadline: Instant,
+        (deadline, heads): (Instant, &mut Option<Arc<Share>>),
     ) -> Result<Answer, Failure> {
         loop {
-            let reply = match timeout_at(deadline, self.follow(trail, turn)).await {
+            let reply = match timeout_at(deadline, self.follow(trail, turn, heads.is_some())).await {
                 Ok(reply) => reply?,
                 Err(_) => return Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
             };
+            // Nobody who holds a share waits for another one.
+            *heads = None;
             let answer = match self.read(reply, trail.here(), target, deadline).await {
                 Ok(answer) => answer,
+                Err((Unread::NoMemory, _)) => return Err(Failure::NoMemory),
                 // In a box: few pages come here, and all would be larger for it.
-                Err(status) => Box::pin(self.read_again(status, target, trail, turn, deadline)).await,
+                Err((Unread::Malformed, status)) => {
+                    Box::pin(self.read_again(status, target, trail, turn, deadline)).await?
+                }
             };
             let lacks_it = matches!(answer.page, Page::NoBacklink { .. });
             let refresh = answer.outline.refresh.as_ref().filter(|_| lacks_it);
@@ -170,11 +197,11 @@ impl Fetcher {
         }
     }
 
-    async fn follow(&self, trail: &mut Trail, turn: &mut Turn) -> Result<Reply, Failure> {
+    async fn follow(&self, trail: &mut Trail, turn: &mut Turn, large: bool) -> Result<Reply, Failure> {
         loop {
             progress::enter(Phase::Queue);
             turn.move_to(trail.here().host()).await;
-            let reply = self.request(trail, turn).await?;
+            let reply = self.request(trail, turn, large).await?;
             if !redirect::redirects(reply.status) {
                 return Ok(reply);
             }
@@ -184,13 +211,13 @@ impl Fetcher {
 
     /// One hop. A kept connection that the server closed meanwhile says nothing about the site, and neither does a
     /// request that the server did not look at, or an answer that only hyper cannot read.
-    async fn request(&self, trail: &Trail, turn: &mut Turn) -> Result<Reply, Failure> {
+    async fn request(&self, trail: &Trail, turn: &mut Turn, large: bool) -> Result<Reply, Failure> {
         if trail.here().is_https() && !can_be_named(trail.here()) {
-            return self.look_again(trail).await;
+            return self.look_again(trail, large).await;
         }
         let mut again = 0;
         loop {
-            let lost = match self.request_once(trail.here(), trail.cookies()).await {
+            let lost = match self.request_once(trail.here(), trail.cookies(), large).await {
                 Ok(reply) => return Ok(reply),
                 Err(lost) => lost,
             };
@@ -202,15 +229,19 @@ impl Fetcher {
             {
                 turn.move_to(trail.here().host()).await;
                 // In a box: few requests come here, and all would be larger for it.
-                return Box::pin(self.look_again(trail)).await;
+                return Box::pin(self.look_again(trail, large)).await;
             } else {
-                return Err(lost.failure);
+                // There is a limit for large ones, too.
+                return Err(match lost.failure {
+                    Failure::LargeHead if large => Failure::Site(Reason::Protocol),
+                    failure => failure,
+                });
             }
         }
     }
 
-    /// The same request by `lenient`.
-    async fn look_again(&self, trail: &Trail) -> Result<Reply, Failure> {
+    /// The same request by `lenient`. `large`: the heads of its answers may be large.
+    async fn look_again(&self, trail: &Trail, large: bool) -> Result<Reply, Failure> {
         let url = trail.here();
         progress::request_begins();
         progress::connection_begins();
@@ -218,7 +249,8 @@ impl Fetcher {
         let answer = async {
             let connection = self.connector.connect(url).await?;
             let peer = connection.peer;
-            let answer = lenient::get(connection, url, &self.headers, trail.cookies().as_ref()).await?;
+            let answer =
+                lenient::get(connection, url, &self.headers, trail.cookies().as_ref(), large).await?;
             Ok((Reply::lenient(answer, url), peer))
         };
         let (reply, peer) = answer.await.map_err(|failure| self.over_its_way(failure, url))?;
@@ -226,11 +258,17 @@ impl Fetcher {
         Ok(reply)
     }
 
-    async fn request_once(&self, url: &LinkUrl, cookies: Option<HeaderValue>) -> Result<Reply, Lost> {
+    async fn request_once(
+        &self,
+        url: &LinkUrl,
+        cookies: Option<HeaderValue>,
+        large: bool,
+    ) -> Result<Reply, Lost> {
         progress::request_begins();
         self.admit_literal(url)?;
         let headers: HeaderMap = cookies.map(|cookies| (COOKIE, cookies)).into_iter().collect();
-        let request = || self.client.get(url.as_url().clone()).headers(headers.clone());
+        let client = if large { &self.for_large_heads } else { &self.client };
+        let request = || client.get(url.as_url().clone()).headers(headers.clone());
         let response = race::send(request).await.map_err(|error| self.lost(&error, url))?;
         if let Some(certificate) = response.extensions().get().and_then(TlsInfo::peer_certificate) {
             progress::shown(certificate);
@@ -300,22 +338,23 @@ impl Fetcher {
         }
     }
 
-    /// Reads the page: for its backlink where one is asked for, else as far as it tells what the page is. An error:
-    /// only hyper cannot read it; with its status.
+    /// Reads the page: for its backlink where one is asked for, else as far as it tells what the page is. With an error
+    /// comes its status.
     async fn read(
         &self,
         reply: Reply,
         url: &LinkUrl,
         target: &Target<'_>,
         deadline: Instant,
-    ) -> Result<Answer, StatusCode> {
+    ) -> Result<Answer, (Unread, StatusCode)> {
         let status = reply.status;
         let headers = reply.headers.clone();
         let (page, outline) = match target.backlink {
             _ if !target.accept.contains(status.as_u16()) => (Page::NotRead, Outline::default()),
             Some(pattern) => {
                 let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
-                body::search(reply, wanted, self.max_body, deadline).await.map_err(|_| status)?
+                let limits = body::Limits { max_body: self.max_body, memory: &self.memory };
+                body::search(reply, wanted, limits, deadline).await.map_err(|unread| (unread, status))?
             }
             None => (Page::NotRead, body::peek(reply, deadline).await),
         };
@@ -330,20 +369,26 @@ impl Fetcher {
         trail: &Trail,
         turn: &mut Turn,
         deadline: Instant,
-    ) -> Answer {
+    ) -> Result<Answer, Failure> {
         let look = async {
-            turn.move_to(trail.here().host()).await;
-            let reply = self.look_again(trail).await.ok()?;
-            self.read(reply, trail.here(), target, deadline).await.ok()
+            let again = async {
+                turn.move_to(trail.here().host()).await;
+                self.look_again(trail, false).await
+            };
+            let reply = timeout_at(deadline, again).await.ok()?.ok()?;
+            Some(self.read(reply, trail.here(), target, deadline).await)
         };
-        let answer = progress::watch(timeout_at(deadline, look)).await;
-        answer.ok().flatten().unwrap_or_else(|| Answer {
+        let answer = match progress::watch(look).await {
+            Some(Err((Unread::NoMemory, _))) => return Err(Failure::NoMemory),
+            answer => answer.and_then(Result::ok),
+        };
+        Ok(answer.unwrap_or_else(|| Answer {
             status: status.as_u16(),
             headers: HeaderMap::new(),
-            page: Page::Broken(Reason::Body),
+            page: Page::Broken(Reason::BROKE_OFF),
             outline: Box::default(),
             url: trail.here().clone(),
-        })
+        }))
     }
 }
 

@@ -213,6 +213,11 @@ impl Place {
 }
 
 impl Turn {
+    /// Of the slots that it may take.
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// Waits until the next request may begin, which goes to this host. The turn at another host ends first.
     /// Nobody waits while holding a turn, so redirects across hosts cannot lock each other out.
     pub(crate) async fn move_to(&mut self, host: &str) {

@@ -132,10 +132,10 @@ async fn lost() -> Vec<Row> {
             .asking("me.example"),
         Row::new("reset in the page before the backlink", breaking("nothing", true).await)
             .asking("me.example")
-            .down(Reason::Body),
+            .down(Reason::BROKE_OFF),
         Row::new("closed in the page before the backlink", breaking("nothing", false).await)
             .asking("me.example")
-            .down(Reason::Body),
+            .down(Reason::BROKE_OFF),
     ]
 }
 

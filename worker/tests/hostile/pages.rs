@@ -48,8 +48,10 @@ pub(super) async fn rows() -> Vec<Row> {
         Row::new("page: the backlink on a page that is gone", gone().await)
             .asking("me.example")
             .down(Reason::Status { code: 404 }),
-        Row::new("page: no gzip at all", not_gzip).asking("me.example").down(Reason::Body),
-        Row::new("page: a coding that was not offered", not_offered).asking("me.example").down(Reason::Body),
+        Row::new("page: no gzip at all", not_gzip).asking("me.example").down(Reason::BROKE_OFF),
+        Row::new("page: a coding that was not offered", not_offered)
+            .asking("me.example")
+            .down(Reason::BROKE_OFF),
         Row::new("page: byte by byte in chunks", byte_by_byte().await).asking("me.example"),
         Row::new(
             "page: a bomb, and no backlink asked for",

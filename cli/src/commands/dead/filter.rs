@@ -10,13 +10,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::args::parse_run_id;
+use crate::exit::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results,
-    /// requests or requests.large
-    #[arg(long, value_parser = parse_queue)]
-    queue: Option<Queue>,
+    /// requests, requests.large, or another one that linkbeat reads here
+    #[arg(long)]
+    queue: Option<String>,
     /// Only those whose cause contains this text, in the same upper and lower case
     #[arg(long, value_name = "TEXT")]
     cause: Option<String>,
@@ -33,8 +34,20 @@ impl Filter {
         self.queue.is_none() && self.cause.is_none() && self.older_than.is_none() && self.run.is_none()
     }
 
+    /// Whether it names a queue from which messages can come.
+    pub(super) fn check(&self, queues: &[Queue]) -> Result<(), Failure> {
+        let names = queues.iter().filter(|queue| **queue != Queue::DEAD).map(Queue::to_string);
+        let names: Vec<_> = names.collect();
+        match &self.queue {
+            Some(queue) if !names.contains(queue) => {
+                Err(Failure::usage(format!("`{queue}` is none of {}", names.join(", "))))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn takes(&self, letter: &DeadLetter) -> bool {
-        self.queue.as_ref().is_none_or(|queue| letter.queue().is_some_and(|from| comes_from(from, queue)))
+        self.queue.as_deref().is_none_or(|queue| letter.queue().is_some_and(|from| comes_from(from, queue)))
             && self.cause.as_ref().is_none_or(|part| letter.cause().contains(part.as_str()))
             && self.older_than.is_none_or(|age| is_older(letter, age))
             && self.run.is_none_or(|run| run_of(letter) == Some(run.0))
@@ -42,8 +55,8 @@ impl Filter {
 }
 
 /// A job counts as one of `jobs`, in whichever of its queues it was.
-fn comes_from(from: &Queue, wanted: &Queue) -> bool {
-    from == wanted || (*wanted == Queue::JOBS && from.holds_jobs())
+fn comes_from(from: &Queue, wanted: &str) -> bool {
+    from.to_string() == wanted || (wanted == Queue::JOBS.to_string() && from.holds_jobs())
 }
 
 /// Compares this machine's clock with the clock of whoever parked it. A message without a time is not older.
@@ -59,13 +72,4 @@ pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
         run_id: Uuid,
     }
     serde_json::from_slice::<OfRun>(letter.body()).ok().map(|body| body.run_id)
-}
-
-fn parse_queue(text: &str) -> Result<Queue, String> {
-    let found = Queue::ALL.into_iter().find(|queue| *queue != Queue::DEAD && queue.to_string() == text);
-    found.ok_or_else(|| {
-        format!(
-            "`{text}` is none of jobs, jobs.large, suspects, isolated, results, requests and requests.large"
-        )
-    })
 }

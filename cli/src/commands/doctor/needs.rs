@@ -66,6 +66,7 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
             ("asked", &["SELECT", "INSERT"]),
+            ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
             NOTED,

@@ -7,19 +7,21 @@ use lol_html::send::{Element, HtmlRewriter, Settings};
 use lol_html::{HandlerResult, MemorySettings, element};
 use url::Url;
 
+use super::finder::Finder;
 use super::found::Found;
-use super::matcher::Matcher;
 use super::{spelling, tag};
 
 /// The most memory that the parser may take, in bytes. It needs room for the longest tag, and about 130 bytes for each
 /// open element. Old pages never close their elements, so there must be room for thousands.
-const MAX_PARSER: usize = 4 << 20;
+pub(super) const MAX_PARSER: usize = 2 << 20;
 
 /// One search in one page. Its memory is bounded by [`MAX_PARSER`].
 pub(super) struct Anchors {
     /// `None` once it has ended. Then the backlink is found, or the page needs more memory than it may have.
     parser: Option<Parser>,
     seen: Arc<Mutex<Seen>>,
+    /// Bytes.
+    read: usize,
 }
 
 /// A parser. Nobody wants its output.
@@ -27,7 +29,7 @@ type Parser = HtmlRewriter<'static, fn(&[u8])>;
 
 #[derive(Debug)]
 struct Seen {
-    matcher: Arc<Matcher>,
+    finder: Finder,
     base: Url,
     base_is_set: bool,
     found: Option<Found>,
@@ -35,13 +37,13 @@ struct Seen {
 
 /// Stops the parser, because everything is known.
 #[derive(Debug, thiserror::Error)]
-#[error("the backlink is found")]
+#[error("the backlink is found, or the search is given up")]
 struct Enough;
 
 impl Anchors {
     /// `page`: the URL that the page came from.
-    pub(super) fn new(matcher: Arc<Matcher>, page: &Url) -> Self {
-        let seen = Seen { matcher, base: page.clone(), base_is_set: false, found: None };
+    pub(super) fn new(finder: Finder, page: &Url) -> Self {
+        let seen = Seen { finder, base: page.clone(), base_is_set: false, found: None };
         let seen = Arc::new(Mutex::new(seen));
         let (for_base, for_links) = (Arc::clone(&seen), Arc::clone(&seen));
         let settings =
@@ -57,16 +59,22 @@ impl Anchors {
                     move |link: &mut Element<'_, '_>| locked(&for_links).note_link(link)
                 ));
         let nowhere: fn(&[u8]) = |_| {};
-        Self { parser: Some(HtmlRewriter::new(settings, nowhere)), seen }
+        Self { parser: Some(HtmlRewriter::new(settings, nowhere)), seen, read: 0 }
     }
 
     /// Reads more of the text.
     pub(super) fn push(&mut self, more: &str) {
         let Some(parser) = &mut self.parser else { return };
+        self.read += more.len();
         if parser.write(more.as_bytes()).is_err() {
             // It must not be used again.
             self.parser = None;
         }
+    }
+
+    /// How much of the page was read, in bytes.
+    pub(super) fn read(&self) -> usize {
+        self.read
     }
 
     /// Whether more of the page can change the result.
@@ -76,6 +84,11 @@ impl Anchors {
 
     pub(super) fn found(&self) -> Option<Found> {
         locked(&self.seen).found
+    }
+
+    /// Whether it has given up.
+    pub(super) fn is_exhausted(&self) -> bool {
+        locked(&self.seen).finder.is_exhausted()
     }
 }
 
@@ -94,7 +107,7 @@ impl Seen {
     fn note_link(&mut self, link: &Element<'_, '_>) -> HandlerResult {
         let Some(href) = attribute(link, "href") else { return Ok(()) };
         if !self.matches(href.trim_ascii()) {
-            return Ok(());
+            return if self.finder.is_exhausted() { Err(Enough.into()) } else { Ok(()) };
         }
         if tag::is_not_counted(&attribute(link, "rel").unwrap_or_default()) {
             // A link without `nofollow` may still come.
@@ -107,14 +120,14 @@ impl Seen {
 
     /// Whether the pattern matches this address: as it is written, as a browser resolves it, or the address to which the
     /// jump page that it names leads.
-    fn matches(&self, href: &str) -> bool {
+    fn matches(&mut self, href: &str) -> bool {
         self.matches_resolved(href)
             || spelling::destinations(href).iter().any(|destination| self.matches_resolved(destination))
     }
 
-    fn matches_resolved(&self, href: &str) -> bool {
-        self.matcher.is_match(href)
-            || self.base.join(href).is_ok_and(|resolved| self.matcher.is_match(resolved.as_str()))
+    fn matches_resolved(&mut self, href: &str) -> bool {
+        self.finder.is_match(href)
+            || self.base.join(href).is_ok_and(|resolved| self.finder.is_match(resolved.as_str()))
     }
 }
 
@@ -132,6 +145,8 @@ mod tests {
     use linkbeat_shared::BacklinkPattern;
     use proptest::prelude::*;
 
+    use super::super::matcher::Matchers;
+    use super::super::work::Work;
     use super::*;
 
     fn search(pattern: &str, page: &str) -> Option<Found> {
@@ -151,8 +166,11 @@ mod tests {
     }
 
     fn anchors(pattern: &str) -> Anchors {
-        let matcher = Matcher::new(BacklinkPattern::parse(pattern).unwrap());
-        Anchors::new(Arc::new(matcher), &Url::parse("https://friend.example/links/").unwrap())
+        let matcher = Matchers::default().get(&BacklinkPattern::parse(pattern).unwrap());
+        Anchors::new(
+            Finder::new(matcher, Work::in_all()),
+            &Url::parse("https://friend.example/links/").unwrap(),
+        )
     }
 
     #[test]

@@ -32,6 +32,27 @@ pub(super) enum Stop {
 /// Takes the decoded page, piece by piece, and says whether to go on.
 type Reader<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
+/// The codings of one answer.
+#[derive(Debug)]
+pub(super) struct Codings {
+    /// The outermost first.
+    codings: Vec<Coding>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+}
+
+/// Most memory of a decoder of gzip or deflate, in bytes: its window, its tables and what it puts out at a time.
+const INFLATING: usize = 128 << 10;
+/// The same for brotli beside its window.
+const BROTLI_TABLES: usize = 1 << 20;
+/// The largest window of brotli (RFC 7932 §9.1), in bytes.
+const LARGEST_WINDOW: usize = 16 << 20;
+
 /// Undoes the codings of one answer.
 pub(super) struct Decoding {
     /// The outermost first.
@@ -51,30 +72,69 @@ enum Stage {
 
 type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
-impl Decoding {
+impl Codings {
     /// By the headers of an answer.
-    pub(super) fn new(headers: &HeaderMap) -> Result<Self, Stop> {
-        let mut stages = Vec::new();
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Stop> {
+        let mut codings = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
             for coding in value.to_str().unwrap_or_default().split(',') {
                 let coding = coding.trim().to_ascii_lowercase();
                 match coding.as_str() {
-                    "gzip" | "x-gzip" => stages.push(gzip()),
-                    "deflate" => stages.push(Stage::Deflate(Vec::new())),
-                    "br" => stages.push(brotli()),
+                    "gzip" | "x-gzip" => codings.push(Coding::Gzip),
+                    "deflate" => codings.push(Coding::Deflate),
+                    "br" => codings.push(Coding::Brotli),
                     unknown if UNKNOWN.contains(&unknown) => return Err(Stop::Undecodable),
                     // `identity`; and words that are no coding, such as `utf-8`, which browsers pass over.
                     _ => {}
                 }
             }
         }
-        if stages.len() > MAX_CODINGS {
+        if codings.len() > MAX_CODINGS {
             return Err(Stop::Undecodable);
         }
-        stages.reverse();
-        Ok(Self { stages })
+        codings.reverse();
+        Ok(Self { codings })
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.codings.is_empty()
+    }
+
+    /// What undoes them.
+    pub(super) fn decoding(&self) -> Decoding {
+        let stage = |coding: &Coding| match coding {
+            Coding::Gzip => gzip(),
+            Coding::Deflate => Stage::Deflate(Vec::new()),
+            Coding::Brotli => brotli(),
+        };
+        Decoding { stages: self.codings.iter().map(stage).collect() }
+    }
+
+    /// Most memory that undoing them takes, in bytes. `first`: the first byte of the body.
+    pub(super) fn memory(&self, first: Option<u8>) -> usize {
+        let memory = |(place, coding): (usize, &Coding)| match coding {
+            Coding::Gzip | Coding::Deflate => INFLATING,
+            Coding::Brotli => {
+                BROTLI_TABLES + first.filter(|_| place == 0).map_or(LARGEST_WINDOW, brotli_window)
+            }
+        };
+        self.codings.iter().enumerate().map(memory).sum()
+    }
+}
+
+/// The window that the first byte of a brotli stream asks for (RFC 7932 §9.1), in bytes.
+fn brotli_window(first: u8) -> usize {
+    let bits = match (first & 1, (first >> 1) & 7, (first >> 4) & 7) {
+        (0, ..) => 16,
+        (_, 0, 0) => 17,
+        (_, 0, more) => 8 + more,
+        (_, more, _) => 17 + more,
+    };
+    1 << bits
+}
+
+impl Decoding {
     /// Decodes more of the page.
     pub(super) fn push(&mut self, bytes: &[u8], reader: Reader<'_>) -> Result<(), Stop> {
         push(&mut self.stages, bytes, reader)
@@ -105,8 +165,9 @@ fn gzip() -> Stage {
 }
 
 fn brotli() -> Stage {
-    let state =
-        BrotliState::new(StandardAlloc::default(), StandardAlloc::default(), StandardAlloc::default());
+    let alloc = StandardAlloc::default;
+    // Strict: no window beyond the RFC's. It could be 1 GiB.
+    let state = BrotliState::new_strict(alloc(), alloc(), alloc());
     Stage::Brotli(Box::new(state))
 }
 
@@ -272,9 +333,13 @@ mod tests {
         headers
     }
 
+    fn decoding(codings: &[&'static str]) -> Result<Decoding, Stop> {
+        Ok(Codings::of(&headers(codings))?.decoding())
+    }
+
     /// Decodes a body that comes in pieces of this length.
     fn decoded(codings: &[&'static str], body: &[u8], length: usize) -> Option<Vec<u8>> {
-        let mut decoding = Decoding::new(&headers(codings)).ok()?;
+        let mut decoding = decoding(codings).ok()?;
         let mut page = Vec::new();
         let mut reader = |piece: &[u8]| {
             page.extend_from_slice(piece);
@@ -317,12 +382,29 @@ mod tests {
     }
 
     #[test]
+    fn the_window_of_brotli_is_known_from_its_first_byte() {
+        let bits = |first| brotli_window(first).ilog2();
+        assert_eq!([0b0, 0b1, 0b0011, 0b1111, 0b0010_0001, 0b0111_0001].map(bits), [16, 17, 18, 24, 10, 15]);
+        let brotli = Codings::of(&headers(&["br"])).unwrap();
+        assert!(brotli.memory(Some(0b0)) < brotli.memory(Some(0b1111)));
+        assert_eq!(brotli.memory(None), brotli.memory(Some(0b1111)));
+        assert!(Codings::of(&headers(&["br, br"])).unwrap().memory(Some(0)) > LARGEST_WINDOW);
+    }
+
+    #[test]
+    fn a_window_beyond_the_rfc_is_refused() {
+        // RFC 7932 §9.1: this code is invalid. Some decoders take it for a window of up to 1 GiB.
+        let large = [0b0001_0001, 30, 0, 0, 0, 0];
+        assert!(decoding(&["br"]).unwrap().push(&large, &mut |_| ControlFlow::Continue(())).is_err());
+    }
+
+    #[test]
     fn what_is_not_what_it_says_is_undecodable() {
         let broken = |coding: &'static str, body: &[u8]| decoded(&[coding], body, 10_000).is_none();
         assert!(broken("gzip", PAGE) && broken("br", PAGE) && broken("zstd", PAGE));
         let half = gzipped(PAGE);
         assert!(broken("gzip", &half[..half.len() / 2]));
-        assert!(Decoding::new(&headers(&["gzip,gzip,gzip,gzip,gzip"])).is_err());
+        assert!(decoding(&["gzip,gzip,gzip,gzip,gzip"]).is_err());
     }
 
     #[test]
@@ -330,7 +412,7 @@ mod tests {
         let bomb = gzipped(&vec![b'x'; 50_000_000]);
         for (coding, body) in [("gzip", bomb.clone()), ("gzip, gzip", gzipped(&bomb))] {
             let (mut read, mut longest) = (0, 0);
-            let stop = Decoding::new(&headers(&[coding])).unwrap().push(&body, &mut |piece| {
+            let stop = decoding(&[coding]).unwrap().push(&body, &mut |piece| {
                 (read, longest) = (read + piece.len(), longest.max(piece.len()));
                 if read < 100_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });

@@ -4,15 +4,15 @@
 //! looked through for marks of another spelling ([`SPELLINGS`]), by vector instructions. Only the segments with such a
 //! mark, a tag and what stands behind it, are decoded and searched.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use memchr::{memchr, memrchr};
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{MatchKind, Span};
 use url::Url;
 
+use super::finder::Finder;
 use super::found::Found;
-use super::matcher::Matcher;
 use super::segment::{self, Segment, cut, followed};
 use super::{spelling, tag};
 
@@ -54,7 +54,6 @@ fn hosts() -> Vec<Vec<u8>> {
 /// One search in one page.
 #[derive(Debug)]
 pub(super) struct Links {
-    matcher: Arc<Matcher>,
     page: Url,
     /// What relative links are resolved against, where it is another site than the page's own.
     base: Option<Url>,
@@ -62,8 +61,8 @@ pub(super) struct Links {
 
 impl Links {
     /// `page`: the URL that the page came from.
-    pub(super) fn new(matcher: Arc<Matcher>, page: &Url) -> Self {
-        Self { matcher, page: page.clone(), base: None }
+    pub(super) fn new(page: &Url) -> Self {
+        Self { page: page.clone(), base: None }
     }
 
     /// The page's `<base href>`. Without one, relative links stay on the page's own site, which is not the one
@@ -74,62 +73,62 @@ impl Links {
     }
 
     /// Searches in `piece`, which goes on where `open` ends, but not in the segment that is open at its end.
-    pub(super) fn push(&self, open: &Segment, piece: &str) -> Option<Found> {
+    pub(super) fn push(&self, finder: &mut Finder, open: &Segment, piece: &str) -> Option<Found> {
         let bytes = piece.as_bytes();
         let Some(last) = memrchr(b'<', bytes) else {
             let too_long = open.text().len() + piece.len() > segment::MAX;
-            return if too_long { self.in_segment(&[open.text(), piece].concat()) } else { None };
+            return if too_long { self.in_segment(finder, &[open.text(), piece].concat()) } else { None };
         };
         let first = memchr(b'<', bytes).unwrap_or(last);
         let mut found = None;
         if !open.text().is_empty() || first > 0 {
-            found = self.in_segment(&[open.text(), &piece[..first]].concat());
+            found = self.in_segment(finder, &[open.text(), &piece[..first]].concat());
         }
         if self.base.is_some() {
-            return found.max(self.in_all(&piece[first..last]));
+            return found.max(self.in_all(finder, &piece[first..last]));
         }
-        for finder in MARKS.iter().flatten() {
-            found = found.max(self.in_marked_segments(&piece[first..last], finder));
+        for marks in MARKS.iter().flatten() {
+            found = found.max(self.in_marked_segments(finder, &piece[first..last], marks));
         }
         found
     }
 
     /// Searches in what is left at the end of the page.
-    pub(super) fn finish(&self, open: &Segment) -> Option<Found> {
-        self.in_segment(open.text())
+    pub(super) fn finish(&self, finder: &mut Finder, open: &Segment) -> Option<Found> {
+        self.in_segment(finder, open.text())
     }
 
-    fn in_segment(&self, segment: &str) -> Option<Found> {
+    fn in_segment(&self, finder: &mut Finder, segment: &str) -> Option<Found> {
         let all = Span::from(0..segment.len());
-        let is_marked =
-            || MARKS.iter().flatten().any(|finder| finder.find(segment.as_bytes(), all).is_some());
-        if self.base.is_some() || is_marked() { self.in_marked(segment) } else { None }
+        let is_marked = || MARKS.iter().flatten().any(|marks| marks.find(segment.as_bytes(), all).is_some());
+        if self.base.is_some() || is_marked() { self.in_marked(finder, segment) } else { None }
     }
 
     /// Searches in the segments with one of these marks. Each segment begins with a `<`.
-    fn in_marked_segments(&self, segments: &str, marks: &Prefilter) -> Option<Found> {
+    fn in_marked_segments(&self, finder: &mut Finder, segments: &str, marks: &Prefilter) -> Option<Found> {
         let bytes = segments.as_bytes();
         let (mut found, mut at) = (None, 0);
         while found != Some(Found::Followed)
+            && !finder.is_exhausted()
             && let Some(mark) = marks.find(bytes, Span::from(at..bytes.len()))
         {
             let start = memrchr(b'<', &bytes[..mark.start]).unwrap_or(0);
             let end = memchr(b'<', &bytes[mark.start..]).map_or(bytes.len(), |length| mark.start + length);
-            found = found.max(self.in_marked(&segments[start..end]));
+            found = found.max(self.in_marked(finder, &segments[start..end]));
             at = end;
         }
         found
     }
 
     /// Searches in all segments: with a base on another site, every relative link may be the one.
-    fn in_all(&self, segments: &str) -> Option<Found> {
+    fn in_all(&self, finder: &mut Finder, segments: &str) -> Option<Found> {
         segments.split_inclusive('<').fold(None, |found, behind| {
             let segment = ["<", behind.trim_end_matches('<')].concat();
-            found.max(self.in_marked(&segment))
+            found.max(self.in_marked(finder, &segment))
         })
     }
 
-    fn in_marked(&self, segment: &str) -> Option<Found> {
+    fn in_marked(&self, finder: &mut Finder, segment: &str) -> Option<Found> {
         let decoded = spelling::unescaped(segment);
         let is_decoded = *decoded != *segment;
         let mut views = String::new();
@@ -137,8 +136,7 @@ impl Links {
             add(&mut views, "", &decoded, "");
         }
         self.add_destinations(&mut views, &decoded);
-        (!views.is_empty() && self.matcher.is_match(&views))
-            .then(|| followed(segment).unwrap_or(Found::Followed))
+        (!views.is_empty() && finder.is_match(&views)).then(|| followed(segment).unwrap_or(Found::Followed))
     }
 
     /// Adds where each link of the segment leads, with some of the text around it.

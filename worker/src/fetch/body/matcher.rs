@@ -3,22 +3,23 @@
 //! A deterministic automaton needs a single number of memory per page, and never looks back: so what it
 //! says of pieces is what the regular expression says of the whole text, however the text is cut. Where
 //! no automaton of a bearable size exists (such as for `\b`, which has to look up what a letter is), the
-//! text is kept, up to the cap on pages, and the expression itself is asked.
+//! text is kept, up to the cap on pages, and searched by a [`Finder`](super::finder::Finder).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 
-use linkbeat_shared::BacklinkPattern;
-use regex_automata::MatchKind;
+use linkbeat_shared::{BacklinkPattern, steps};
 use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::nfa::thompson::NFA;
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, Span};
+use regex_automata::{Anchored, MatchKind, Span};
+use tokio::sync::Semaphore;
 
-use super::found::Found;
-use super::segment::{MAX, cut, followed};
+use super::lazy::Lazy;
 
 /// Most memory an automaton may take, in bytes; most patterns need some kilobytes.
 const MAX_AUTOMATON: usize = 1 << 20;
@@ -26,20 +27,26 @@ const MAX_AUTOMATON: usize = 1 << 20;
 const MAX_CONSTRUCTION: usize = 4 << 20;
 /// Patterns whose matchers are kept. All links of a run share one.
 const KEPT: usize = 16;
-/// Length in bytes at which a kept text is searched for the first time, and then whenever it has doubled:
-/// so that the cost stays linear in its length.
-const FIRST_SEARCH: usize = 16 << 10;
 
 /// Matchers by pattern, so that each is made once and not for every check.
-#[derive(Debug, Default)]
-pub(crate) struct Matchers(Mutex<VecDeque<Arc<Matcher>>>);
+#[derive(Debug)]
+pub(crate) struct Matchers {
+    kept: Mutex<VecDeque<Arc<Matcher>>>,
+    slow: Arc<Semaphore>,
+}
 
 /// One pattern, ready to be searched in any number of pages.
 #[derive(Debug)]
 pub(crate) struct Matcher {
     pattern: BacklinkPattern,
-    /// Made when it is first asked for.
+    /// These are made when they are first asked for.
     machine: OnceLock<Option<Arc<Machine>>>,
+    nfa: OnceLock<Option<NFA>>,
+    lazy: OnceLock<Option<Lazy>>,
+    /// A search took long, so the next ones may, too.
+    is_slow: AtomicBool,
+    /// Places for searches that take long. All patterns share them.
+    slow: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -52,15 +59,6 @@ pub(super) struct Machine {
     decided_by_its_end: bool,
 }
 
-/// One search in one page.
-#[derive(Debug)]
-pub(super) enum Search {
-    /// By the automaton.
-    Running(Scan),
-    /// In the text, which is kept.
-    Keeping(Kept),
-}
-
 /// A search by the automaton. What it keeps is one number.
 #[derive(Debug)]
 pub(super) struct Scan {
@@ -68,60 +66,81 @@ pub(super) struct Scan {
     state: StateID,
 }
 
-/// A search in a text that is kept as a whole.
-#[derive(Debug)]
-pub(super) struct Kept {
-    matcher: Arc<Matcher>,
-    text: String,
-    search_at: usize,
+impl Default for Matchers {
+    fn default() -> Self {
+        // Half of the machine stays for all else.
+        let half = thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+        Self { kept: Mutex::default(), slow: Arc::new(Semaphore::new(half)) }
+    }
 }
 
 impl Matchers {
     /// The matcher for this pattern.
     pub(crate) fn get(&self, pattern: &BacklinkPattern) -> Arc<Matcher> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(matcher) = kept.iter().find(|matcher| matcher.pattern == *pattern) {
             return Arc::clone(matcher);
         }
         kept.truncate(KEPT - 1);
-        let matcher = Arc::new(Matcher::new(pattern.clone()));
+        let matcher = Arc::new(Matcher::new(pattern.clone(), Arc::clone(&self.slow)));
         kept.push_front(Arc::clone(&matcher));
         matcher
     }
 }
 
 impl Matcher {
-    pub(super) fn new(pattern: BacklinkPattern) -> Self {
-        Self { pattern, machine: OnceLock::new() }
+    pub(super) fn new(pattern: BacklinkPattern, slow: Arc<Semaphore>) -> Self {
+        let (machine, nfa, lazy) = Default::default();
+        Self { pattern, machine, nfa, lazy, is_slow: AtomicBool::new(false), slow }
     }
 
-    /// Whether a text that is there as a whole matches.
-    pub(super) fn is_match(&self, text: &str) -> bool {
-        self.pattern.regex().is_match(text)
+    /// The whole automaton, where it is of a bearable size.
+    pub(super) fn machine(&self) -> Option<&Arc<Machine>> {
+        self.machine.get_or_init(|| Machine::new(self.nfa()?, self.pattern.as_str()).map(Arc::new)).as_ref()
     }
 
-    fn machine(&self) -> Option<Arc<Machine>> {
-        self.machine.get_or_init(|| Machine::new(self.pattern.as_str()).map(Arc::new)).clone()
+    /// The automaton that is made as far as a text needs it.
+    pub(super) fn lazy(&self) -> Option<&Lazy> {
+        self.lazy.get_or_init(|| Lazy::new(self.nfa()?, prefilter(self.pattern.as_str()))).as_ref()
+    }
+
+    /// The automaton with all its choices.
+    pub(super) fn nfa(&self) -> Option<&NFA> {
+        self.nfa.get_or_init(|| steps::automaton(self.pattern.as_str())).as_ref()
+    }
+
+    /// Whether some page took long.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::Relaxed)
+    }
+
+    /// A page takes long.
+    pub(super) fn note_slow(&self) {
+        self.is_slow.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn slow(&self) -> &Arc<Semaphore> {
+        &self.slow
     }
 }
 
+fn prefilter(pattern: &str) -> Option<Prefilter> {
+    Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &syntax::parse(pattern).ok()?)
+}
+
 impl Machine {
-    fn new(pattern: &str) -> Option<Self> {
+    fn new(nfa: &NFA, pattern: &str) -> Option<Self> {
         let hir = syntax::parse(pattern).ok()?;
         // Where nothing is a match, it must not be one inside a character; the expression sees to that.
         if hir.properties().minimum_len() == Some(0) {
             return None;
         }
-        let nfa = thompson::Compiler::new()
-            .configure(thompson::Config::new().which_captures(WhichCaptures::None))
-            .build_from_hir(&hir)
-            .ok()?;
         let config = dense::Config::new()
             .start_kind(StartKind::Unanchored)
             .accelerate(false)
             .dfa_size_limit(Some(MAX_AUTOMATON))
             .determinize_size_limit(Some(MAX_CONSTRUCTION));
-        let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;
+        let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok()?;
         let everywhere = dfa.universal_start_state(Anchored::No).is_some();
         let prefilter =
@@ -157,6 +176,12 @@ impl Machine {
         (state, text.len())
     }
 
+    /// Whether a text that is there as a whole matches.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        let (state, _) = self.run(self.start, text.as_bytes());
+        self.dfa.is_match_state(state) || self.found_at_the_end(state)
+    }
+
     fn found(&self, state: StateID) -> bool {
         self.dfa.is_match_state(state) || (self.decided_by_its_end && self.found_at_the_end(state))
     }
@@ -166,16 +191,11 @@ impl Machine {
     }
 }
 
-impl Search {
-    pub(super) fn new(matcher: Arc<Matcher>) -> Self {
-        match matcher.machine() {
-            Some(machine) => Self::Running(Scan { state: machine.start, machine }),
-            None => Self::Keeping(Kept { matcher, text: String::new(), search_at: FIRST_SEARCH }),
-        }
-    }
-}
-
 impl Scan {
+    pub(super) fn new(machine: &Arc<Machine>) -> Self {
+        Self { state: machine.start, machine: Arc::clone(machine) }
+    }
+
     /// Reads more of the text, up to the first match. Returns where in `more` the match ends. The search then
     /// begins anew: what stands behind the match is to be pushed next.
     pub(super) fn push(&mut self, more: &str) -> Option<usize> {
@@ -191,67 +211,20 @@ impl Scan {
     }
 }
 
-impl Kept {
-    /// Reads more of the text. Returns what is settled by now.
-    pub(super) fn push(&mut self, more: &str) -> Option<Found> {
-        self.text.push_str(more);
-        if self.text.len() < self.search_at {
-            return None;
-        }
-        self.search_at = self.text.len() * 2;
-        // At the end of a part, `$` and `\b` may yet turn out otherwise.
-        self.search(|end| end < self.text.len())
-    }
-
-    /// Where it is, now that the text is over.
-    pub(super) fn finish(self) -> Option<Found> {
-        self.search(|_| true)
-    }
-
-    fn search(&self, counts: impl Fn(usize) -> bool) -> Option<Found> {
-        let mut found = None;
-        for place in self.matcher.pattern.regex().find_iter(&self.text) {
-            if !counts(place.end()) {
-                break;
-            }
-            let start = self.text[..place.end()].rfind('<').unwrap_or(0);
-            found = found.max(followed(cut(&self.text[start..], MAX)).or(Some(Found::Followed)));
-            if found == Some(Found::Followed) {
-                break;
-            }
-        }
-        found
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::finder::Finder;
+    use super::super::work::Work;
     use super::*;
 
     fn matcher(pattern: &str) -> Arc<Matcher> {
-        Arc::new(Matcher::new(BacklinkPattern::parse(pattern).unwrap()))
+        Matchers::default().get(&BacklinkPattern::parse(pattern).unwrap())
     }
 
-    fn found_in<'a>(pattern: &str, pieces: impl IntoIterator<Item = &'a str>) -> bool {
-        let mut search = Search::new(matcher(pattern));
-        let found = pieces.into_iter().any(|piece| pushed(&mut search, piece));
-        found || finished(search)
-    }
-
-    fn pushed(search: &mut Search, piece: &str) -> bool {
-        match search {
-            Search::Running(scan) => scan.push(piece).is_some(),
-            Search::Keeping(kept) => kept.push(piece).is_some(),
-        }
-    }
-
-    fn finished(search: Search) -> bool {
-        match search {
-            Search::Running(scan) => scan.ends_with_match(),
-            Search::Keeping(kept) => kept.finish().is_some(),
-        }
+    fn scan(pattern: &str) -> Scan {
+        Scan::new(matcher(pattern).machine().unwrap())
     }
 
     #[test]
@@ -273,28 +246,20 @@ mod tests {
 
     #[test]
     fn a_match_is_known_as_soon_as_it_is_there() {
-        let mut search = Search::new(matcher("me.example"));
-        assert!(!pushed(&mut search, "<a href=https://me.exampl"));
-        assert!(pushed(&mut search, "e"));
-        let mut search = Search::new(matcher("me.example$"));
-        assert!(!pushed(&mut search, "https://me.example"));
-        assert!(finished(search));
-    }
-
-    #[test]
-    fn the_end_of_a_part_is_not_the_end() {
-        let part = "x".repeat(FIRST_SEARCH - 2);
-        for (pattern, rest, expected) in
-            [("me$", "you", false), (r"\bme\b", "you", false), (r"\bme\b", " ", true), ("me$", "", true)]
-        {
-            assert_eq!(found_in(pattern, [&part, " me", rest]), expected, "{pattern} {rest:?}");
-        }
+        let mut search = scan("me.example");
+        assert_eq!(search.push("<a href=https://me.exampl"), None);
+        assert!(search.push("e").is_some());
+        let mut search = scan("me.example$");
+        assert_eq!(search.push("https://me.example"), None);
+        assert!(search.ends_with_match());
     }
 
     #[test]
     fn a_place_inside_a_character_is_none() {
-        assert!(!found_in(r"(?-u:\B)", ["aé", "a"]));
-        assert!(found_in(r"(?-u:\B)", ["aé", "éa"]));
+        for (text, expected) in [("aéa", false), ("aééa", true)] {
+            let matcher = matcher(r"(?-u:\B)");
+            assert_eq!(Finder::new(matcher, Work::in_all()).is_match(text), expected, "{text}");
+        }
     }
 
     #[test]
@@ -305,7 +270,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &matchers.get(&pattern(0))));
         (1..=KEPT).for_each(|number| drop(matchers.get(&pattern(number))));
         assert!(!Arc::ptr_eq(&first, &matchers.get(&pattern(0))));
-        assert_eq!(matchers.0.lock().unwrap().len(), KEPT);
+        assert_eq!(matchers.kept.lock().unwrap().len(), KEPT);
     }
 
     proptest! {
@@ -320,15 +285,20 @@ mod tests {
             let Ok(parsed) = BacklinkPattern::parse(&pattern) else {
                 return Err(TestCaseError::reject("no pattern"));
             };
-            let matcher = Arc::new(Matcher::new(parsed));
+            let matcher = Matchers::default().get(&parsed);
             for pieces in texts {
-                let expected = matcher.is_match(&pieces.concat());
-                let keeping = Kept { matcher: Arc::clone(&matcher), text: String::new(), search_at: 1 };
-                for mut search in [Search::new(Arc::clone(&matcher)), Search::Keeping(keeping)] {
-                    let found = pieces.iter().any(|piece| pushed(&mut search, piece));
+                let whole = pieces.concat();
+                let expected = parsed.regex().is_match(&whole);
+                if let Some(mut scan) = matcher.machine().map(Scan::new) {
+                    let found = pieces.iter().any(|piece| scan.push(piece).is_some());
                     prop_assert!(!found || expected, "found too early in {:?}", pieces);
-                    prop_assert_eq!(found || finished(search), expected, "{:?}", pieces);
+                    prop_assert_eq!(found || scan.ends_with_match(), expected, "{:?}", pieces);
                 }
+                let mut finder = Finder::new(Arc::clone(&matcher), Work::in_all());
+                prop_assert_eq!(finder.is_match(&whole), expected, "as a whole: {:?}", whole);
+                prop_assert_eq!(finder.next_end(&whole, 0).is_some(), expected, "lazily: {:?}", whole);
+                let by_steps = finder.next_end_by_steps(&whole, 0);
+                prop_assert_eq!(by_steps.is_some(), expected, "by steps: {:?}", whole);
             }
         }
     }

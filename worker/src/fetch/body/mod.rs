@@ -6,43 +6,46 @@
 mod anchors;
 mod charset;
 mod coding;
+mod finder;
 mod found;
 mod label;
+mod lazy;
 mod letters;
 mod links;
 mod matcher;
 mod outline;
+mod packed;
 mod prescan;
+mod reading;
 mod refresh;
+mod search;
 mod segment;
 mod spelling;
 mod tag;
 mod text;
+mod work;
 mod written;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{BacklinkIn, Phase, Reason};
+use linkbeat_shared::{Phase, Reason};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::{Instant, timeout_at};
-use url::Url;
 
-use self::anchors::Anchors;
-use self::coding::{Decoding, Stop};
-use self::found::Found;
-use self::matcher::Matcher;
+use self::coding::Stop;
 use self::outline::Outliner;
-use self::segment::parts;
+use self::packed::Packed;
+use self::reading::{Reading, Step};
 use self::text::PageText;
-use self::written::Written;
 use super::reply::{NoPiece, Reply};
+use crate::limits::{For, Memory, NoMemory};
 
 pub(super) use self::coding::OFFERED;
 pub(crate) use self::letters::{Letters, Script};
 pub(super) use self::matcher::Matchers;
 pub(crate) use self::outline::Outline;
+pub(super) use self::search::Wanted;
 
 /// What the page says about the backlink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +66,23 @@ pub(crate) enum Page {
     Broken(Reason),
 }
 
-/// What is searched, and where.
-pub(super) struct Wanted {
-    /// The pattern.
-    pub(super) matcher: Arc<Matcher>,
-    /// In the text, or in links alone.
-    pub(super) place: BacklinkIn,
+/// Why a page could not be read at all.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// hyper does not understand where the parts of the body end, and the backlink was not found before.
+    Malformed,
+    /// Other checks hold the memory that it needs.
+    NoMemory,
 }
 
-/// hyper does not understand where the parts of the body end, and the backlink was not found before.
-#[derive(Debug)]
-pub(super) struct Malformed;
+/// How much a page may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits<'a> {
+    /// Bytes that are read, after decompression.
+    pub(super) max_body: usize,
+    /// What all pages share.
+    pub(super) memory: &'a Memory,
+}
 
 /// Most bytes that are read on when nothing more is to be learnt.
 const MAX_DRAINED: usize = 64 << 10;
@@ -81,85 +90,80 @@ const MAX_DRAINED: usize = 64 << 10;
 /// How long an outline is waited for where the status alone decides, and how much of the page is read for it.
 const PATIENCE: Duration = Duration::from_millis(250);
 const MAX_PEEKED: usize = 32 << 10;
+/// A page that pauses for so long is searched as far as it came.
+const PAUSE: Duration = Duration::from_millis(250);
 
-/// Searches the page and reads its outline: at most `max_body` bytes, after decompression, until `deadline`.
+/// Searches the page and reads its outline: at most `max_body` bytes, after decompression, until `deadline`. The time
+/// in which it waits for memory does not count.
 pub(super) async fn search(
     mut reply: Reply,
     wanted: Wanted,
-    max_body: usize,
-    deadline: Instant,
-) -> Result<(Page, Outline), Malformed> {
-    let mut text = PageText::new(&reply.headers, &reply.url);
-    let mut outliner = Outliner::new(&reply.headers);
-    let mut search = Search::new(wanted, &reply.url);
-    let Ok(mut decoding) = Decoding::new(&reply.headers) else {
-        return Ok((Page::Broken(Reason::Body), outliner.finish()));
+    limits: Limits<'_>,
+    mut deadline: Instant,
+) -> Result<(Page, Outline), Unread> {
+    let mut share = None;
+    let Ok(mut page) = Reading::new(&reply, wanted, limits.max_body) else {
+        return Ok((Page::Broken(Reason::BROKE_OFF), Outliner::new(&reply.headers).finish()));
     };
-    let mut unread = max_body;
     let otherwise = loop {
-        let piece = match timeout_at(deadline, reply.piece()).await {
-            Ok(Ok(piece)) => piece,
-            Ok(Err(NoPiece::Malformed)) => return Err(Malformed),
-            Ok(Err(NoPiece::BrokeOff)) => break Page::Broken(Reason::Body),
+        let pause = if page.is_held_back() { deadline.min(Instant::now() + PAUSE) } else { deadline };
+        let step = match timeout_at(pause, reply.piece()).await {
+            Ok(Ok(Some(piece))) => Step::Piece(piece),
+            Ok(Ok(None)) => Step::End,
+            Ok(Err(NoPiece::Malformed)) => return Err(Unread::Malformed),
+            Ok(Err(NoPiece::BrokeOff)) => break Page::Broken(Reason::BROKE_OFF),
+            Err(_) if pause < deadline => Step::Pause,
             Err(_) => break Page::Broken(Reason::Timeout { phase: Phase::Body }),
         };
-        let mut reader = |decoded: &[u8]| {
-            text.push(&decoded[..decoded.len().min(unread)], |piece| search.push(piece, &mut outliner));
-            let is_longer = decoded.len() > unread;
-            unread = unread.saturating_sub(decoded.len());
-            if is_longer || search.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let decoded = match &piece {
-            Some(piece) => decoding.push(piece, &mut reader),
-            None => decoding.finish(&mut reader),
-        };
-        match decoded {
-            Ok(()) if piece.is_none() => break Page::NoBacklink { truncated: false },
+        if share.is_none()
+            && let Some(bytes) = page.needs(&step)
+        {
+            let began = Instant::now();
+            let had = limits.memory.share(For::Body, bytes).await;
+            share = Some(had.map_err(|NoMemory| Unread::NoMemory)?);
+            deadline += began.elapsed();
+        }
+        match page.take(&step) {
+            Ok(()) if matches!(step, Step::End) => break Page::NoBacklink { truncated: false },
             Ok(()) => {}
-            Err(Stop::Undecodable) => break Page::Broken(Reason::Body),
+            Err(Stop::Undecodable) => break Page::Broken(Reason::BROKE_OFF),
             Err(Stop::Enough) => {
-                if search.is_over() {
-                    drain(reply).await;
+                if page.is_over() {
+                    drain(&mut reply).await;
                 }
                 // So it is, too, where only the search gave up.
                 break Page::NoBacklink { truncated: true };
             }
         }
     };
-    text.finish(|piece| search.push(piece, &mut outliner));
-    Ok((search.finish().unwrap_or(otherwise), outliner.finish()))
+    // A search that takes long needs no connection.
+    drop(reply);
+    Ok(page.finish(otherwise, deadline).await)
 }
 
 /// Reads the outline alone, as far as it comes soon. The status has decided, so nothing is waited for long.
 pub(super) async fn peek(mut reply: Reply, deadline: Instant) -> Outline {
     let mut outliner = Outliner::new(&reply.headers);
-    let Ok(mut decoding) = Decoding::new(&reply.headers) else { return outliner.finish() };
+    let Ok(mut packed) = Packed::new(&reply.headers) else { return outliner.finish() };
     if !is_html(&reply.headers) {
         return outliner.finish();
     }
     let mut text = PageText::new(&reply.headers, &reply.url);
     let until = deadline.min(Instant::now() + PATIENCE);
     let mut unread = MAX_PEEKED;
-    loop {
-        let Ok(Ok(piece)) = timeout_at(until, reply.piece()).await else { break };
-        let mut reader = |decoded: &[u8]| {
-            text.push(&decoded[..decoded.len().min(unread)], |piece| outliner.push(piece));
-            unread = unread.saturating_sub(decoded.len());
-            if unread == 0 || outliner.is_enough() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let decoded = match &piece {
-            Some(piece) => decoding.push(piece, &mut reader),
-            None => decoding.finish(&mut reader),
-        };
-        if decoded.is_err() || piece.is_none() {
+    let mut reader = |decoded: &[u8]| {
+        text.push(&decoded[..decoded.len().min(unread)], |piece| outliner.push(piece));
+        unread = unread.saturating_sub(decoded.len());
+        if unread == 0 || outliner.is_enough() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // What is compressed is not decoded before it is over, so that nobody can make us keep a decoder.
+    while let Ok(Ok(Some(piece))) = timeout_at(until, reply.piece()).await {
+        if packed.outgrows(piece.len()) || packed.push(&piece, &mut reader).is_err() {
             break;
         }
     }
-    drain(reply).await;
+    let _ = packed.look(&mut reader);
+    drain(&mut reply).await;
     text.finish(|piece| outliner.push(piece));
     outliner.finish()
 }
@@ -172,57 +176,11 @@ fn is_html(headers: &HeaderMap) -> bool {
 }
 
 /// Reads what has already come of the rest: a connection can be used again only behind its last answer.
-async fn drain(mut reply: Reply) {
+async fn drain(reply: &mut Reply) {
     let mut drained = 0;
     while drained < MAX_DRAINED
         && let Ok(Ok(Some(chunk))) = timeout_at(Instant::now(), reply.piece()).await
     {
         drained += chunk.len();
-    }
-}
-
-enum Search {
-    Text(Box<Written>),
-    Anchors(Box<Anchors>),
-}
-
-impl Search {
-    fn new(wanted: Wanted, page: &Url) -> Self {
-        match wanted.place {
-            BacklinkIn::Text => Self::Text(Box::new(Written::new(wanted.matcher, page))),
-            BacklinkIn::Anchor => Self::Anchors(Box::new(Anchors::new(wanted.matcher, page))),
-        }
-    }
-
-    /// Reads more of the text, and lets the outline go first: it tells the page's base.
-    fn push(&mut self, more: &str, outliner: &mut Outliner) {
-        let had_base = outliner.outline().base.is_some();
-        parts(more).for_each(|part| outliner.push(part));
-        match self {
-            Self::Text(written) => {
-                if let Some(base) = outliner.outline().base.as_deref().filter(|_| !had_base) {
-                    written.set_base(base);
-                }
-                written.push(more);
-            }
-            Self::Anchors(anchors) => anchors.push(more),
-        }
-    }
-
-    /// Whether reading on can change nothing.
-    fn is_over(&self) -> bool {
-        match self {
-            Self::Text(written) => written.is_over(),
-            Self::Anchors(anchors) => anchors.is_over(),
-        }
-    }
-
-    /// The backlink, if it is there.
-    fn finish(self) -> Option<Page> {
-        let found = match self {
-            Self::Text(written) => written.finish(),
-            Self::Anchors(anchors) => anchors.found(),
-        };
-        Some(Page::Backlink { nofollow: found? == Found::Nofollow })
     }
 }

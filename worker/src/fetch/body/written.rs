@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::finder::Finder;
 use super::found::Found;
 use super::links::Links;
-use super::matcher::{Kept, Matcher, Search};
-use super::segment::{Segment, followed, parts};
+use super::matcher::{Matcher, Scan};
+use super::segment::{MAX, Segment, boundary, cut, followed, parts};
+use super::work::Work;
+
+/// What it costs to look at the tag around a match, in visited states.
+const TAG: usize = MAX / 4;
 
 /// One search in one page.
 #[derive(Debug)]
 pub(super) struct Written {
-    search: Search,
+    /// By the automaton, where the pattern has one.
+    scan: Option<Scan>,
+    finder: Finder,
     links: Links,
     segment: Segment,
     /// The pattern was found in the tag that is open: whether the link is followed shows at its end.
@@ -22,10 +29,11 @@ pub(super) struct Written {
 
 impl Written {
     /// `page`: the URL that the page came from.
-    pub(super) fn new(matcher: Arc<Matcher>, page: &Url) -> Self {
+    pub(super) fn new(matcher: Arc<Matcher>, work: Work, page: &Url) -> Self {
         Self {
-            search: Search::new(Arc::clone(&matcher)),
-            links: Links::new(matcher, page),
+            scan: matcher.machine().map(Scan::new),
+            finder: Finder::new(matcher, work),
+            links: Links::new(page),
             segment: Segment::default(),
             pending: false,
             found: None,
@@ -39,9 +47,6 @@ impl Written {
 
     /// Reads more of the text.
     pub(super) fn push(&mut self, more: &str) {
-        if let Search::Keeping(kept) = &mut self.search {
-            self.found = self.found.max(kept.push(more));
-        }
         for part in parts(more) {
             if self.is_over() {
                 return;
@@ -56,7 +61,7 @@ impl Written {
         }
         self.scan(part);
         if !self.is_over() {
-            self.found = self.found.max(self.links.push(&self.segment, part));
+            self.found = self.found.max(self.links.push(&mut self.finder, &self.segment, part));
         }
         self.segment.push(part);
     }
@@ -64,7 +69,7 @@ impl Written {
     fn scan(&mut self, piece: &str) {
         let mut at = 0;
         while !self.is_over()
-            && let Search::Running(scan) = &mut self.search
+            && let Some(scan) = &mut self.scan
             && let Some(length) = scan.push(&piece[at..])
         {
             at += length;
@@ -74,27 +79,59 @@ impl Written {
 
     /// The pattern was found in this segment.
     fn settle(&mut self, segment: &str) {
+        self.finder.spend(TAG);
         let found = followed(segment);
         self.pending = found.is_none();
         self.found = self.found.max(found);
     }
 
-    /// Whether reading on can change nothing.
-    pub(super) fn is_over(&self) -> bool {
-        self.found == Some(Found::Followed)
+    /// Reads a text that is there as a whole, or a first part of it. For patterns without an automaton.
+    pub(super) fn read(&mut self, text: &str, is_whole: bool) {
+        self.find_all(text, is_whole);
+        self.push(text);
     }
 
-    /// Where the backlink is, now that the text is over.
-    pub(super) fn finish(self) -> Option<Found> {
-        let Self { search, links, segment, pending, found } = self;
+    fn find_all(&mut self, text: &str, is_whole: bool) {
+        let mut at = 0;
+        while !self.is_over()
+            && let Some(end) = self.finder.next_end(text, at)
+            // At the end of a part, `$` and `\b` may yet turn out otherwise.
+            && (is_whole || end < text.len())
+        {
+            self.finder.spend(TAG);
+            let back = boundary(text, end.saturating_sub(MAX));
+            let start = text[back..end].rfind('<').map_or(back, |start| back + start);
+            self.found = self.found.max(followed(cut(&text[start..], MAX)).or(Some(Found::Followed)));
+            // An empty match is found again at its own end.
+            let Some(next) = text[end..].chars().next() else { return };
+            at = if end > at { end } else { end + next.len_utf8() };
+        }
+    }
+
+    /// Whether reading on can change nothing.
+    pub(super) fn is_over(&self) -> bool {
+        self.found == Some(Found::Followed) || self.finder.is_exhausted()
+    }
+
+    /// Whether it has given up.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.finder.is_exhausted()
+    }
+
+    /// What was found so far.
+    pub(super) fn found(&self) -> Option<Found> {
+        self.found
+    }
+
+    /// Where the backlink is, now that the text is over, and whether the search has given up.
+    pub(super) fn finish(self) -> (Option<Found>, bool) {
+        let Self { scan, mut finder, links, segment, pending, found } = self;
         if found == Some(Found::Followed) {
-            return found;
+            return (found, false);
         }
         let at_the_end = || followed(segment.text()).unwrap_or(Found::Followed);
-        let written = match search {
-            Search::Running(scan) => (scan.ends_with_match() || pending).then(at_the_end),
-            Search::Keeping(kept) => Kept::finish(kept),
-        };
-        found.max(written).max(links.finish(&segment))
+        let written = scan.filter(|scan| scan.ends_with_match() || pending).map(|_| at_the_end());
+        let linked = links.finish(&mut finder, &segment);
+        (found.max(written).max(linked), finder.is_exhausted())
     }
 }

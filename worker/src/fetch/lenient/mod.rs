@@ -20,6 +20,10 @@ use super::progress;
 
 /// Bytes of an answer's head that are read, as many as curl does.
 const MAX_HEAD: usize = 300 << 10;
+/// Bytes of a head that are read before memory is taken for more.
+const MAX_SMALL_HEAD: usize = 32 << 10;
+/// Most memory that a head takes: as it came, and as it was read.
+pub(super) const HEAD_MEMORY: usize = 2 * MAX_HEAD;
 const BUFFER: usize = 16 << 10;
 
 /// An answer's head, and what follows it.
@@ -28,12 +32,13 @@ pub(super) struct Answer {
     pub(super) body: Body,
 }
 
-/// Asks for a URL over a connection to it.
+/// Asks for a URL over a connection to it. `may_be_large`: memory was taken for a large head.
 pub(super) async fn get(
     mut connection: Connection,
     url: &LinkUrl,
     headers: &HeaderMap,
     cookies: Option<&HeaderValue>,
+    may_be_large: bool,
 ) -> Result<Answer, Failure> {
     progress::enter(Phase::Headers);
     let request = request(&connection, url, headers, cookies);
@@ -41,6 +46,9 @@ pub(super) async fn get(
     connection.stream.flush().await.map_err(|error| Failure::of_io(&error))?;
     let mut read = Vec::new();
     loop {
+        if !may_be_large && read.len() > MAX_SMALL_HEAD {
+            return Err(Failure::LargeHead);
+        }
         match head::parse(&read) {
             Ok(Some((head, length))) => {
                 let body = Body::new(connection.stream, &head, read.split_off(length));

@@ -1,0 +1,1 @@
+DROP TABLE celery_tasks;

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use linkbeat_broker::{BrokerSettings, BrokerUrls, Exchange, Queue, QueueKind};
+use linkbeat_shared::as_text;
+use linkbeat_store::DatabaseUrl;
+use serde::{Deserialize, Serialize};
+
+use super::backend::BackendAddress;
+use super::{ANSWERS, EVENTS, QUESTIONS};
+
+/// What the operator of a producer may set about the tasks of Celery clients.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CelerySettings {
+    /// The queues that clients send their tasks to; none: no tasks are taken.
+    pub queues: Vec<String>,
+    /// The names of the tasks that linkbeat carries out.
+    pub tasks: Vec<String>,
+    /// Where results go.
+    #[serde(with = "as_text")]
+    pub backend: BackendAddress,
+    /// The apps' RabbitMQ, where it is not linkbeat's.
+    #[serde(with = "as_text::optional")]
+    pub broker_url: Option<BrokerUrls>,
+    /// Callers also see that a task has begun.
+    pub track_started: bool,
+    /// For how long a result is kept where it was told, in seconds. One that cannot be told is given up after so long.
+    pub result_expires_secs: u64,
+    /// What every key in Redis begins with: the apps' `global_keyprefix`.
+    pub key_prefix: String,
+    /// Django's database, for `django-db`; default: linkbeat's own.
+    #[serde(with = "as_text::optional")]
+    pub database_url: Option<DatabaseUrl>,
+    /// Django's rows also have the name, the arguments and the worker of a task.
+    pub result_extended: bool,
+    /// Where tasks go that follow one of ours and name no queue.
+    pub default_queue: String,
+    /// How linkbeat names itself as a worker; empty: `linkbeat@` and the machine's name.
+    pub hostname: String,
+}
+
+impl Default for CelerySettings {
+    fn default() -> Self {
+        Self {
+            queues: Vec::new(),
+            tasks: vec!["linkbeat.check".to_owned()],
+            backend: BackendAddress::Rpc,
+            broker_url: None,
+            track_started: false,
+            result_expires_secs: 86_400,
+            key_prefix: String::new(),
+            database_url: None,
+            result_extended: false,
+            default_queue: "celery".to_owned(),
+            hostname: String::new(),
+        }
+    }
+}
+
+impl CelerySettings {
+    /// Whether tasks are taken at all.
+    pub fn is_on(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
+    /// A queue as Celery declares it.
+    pub(super) fn queue(name: &str) -> Queue {
+        Queue::foreign(name, Exchange::Direct, QueueKind::Classic)
+    }
+
+    /// How the apps' RabbitMQ is used, where linkbeat's own is used so.
+    pub fn broker(&self, ours: &BrokerSettings) -> BrokerSettings {
+        BrokerSettings {
+            urls: self.broker_url.clone().unwrap_or_else(|| ours.urls.clone()),
+            exchanges: vec![EVENTS, QUESTIONS, ANSWERS],
+            only_theirs: true,
+            connection_name: format!("{} for Celery", ours.connection_name),
+            ..ours.clone()
+        }
+    }
+
+    pub(super) fn result_expires(&self) -> Duration {
+        Duration::from_secs(self.result_expires_secs)
+    }
+
+    pub(super) fn hostname(&self) -> String {
+        if !self.hostname.is_empty() {
+            return self.hostname.clone();
+        }
+        let of_linux = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let machine = of_linux.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+        match machine.trim() {
+            "" => "linkbeat@localhost".to_owned(),
+            machine => format!("linkbeat@{machine}"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Tasks of Celery clients.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, SelectableHelper,
+};
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+
+use super::dialect::{locked, locked_if_free};
+use super::{Connection, dialect};
+use crate::error::Fault;
+use crate::rows::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow, number};
+use crate::schema::{celery_tasks, runs};
+use crate::traits::{CeleryTask, NewTask, TaskChange, TaskState};
+use crate::values::{Id, Moment};
+
+/// That the run of a task has ended.
+const RUN_HAS_ENDED: &str =
+    "EXISTS (SELECT 1 FROM runs WHERE runs.request_id = celery_tasks.request_id AND runs.state <> 'running')";
+
+pub(super) async fn take(connection: &mut Connection, task: NewTask) -> Result<Option<CeleryTask>, Fault> {
+    let (now, id) = (dialect::now(connection).await?, task.id.clone());
+    let row = NewCeleryTaskRow::new(task, now);
+    let insert =
+        diesel::insert_into(celery_tasks::table).values(row).on_conflict(celery_tasks::id).do_nothing();
+    if insert.execute(connection).await? > 0 {
+        return Ok(None);
+    }
+    let known = locked!(celery_tasks::table.find(id).select(CeleryTaskRow::as_select()));
+    let known: Option<CeleryTaskRow> = known.first(connection).await.optional()?;
+    // It was forgotten at this moment: whoever asks again is given it.
+    let known = known.ok_or(Fault::Conflict)?;
+    Ok(with_runs(connection, vec![known]).await?.pop())
+}
+
+pub(super) async fn change(
+    connection: &mut Connection,
+    id: &str,
+    from: &[TaskState],
+    change: TaskChange,
+) -> Result<bool, Fault> {
+    let now = dialect::now(connection).await?;
+    let same = from.contains(&change.state);
+    let from: Vec<&str> = from.iter().map(|state| state.as_str()).collect();
+    let (any_card, card) = (change.if_card.is_none(), change.if_card.clone().unwrap_or_default());
+    let as_read = celery_tasks::card.eq(card).or(any_card.into_sql::<Bool>());
+    let task = celery_tasks::table
+        .filter(celery_tasks::id.eq(id).and(celery_tasks::state.eq_any(from)).and(as_read));
+    let row = CeleryTaskChangeRow::new(change, now);
+    let changed = match same {
+        true => diesel::update(task).set(row).execute(connection).await?,
+        false => {
+            diesel::update(task).set((row, celery_tasks::changed_at.eq(now))).execute(connection).await?
+        }
+    };
+    Ok(changed > 0)
+}
+
+pub(super) async fn due(
+    connection: &mut Connection,
+    limit: u32,
+    hold: Duration,
+) -> Result<Vec<CeleryTask>, Fault> {
+    let now = dialect::now(connection).await?;
+    let due = celery_tasks::state.eq(TaskState::Waiting.as_str()).and(celery_tasks::due_at.le(now));
+    let due = celery_tasks::table.filter(due).order(celery_tasks::due_at).limit(limit.into());
+    let ids: Vec<String> = locked_if_free!(due.select(celery_tasks::id)).load(connection).await?;
+    claim(connection, ids, Moment(now.0 + hold)).await
+}
+
+pub(super) async fn ended(
+    connection: &mut Connection,
+    limit: u32,
+    hold: Duration,
+) -> Result<Vec<CeleryTask>, Fault> {
+    let now = dialect::now(connection).await?;
+    let by_itself = celery_tasks::state.eq(TaskState::Ended.as_str());
+    let with_its_run = celery_tasks::state.eq(TaskState::Running.as_str()).and(sql::<Bool>(RUN_HAS_ENDED));
+    let ended = celery_tasks::due_at.le(now).and(by_itself.or(with_its_run));
+    let ended = celery_tasks::table.filter(ended).order(celery_tasks::due_at).limit(limit.into());
+    let ids: Vec<String> = locked_if_free!(ended.select(celery_tasks::id)).load(connection).await?;
+    claim(connection, ids, Moment(now.0 + hold)).await
+}
+
+async fn claim(
+    connection: &mut Connection,
+    ids: Vec<String>,
+    until: Moment,
+) -> Result<Vec<CeleryTask>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let claimed = celery_tasks::table.filter(celery_tasks::id.eq_any(ids.clone()));
+    diesel::update(claimed).set(celery_tasks::due_at.eq(until)).execute(connection).await?;
+    found(connection, ids).await
+}
+
+pub(super) async fn found(connection: &mut Connection, ids: Vec<String>) -> Result<Vec<CeleryTask>, Fault> {
+    let rows = celery_tasks::table.filter(celery_tasks::id.eq_any(ids)).select(CeleryTaskRow::as_select());
+    let rows = rows.load(connection).await?;
+    with_runs(connection, rows).await
+}
+
+async fn with_runs(connection: &mut Connection, rows: Vec<CeleryTaskRow>) -> Result<Vec<CeleryTask>, Fault> {
+    let requests = rows.iter().map(|row| row.request_id);
+    let runs = runs::table.filter(dialect::among("runs.request_id", requests));
+    let runs: Vec<(Id, Id)> = runs.select((runs::request_id, runs::id)).load(connection).await?;
+    let runs: HashMap<Id, Id> = runs.into_iter().collect();
+    rows.into_iter()
+        .map(|row| {
+            let run = runs.get(&row.request_id).copied();
+            row.with_run(run)
+        })
+        .collect()
+}
+
+pub(super) async fn next(connection: &mut Connection) -> Result<Option<Duration>, Fault> {
+    let waiting = celery_tasks::table.filter(celery_tasks::state.eq(TaskState::Waiting.as_str()));
+    let next = waiting.order(celery_tasks::due_at).select(celery_tasks::due_at).limit(1);
+    let next: Option<Moment> = next.first(connection).await.optional()?;
+    let now = dialect::now(connection).await?;
+    Ok(next.map(|due| (due.0 - now.0).to_std().unwrap_or_default()))
+}
+
+pub(super) async fn in_state(
+    connection: &mut Connection,
+    state: TaskState,
+    limit: u32,
+) -> Result<Vec<CeleryTask>, Fault> {
+    let tasks = celery_tasks::table.filter(celery_tasks::state.eq(state.as_str()));
+    let tasks = tasks.order(celery_tasks::due_at).limit(limit.into()).select(CeleryTaskRow::as_select());
+    let rows = tasks.load(connection).await?;
+    with_runs(connection, rows).await
+}
+
+pub(super) async fn count(connection: &mut Connection, state: TaskState) -> Result<u64, Fault> {
+    let tasks = celery_tasks::table.filter(celery_tasks::state.eq(state.as_str()));
+    let count: i64 = tasks.count().get_result(connection).await?;
+    number(count, "the number of tasks")
+}
+
+pub(super) async fn forget(
+    connection: &mut Connection,
+    state: TaskState,
+    unchanged_for: Duration,
+    limit: u32,
+) -> Result<u64, Fault> {
+    let now = dialect::now(connection).await?;
+    let old = celery_tasks::state
+        .eq(state.as_str())
+        .and(celery_tasks::changed_at.lt(Moment(now.0 - unchanged_for)));
+    let old = celery_tasks::table.filter(old).limit(limit.into()).select(celery_tasks::id);
+    let old: Vec<String> = locked_if_free!(old).load(connection).await?;
+    let forgotten = celery_tasks::table.filter(celery_tasks::id.eq_any(old));
+    Ok(diesel::delete(forgotten).execute(connection).await? as u64)
+}
