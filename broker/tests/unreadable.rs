@@ -27,7 +27,7 @@ async fn each_is_parked_with_its_cause_and_others_flow() {
     in_space(|space| async move {
         let broker = space.broker().await;
         let mut raw = raw_publisher().await;
-        for queue in [Queue::REQUESTS, Queue::JOBS, Queue::SUSPECTS, Queue::ISOLATED, Queue::RESULTS] {
+        for queue in Queue::ALL.into_iter().filter(|queue| *queue != Queue::DEAD) {
             for (name, properties, _) in poison() {
                 raw.publish(&exchange(&space, &queue), b"", &properties, name.as_bytes()).await;
             }

@@ -120,7 +120,7 @@ pub(crate) struct WorkerDaemonArgs {
 /// The links to work on.
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
-    /// Lists of links: CSV, JSON or plain URLs; `-` is standard input
+    /// Lists of links: CSV, JSON, YAML, OPML or plain URLs; `-` is standard input
     #[arg(value_name = "INPUT")]
     input: Vec<PathBuf>,
     /// Import the good rows of a list that has bad ones
@@ -142,6 +142,9 @@ impl InputArgs {
         let sources: Vec<_> = self.input.iter().map(|path| Source::from_path(path)).collect();
         let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
         let input = input::read_all(&sources, bad_rows)?;
+        for read in &input.read {
+            crate::logging::print_note(read);
+        }
         if input.skipped.total() > 0 {
             crate::logging::print_note(format_args!("skipped {}", input.skipped));
         }

@@ -15,7 +15,7 @@ pub struct ReplyQueues(String);
 
 /// Why a text is not a [`ReplyQueues`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a pattern for reply queues has 1 to {LONGEST} bytes")]
+#[error("a pattern for reply queues is the name of a queue, of 1 to {LONGEST} bytes, and no URL")]
 pub struct BadReplyQueues;
 
 impl ReplyQueues {
@@ -46,7 +46,9 @@ impl TryFrom<String> for ReplyQueues {
     type Error = BadReplyQueues;
 
     fn try_from(text: String) -> Result<Self, BadReplyQueues> {
-        if (1..=LONGEST).contains(&text.len()) { Ok(Self(text)) } else { Err(BadReplyQueues) }
+        // A URL was meant for another setting, and may hold a password.
+        let is_name = (1..=LONGEST).contains(&text.len()) && !text.contains("//");
+        if is_name { Ok(Self(text)) } else { Err(BadReplyQueues) }
     }
 }
 

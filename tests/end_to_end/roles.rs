@@ -187,6 +187,28 @@ fn the_fleet_works_with_the_documented_roles_and_none_may_do_more() {
 }
 
 #[test]
+fn the_producers_login_may_decide_about_a_run_that_is_held_back() {
+    let (roles, street) = (Roles::documented(), Street::open());
+    let _producer = roles.daemon("producer", &roles.url("producer"));
+    let _recorder = roles.daemon("recorder", &roles.url("recorder"));
+    let _worker = roles.daemon("worker", "postgres://nobody@127.0.0.1:1/none");
+    let sites = |status| {
+        let urls = (0..12).map(|n| street.set(&format!("site{n}"), Answer::Page(status, String::new())));
+        urls.collect::<Vec<_>>().join("\n")
+    };
+    let list = roles.folder.write("list.txt", sites(200));
+    let wait = ["run", arg(&list), "--wait", "--format", "json"];
+    roles.run("producer", &wait).expect(0);
+    sites(404);
+    for decision in ["discard", "apply"] {
+        let report = roles.run("producer", &wait).expect(3).json();
+        roles.run("producer", &["runs", decision, report["data"]["run_id"].as_str().unwrap()]).expect(0);
+    }
+    let links = roles.run("producer", &["links", "list", "--format", "json"]).expect(0).json();
+    assert!(links.as_array().unwrap().iter().all(|link| link["shown"] == false), "{links:#}");
+}
+
+#[test]
 fn a_role_that_lacks_rights_is_told_which() {
     let roles = Roles::documented();
     let lacks = |role: &str, as_role: &str| roles.problems(role, as_role).to_string();

@@ -137,7 +137,7 @@ async fn short_pauses_add_up_and_one_shorter_than_the_timeout_counts() {
     };
     let (one, other) = (slow().await, slow().await);
     let spec = || without_retries(within(TIMEOUT_MS));
-    let short = vec![(Duration::from_millis(100), Duration::from_millis(150)); 4];
+    let short = vec![(Duration::from_millis(100), Duration::from_millis(300)); 3];
     let shorter = vec![(INTO_IT, Duration::from_millis(700))];
     for (site, pauses) in [(&one, short), (&other, shorter)] {
         let result = judged(check_during(pauses, settings(), site.url("/"), spec())).await;

@@ -30,10 +30,6 @@ async fn hostile() -> Site {
                 let plain = "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n".to_owned();
                 visit.send(plain + &"x".repeat(40_000)).await;
             }
-            "/heads" => {
-                let head: String = (0..95).map(|n| format!("X-{n}: {}\r\n", "x".repeat(2_000))).collect();
-                visit.send(format!("HTTP/1.1 200 OK\r\n{head}")).await;
-            }
             "/packed" => {
                 let body = gzip(format!("{}{BACKLINK}", "<p>hello</p>".repeat(1_000)).as_bytes());
                 return visit.send(answer("200 OK", &["Content-Encoding: gzip"], body)).await;
@@ -131,20 +127,6 @@ async fn large_pages_take_turns_and_waiting_for_one_is_no_verdict() {
         }
         assert!(began.elapsed() > Duration::from_millis(2_500), "{path} took {:?}", began.elapsed());
     }
-}
-
-/// There is memory for one such head at once.
-#[tokio::test(flavor = "multi_thread")]
-async fn large_heads_take_turns() {
-    let (site, engine) = (hostile().await, engine(MIB));
-    let spec = asked("me.example", 1_000);
-    let began = Instant::now();
-    let mut heads = check_all(&engine, &site, "/heads", &spec, 3);
-    assert_judged(&check_with(&engine, &url(&site, 254, "/"), &spec).await, Verdict::Up, None);
-    while let Some(result) = heads.join_next().await {
-        assert_judged(&result.unwrap(), Verdict::Down, Reason::Timeout { phase: Phase::Headers });
-    }
-    assert!(began.elapsed() > Duration::from_millis(2_500), "took {:?}", began.elapsed());
 }
 
 #[tokio::test]

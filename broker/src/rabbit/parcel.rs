@@ -258,8 +258,8 @@ mod tests {
     use linkbeat_shared::TraceContext;
 
     use super::*;
-    use crate::QueueKind;
     use crate::headers::{MAX_HEADER_BYTES, MAX_HEADERS};
+    use crate::{ForeignExchangeKind, QueueKind};
 
     fn delivered(properties: BasicProperties, body: &[u8]) -> Message {
         let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.to_vec());
@@ -332,6 +332,35 @@ mod tests {
         assert!(parcel.mandatory && parcel.receiver == Receiver::Asker);
         assert_eq!(parcel.properties.correlation_id().as_ref().unwrap().as_str(), "42");
         assert_eq!(*parcel.properties.delivery_mode(), Some(TRANSIENT));
+    }
+
+    #[test]
+    fn what_goes_to_somebody_else_is_addressed_as_they_expect_it() {
+        let events = ForeignExchange { name: "celeryev", kind: ForeignExchangeKind::Topic, durable: true };
+        let message = || Message::new(Uuid::now_v7(), "{}");
+        let event = parcel(&Target::Listeners(events, "task.received".into()), message());
+        assert_eq!((event.exchange.as_str(), event.routing_key.as_str()), ("celeryev", "task.received"));
+        assert!(!event.mandatory && event.receiver == Receiver::Listeners);
+        assert_eq!(*event.properties.delivery_mode(), Some(TRANSIENT));
+        let task = parcel(&Target::Theirs("celery".into()), message());
+        assert_eq!((task.exchange.as_str(), task.routing_key.as_str()), ("", "celery"));
+        assert!(task.mandatory && task.receiver == Receiver::Asker);
+        assert_eq!(*task.properties.delivery_mode(), Some(PERSISTENT));
+    }
+
+    #[test]
+    fn headers_that_are_no_texts_travel_too() {
+        let mut sent = Message::new(Uuid::now_v7(), "{}");
+        assert!(sent.headers.add_value("ignore_result", HeaderValue::Flag(true)));
+        assert!(sent.headers.add_value("retries", HeaderValue::Number(3)));
+        let parcel = parcel(&Target::Theirs("celery".into()), sent.clone());
+        let came = delivered(parcel.properties, &parcel.body);
+        assert_eq!(came.headers.values(), sent.headers.values());
+        assert_eq!(came.headers.foreign(), []);
+        for n in 2..MAX_HEADERS {
+            assert!(sent.headers.add_value(format!("h{n}"), HeaderValue::Flag(false)));
+        }
+        assert!(!sent.headers.add_value("one more", HeaderValue::Flag(false)));
     }
 
     #[test]

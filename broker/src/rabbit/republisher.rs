@@ -39,7 +39,9 @@ impl Republisher {
         let message = &delivery.message;
         let cause = message.headers.unreadable.as_deref().unwrap_or_default();
         tracing::error!(message.id = %message.id, %queue, cause, "a message is parked");
-        match self.publish(Queue::DEAD, parked(message, queue, cause)).await {
+        // A queue of another namespace has its own dead queue.
+        let dead = Queue::DEAD.in_namespace(queue.namespace(&self.settings.namespace).clone());
+        match self.publish(dead, parked(message, queue, cause)).await {
             // If its session was lost, it comes again and is parked twice.
             Ok(()) => drop(delivery.ack().await),
             Err(error) => {

@@ -21,18 +21,24 @@ pub(crate) enum InputError {
     /// Nothing but white space.
     #[error("{at}: is empty")]
     Empty { at: Source },
-    /// Another encoding.
-    #[error("{at}:{line}: is not UTF-8 text (first bad byte at offset {offset})")]
-    NotUtf8 { at: Source, line: usize, offset: usize, charset: &'static str },
+    /// An encoding that nobody knows, or no text at all.
+    #[error("{at}:{line}: is not text (in UTF-8, the first bad byte is at offset {offset})")]
+    NotText { at: Source, line: usize, offset: usize },
     /// A CSV header without the needed columns.
     #[error("{at}:{line}: {problem}")]
     Header { at: Source, line: usize, problem: String },
     /// JSON that breaks JSON's grammar.
     #[error("{at}:{line}:{column}: is not valid JSON: {problem}")]
     Json { at: Source, line: usize, column: usize, problem: String },
-    /// JSON of another form.
-    #[error("{at}: is JSON without a list of links")]
-    JsonForm { at: Source },
+    /// YAML that breaks YAML's grammar.
+    #[error("{at}:{line}:{column}: is not valid YAML: {problem}")]
+    Yaml { at: Source, line: usize, column: usize, problem: String },
+    /// OPML that breaks XML's grammar.
+    #[error("{at}:{line}: is not valid XML: {problem}")]
+    Xml { at: Source, line: usize, problem: String },
+    /// JSON or YAML of another form.
+    #[error("{at}: is {shape} without a list of links")]
+    NoList { at: Source, shape: &'static str },
     /// A header, comments or brackets, and nothing else.
     #[error("{at}: lists no link")]
     NoLinks { at: Source },
@@ -49,10 +55,7 @@ impl InputError {
     pub(crate) fn advice(&self) -> Option<Cow<'static, str>> {
         let advice = match self {
             Self::Unreadable { advice, .. } => return advice.map(Into::into),
-            Self::NotUtf8 { charset, .. } => {
-                let advice = format!("convert it, for example with iconv -f {charset} -t UTF-8 OLD > NEW");
-                return Some(advice.into());
-            }
+            Self::NotText { .. } => "convert it to UTF-8, for example with iconv",
             Self::TooLarge { .. } => "split it into several files",
             Self::Empty { .. } => "write one URL per line, or CSV or JSON with names and URLs",
             Self::Header { .. } => {
@@ -60,8 +63,8 @@ impl InputError {
                  name, page_url (or linkpage), active, shown, backlink, group, avatar, description, screenshot, feed, \
                  tags"
             }
-            Self::Json { .. } => "correct it there",
-            Self::JsonForm { .. } => {
+            Self::Json { .. } | Self::Yaml { .. } | Self::Xml { .. } => "correct it there",
+            Self::NoList { .. } => {
                 r#"write [{"name": …, "url": …}, …] or {"link_list": [{"name": …, "link": …}, …]}"#
             }
             Self::NoLinks { .. } => "write at least one",

@@ -1,23 +1,21 @@
-//! Links on their way in: files and standard input, as CSV, JSON or a plain list of URLs.
+//! Links on their way in: files and standard input, in one of several [`shapes`].
 //!
 //! All inputs are read to their end before anything is stored. So somebody with ten bad rows learns about all ten. Two
 //! rows are the same link if their [`LinkUrl::key`] is the same, in whichever files they stand.
 //!
 //! [`LinkUrl::key`]: linkbeat_shared::LinkUrl::key
 
-mod csv;
 mod error;
-mod format;
-mod json;
 mod kept;
 mod lines;
-mod list;
 mod quote;
 mod row;
+mod shapes;
 mod source;
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::fmt;
 use std::hash::BuildHasher;
 
 use linkbeat_shared::{GivenLinks, NewLink};
@@ -28,6 +26,7 @@ pub(crate) use source::Source;
 use error::RowError;
 use kept::Keeping;
 use row::{Problem, Row};
+use source::Decoded;
 
 /// What to do about rows that are no usable link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +44,26 @@ pub(crate) struct Input {
     pub(crate) links: GivenLinks,
     /// The rows that were left out. There are none with [`BadRows::Refuse`].
     pub(crate) skipped: RowErrors,
+    /// What each input was read as, if its name does not say so.
+    pub(crate) read: Vec<ReadAs>,
+}
+
+/// What an input was read as. As text: `friends.yml: read as YAML in GB18030`.
+#[derive(Debug)]
+pub(crate) struct ReadAs {
+    source: Source,
+    shape: &'static str,
+    /// Its encoding, if it is not UTF-8.
+    charset: Option<&'static str>,
+    /// It is UTF-8, and the name of the file says the shape.
+    is_expected: bool,
+}
+
+impl fmt::Display for ReadAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: read as {}", self.source, self.shape)?;
+        self.charset.map_or(Ok(()), |charset| write!(f, " in {charset}"))
+    }
 }
 
 /// Reads all sources. A link that stands in two of them is a duplicate.
@@ -54,7 +73,7 @@ pub(crate) struct Input {
 pub(crate) fn read_all(sources: &[Source], bad_rows: BadRows) -> Result<Input, InputError> {
     let mut intake = Intake::new(bad_rows);
     for source in sources {
-        intake.take(source.clone(), &source.read()?)?;
+        intake.take(source.clone(), source.read()?)?;
     }
     intake.finish()
 }
@@ -63,7 +82,7 @@ pub(crate) fn read_all(sources: &[Source], bad_rows: BadRows) -> Result<Input, I
 struct Intake {
     bad_rows: BadRows,
     /// The inputs that were read.
-    sources: Vec<Source>,
+    read: Vec<ReadAs>,
     kept: Keeping,
     bad: RowErrors,
     /// Where each link was first seen, by the hash of its key. Nobody can foresee these hashes, as their key is drawn at
@@ -83,7 +102,7 @@ impl Intake {
     fn new(bad_rows: BadRows) -> Self {
         Self {
             bad_rows,
-            sources: Vec::new(),
+            read: Vec::new(),
             kept: Keeping::new(),
             bad: RowErrors::default(),
             seen: HashMap::new(),
@@ -91,12 +110,14 @@ impl Intake {
         }
     }
 
-    fn take(&mut self, source: Source, text: &str) -> Result<(), InputError> {
+    fn take(&mut self, source: Source, Decoded { text, charset }: Decoded) -> Result<(), InputError> {
         let mut bad = RowErrors::default();
         let mut links = 0_usize;
-        self.seen.reserve(expected_links(text));
-        self.sources.push(source.clone());
-        for Row { line, fields } in format::rows(&source, text)? {
+        self.seen.reserve(expected_links(&text));
+        let shape = shapes::of(&source, &text);
+        let is_expected = charset.is_none() && shape.is_named_by(&source);
+        self.read.push(ReadAs { source: source.clone(), shape: shape.name, charset, is_expected });
+        for Row { line, fields } in shape.rows(&source, &text)? {
             let parsed = fields.and_then(|fields| fields.parse().map(|link| (fields, link)));
             links += usize::from(parsed.is_ok());
             match parsed.and_then(|(fields, link)| self.first_of(&link, line).map(|()| fields)) {
@@ -119,11 +140,12 @@ impl Intake {
     /// That no row before was of the same link.
     fn first_of(&mut self, link: &NewLink, line: usize) -> Result<(), Problem> {
         let key = link.url.key();
-        let place = Place { source: bounded(self.sources.len() - 1), line: bounded(line) };
+        let place = Place { source: bounded(self.read.len() - 1), line: bounded(line) };
         match self.seen.entry(self.hashes.hash_one(&key)) {
             Entry::Occupied(first) => {
                 let Place { source, line } = *first.get();
-                let first = self.sources.get(source as usize).map(Source::to_string).unwrap_or_default();
+                let first = self.read.get(source as usize).map(|first| first.source.to_string());
+                let first = first.unwrap_or_default();
                 let url = quote::quote(&key);
                 Err(Problem::of("url", format!("`{url}` is the same link as {first}:{line}; keep one")))
             }
@@ -138,9 +160,9 @@ impl Intake {
         if self.bad_rows == BadRows::Refuse && self.bad.total() > 0 {
             return Err(InputError::BadRows(self.bad));
         }
-        let at = self.sources.last().unwrap_or(&Source::Stdin);
-        let kept = self.kept.finish().map_err(|error| at.unreadable(error))?;
-        Ok(Input { links: GivenLinks::of(kept), skipped: self.bad })
+        let kept = self.kept.finish().map_err(|error| Source::Stdin.unreadable(error))?;
+        let read = self.read.into_iter().filter(|read| !read.is_expected).collect();
+        Ok(Input { links: GivenLinks::of(kept), skipped: self.bad, read })
     }
 }
 
@@ -156,5 +178,7 @@ fn bounded(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+#[cfg(test)]
+mod samples_tests;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! One row: as text, in whatever format it was written, and as a link.
 
+use std::str::FromStr;
+
 use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tags};
 use serde::{Deserialize, Serialize};
 
@@ -68,25 +70,26 @@ impl Problem {
 impl Fields {
     /// Parses each field. The first bad field is the problem.
     pub(super) fn parse(&self) -> Result<NewLink, Problem> {
+        let link = url("url", &self.url)?;
         Ok(NewLink {
             name: present(&self.name, name)?,
-            url: url("url", &self.url)?,
-            page_url: present(&self.page_url, |text| url("page_url", text))?,
+            page_url: present(&self.page_url, |text| page(&link, text))?,
+            url: link,
             active: present(&self.active, |text| boolean("active", text))?,
             shown: present(&self.shown, |text| boolean("shown", text))?,
             backlink: present(&self.backlink, |text| boolean("backlink", text))?,
-            group: self.group.parse().ok(),
+            group: usable(&self.group),
             attributes: self.attributes(),
         })
     }
 
-    /// What the list says of the link besides. What is beyond its bounds is left out: no check needs it.
+    /// What the list says of the link besides.
     fn attributes(&self) -> Attributes {
         Attributes {
-            avatar: self.avatar.parse().ok(),
-            description: self.description.parse().ok(),
-            screenshot: self.screenshot.parse().ok(),
-            feed: self.feed.parse().ok(),
+            avatar: usable(&self.avatar),
+            description: usable(&self.description),
+            screenshot: usable(&self.screenshot),
+            feed: usable(&self.feed),
             tags: Tags::usable(self.tags.iter().map(String::as_str)),
         }
     }
@@ -94,7 +97,27 @@ impl Fields {
 
 fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<Option<T>, Problem> {
     let text = text.trim();
-    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+    if text.is_empty() || is_none(text) { Ok(None) } else { parse(text).map(Some) }
+}
+
+/// What people write where there is nothing.
+fn is_none(text: &str) -> bool {
+    let text = text.trim();
+    ["无", "-", "—"].contains(&text) || text.eq_ignore_ascii_case("n/a")
+}
+
+/// What is kept of a link besides. What is beyond its bounds is left out: no check needs it.
+fn usable<T: FromStr>(text: &str) -> Option<T> {
+    Some(text).filter(|text| !is_none(text)).and_then(|text| text.parse().ok())
+}
+
+/// A links page, which may be given as seen from the link.
+fn page(link: &LinkUrl, text: &str) -> Result<LinkUrl, Problem> {
+    let is_relative = text.starts_with(['/', '?']) || text.starts_with("./") || text.starts_with("../");
+    match link.join(text) {
+        Ok(page) if is_relative => Ok(page),
+        _ => url("page_url", text),
+    }
 }
 
 fn name(text: &str) -> Result<LinkName, Problem> {

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, GB18030, UTF_8};
+
 use super::InputError;
 
 /// Most bytes read from one source: four million links or so.
@@ -17,6 +19,13 @@ pub(crate) enum Source {
     File(PathBuf),
     /// Standard input, written `-`.
     Stdin,
+}
+
+/// The text of a source.
+pub(super) struct Decoded {
+    pub(super) text: String,
+    /// Its encoding, if it is not UTF-8.
+    pub(super) charset: Option<&'static str>,
 }
 
 impl fmt::Display for Source {
@@ -35,7 +44,7 @@ impl Source {
     }
 
     /// The whole text, without a byte order mark.
-    pub(super) fn read(&self) -> Result<String, InputError> {
+    pub(super) fn read(&self) -> Result<Decoded, InputError> {
         let bytes = match self {
             Self::File(path) => File::open(path).and_then(read_file),
             Self::Stdin => read_bounded(io::stdin().lock(), MAX_BYTES, 0),
@@ -51,25 +60,35 @@ impl Source {
         }
     }
 
-    /// UTF-8, with or without a byte order mark.
-    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<String, InputError> {
-        let mut text = String::from_utf8(bytes).map_err(|error| self.not_utf8(&error))?;
-        if text.starts_with('\u{feff}') {
-            text.drain(..'\u{feff}'.len_utf8());
+    /// UTF-8 or UTF-16 with a byte order mark, or UTF-8 without one, or else GB18030 if it is that.
+    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Decoded, InputError> {
+        // Spreadsheets write UTF-16 with a mark, and GBK, a part of GB18030, on Chinese systems.
+        let decoded = match Encoding::for_bom(&bytes) {
+            Some((encoding, mark)) if encoding != UTF_8 => self.decode_as(encoding, &bytes[mark..]),
+            _ => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Decoded { text, charset: None }),
+                Err(error) => self.decode_as(GB18030, error.as_bytes()),
+            },
+        };
+        let mut decoded = decoded?;
+        if decoded.text.starts_with('\u{feff}') {
+            decoded.text.drain(..'\u{feff}'.len_utf8());
         }
-        if text.trim().is_empty() {
+        if decoded.text.trim().is_empty() {
             return Err(InputError::Empty { at: self.clone() });
         }
-        Ok(text)
+        Ok(decoded)
     }
 
-    fn not_utf8(&self, error: &std::string::FromUtf8Error) -> InputError {
-        let (bytes, offset) = (error.as_bytes(), error.utf8_error().valid_up_to());
-        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
-        // Spreadsheets write UTF-16 with a byte order mark, and GBK on Chinese systems.
-        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-        let charset = if utf16 { "UTF-16" } else { "GBK" };
-        InputError::NotUtf8 { at: self.clone(), line, offset, charset }
+    fn decode_as(&self, encoding: &'static Encoding, bytes: &[u8]) -> Result<Decoded, InputError> {
+        match encoding.decode_without_bom_handling_and_without_replacement(bytes) {
+            Some(text) => Ok(Decoded { text: text.into_owned(), charset: Some(encoding.name()) }),
+            None => {
+                let offset = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+                let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+                Err(InputError::NotText { at: self.clone(), line, offset })
+            }
+        }
     }
 
     pub(super) fn unreadable(&self, error: io::Error) -> InputError {

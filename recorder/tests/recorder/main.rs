@@ -4,4 +4,5 @@
 
 mod announcing;
 mod dropped;
+mod settling;
 mod world;

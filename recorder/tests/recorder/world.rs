@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Target};
-use linkbeat_recorder::{Recorder, RecorderSettings};
+use linkbeat_recorder::{Recorder, RecorderSettings, Rules};
 use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
     CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, Reason, RequestId,
     RunId, ShowRules, TraceContext, Verdict,
 };
-use linkbeat_store::{JobKind, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
+use linkbeat_store::{JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
 use linkbeat_testbed::broker::{Fate, Watched};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -75,6 +75,30 @@ impl World {
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.recorder.take().unwrap()).await.unwrap().unwrap();
+        self.stop = CancellationToken::new();
+    }
+
+    /// Files a run of so many links, always the same, in a job each.
+    pub(crate) async fn file_links(&self, count: usize) -> (RunId, Vec<PlannedJob>) {
+        let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://link-{n}.example/")).unwrap());
+        let id = RunId::new();
+        (id, self.plan(id, (0..count).map(link).collect()).await)
+    }
+
+    /// Has these links checked once, all of them up; that run is over and told.
+    pub(crate) async fn know_links(&self, count: usize) {
+        let (run_id, jobs) = self.file_links(count).await;
+        let results = |job: &PlannedJob| JobResults {
+            run_id,
+            job_id: job.id,
+            results: job.links.iter().map(|link| up(*link)).collect(),
+        };
+        let results: Vec<_> = jobs.iter().map(results).collect();
+        self.store.record(&results, Arc::new(Rules)).await.unwrap();
+        self.store.close_runs(10).await.unwrap();
+        for told in self.store.unannounced_runs(None, 10, PATIENCE).await.unwrap() {
+            self.store.mark_announced(&told).await.unwrap();
+        }
     }
 
     /// Files a run of one link, in one job.
@@ -86,10 +110,14 @@ impl World {
     /// The same, under this id.
     pub(crate) async fn file_as(&self, id: RunId) -> PlannedJob {
         let url = LinkUrl::parse(&format!("http://{}.example/", id.0.simple())).unwrap();
+        self.plan(id, vec![NewLink::from_url(url)]).await.remove(0)
+    }
+
+    async fn plan(&self, id: RunId, links: Vec<NewLink>) -> Vec<PlannedJob> {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
-            links: LinkSelection::given(vec![NewLink::from_url(url)]),
+            links: LinkSelection::given(links),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to: None,
@@ -97,7 +125,7 @@ impl World {
         };
         let (planned, mut jobs) = mpsc::unbounded_channel();
         self.store.file_run(run, Box::new(OneJobEach(planned))).await.unwrap();
-        jobs.recv().await.unwrap()
+        std::iter::from_fn(|| jobs.try_recv().ok()).collect()
     }
 
     /// Sends the result of a job, as a worker does.

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// How often the task wakes.
 const STEP: Duration = Duration::from_millis(50);
 /// A busy machine wakes a task a little late. Only more than this is a gap.
-const TOLERANCE: Duration = Duration::from_millis(50);
+const TOLERANCE: Duration = Duration::from_millis(150);
 /// Gaps of this length in all may have changed what a check found.
 const MATTERS: Duration = Duration::from_millis(250);
 

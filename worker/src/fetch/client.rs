@@ -27,8 +27,8 @@ pub(super) const IDLE_PER_HOST: usize = 2;
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
 pub(super) enum Heads {
-    /// As all but a few sites have them. No memory is taken for these. Over HTTP/1 the limit is hyper's, which
-    /// `vendor/hyper-util` sets, and 100 headers: `lenient` reads those with more.
+    /// As all but a few sites have them. No memory is taken for these. This many only over HTTP/2. Over HTTP/1 the limit
+    /// is hyper's, which reqwest cannot set: 400 KiB and 100 headers. `lenient` reads those with more.
     Small = 32 << 10,
     /// As many as curl reads. This many only over HTTP/2.
     Large = 300 << 10,

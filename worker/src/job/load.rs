@@ -21,7 +21,7 @@ pub(crate) struct Load {
     namespaces: usize,
     /// Links that are under way or wait for their turn.
     links: AtomicUsize,
-    /// Slots that became free since `more` last changed.
+    /// Slots that became free since that was last told.
     freed: AtomicUsize,
     more: watch::Sender<()>,
 }
@@ -98,6 +98,8 @@ impl Share {
         let average = held.job_links.load(Ordering::Relaxed);
         // Two jobs at the same moment may count as one, which does no harm.
         held.job_links.store((average - average.div_ceil(SHARE) + links).max(SHARE), Ordering::Relaxed);
+        // What is wanted was computed before this job was counted.
+        self.load.more.send_replace(());
         InHand { share: Arc::clone(self), size, links }
     }
 
@@ -111,7 +113,7 @@ impl Share {
         held.jobs.load(Ordering::Relaxed) + free.max(fair) * SHARE / job_links
     }
 
-    /// Changes when enough slots became free to take more jobs.
+    /// Changes when a job was counted, and when enough slots became free to take more.
     pub(crate) fn more(&self) -> watch::Receiver<()> {
         self.load.more.subscribe()
     }
@@ -184,8 +186,8 @@ mod tests {
     #[tokio::test]
     async fn free_slots_are_reported_while_their_jobs_go_on() {
         let share = alone(64);
-        let mut more = share.more();
         let mut job = share.take(RunSize::Small, 64);
+        let mut more = share.more();
         job.ended();
         assert!(!more.has_changed().unwrap(), "one of 64 is not worth it");
         job.ended();

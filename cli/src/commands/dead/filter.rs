@@ -73,3 +73,33 @@ pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
     }
     serde_json::from_slice::<OfRun>(letter.body()).ok().map(|body| body.run_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use linkbeat_broker::{Exchange, QueueKind};
+
+    use super::*;
+
+    #[test]
+    fn every_queue_from_which_messages_can_come_may_be_named() {
+        let mut queues = Queue::ALL.to_vec();
+        queues.push(Queue::JOBS.with_shard(3));
+        queues.push(Queue::foreign("celery", Exchange::Direct, QueueKind::Classic));
+        let named = |queue: &str| {
+            let (cause, older_than, run) = (None, None, None);
+            Filter { queue: Some(queue.to_owned()), cause, older_than, run }.check(&queues)
+        };
+        for queue in ["jobs", "jobs.large", "jobs.3", "results", "celery"] {
+            assert!(named(queue).is_ok(), "{queue}");
+        }
+        for queue in ["dead", "jobs.4", "nothing", ""] {
+            assert!(named(queue).is_err(), "{queue}");
+        }
+        let sharded = Queue::JOBS.with_shard(3);
+        assert!(
+            comes_from(&sharded, "jobs")
+                && comes_from(&sharded, "jobs.3")
+                && !comes_from(&sharded, "results")
+        );
+    }
+}

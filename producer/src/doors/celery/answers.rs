@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_broker::Event;
+use linkbeat_broker::{Broker, Event};
 use linkbeat_store::{CeleryTask, StoreError, TaskChange, TaskState};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -146,7 +146,7 @@ async fn keep(desk: &Desk, task: &CeleryTask, card: Card, change: TaskChange) ->
 async fn tell(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
     if !card.counted {
         // An event of a repeated answer would count the task twice.
-        desk.teller.ended(&task.id, card, outcome);
+        desk.teller.ended(&task.id, card, outcome, task.run.is_some());
         card.counted = true;
     }
     let followed = follow(desk, task, card, outcome).await;
@@ -160,8 +160,18 @@ async fn tell(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome
 
 async fn follow(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
     let following = follow_up::of(&task.id, card, outcome, &desk.settings.default_queue);
-    for message in following.into_iter().skip(card.sent) {
-        follow_up::send(&*desk.broker, message).await.map_err(|error| Untold(error.to_string()))?;
+    for (queue, message) in following.into_iter().skip(card.sent) {
+        // A client must not reach with our rights what it cannot reach with its own.
+        if desk.settings.queues.contains(&queue) || desk.broker.may_answer(&queue) {
+            let sent = follow_up::send(&*desk.broker, queue, message).await;
+            sent.map_err(|error| Untold(error.to_string()))?;
+        } else {
+            tracing::warn!(
+                task.id = task.id,
+                queue,
+                "what follows a task is not sent to a queue of linkbeat's own"
+            );
+        }
         card.sent += 1;
     }
     Ok(())

@@ -105,9 +105,10 @@ impl Teller {
         self.task("task-started", id, &json!({}));
     }
 
-    pub(super) fn ended(&self, id: &str, card: &Card, outcome: &Outcome) {
+    /// `ran`: it had a run, and so was active.
+    pub(super) fn ended(&self, id: &str, card: &Card, outcome: &Outcome, ran: bool) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.active = counts.active.saturating_sub(1);
+        counts.active = counts.active.saturating_sub(u64::from(ran && card.taken_by == self.hostname));
         counts.ended += 1;
         drop(counts);
         match outcome.status {

@@ -2,7 +2,7 @@
 //! carry them out, as Python's workers send them.
 
 use chrono::{Duration, SecondsFormat, Utc};
-use linkbeat_broker::{HeaderValue, Message, PublishError, Target};
+use linkbeat_broker::{Broker, HeaderValue, Message, PublishError, Target};
 use linkbeat_shared::derived_id;
 use serde_json::{Map, Value, json};
 
@@ -57,8 +57,9 @@ fn members(signature: &Value) -> Option<&[Value]> {
 pub(super) fn of(id: &str, card: &Card, outcome: &Outcome, default_queue: &str) -> Vec<Addressed> {
     let (signatures, mut chain) = match outcome.status {
         Status::Success => (&card.callbacks, card.chain.clone()),
-        Status::Failure | Status::Revoked => (&card.errbacks, Vec::new()),
-        Status::Started => return Vec::new(),
+        Status::Failure => (&card.errbacks, Vec::new()),
+        // As in Celery, nothing follows what was called off.
+        Status::Revoked | Status::Started => return Vec::new(),
     };
     // Whoever follows gets what came out; after a failure, which task it was.
     let passed = if outcome.status == Status::Success { outcome.result.clone() } else { json!(id) };
@@ -73,10 +74,7 @@ pub(super) fn of(id: &str, card: &Card, outcome: &Outcome, default_queue: &str) 
 }
 
 /// Sends a message to the queue of somebody else. One that RabbitMQ never takes is given up.
-pub(super) async fn send(
-    broker: &dyn linkbeat_broker::Broker,
-    (queue, message): Addressed,
-) -> Result<(), PublishError> {
+pub(super) async fn send(broker: &dyn Broker, queue: String, message: Message) -> Result<(), PublishError> {
     match broker.publish(&Target::Theirs(queue), message).await {
         Err(error @ PublishError::Refused(_)) => {
             tracing::warn!(%error, "a task that follows another one cannot be sent");

@@ -1,6 +1,7 @@
 //! Tasks from one queue: each is kept, filed if its time has come, and acknowledged.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -60,6 +61,7 @@ async fn serve(desk: &Arc<Desk>, queue: &str, delivery: Delivery) -> Result<(), 
     loop {
         match take(desk, queue, &delivery.message).await {
             Ok(Settled::Kept) => {
+                desk.failing.store(false, Ordering::Relaxed);
                 // A lost session delivers it again, which finds the same task.
                 let _ = delivery.ack().await;
                 return Ok(());
@@ -69,7 +71,9 @@ async fn serve(desk: &Arc<Desk>, queue: &str, delivery: Delivery) -> Result<(), 
                 return park(&*desk.outbox.broker, delivery, &CelerySettings::queue(queue), cause).await;
             }
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, queue, "a task could not be kept; it is tried again until it is");
+                if !desk.failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, queue, "a task could not be kept; it is tried again until it is");
+                }
             }
             Err(error) => {
                 return park(

@@ -23,6 +23,7 @@ mod settings;
 mod typed;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures::future::join_all;
 use linkbeat_broker::{ForeignExchange, ForeignExchangeKind, RabbitBroker};
@@ -69,6 +70,8 @@ struct Desk {
     teller: Teller,
     /// Filing a large run takes long, and a small one need not wait for it.
     filing: Semaphore,
+    /// The latest task could not be kept.
+    failing: AtomicBool,
     /// Something may have to be answered.
     ended: Notify,
     /// Something waits for its time that was not there before.
@@ -98,9 +101,21 @@ impl CeleryDoor {
             BackendAddress::Disabled => Box::new(Nowhere),
         };
         let teller = Teller::new(settings.hostname(), broker.clone());
+        let failing = AtomicBool::new(false);
         let (filing, ended, waiting) = (Semaphore::new(FILED_AT_ONCE), Notify::new(), Notify::new());
-        let desk =
-            Desk { settings, most_links, outbox, store, broker, backend, teller, filing, ended, waiting };
+        let desk = Desk {
+            settings,
+            most_links,
+            outbox,
+            store,
+            broker,
+            backend,
+            teller,
+            filing,
+            failing,
+            ended,
+            waiting,
+        };
         Ok(Self { desk: Arc::new(desk) })
     }
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 use linkbeat_broker::{BrokerSettings, BrokerUrls, Exchange, Queue, QueueKind};
 use linkbeat_shared::as_text;
 use linkbeat_store::DatabaseUrl;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::backend::BackendAddress;
 use super::{ANSWERS, EVENTS, QUESTIONS};
@@ -13,6 +14,7 @@ use super::{ANSWERS, EVENTS, QUESTIONS};
 #[serde(default, deny_unknown_fields)]
 pub struct CelerySettings {
     /// The queues that clients send their tasks to; none: no tasks are taken.
+    #[serde(deserialize_with = "names_of_queues")]
     pub queues: Vec<String>,
     /// The names of the tasks that linkbeat carries out.
     pub tasks: Vec<String>,
@@ -37,6 +39,17 @@ pub struct CelerySettings {
     pub default_queue: String,
     /// How linkbeat names itself as a worker; empty: `linkbeat@` and the machine's name.
     pub hostname: String,
+}
+
+/// The longest name of a queue, in bytes. AMQP takes 255, and `.pidbox` and the like are added.
+const MOST_NAME_BYTES: usize = 200;
+
+fn names_of_queues<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    match names.iter().all(|name| (1..=MOST_NAME_BYTES).contains(&name.len())) {
+        true => Ok(names),
+        false => Err(D::Error::custom(format!("the name of a queue has 1 to {MOST_NAME_BYTES} bytes"))),
+    }
 }
 
 impl Default for CelerySettings {

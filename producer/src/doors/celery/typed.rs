@@ -15,8 +15,10 @@ pub(super) fn untyped(value: Value) -> Result<Value, Failure> {
                 "datetime" | "date" | "time" | "decimal" | "bytes" => {
                     values.remove("__value__").unwrap_or_default()
                 }
-                // `{"bytes": …}` or the hexadecimal digits, by version.
-                "uuid" => values.remove("__value__").unwrap_or_default(),
+                "uuid" => match values.remove("__value__").unwrap_or_default() {
+                    Value::Object(mut parts) => parts.remove("hex").unwrap_or_default(),
+                    digits => digits,
+                },
                 "base64" => {
                     return Err(Failure::value_error("an argument is bytes that are no text: send a str"));
                 }
@@ -55,6 +57,8 @@ mod tests {
     fn typed_values_become_what_they_hold() {
         let sent = json!([{"a": {"__type__": "decimal", "__value__": "1.5"}}, {"__type__": "bytes", "__value__": "b"}]);
         assert_eq!(untyped(sent).unwrap(), json!([{"a": "1.5"}, "b"]));
+        let uuid = json!({"__type__": "uuid", "__value__": {"hex": "0a"}});
+        assert_eq!(untyped(uuid).unwrap(), json!("0a"));
         for bad in [
             json!({"__type__": "base64", "__value__": "/w=="}),
             json!({"__type__": "odd"}),

@@ -1,0 +1,128 @@
+//! A sample of each shape, as people keep it.
+
+use super::*;
+
+/// A list, which shape it is, and its links: group, name, URL, and all that is said besides.
+type Sample = (&'static str, &'static [u8], &'static str, &'static [&'static str]);
+
+macro_rules! sample {
+    ($file:literal, $shape:literal, $($link:literal),+) => {
+        ($file, include_bytes!(concat!("samples/", $file)), $shape, &[$($link),+])
+    };
+}
+
+const SAMPLES: [Sample; 17] = [
+    sample!(
+        "butterfly.yml",
+        "YAML",
+        "友情链接|甲|http://127.0.9.1:8940/ok|http://127.0.9.1:8940/a.png|第一位",
+        "友情链接|乙|http://127.0.9.3:8940/ok|http://127.0.9.1:8940/b.png|第二位"
+    ),
+    sample!("redefine.yml", "YAML", "友|甲|http://a.example/|/a.png|x", "技术|乙|http://b.example/||"),
+    sample!("flat.yml", "YAML", "|甲|http://127.0.9.1:8940/ok||"),
+    sample!("upptime.yml", "YAML", "|Site|http://127.0.9.1:8940/ok||"),
+    sample!("urls.yml", "YAML", "||http://a.example/||", "||https://b.example/||"),
+    sample!("classes.json", "JSON", "友|甲|http://127.0.9.1:8940/ok||"),
+    sample!("friendsobj.json", "JSON", "|甲|http://127.0.9.1:8940/ok|a|d"),
+    sample!("deep.json", "JSON", "|甲|http://a.example/||", "|乙|http://b.example/||"),
+    sample!("strings.json", "JSON", "||http://a.example/||", "||http://b.example/||"),
+    sample!("links.jsonl", "JSON Lines", "朋友|甲|http://a.example/|/a.png|x", "|乙|http://b.example/||"),
+    sample!("roll.opml", "OPML", "|甲|http://127.0.9.1:8940/ok||"),
+    sample!("checkflink.csv", "CSV", "|甲|http://127.0.9.1:8940/ok||", "|乙|http://127.0.9.3:8940/ok||"),
+    sample!("semi.csv", "CSV", "|甲|http://127.0.9.1:8940/ok||"),
+    sample!("sep.csv", "CSV", "|甲|http://a.example/?b=1,2||"),
+    sample!("tab.tsv", "CSV", "|甲|http://127.0.9.1:8940/ok||"),
+    sample!("zhhead.csv", "CSV", "|甲|http://127.0.9.1:8940/ok||"),
+    sample!(
+        "wu.csv",
+        "CSV",
+        "|甲|http://127.0.9.1:8940/ok||",
+        "|乙|http://127.0.9.3:8940/ok||",
+        "|丙|http://127.0.9.20:8940/ok||"
+    ),
+];
+
+fn read(file: &str, bytes: &[u8]) -> Input {
+    let source = Source::File(file.into());
+    let text = source.decode(bytes.to_vec()).unwrap();
+    let mut intake = Intake::new(BadRows::Refuse);
+    intake.take(source, text).unwrap();
+    intake.finish().unwrap()
+}
+
+fn plain(text: &str) -> Decoded {
+    Decoded { text: text.to_owned(), charset: None }
+}
+
+fn described(link: &NewLink) -> String {
+    let text = |text: Option<String>| text.unwrap_or_default();
+    let said = &link.attributes;
+    [
+        text(link.group.as_ref().map(ToString::to_string)),
+        text(link.name.as_ref().map(ToString::to_string)),
+        link.url.to_string(),
+        text(said.avatar.as_ref().map(ToString::to_string)),
+        text(said.description.as_ref().map(ToString::to_string)),
+    ]
+    .join("|")
+}
+
+#[test]
+fn each_sample_is_read_by_its_content_and_not_by_its_ending() {
+    for (file, bytes, shape, expected) in SAMPLES {
+        for name in [file.to_owned(), "list".to_owned(), "list.txt".to_owned()] {
+            let input = read(&name, bytes);
+            let found: Vec<_> = input.links.iter().map(|link| described(&link)).collect();
+            assert_eq!(found, expected, "{file} as {name}");
+            let told: Vec<_> = input.read.iter().map(ToString::to_string).collect();
+            let expected = [format!("{name}: read as {shape}")];
+            assert_eq!(told, expected[usize::from(name == file)..], "{file} as {name}");
+            assert!(input.links.iter().all(|link| link.page_url.is_none()), "{file}");
+        }
+    }
+}
+
+#[test]
+fn other_encodings_are_read_and_told() {
+    let text = "名称,链接\n友人,http://a.example/\n";
+    let (gbk, ..) = encoding_rs::GBK.encode(text);
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for (bytes, charset) in [(gbk.as_ref(), "gb18030"), (&utf16, "UTF-16LE")] {
+        let decoded = Source::Stdin.decode(bytes.to_vec()).unwrap();
+        assert_eq!((decoded.text.as_str(), decoded.charset), (text, Some(charset)));
+    }
+}
+
+#[test]
+fn pages_are_joined_with_the_url() {
+    let input =
+        read("a.csv", b"url,linkpage\nhttps://a.example/blog/,/links\nhttps://b.example/x/y,./links\n");
+    let pages: Vec<_> = input.links.iter().map(|link| link.page_url.unwrap().to_string()).collect();
+    assert_eq!(pages, ["https://a.example/links", "https://b.example/x/links"]);
+}
+
+#[test]
+fn a_bad_row_deep_inside_names_its_line() {
+    let yaml = "- class_name: x\n  link_list:\n    - name: A\n      link: http://a.example/\n    - name: B\n      link: nowhere\n";
+    let json = "{\"x\": 1,\n \"friends\": [\n{\"url\": \"http://a.example/\"},\n\n{\"url\": \"nowhere\"}]}";
+    for (text, line) in [(yaml, 5), (json, 5)] {
+        let mut intake = Intake::new(BadRows::Refuse);
+        intake.take(Source::File("a".into()), plain(text)).unwrap();
+        let error = intake.finish().err().unwrap().to_string();
+        assert!(error.contains(&format!("a:{line}: url: ")), "{error}");
+    }
+}
+
+#[test]
+fn nothing_nested_deep_or_full_of_aliases_harms() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+    let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nlinks:\n  - *c\n  - {url: http://a.example/, name: *a}\n";
+    let flow = format!("- {}", "[".repeat(100_000));
+    for text in [deep.as_str(), &objects, bomb, &flow] {
+        let mut intake = Intake::new(BadRows::Skip);
+        let taken = intake.take(Source::File("a".into()), plain(text));
+        assert_eq!(taken.is_ok(), text == bomb, "{taken:?}");
+    }
+}

@@ -1,0 +1,198 @@
+//! CSV (RFC 4180), as spreadsheets and other tools write it: with commas, semicolons or tabs between the columns, with or
+//! without a first line that names them, with or without `sep=;` before it.
+//!
+//! [`super::names`] has the names of the columns. Columns that nobody knows are ignored.
+
+use csv::{Reader, ReaderBuilder, StringRecord};
+
+use super::Look;
+use super::names::{Field, NAMES, is_url};
+use crate::input::lines::Lines;
+use crate::input::quote::quote;
+use crate::input::row::{Fields, Problem, Row, Rows};
+use crate::input::{InputError, Source};
+
+/// What may stand between two columns. The first that gives a URL a column of its own counts.
+const SEPARATORS: [char; 3] = [',', '\t', ';'];
+
+/// Whether the first line names columns, or holds several values. A line that begins with a URL may be a URL with a
+/// comma in it. Otherwise one error about the header helps more than an error about every line.
+pub(super) fn fits(look: &Look<'_>) -> bool {
+    let cells = |separator| look.first.split(separator).map(|cell: &str| cell.trim().trim_matches('"'));
+    let names_url = |separator| cells(separator).any(is_url);
+    let holds_url = |separator| cells(separator).skip(1).any(is_address);
+    let is_row = look.first.split_once(',').is_some_and(|(column, _)| !column.contains("://"));
+    separator_line(look.text).is_some()
+        || SEPARATORS.into_iter().any(names_url)
+        || (!look.first.contains(' ') && SEPARATORS.into_iter().skip(1).any(holds_url))
+        || is_row
+}
+
+fn is_address(cell: &str) -> bool {
+    cell.starts_with("http://") || cell.starts_with("https://")
+}
+
+/// What the first line says that stands between columns, as spreadsheets write it: `sep=;`.
+fn separator_line(text: &str) -> Option<char> {
+    let first = text.lines().next()?.trim().trim_matches('"');
+    let mut separator = first.strip_prefix("sep=")?.chars();
+    separator.next().filter(|it| it.is_ascii() && separator.next().is_none())
+}
+
+pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+    let given = separator_line(text);
+    let first = text.lines().skip(usize::from(given.is_some())).find(|line| !line.trim().is_empty());
+    let separator = given.unwrap_or_else(|| separator(first.unwrap_or_default()));
+    let mut records = Records::of(text, separator, given.is_some());
+    let (line, header) = match records.next() {
+        Some((line, Ok(header))) => (line, header),
+        Some((line, Err(problem))) => return Err(bad_header(source, line, problem.message)),
+        None => return Err(InputError::NoLinks { at: source.clone() }),
+    };
+    let columns = Columns::of(&header).map_err(|problem| bad_header(source, line, problem))?;
+    // Without a header the first record is a row already.
+    let first = (!columns.are_named).then_some((line, Ok(header)));
+    let records = first.into_iter().chain(records);
+    Ok(Box::new(
+        records.map(move |(line, record)| Row { line, fields: record.and_then(|r| columns.fields(&r)) }),
+    ))
+}
+
+fn separator(first: &str) -> char {
+    let has_url = |separator: &char| {
+        let mut cells = first.split(*separator).map(|cell| cell.trim().trim_matches('"'));
+        cells.any(|cell| is_url(cell) || (is_address(cell) && !cell.contains(SEPARATORS)))
+    };
+    SEPARATORS.into_iter().find(has_url).unwrap_or(',')
+}
+
+fn bad_header(source: &Source, line: usize, problem: String) -> InputError {
+    InputError::Header { at: source.clone(), line, problem }
+}
+
+/// Which column holds which field.
+struct Columns {
+    count: usize,
+    are_named: bool,
+    places: Vec<(Field, usize)>,
+}
+
+impl Columns {
+    fn of(header: &StringRecord) -> Result<Self, String> {
+        let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
+        if !names.iter().any(|name| is_url(name)) {
+            return Self::without_names(header);
+        }
+        let mut places = Vec::new();
+        for (field, known) in NAMES {
+            let Some(name) = known.iter().find(|known| names.iter().any(|name| name == *known)) else {
+                continue;
+            };
+            let mut columns = names.iter().enumerate().filter(|(_, found)| found == name).map(|(at, _)| at);
+            let column = columns.next();
+            if columns.next().is_some() {
+                return Err(format!("the header names `{name}` twice"));
+            }
+            places.extend(column.map(|column| (field, column)));
+        }
+        Ok(Self { count: names.len(), are_named: true, places })
+    }
+
+    /// The first column with a URL is the link. The first other one is its name, the next URL its links page.
+    fn without_names(record: &StringRecord) -> Result<Self, String> {
+        let mut addresses =
+            record.iter().enumerate().filter(|(_, cell)| is_address(cell.trim())).map(|(at, _)| at);
+        let Some(url) = addresses.next() else {
+            let found: Vec<String> = record.iter().map(|name| format!("`{}`", quote(name))).collect();
+            return Err(format!("the header names no column `url`; its columns are {}", found.join(", ")));
+        };
+        let page = addresses.next().map(|at| (Field::PageUrl, at));
+        let name = record.iter().position(|cell| !is_address(cell.trim())).map(|at| (Field::Name, at));
+        let places = [Some((Field::Url, url)), name, page].into_iter().flatten().collect();
+        Ok(Self { count: record.len(), are_named: false, places })
+    }
+
+    fn fields(&self, record: &StringRecord) -> Result<Fields, Problem> {
+        if record.len() != self.count {
+            return Err(Problem::of_row(format!(
+                "the row has {} columns and the {} {}; put a value that contains a comma in double quotes",
+                record.len(),
+                if self.are_named { "header" } else { "first row" },
+                self.count
+            )));
+        }
+        let mut fields = Fields::default();
+        for (field, column) in &self.places {
+            let text = record.get(*column).unwrap_or_default().to_owned();
+            match field {
+                Field::Name => fields.name = text,
+                Field::Url => fields.url = text,
+                Field::PageUrl => fields.page_url = text,
+                Field::Active => fields.active = text,
+                Field::Shown => fields.shown = text,
+                Field::Backlink => fields.backlink = text,
+                Field::Group => fields.group = text,
+                Field::Avatar => fields.avatar = text,
+                Field::Description => fields.description = text,
+                Field::Screenshot => fields.screenshot = text,
+                Field::Feed => fields.feed = text,
+                Field::Tags => fields.tags = text.split([',', ';']).map(str::to_owned).collect(),
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// The records of a text, each with the line in which it begins. Records with only empty cells are skipped.
+struct Records<'a> {
+    text: &'a str,
+    reader: Reader<&'a [u8]>,
+    lines: Lines<'a>,
+    /// The first record says what separates the columns.
+    skip_first: bool,
+}
+
+impl<'a> Records<'a> {
+    fn of(text: &'a str, separator: char, skip_first: bool) -> Self {
+        // flexible: a row with a wrong number of columns is ours to report, with its line.
+        let mut reader = ReaderBuilder::new();
+        reader.has_headers(false).flexible(true).delimiter(u8::try_from(separator).unwrap_or(b','));
+        Self { text, reader: reader.from_reader(text.as_bytes()), lines: Lines::of(text), skip_first }
+    }
+    /// What the reader has not read yet, without the line breaks before the next record.
+    fn rest(&self) -> &'a str {
+        let offset = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        self.text.get(offset..).unwrap_or_default().trim_start_matches(['\r', '\n'])
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = (usize, Result<StringRecord, Problem>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut record = StringRecord::new();
+        loop {
+            let before = self.rest();
+            let read = self.reader.read_record(&mut record);
+            let line = self.lines.at(self.text.len() - before.len());
+            return match read {
+                Ok(false) => None,
+                Err(error) => Some((line, Err(Problem::of_row(error.to_string())))),
+                Ok(true) if std::mem::take(&mut self.skip_first) => continue,
+                Ok(true) if record.iter().all(|cell| cell.trim().is_empty()) => continue,
+                Ok(true) if self.rest().is_empty() && swallows_lines(before) => {
+                    let message =
+                        "a double quote opened here is never closed, so all that follows is one row";
+                    Some((line, Err(Problem::of_row(message.to_owned()))))
+                }
+                Ok(true) => Some((line, Ok(record))),
+            };
+        }
+    }
+}
+
+/// Whether a quote that is never closed made the last record run over several lines. The reader takes that for a
+/// value with line breaks, so the rows in it would be lost without a word.
+fn swallows_lines(record: &str) -> bool {
+    record.trim_end().contains('\n') && record.matches('"').count() % 2 == 1
+}

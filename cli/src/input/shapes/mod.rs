@@ -1,0 +1,63 @@
+//! The shapes in which people keep lists. A text's content says which it is. The ending of its file only decides what
+//! the content leaves open.
+
+mod csv;
+mod json;
+mod names;
+mod opml;
+mod plain;
+mod tree;
+mod yaml;
+
+use super::row::Rows;
+use super::{InputError, Source};
+
+/// A shape.
+pub(super) struct Shape {
+    /// What it is called in messages.
+    pub(super) name: &'static str,
+    /// How names of files of this shape end.
+    endings: &'static [&'static str],
+    fits: fn(&Look<'_>) -> bool,
+    read: Read,
+}
+
+type Read = for<'a> fn(&Source, &'a str) -> Result<Rows<'a>, InputError>;
+
+/// The first shape that fits counts. The last one fits every text.
+static SHAPES: [Shape; 6] = [
+    Shape { name: "JSON Lines", endings: &["jsonl", "ndjson"], fits: json::fits_lines, read: json::lines },
+    Shape { name: "JSON", endings: &["json"], fits: json::fits, read: json::rows },
+    Shape { name: "OPML", endings: &["opml"], fits: opml::fits, read: opml::rows },
+    Shape { name: "YAML", endings: &["yml", "yaml"], fits: yaml::fits, read: yaml::rows },
+    Shape { name: "CSV", endings: &["csv", "tsv"], fits: csv::fits, read: csv::rows },
+    Shape { name: "plain URLs", endings: &["txt"], fits: |_| true, read: plain::rows },
+];
+
+/// What tells the shape of a text.
+struct Look<'a> {
+    text: &'a str,
+    /// The first line that is neither empty nor a comment, without white space around it.
+    first: &'a str,
+}
+
+/// The shape of this text.
+pub(super) fn of(source: &Source, text: &str) -> &'static Shape {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.find(|line| !line.starts_with('#')).unwrap_or_default();
+    let look = Look { text, first };
+    let [.., last] = &SHAPES;
+    SHAPES.iter().find(|shape| shape.is_named_by(source) || (shape.fits)(&look)).unwrap_or(last)
+}
+
+impl Shape {
+    /// Whether the name of the file says so.
+    pub(super) fn is_named_by(&self, source: &Source) -> bool {
+        self.endings.iter().any(|ending| source.has_extension(ending))
+    }
+
+    /// The rows of a text of this shape.
+    pub(super) fn rows<'a>(&self, source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+        (self.read)(source, text)
+    }
+}

@@ -1,0 +1,138 @@
+//! YAML, such as the `link.yml` of Hexo themes, lists of Jekyll and Hugo, and `.upptimerc.yml`.
+//!
+//! It is written anew as JSON in which everything stands in the same line as before, and then read as JSON. An alias
+//! (`*name`) counts as null: what it stands for could be made to grow without end.
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use super::Look;
+use super::tree::Links;
+use crate::input::row::{Row, Rows};
+use crate::input::{InputError, Source};
+
+/// The largest YAML that is read, in bytes: it is held as a whole, and as JSON.
+const MAX_BYTES: usize = 32 << 20;
+/// How deep it may go.
+const MAX_DEPTH: usize = 64;
+
+pub(super) fn fits(look: &Look<'_>) -> bool {
+    let line = look.first;
+    let is_key = |key: &str| !key.is_empty() && !key.contains([',', ';', '\t', '/', '"']);
+    line == "---"
+        || line.starts_with("- ")
+        || line.strip_suffix(':').is_some_and(is_key)
+        || line.split_once(": ").is_some_and(|(key, _)| is_key(key))
+}
+
+pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+    if text.len() > MAX_BYTES {
+        return Err(InputError::TooLarge { at: source.clone(), limit: MAX_BYTES as u64 });
+    }
+    let json = as_json(source, text)?;
+    // The rows are collected, as they cannot outlive the JSON.
+    let links = Links::of(&json, json.trim())
+        .ok_or_else(|| InputError::NoList { at: source.clone(), shape: "YAML" })?;
+    Ok(Box::new(links.collect::<Vec<Row>>().into_iter()))
+}
+
+fn as_json(source: &Source, text: &str) -> Result<String, InputError> {
+    let mut json = Json::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| InputError::Yaml {
+            at: source.clone(),
+            line: error.marker().line(),
+            column: error.marker().col() + 1,
+            problem: error.info().to_owned(),
+        })?;
+        let line = span.start.line();
+        let too_deep = json.open.len() >= MAX_DEPTH;
+        match event {
+            // Only the first document is read.
+            Event::DocumentEnd => break,
+            Event::SequenceStart(..) | Event::MappingStart(..) if too_deep || json.is_key() => {
+                let problem = format!("a list as a key, or more than {MAX_DEPTH} levels");
+                return Err(InputError::Yaml {
+                    at: source.clone(),
+                    line,
+                    column: span.start.col() + 1,
+                    problem,
+                });
+            }
+            Event::SequenceStart(..) => json.begin(line, '[', false),
+            Event::MappingStart(..) => json.begin(line, '{', true),
+            Event::SequenceEnd => json.end(']'),
+            Event::MappingEnd => json.end('}'),
+            Event::Alias(_) => json.scalar(line, "", ScalarStyle::Plain),
+            Event::Scalar(text, style, ..) => json.scalar(line, &text, style),
+            _ => {}
+        }
+    }
+    Ok(json.text)
+}
+
+/// JSON on its way out.
+#[derive(Default)]
+struct Json {
+    text: String,
+    /// The line that is being written.
+    line: usize,
+    open: Vec<Open>,
+}
+
+struct Open {
+    is_mapping: bool,
+    /// How many values are in it. In a mapping, keys count too.
+    values: usize,
+}
+
+impl Json {
+    fn begin(&mut self, line: usize, bracket: char, is_mapping: bool) {
+        self.separate(line);
+        self.text.push(bracket);
+        self.open.push(Open { is_mapping, values: 0 });
+    }
+
+    fn end(&mut self, bracket: char) {
+        self.open.pop();
+        self.text.push(bracket);
+    }
+
+    fn scalar(&mut self, line: usize, text: &str, style: ScalarStyle) {
+        let is_plain = style == ScalarStyle::Plain && !self.is_key();
+        let is_null = matches!(text, "" | "~" | "null" | "Null" | "NULL");
+        let is_boolean = matches!(text, "true" | "false");
+        let json = match text {
+            _ if is_plain && is_null => "null".to_owned(),
+            text if is_plain && is_boolean => text.to_owned(),
+            text => serde_json::Value::from(text).to_string(),
+        };
+        self.value(line, &json);
+    }
+
+    fn value(&mut self, line: usize, json: &str) {
+        self.separate(line);
+        self.text.push_str(json);
+    }
+
+    /// Whether the next value is the key of a mapping.
+    fn is_key(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_mapping && open.values % 2 == 0)
+    }
+
+    /// What stands before the next value.
+    fn separate(&mut self, line: usize) {
+        if let Some(open) = self.open.last_mut() {
+            match (open.values, open.is_mapping && open.values % 2 == 1) {
+                (0, _) => {}
+                (_, true) => self.text.push(':'),
+                (_, false) => self.text.push(','),
+            }
+            open.values += 1;
+        }
+        self.line = self.line.max(1);
+        while self.line < line {
+            self.text.push('\n');
+            self.line += 1;
+        }
+    }
+}
