@@ -150,11 +150,7 @@ pub enum OnBlocked {
 impl FromStr for OnBlocked {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "hide" => Ok(Self::Hide),
-            "keep" => Ok(Self::Keep),
-            other => Err(format!("`{other}` is neither hide nor keep")),
-        }
+        hide_or_keep(text, [Self::Hide, Self::Keep])
     }
 }
 
@@ -172,10 +168,14 @@ pub enum OnSign {
 impl FromStr for OnSign {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "hide" => Ok(Self::Hide),
-            "keep" => Ok(Self::Keep),
-            other => Err(format!("`{other}` is neither hide nor keep")),
-        }
+        hide_or_keep(text, [Self::Hide, Self::Keep])
+    }
+}
+
+fn hide_or_keep<T>(text: &str, [hide, keep]: [T; 2]) -> Result<T, String> {
+    match text {
+        "hide" => Ok(hide),
+        "keep" => Ok(keep),
+        other => Err(format!("`{other}` is neither hide nor keep")),
     }
 }
