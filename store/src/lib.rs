@@ -63,6 +63,4 @@ pub(crate) enum Work {
     Write,
     /// Changes very many rows.
     WriteMany,
-    /// Changes very many rows, and sees one state of the database throughout.
-    Plan,
 }

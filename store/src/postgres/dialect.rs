@@ -74,6 +74,26 @@ pub(super) async fn lock_for_editing(connection: &mut Connection) -> QueryResult
     lock.execute(connection).await.map(drop)
 }
 
+/// All active links by host and id, page by page, as they were when it was opened: nobody's change moves a link to a later
+/// page. It ends with the transaction.
+pub(super) struct ActiveLinks;
+
+impl ActiveLinks {
+    pub(super) async fn open(connection: &mut Connection) -> QueryResult<Self> {
+        let open =
+            "DECLARE active_links NO SCROLL CURSOR FOR SELECT * FROM links WHERE active ORDER BY host, id";
+        sql_query(open).execute(connection).await.map(|_| Self)
+    }
+
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut Connection,
+        limit: usize,
+    ) -> QueryResult<Vec<LinkRow>> {
+        sql_query(format!("FETCH {limit} FROM active_links")).load(connection).await
+    }
+}
+
 /// Keeps others from filing for the same asker until the transaction ends.
 pub(super) async fn lock_asker(connection: &mut Connection, asker: &str) -> QueryResult<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended('linkbeat asker ' || $1, 0))");

@@ -25,14 +25,13 @@ impl Work {
         match self {
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write | Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            Self::Plan => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         }
     }
 
     fn time_limit(self) -> Duration {
         match self {
             Self::Read | Self::Write => Duration::from_secs(60),
-            Self::WriteMany | Self::Plan => Duration::from_secs(600),
+            Self::WriteMany => Duration::from_secs(600),
         }
     }
 }

@@ -25,9 +25,8 @@ use crate::schema::{links as links_table, runs, sql as types};
 use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
 
-/// Of two processes that file the same request at the same time, the later one waits at the insertion:
-/// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
-/// finds the run while others change it. `links` are those of the run.
+/// Of two processes that file the same request at the same time, the later one waits at the insertion. Then it finds the
+/// run of the first. `links` are those of the run.
 pub(super) async fn file(
     connection: &mut Connection,
     run: &NewRun,
@@ -102,20 +101,12 @@ async fn plan_stored(
 ) -> Result<Planned, Fault> {
     let active = links_table::table.filter(links_table::active);
     let mut filing = Filing::begin(run, planner, active.count().get_result(connection).await?);
-    let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
+    let mut pages = dialect::ActiveLinks::open(connection).await?;
     loop {
-        // A row value is what the index on (host, id) serves.
-        let rest =
-            sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
-        let page: Vec<LinkRow> = active
-            .filter(rest)
-            .order((links_table::host, links_table::id))
-            .limit(stored_count(PAGE))
-            .select(LinkRow::as_select())
-            .load(connection)
-            .await?;
-        let Some(last) = page.last() else { break };
-        (host, id) = (last.host.clone(), last.id);
+        let page = pages.next(connection, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
         jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();

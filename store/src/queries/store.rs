@@ -72,10 +72,6 @@ impl Filing for Database {
 
 impl Database {
     async fn file(&self, mut run: NewRun, planner: Box<dyn Planner>, asker: Option<Asker>) -> Result<Filed> {
-        let kind = match run.links {
-            LinkSelection::Stored => Work::Plan,
-            LinkSelection::Given(_) => Work::WriteMany,
-        };
         // On its own, so that it can be dropped when the links are stored.
         let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
@@ -83,7 +79,7 @@ impl Database {
         let file = async move |connection: &mut Connection| {
             runs::file(connection, &filing, links, planner, asker.as_ref()).await
         };
-        let filed = self.transaction(kind, file).await;
+        let filed = self.transaction(Work::WriteMany, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
         // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.

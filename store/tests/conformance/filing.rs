@@ -287,10 +287,24 @@ async fn an_app_stays_within_its_limits(database: Arc<TestDatabase>) {
     assert_eq!(store.runs(100).await.unwrap().len(), 6, "nothing is left of what was refused");
 }
 
+/// However many producers file, and whichever links are asked for.
 async fn of_many_requests_at_once_only_so_many_are_filed(database: Arc<TestDatabase>) {
-    let store = database.open().await;
-    let blog = asker("blog", 3, 0);
-    let asked = (0..12).map(|_| file_for(&store, of_links(20), &blog));
-    let filed = futures::future::join_all(asked).await;
-    assert_eq!(filed.iter().filter(|filed| filed.is_ok()).count(), 3, "{filed:?}");
+    let (store, other) = (database.open().await, database.open().await);
+    store.import_links(&make::links(20)).await.unwrap();
+    let stored = || new_run(LinkSelection::Stored);
+    for (number, run) in [(0, of_links(20)), (1, stored())] {
+        for (asker, most) in
+            [(asker(&format!("blog-{number}"), 3, 0), 3), (asker(&format!("shop-{number}"), 0, 99), 4)]
+        {
+            let at_once = (0..12).map(|n| {
+                let run = NewRun { id: RunId::new(), request_id: RequestId::new(), ..run.clone() };
+                let (store, asker) = (if n % 2 == 0 { &store } else { &other }, &asker);
+                async move { file_for(store, run, asker).await }
+            });
+            let filed = futures::future::join_all(at_once).await;
+            let refused = |filed: &&Result<Filed, StoreError>| matches!(filed, Err(StoreError::OverLimit(_)));
+            assert_eq!(filed.iter().filter(|filed| filed.is_ok()).count(), most, "{filed:?}");
+            assert_eq!(filed.iter().filter(refused).count(), 12 - most, "{filed:?}");
+        }
+    }
 }
