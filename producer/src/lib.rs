@@ -73,19 +73,19 @@ impl Producer {
         }
     }
 
-    /// The same, which also serves the tasks of Celery clients. `broker` is their RabbitMQ, see
-    /// [`CelerySettings::broker`].
+    /// The same, which also serves the tasks of Celery clients. `limits` say what they may ask for. `broker` is their
+    /// RabbitMQ, see [`CelerySettings::broker`].
     ///
     /// # Errors
     /// A backend that cannot be used as it is set.
     pub fn with_celery(
         self,
         settings: CelerySettings,
-        most_links: usize,
+        limits: ProducerSettings,
         broker: Arc<RabbitBroker>,
     ) -> Result<Self, StoreError> {
         let store = self.outbox.store.clone();
-        let door = CeleryDoor::new(settings, most_links, self.outbox.clone(), store, broker)?;
+        let door = CeleryDoor::new(settings, limits, self.outbox.clone(), store, broker)?;
         Ok(Self { celery: Some(door), ..self })
     }
 

@@ -61,12 +61,12 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
         let Servers { broker, celery, store } = servers;
-        let most_links = settings.producer.max_links_per_request;
+        let limits = settings.producer.clone();
         let mut producer = Producer::new(settings.producer, broker, store);
         if let Some(celery) = celery {
             let mut of_celery = settings.celery;
             of_celery.database_url.get_or_insert(settings.database_url);
-            producer = producer.with_celery(of_celery, most_links, celery)?;
+            producer = producer.with_celery(of_celery, limits, celery)?;
         }
         Box::pin(producer.run(shutdown)).await;
         Ok(())

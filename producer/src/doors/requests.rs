@@ -16,7 +16,7 @@ use linkbeat_store::StoreError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
+use super::{FIRST_PAUSE, LONGEST_PAUSE, admit};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
@@ -196,11 +196,8 @@ impl Intake {
     fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
         let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
         request.trace.clone_from(&message.headers.trace);
-        check_size(&request, self.settings.max_links_per_request)?;
-        match self.settings.allow.refusal(&request.links) {
-            Some(refusal) => Err(Unreadable::Invalid(refusal.to_owned())),
-            None => Ok(request),
-        }
+        admit(&request, &self.settings)?;
+        Ok(request)
     }
 
     /// Where the answer goes. A request that names a queue which may have none is carried out all the same.
