@@ -23,12 +23,13 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";
 /// Besides the default exchange, which has no name.
-const EXCHANGES: [&str; 11] = [
+const EXCHANGES: [&str; 12] = [
     "jobs",
     "jobs.large",
     "suspects",
     "isolated",
     "results",
+    "results.large",
     "requests",
     "requests.large",
     "dead",
@@ -36,12 +37,13 @@ const EXCHANGES: [&str; 11] = [
     "broadcast",
     "delay.1s",
 ];
-const QUEUES: [&str; 10] = [
+const QUEUES: [&str; 11] = [
     "jobs",
     "jobs.large",
     "suspects",
     "isolated",
     "results",
+    "results.large",
     "requests",
     "requests.large",
     "dead",
@@ -57,6 +59,7 @@ const ROLES: [(&str, &[&str], &[&str]); 4] = [
             "jobs",
             "jobs.large",
             "results",
+            "results.large",
             "requests",
             "requests.large",
             "dead",
@@ -68,10 +71,14 @@ const ROLES: [(&str, &[&str], &[&str]); 4] = [
     ),
     (
         "linkbeat-worker",
-        &["jobs", "jobs.large", "suspects", "isolated", "results", "dead", "delay.1s"],
+        &["jobs", "jobs.large", "suspects", "isolated", "results", "results.large", "dead", "delay.1s"],
         &["jobs", "jobs.large", "suspects", "isolated", "broadcast"],
     ),
-    ("linkbeat-recorder", &["results", "dead", "events", "broadcast", "default"], &["results"]),
+    (
+        "linkbeat-recorder",
+        &["results", "dead", "events", "broadcast", "default"],
+        &["results", "results.large"],
+    ),
     ("blog", &["requests"], &[]),
 ];
 

@@ -155,7 +155,9 @@ impl Outbox {
     /// Messages between producer and recorder that nobody has taken yet.
     pub(crate) async fn backlog(&self) -> Result<u64, ProducerError> {
         let mut waiting = 0;
-        for queue in Queue::ALL.into_iter().filter(Queue::holds_jobs).chain([Queue::RESULTS]) {
+        for queue in
+            Queue::ALL.into_iter().filter(Queue::holds_jobs).chain([Queue::RESULTS, Queue::RESULTS_LARGE])
+        {
             waiting += self.broker.waiting(&queue).await.map_err(PublishError::from)?;
         }
         Ok(waiting)
@@ -304,7 +306,7 @@ impl Outbox {
         let target = match job.kind {
             JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
             JobKind::Check | JobKind::Recheck => Target::Queue(Queue::of_jobs(job.run_size)),
-            JobKind::WhiteListed => Target::Queue(Queue::RESULTS),
+            JobKind::WhiteListed => Target::Queue(Queue::of_results(job.run_size)),
         };
         let message = Message::new(job.id.0, job.body).traced(job.trace.as_ref()).of_run(job.run_size);
         self.broker.publish(&target, message).await?;

@@ -5,27 +5,31 @@
 //! message ids.
 //!
 //! This goes on beside the recording. Neither a long report nor a broker that takes no message keeps results from
-//! being stored.
+//! being stored. Many ends are announced at the same time, so that an answer which nobody takes holds up no other one
+//! ([`Places`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
 use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::TICK;
+use crate::in_hand::InHand;
 use crate::outage::Outage;
+use crate::places::{Place, Places};
 use crate::settle::Settler;
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
-/// Runs claimed in one go. They are announced one after the other; those that wait are left for other recorders.
+/// Runs claimed in one go. There is a place for it, so its announcement begins at once.
 const CLAIMED: u32 = 1;
 /// Jobs closed in one go.
 const JOBS: u32 = 5_000;
@@ -45,6 +49,8 @@ pub(crate) struct Announcer {
     broker: SharedBroker,
     store: Arc<dyn RecorderStore>,
     settler: Settler,
+    /// First come the changes of a run, then its end.
+    in_hand: Arc<InHand>,
     closing: Outage,
     announcing: Outage,
     /// The one run whose end is announced here; `None`: all are.
@@ -57,14 +63,18 @@ pub(crate) enum AnnounceError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Another answer to the same asker is under way, and has been for long.
+    #[error("whoever asked takes no answer at the moment")]
+    AskerStuck,
 }
 
 impl Announcer {
-    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
+    /// `in_hand`: what is being recorded.
+    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>, in_hand: Arc<InHand>) -> Self {
         let closing = Outage::when("complete runs cannot be closed");
         let announcing = Outage::when("ends of runs cannot be announced");
         let settler = Settler::new(broker.clone(), store.clone());
-        Self { broker, store, settler, closing, announcing, only: None }
+        Self { broker, store, settler, in_hand, closing, announcing, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -75,25 +85,33 @@ impl Announcer {
     /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
     /// it is `woken`, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
     /// cancelled ones, and for what another recorder left behind.
-    ///
-    /// While a batch is `in_hand` it announces nothing: first come the changes of a run, then its end.
-    pub(crate) async fn run(&self, woken: &Notify, in_hand: &Mutex<()>, recorded_all: &CancellationToken) {
+    pub(crate) async fn run(&self, woken: &Notify, recorded_all: &CancellationToken) {
         let overdue = async {
             recorded_all.cancelled().await;
             sleep(WIND_UP).await;
         };
+        let (ended, closed_all) = (Notify::new(), CancellationToken::new());
+        let work = async {
+            tokio::join!(
+                self.close_until(recorded_all, woken, &ended, &closed_all),
+                self.announce_until(&closed_all, &ended)
+            )
+        };
         tokio::select! {
-            () = self.close_and_announce_until(woken, in_hand, recorded_all) => {}
+            _ = work => {}
             () = overdue => tracing::warn!("ends of runs were left to be announced by another recorder"),
         }
     }
 
-    async fn close_and_announce_until(
+    /// Settles proposals and closes runs. `ended` is notified when there may be something to announce.
+    async fn close_until(
         &self,
-        woken: &Notify,
-        in_hand: &Mutex<()>,
         recorded_all: &CancellationToken,
+        woken: &Notify,
+        ended: &Notify,
+        closed_all: &CancellationToken,
     ) {
+        let _closed_all = closed_all.clone().drop_guard();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -105,77 +123,94 @@ impl Announcer {
             };
             let last = recorded_all.is_cancelled();
             let more = self.settler.settle().await;
-            if self.close().await || sweep {
-                self.announce_all(in_hand).await;
-            }
-            if more {
-                woken.notify_one();
+            let closed = self.close().await;
+            if closed > 0 || sweep {
+                self.settler.tell().await;
+                ended.notify_one();
             }
             if last {
                 return;
             }
+            if more || closed >= PAGE as usize {
+                woken.notify_one();
+            }
         }
     }
 
-    /// Closes the runs that are complete: whether there were any.
-    async fn close(&self) -> bool {
+    /// Closes the runs that are complete: how many there were.
+    async fn close(&self) -> usize {
         match self.store.close_runs(PAGE).await {
             Ok(runs) => {
                 self.closing.over();
-                !runs.is_empty()
+                runs.len()
             }
             Err(error) => {
                 self.closing.met(&error);
-                false
+                0
             }
         }
     }
 
-    /// Announces what has ended, one run after the other; in between others are closed.
-    async fn announce_all(&self, in_hand: &Mutex<()>) {
-        self.settler.tell().await;
+    /// Announces what has ended, many at the same time, until all is closed and announced.
+    async fn announce_until(&self, closed_all: &CancellationToken, ended: &Notify) {
+        let places = Places::default();
+        let claims = stream::unfold(&places, |places| async move {
+            Some((self.next(places, closed_all, ended).await?, places))
+        });
+        // As many as there are places.
+        claims.for_each_concurrent(None, |(claim, place)| self.announce_in(place, claim)).await;
+    }
+
+    /// The next run whose end is to be announced, and a place for it. `None`: all is closed, and there is none.
+    async fn next<'a>(
+        &self,
+        places: &'a Places,
+        closed_all: &CancellationToken,
+        ended: &Notify,
+    ) -> Option<(Unannounced, Place<'a>)> {
         loop {
-            drop(in_hand.lock().await);
-            let claimed = match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await {
-                Ok(claimed) => claimed,
-                Err(error) => {
-                    self.announcing.met(&error);
-                    return;
-                }
-            };
-            if claimed.is_empty() {
-                self.announcing.over();
-                return;
+            let place = places.take().await;
+            let last = closed_all.is_cancelled();
+            match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await.map(|mut claimed| claimed.pop())
+            {
+                Ok(Some(claim)) => return Some((claim, place)),
+                Ok(None) => self.announcing.over(),
+                Err(error) => self.announcing.met(&error),
             }
-            for claim in &claimed {
-                if !self.announce_within(claim).await {
-                    // The next might fail as well, so it is not claimed.
-                    return;
-                }
+            drop(place);
+            if last {
+                return None;
             }
-            self.close().await;
+            tokio::select! {
+                () = ended.notified() => {}
+                () = closed_all.cancelled() => {}
+            }
         }
     }
 
-    /// Whether it was announced.
-    async fn announce_within(&self, claim: &Unannounced) -> bool {
-        let run = &claim.run;
-        match timeout(LIMIT, self.announce_patiently(claim)).await {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => {
-                tracing::warn!(run.id = %run.id, %error, "the end of a run could not be announced; trying again");
+    /// Announces a run, as long as others do not need its place. What is not announced is claimed again later.
+    async fn announce_in(&self, place: Place<'_>, claim: Unannounced) {
+        let run = claim.run.id;
+        let announcing = timeout(LIMIT, self.announce_patiently(&claim, &place));
+        match place.make_room.run_until_cancelled(announcing).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(AnnounceError::AskerStuck))) | None => {
+                tracing::info!(run.id = %run, "whoever asked takes no answer for long; trying again in a minute");
             }
-            Err(_) => {
-                tracing::warn!(run.id = %run.id, "the end of a run was not announced within {LIMIT:?}; trying again");
+            Some(Ok(Err(error))) => {
+                tracing::warn!(run.id = %run, %error, "the end of a run could not be announced; trying again");
+            }
+            Some(Err(_)) => {
+                tracing::warn!(run.id = %run, "the end of a run was not announced within {LIMIT:?}; trying again");
             }
         }
-        false
     }
 
     /// Announces a run, again and again while the database is away. As long as it is claimed, nobody else may.
-    async fn announce_patiently(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+    async fn announce_patiently(&self, claim: &Unannounced, place: &Place<'_>) -> Result<(), AnnounceError> {
+        self.in_hand.let_go(claim.run.id).await;
         loop {
-            match self.announce(claim).await {
+            match self.announce(claim, place).await {
                 Err(AnnounceError::Store(error)) if error.is_transient() => {
                     self.announcing.met(&error);
                 }
@@ -185,7 +220,7 @@ impl Announcer {
         }
     }
 
-    async fn announce(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+    async fn announce(&self, claim: &Unannounced, place: &Place<'_>) -> Result<(), AnnounceError> {
         let run = &claim.run;
         if run.state == RunState::Cancelled {
             let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
@@ -193,7 +228,7 @@ impl Announcer {
         }
         if let Some(summary) = self.store.summary(run.id).await? {
             let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
-            self.publish(run, summary).await?;
+            self.publish(run, summary, place).await?;
             self.close_jobs(run).await?;
             tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
         }
@@ -213,14 +248,15 @@ impl Announcer {
     }
 
     /// Publishes the event of the run's end, and the reply if one was asked for.
-    async fn publish(&self, run: &Run, summary: RunSummary) -> Result<(), AnnounceError> {
+    async fn publish(&self, run: &Run, summary: RunSummary, place: &Place<'_>) -> Result<(), AnnounceError> {
         // Running again: a parked job was put back meanwhile.
         let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
         let id = derived_id::run_ended_event(run.id, &event.event, end_told_apart(run));
         self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?;
         match &run.reply_to {
-            Some(reply_to) => self.reply(run, summary, reply_to).await,
+            Some(to) if place.may_answer(&to.queue) => self.reply(run, summary, to).await,
+            Some(_) => Err(AnnounceError::AskerStuck),
             None => Ok(()),
         }
     }

@@ -1,15 +1,19 @@
 //! RESULTS -> STORED.
 //!
-//! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
-//! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
+//! Results come from the queues `linkbeat.results` and `linkbeat.results.large` in batches. Each batch is one
+//! transaction, in which the rules decide what is shown ([`Rules`]). Only after the commit are changes published and the
+//! messages acknowledged. The queues are served beside each other, so a small run does not wait for the results of a
+//! large one.
 //!
-//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended, and makes the partitions of the table of checks
-//! ahead ([`partitions`]).
+//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended,
+//! and makes the partitions of the table of checks ahead ([`partitions`]).
 
 mod announce;
 mod identity;
+mod in_hand;
 mod outage;
 mod partitions;
+mod places;
 mod record;
 mod rules;
 mod settings;
@@ -19,10 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::join_all;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
-use linkbeat_shared::RunId;
+use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::RecorderStore;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +35,7 @@ pub use rules::Rules;
 pub use settings::RecorderSettings;
 
 use crate::announce::{AnnounceError, Announcer};
+use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
 use crate::record::Recording;
 
@@ -42,7 +48,8 @@ const TICK: Duration = Duration::from_millis(500);
 pub struct Recorder {
     settings: RecorderSettings,
     broker: SharedBroker,
-    recording: Recording,
+    /// One for each queue of results.
+    recordings: [Recording; 2],
     announcer: Announcer,
     partitions: PartitionMaker,
 }
@@ -50,9 +57,13 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder on these servers.
     pub fn new(settings: RecorderSettings, broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
+        let in_hand = Arc::<InHand>::default();
+        let recording = |size| {
+            Recording::new(Queue::of_results(size), broker.clone(), store.clone(), Arc::clone(&in_hand))
+        };
         Self {
-            recording: Recording::new(broker.clone(), store.clone()),
-            announcer: Announcer::new(broker.clone(), store.clone()),
+            recordings: [RunSize::Small, RunSize::Large].map(recording),
+            announcer: Announcer::new(broker.clone(), store.clone(), in_hand),
             partitions: PartitionMaker::new(store),
             settings,
             broker,
@@ -68,26 +79,24 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (stored, in_hand, recorded_all) = (Notify::new(), Mutex::new(()), CancellationToken::new());
+        let (stored, recorded_all) = (Notify::new(), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            self.record(&shutdown, &stored, &in_hand).await;
+            join_all(self.recordings.each_ref().map(|of_queue| self.record(of_queue, &shutdown, &stored)))
+                .await;
         };
         // All in this one task: where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
-            Box::pin(self.announcer.run(&stored, &in_hand, &recorded_all)),
+            Box::pin(self.announcer.run(&stored, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all))
         );
     }
 
-    /// `in_hand` is locked from the moment a batch is stored until its changes are published.
-    async fn record(&self, shutdown: &CancellationToken, stored: &Notify, in_hand: &Mutex<()>) {
-        let Ok(mut results) = self.broker.subscribe(&Queue::RESULTS, self.settings.batch_messages).await
-        else {
-            return;
-        };
+    async fn record(&self, recording: &Recording, shutdown: &CancellationToken, stored: &Notify) {
+        let subscribed = self.broker.subscribe(&recording.queue, self.settings.batch_messages).await;
+        let Ok(mut results) = subscribed else { return };
         loop {
             let first = tokio::select! {
                 biased;
@@ -96,10 +105,7 @@ impl Recorder {
             };
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
-            let in_hand = in_hand.lock().await;
-            let has_stored = self.recording.store(batch, shutdown).await;
-            drop(in_hand);
-            if has_stored {
+            if recording.store(batch, shutdown).await {
                 stored.notify_one();
             }
         }

@@ -12,6 +12,7 @@ use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext, derived_id
 use linkbeat_store::{JobResults, Judge, Ledger, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::in_hand::InHand;
 use crate::outage::Outage;
 use crate::{Rules, TICK};
 
@@ -20,9 +21,12 @@ const SETTLED_AT_ONCE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
+    /// Where the results come from.
+    pub(crate) queue: Queue,
     broker: SharedBroker,
     store: Arc<dyn Ledger>,
     judge: Arc<dyn Judge>,
+    in_hand: Arc<InHand>,
     outage: Outage,
 }
 
@@ -34,14 +38,21 @@ struct Batch {
 }
 
 impl Recording {
-    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn Ledger>) -> Self {
+    /// What is recorded is `in_hand` until its changes are told.
+    pub(crate) fn new(
+        queue: Queue,
+        broker: SharedBroker,
+        store: Arc<dyn Ledger>,
+        in_hand: Arc<InHand>,
+    ) -> Self {
         let outage = Outage::when("results cannot be stored");
-        Self { broker, store, judge: Arc::new(Rules), outage }
+        Self { queue, broker, store, judge: Arc::new(Rules), in_hand, outage }
     }
 
     /// Stores a batch and settles its messages. `false`: nothing was stored, it was given back for another try.
     pub(crate) async fn store(&self, batch: Vec<Delivery>, shutdown: &CancellationToken) -> bool {
         let Batch { results, parkings } = self.read(batch).await;
+        let _in_hand = self.in_hand.take(results.iter().map(|(_, results)| results.run_id));
         let stored = !results.is_empty() && self.store_results(results, shutdown).await;
         let noted = !parkings.is_empty() && self.note_parkings(parkings, shutdown).await;
         stored || noted
@@ -184,9 +195,9 @@ impl Recording {
     }
 
     async fn park(&self, delivery: Delivery, cause: &str) {
-        tracing::error!(message.id = %delivery.message.id, cause, "a message from the results queue is parked");
+        tracing::error!(message.id = %delivery.message.id, cause, queue = %self.queue, "a message with results is parked");
         // On failure the broker is closed, and the message goes back to its queue.
-        let _ = park(&*self.broker, delivery, &Queue::RESULTS, cause).await;
+        let _ = park(&*self.broker, delivery, &self.queue, cause).await;
     }
 }
 

@@ -8,6 +8,9 @@ use linkbeat_shared::wire::{CancelMessage, decode};
 
 use crate::world::{PATIENCE, World, first_stuck, trace};
 
+/// Ends that a recorder tells at the same time.
+const PLACES: usize = 64;
+
 #[tokio::test]
 async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
     let mut world = World::open().await;
@@ -31,16 +34,19 @@ async fn an_announcement_that_takes_long_keeps_no_result_from_being_stored() {
 async fn runs_that_wait_for_their_announcement_can_be_announced_by_others() {
     let mut world = World::open().await;
     let mut runs = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..PLACES + 2 {
         let (run, _) = world.file().await;
         world.store.cancel_run(run).await.unwrap();
         runs.push(run);
     }
     let stuck = world.start_stuck();
+    let mut held_back = stuck.held_back.subscribe();
+    let told = held_back.wait_for(|targets| targets.len() == PLACES);
+    tokio::time::timeout(PATIENCE, told).await.unwrap().unwrap();
     assert_eq!(first_stuck(&stuck).await, Target::Broadcast);
-    let others = world.store.unannounced_runs(None, 10, Duration::from_secs(60)).await.unwrap();
+    let others = world.store.unannounced_runs(None, 100, Duration::from_secs(60)).await.unwrap();
     let others: Vec<_> = others.into_iter().map(|told| told.run.id).collect();
-    assert_eq!(others, runs[1..], "the first is being told");
+    assert_eq!(others, runs[PLACES..], "the first ones are being told");
     world.stop().await;
 }
 

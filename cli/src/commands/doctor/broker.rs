@@ -156,7 +156,7 @@ fn of_queue(short: &str, text: String, messages: u32, of_nobody: bool) -> Findin
             return Finding::warning("queues", text, "see what was parked: `linkbeat dead list`");
         }
         "jobs" | "jobs.large" | "suspects" | "isolated" => "start workers: `linkbeat worker`",
-        "results" => "start a recorder: `linkbeat recorder`",
+        "results" | "results.large" => "start a recorder: `linkbeat recorder`",
         "requests" | "requests.large" => "start a producer: `linkbeat producer`",
         _ => return Finding::ok("queues", text),
     };

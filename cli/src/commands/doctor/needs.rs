@@ -41,6 +41,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
         ],
         Role::Recorder => &[
             Need::Read("results"),
+            Need::Read("results.large"),
             Need::Write("results"),
             Need::Write("events"),
             Need::Write("broadcast"),
