@@ -53,7 +53,7 @@ impl Request {
 pub enum LinkSelection {
     /// All stored links.
     Stored,
-    /// Exactly these: imported first, in the transaction that files the run.
+    /// Exactly these: imported first.
     Given(GivenLinks),
 }
 

@@ -21,6 +21,9 @@ use crate::values::{Id, Moment};
 /// meanwhile; they write only what the checks made of a link.
 const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
 
+/// Whoever edits links waits for others who do, until their transactions end.
+pub(super) const EDITORS_WAIT: bool = true;
+
 /// A query whose rows are held until the transaction ends.
 macro_rules! locked {
     ($query:expr) => {

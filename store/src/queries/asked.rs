@@ -32,9 +32,9 @@ fn day() -> TimeDelta {
     TimeDelta::hours(24)
 }
 
-/// Refuses an app that may have no run more, before the work of planning one.
-pub(super) async fn expect_room(connection: &mut Connection, asker: &Asker) -> Result<(), Fault> {
-    judge(connection, asker, 1).await
+/// Refuses an app that may have no run of so many links, before the work of planning one.
+pub(super) async fn expect_room(connection: &mut Connection, asker: &Asker, links: i64) -> Result<(), Fault> {
+    judge(connection, asker, links).await
 }
 
 /// Refuses a run of so many links if it goes beyond a limit of whoever asks for it; or else keeps who asked.

@@ -10,7 +10,7 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{LinkSelection, Run, RunId, RunState};
+use linkbeat_shared::{LinkSelection, NewLink, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
@@ -42,7 +42,7 @@ pub(super) async fn file(
         return Ok(Filed { run: existing, existed: true });
     }
     if let Some(asker) = asker {
-        asked::expect_room(connection, asker).await?;
+        asked::expect_room(connection, asker, 1).await?;
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
@@ -67,6 +67,28 @@ pub(super) async fn file(
         asked::admit(connection, asker, run.id, planned.links).await?;
     }
     Ok(Filed { run: row.try_into()?, existed: false })
+}
+
+/// Imports some links of a run that is filed after that. `false`: there is no need to go on, because the run is filed already,
+/// or whoever asks may not have it.
+pub(super) async fn import_ahead(
+    connection: &mut Connection,
+    run: &NewRun,
+    asker: Option<&Asker>,
+    (named, some): (usize, Vec<NewLink>),
+) -> Result<bool, Fault> {
+    let filed = runs::table.filter(runs::request_id.eq(Id(run.request_id.0)));
+    if diesel::select(diesel::dsl::exists(filed)).get_result(connection).await? {
+        return Ok(false);
+    }
+    if let Some(asker) = asker {
+        match asked::expect_room(connection, asker, stored_count(named)).await {
+            Err(Fault::OverLimit(_)) => return Ok(false),
+            room => room?,
+        }
+    }
+    links::import(connection, &some.into()).await?;
+    Ok(true)
 }
 
 /// Finds the run that this request has already, and keeps who asks for it now.
@@ -114,8 +136,7 @@ async fn plan_stored(
     Ok(planned)
 }
 
-/// Plans these links; returns how many. The import holds the lock under which links
-/// are edited, so they stay as they are until all are planned.
+/// Plans these links; returns how many. Those that somebody removes meanwhile are left out.
 async fn plan_given(
     connection: &mut Connection,
     run: RunId,

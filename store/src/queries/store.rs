@@ -14,6 +14,7 @@ use super::{
 };
 use crate::asker::Asker;
 use crate::error::StoreError;
+use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
     CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger,
@@ -75,6 +76,9 @@ impl Database {
         // On its own, so that it can be dropped when the links are stored.
         let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
+        if let LinkSelection::Given(given) = &links {
+            self.import_ahead(&run, given, asker.as_ref()).await?;
+        }
         let filing = run.clone();
         let file = async move |connection: &mut Connection| {
             runs::file(connection, &filing, links, planner, asker.as_ref()).await
@@ -88,6 +92,24 @@ impl Database {
             Some(run) => Ok(Filed { run, existed: true }),
             None => filed,
         }
+    }
+
+    /// Imports a long list in parts, each in a transaction of its own. Whoever edits links waits for all others who do. So
+    /// a short list need not wait for the whole of a long one. Filing the run then finds its links, and edits none.
+    async fn import_ahead(&self, run: &Arc<NewRun>, given: &GivenLinks, asker: Option<&Asker>) -> Result<()> {
+        if !dialect::EDITORS_WAIT || given.named() <= PART {
+            return Ok(());
+        }
+        for part in given.pages(PART) {
+            let (run, asker, part) = (run.clone(), asker.cloned(), (given.named(), part));
+            let import = async move |connection: &mut Connection| {
+                runs::import_ahead(connection, &run, asker.as_ref(), part).await
+            };
+            if !self.transaction(Work::WriteMany, import).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

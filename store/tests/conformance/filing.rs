@@ -1,18 +1,20 @@
 //! Filing runs.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
     CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId,
     RunState, ShowRules, TraceContext,
 };
 use linkbeat_store::{
-    Asker, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, SharedStore, StoreError, Unpublished,
+    Asker, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
+    Unpublished,
 };
 
-use crate::database::TestDatabase;
+use crate::database::{Kind, TestDatabase};
 use crate::make::{self, ImportLinks, file, link, name, new_run, url};
 
 /// From the specification's examples.
@@ -31,6 +33,7 @@ cases![
     a_run_of_no_links_has_no_jobs,
     an_app_stays_within_its_limits,
     of_many_requests_at_once_only_so_many_are_filed,
+    a_short_list_does_not_wait_for_the_run_of_a_long_one,
 ];
 
 async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
@@ -307,4 +310,55 @@ async fn of_many_requests_at_once_only_so_many_are_filed(database: Arc<TestDatab
             assert_eq!(filed.iter().filter(refused).count(), 12 - most, "{filed:?}");
         }
     }
+}
+
+/// Plans as usual, once it may.
+struct Held {
+    begun: mpsc::Sender<()>,
+    goes_on: mpsc::Receiver<()>,
+    planner: Box<dyn Planner>,
+}
+
+impl Planner for Held {
+    fn begin(&mut self, run: RunId, links: u64) {
+        self.begun.send(()).unwrap();
+        self.goes_on.recv_timeout(Duration::from_secs(30)).unwrap();
+        self.planner.begin(run, links);
+    }
+
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        self.planner.add(name, link)
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        self.planner.finish()
+    }
+}
+
+/// SQLite does one thing after the other.
+async fn a_short_list_does_not_wait_for_the_run_of_a_long_one(database: Arc<TestDatabase>) {
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let (store, other) = (database.open().await, database.open().await);
+    let ((begun, has_begun), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let (planner, plan) = make::planner(16);
+    let long = of_links(5_000);
+    let again = long.clone();
+    let filing = {
+        let store = store.clone();
+        tokio::spawn(async move { store.file_run(long, Box::new(Held { begun, goes_on, planner })).await })
+    };
+    tokio::task::spawn_blocking(move || has_begun.recv_timeout(Duration::from_secs(30)))
+        .await
+        .unwrap()
+        .unwrap();
+    let short = new_run(LinkSelection::given(vec![link("https://short.example/")]));
+    let filed = tokio::time::timeout(Duration::from_secs(10), file(&other, short, 1)).await;
+    go_on.send(()).unwrap();
+    assert_eq!(filed.expect("it does not wait").0.run.links, 1);
+    assert_eq!(filing.await.unwrap().unwrap().run.links, 5_000);
+    assert_eq!(plan.lock().unwrap().links.len(), 5_000);
+    let (planner, _) = make::planner(16);
+    assert!(store.file_run(again, planner).await.unwrap().existed);
 }
