@@ -126,9 +126,10 @@ start_postgres() {
     --pwfile="$PG_HOME.password" --no-sync >"$PG_HOME.initdb.log") || { cat "$PG_HOME.initdb.log" >&2; die "initdb failed"; }
   rm -f "$PG_HOME.password" "$PG_HOME.initdb.log"
   [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] || encrypt_postgres
-  # These data live for minutes: no disk flushes. The servers of tests/faults keep theirs.
+  # These data live for minutes: no disk flushes, unless POSTGRES_OPTIONS says otherwise. The servers of tests/faults
+  # keep theirs.
   (cd "$PG_HOME" && as_postgres "$PG_BIN/pg_ctl" -D "$PG_HOME/data" -l "$PG_HOME/log" -w -t 60 \
-    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_HOME -c fsync=off -c max_connections=300 ${tls[*]}" \
+    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_HOME -c fsync=off -c max_connections=300 ${tls[*]} ${POSTGRES_OPTIONS:-}" \
     start >/dev/null) || { cat "$PG_HOME/log" >&2; die "PostgreSQL did not start"; }
   [ -z "${LINKBEAT_TEST_CERTIFICATES:-}" ] ||
     echo 'CREATE DATABASE guarded' | PGPASSWORD=$password "$PG_BIN/psql" -q -h 127.0.0.1 -p "$port" -U linkbeat postgres

@@ -11,10 +11,13 @@
 //! target/release/linkbeat-bench flood          small requests beside one app's flood, in a whole fleet
 //! target/release/linkbeat-bench bombs          the memory that a hostile answer costs
 //! ```
+//!
+//! `bench/run` measures linkbeat beside other programs, and uses some commands of this one.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod bare_loop;
+mod bare_servers;
 mod bombs;
 mod checks;
 mod fairness;
@@ -105,7 +108,18 @@ enum Bench {
     Crowd { path: String, port: u16, links: usize },
     /// The bare reqwest loop, as a process of its own
     #[command(hide = true)]
-    Loop { concurrency: usize, list: PathBuf },
+    Loop {
+        #[arg(long)]
+        backlink: Option<regex::bytes::Regex>,
+        concurrency: usize,
+        list: PathBuf,
+    },
+    /// Messages through RabbitMQ, by lapin alone
+    #[command(hide = true)]
+    Messages { url: String, count: usize },
+    /// Rows into PostgreSQL, by tokio-postgres alone
+    #[command(hide = true)]
+    Rows { url: String, count: usize },
     /// The engine alone, as a process of its own
     #[command(hide = true)]
     Check { list: PathBuf },
@@ -134,7 +148,11 @@ fn main() -> anyhow::Result<()> {
             Bench::Crowd { path, port, links } => bombs::crowd(&path, port, links).await,
             Bench::Flood { servers, requests, page } => flood::run(servers, requests, &page).await,
             Bench::Bomb { url } => bombs::one(&url).await,
-            Bench::Loop { concurrency, list } => bare_loop::run(&list, concurrency).await,
+            Bench::Loop { backlink, concurrency, list } => {
+                bare_loop::run(&list, concurrency, backlink.as_ref()).await
+            }
+            Bench::Messages { url, count } => bare_servers::messages(&url, count).await,
+            Bench::Rows { url, count } => bare_servers::rows(&url, count).await,
             Bench::Check { list } => checks::run(&list).await,
             Bench::Serve => server::run().await,
         }

@@ -5,32 +5,31 @@
 //! message ids.
 //!
 //! This goes on beside the recording. Neither a long report nor a broker that takes no message keeps results from
-//! being stored. Many ends are announced at the same time, so that an answer which nobody takes holds up no other one
-//! ([`Places`]).
+//! being stored. An answer that nobody takes holds up no other one ([`Places`]).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
-use linkbeat_shared::{Lang, ReplyTo, Report, Run, RunId, RunState, RunSummary, derived_id};
+use linkbeat_shared::{Lang, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::TICK;
 use crate::in_hand::InHand;
 use crate::outage::Outage;
-use crate::places::{Place, Places};
+use crate::places::{AT_ONCE, Place, Places};
 use crate::settle::Settler;
+use crate::signs::{Sign, Signs};
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
-/// Runs claimed in one go. There is a place for it, so its announcement begins at once.
-const CLAIMED: u32 = 1;
 /// Jobs closed in one go.
 const JOBS: u32 = 5_000;
 /// Most links listed in a reply.
@@ -49,12 +48,22 @@ pub(crate) struct Announcer {
     broker: SharedBroker,
     store: Arc<dyn RecorderStore>,
     settler: Settler,
-    /// First come the changes of a run, then its end.
-    in_hand: Arc<InHand>,
     closing: Outage,
     announcing: Outage,
+    places: Arc<Places>,
+    /// First come the changes of a run, then its end.
+    in_hand: Arc<InHand>,
+    /// More ends may wait to be claimed than there were places.
+    left: AtomicBool,
     /// The one run whose end is announced here; `None`: all are.
     only: Option<RunId>,
+}
+
+/// An end to be announced, and the place that it takes.
+#[derive(Debug)]
+struct Claimed {
+    claim: Unannounced,
+    place: Place,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +72,7 @@ pub(crate) enum AnnounceError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// Another answer to the same asker is under way, and has been for long.
+    /// Another answer to the same asker has been under way for long.
     #[error("whoever asked takes no answer at the moment")]
     AskerStuck,
 }
@@ -74,7 +83,8 @@ impl Announcer {
         let closing = Outage::when("complete runs cannot be closed");
         let announcing = Outage::when("ends of runs cannot be announced");
         let settler = Settler::new(broker.clone(), store.clone());
-        Self { broker, store, settler, in_hand, closing, announcing, only: None }
+        let (places, left) = (Arc::default(), AtomicBool::new(false));
+        Self { broker, store, settler, closing, announcing, places, in_hand, left, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -82,132 +92,187 @@ impl Announcer {
         Self { only: Some(run), settler: self.settler.only(run), ..self }
     }
 
-    /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so when
-    /// it is `woken`, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
+    /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so at
+    /// each sign, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
     /// cancelled ones, and for what another recorder left behind.
-    pub(crate) async fn run(&self, woken: &Notify, recorded_all: &CancellationToken) {
+    pub(crate) async fn run(&self, signs: &Signs, recorded_all: &CancellationToken) {
+        let (claims, claimed) = mpsc::channel(AT_ONCE);
         let overdue = async {
             recorded_all.cancelled().await;
             sleep(WIND_UP).await;
         };
-        let (ended, closed_all) = (Notify::new(), CancellationToken::new());
-        let work = async {
+        let ending = async {
             tokio::join!(
-                self.close_until(recorded_all, woken, &ended, &closed_all),
-                self.announce_until(&closed_all, &ended)
+                Box::pin(self.find_ends(signs, recorded_all, claims)),
+                Box::pin(self.announce_all(claimed, signs))
             )
         };
         tokio::select! {
-            _ = work => {}
+            _ = ending => {}
             () = overdue => tracing::warn!("ends of runs were left to be announced by another recorder"),
         }
     }
 
-    /// Settles proposals and closes runs. `ended` is notified when there may be something to announce.
-    async fn close_until(
+    /// Finds runs that are at their end, closes them, and claims their ends.
+    async fn find_ends(
         &self,
+        signs: &Signs,
         recorded_all: &CancellationToken,
-        woken: &Notify,
-        ended: &Notify,
-        closed_all: &CancellationToken,
+        claims: mpsc::Sender<Claimed>,
     ) {
-        let _closed_all = closed_all.clone().drop_guard();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let sweep = tokio::select! {
+            let sign = tokio::select! {
                 biased;
-                () = recorded_all.cancelled() => true,
-                _ = ticks.tick() => true,
-                () = woken.notified() => false,
+                () = recorded_all.cancelled() => break,
+                sign = signs.next() => Some(sign),
+                _ = ticks.tick() => None,
             };
-            let last = recorded_all.is_cancelled();
-            let more = self.settler.settle().await;
-            let closed = self.close().await;
-            if closed > 0 || sweep {
-                self.settler.tell().await;
-                ended.notify_one();
+            match sign {
+                None => self.sweep(signs, &claims).await,
+                Some(Sign { complete, look }) => {
+                    self.end(complete, &claims).await;
+                    if look {
+                        self.look(signs, &claims).await;
+                    }
+                }
             }
-            if last {
-                return;
-            }
-            if more || closed >= PAGE as usize {
-                woken.notify_one();
-            }
+        }
+        self.sweep(signs, &claims).await;
+        // As long as there is more than can be announced at once.
+        while self.left.load(Ordering::Relaxed) {
+            self.places.one_left().await;
+            self.sweep(signs, &claims).await;
         }
     }
 
-    /// Closes the runs that are complete: how many there were.
-    async fn close(&self) -> usize {
+    /// Ends runs of which every result has just been stored.
+    async fn end(&self, mut complete: Vec<RunId>, claims: &mpsc::Sender<Claimed>) {
+        complete.retain(|run| self.only.is_none_or(|only| only == *run));
+        let room = self.places.room();
+        if complete.len() > room {
+            self.places.make_room();
+        }
+        // The others are found on a tick.
+        complete.truncate(room);
+        if complete.is_empty() {
+            return;
+        }
+        match self.store.end_runs(&complete, HOLD).await {
+            Ok(ended) => {
+                self.closing.over();
+                self.hand_on(ended, claims).await;
+            }
+            Err(error) => self.closing.met(&error),
+        }
+    }
+
+    /// Carries out proposals, and closes what is complete. Where that ended a run, announces it.
+    async fn look(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
+        let more = self.settler.settle().await;
+        if self.close().await || self.left.load(Ordering::Relaxed) {
+            self.settler.tell().await;
+            self.claim(claims).await;
+        }
+        if more {
+            signs.look();
+        }
+    }
+
+    /// The same, and announces whatever ended and was not announced.
+    async fn sweep(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
+        let more = self.settler.settle().await;
+        self.close().await;
+        self.settler.tell().await;
+        self.claim(claims).await;
+        if more {
+            signs.look();
+        }
+    }
+
+    /// Closes the runs that are complete: whether there were any.
+    async fn close(&self) -> bool {
         match self.store.close_runs(PAGE).await {
             Ok(runs) => {
                 self.closing.over();
-                runs.len()
+                !runs.is_empty()
             }
             Err(error) => {
                 self.closing.met(&error);
-                0
+                false
             }
         }
     }
 
-    /// Announces what has ended, many at the same time, until all is closed and announced.
-    async fn announce_until(&self, closed_all: &CancellationToken, ended: &Notify) {
-        let places = Places::default();
-        let claims = stream::unfold(&places, |places| async move {
-            Some((self.next(places, closed_all, ended).await?, places))
-        });
-        // As many as there are places.
-        claims.for_each_concurrent(None, |(claim, place)| self.announce_in(place, claim)).await;
+    /// Claims ends of runs, as many as can be announced at once. The others are left, also for other recorders.
+    async fn claim(&self, claims: &mpsc::Sender<Claimed>) {
+        let room = self.places.room();
+        if room == 0 {
+            self.places.make_room();
+            self.left.store(true, Ordering::Relaxed);
+            return;
+        }
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        match self.store.unannounced_runs(self.only, limit, HOLD).await {
+            Ok(claimed) => {
+                self.left.store(claimed.len() == room, Ordering::Relaxed);
+                if claimed.is_empty() {
+                    self.announcing.over();
+                }
+                self.hand_on(claimed, claims).await;
+            }
+            Err(error) => self.announcing.met(&error),
+        }
     }
 
-    /// The next run whose end is to be announced, and a place for it. `None`: all is closed, and there is none.
-    async fn next<'a>(
-        &self,
-        places: &'a Places,
-        closed_all: &CancellationToken,
-        ended: &Notify,
-    ) -> Option<(Unannounced, Place<'a>)> {
-        loop {
-            let place = places.take().await;
-            let last = closed_all.is_cancelled();
-            match self.store.unannounced_runs(self.only, CLAIMED, HOLD).await.map(|mut claimed| claimed.pop())
-            {
-                Ok(Some(claim)) => return Some((claim, place)),
-                Ok(None) => self.announcing.over(),
-                Err(error) => self.announcing.met(&error),
+    /// Has them announced. Nobody else takes places, so there is one for each.
+    async fn hand_on(&self, claimed: Vec<Unannounced>, claims: &mpsc::Sender<Claimed>) {
+        for claim in claimed {
+            let Some(place) = self.places.take() else { return };
+            if claims.send(Claimed { claim, place }).await.is_err() {
+                return;
             }
+        }
+    }
+
+    /// Announces what was claimed. An answer that takes long holds up none of the others.
+    async fn announce_all(&self, claimed: mpsc::Receiver<Claimed>, signs: &Signs) {
+        let claimed =
+            futures::stream::unfold(claimed, async |mut claimed| Some((claimed.recv().await?, claimed)));
+        let announce = |Claimed { claim, place }| async move {
+            let goes_on = self.announce_within(&claim, &place).await;
             drop(place);
-            if last {
-                return None;
+            // If one failed, the next might fail as well: they are looked for on the next tick.
+            if goes_on && self.left.load(Ordering::Relaxed) {
+                signs.look();
             }
-            tokio::select! {
-                () = ended.notified() => {}
-                () = closed_all.cancelled() => {}
-            }
-        }
+        };
+        claimed.for_each_concurrent(AT_ONCE, announce).await;
     }
 
-    /// Announces a run, as long as others do not need its place. What is not announced is claimed again later.
-    async fn announce_in(&self, place: Place<'_>, claim: Unannounced) {
-        let run = claim.run.id;
-        let announcing = timeout(LIMIT, self.announce_patiently(&claim, &place));
+    /// Announces a run, as long as others do not need its place. `false`: it failed.
+    async fn announce_within(&self, claim: &Unannounced, place: &Place) -> bool {
+        let run = &claim.run;
+        let announcing = timeout(LIMIT, self.announce_patiently(claim, place));
         match place.make_room.run_until_cancelled(announcing).await {
-            Some(Ok(Ok(()))) => {}
+            Some(Ok(Ok(()))) => return true,
             Some(Ok(Err(AnnounceError::AskerStuck))) | None => {
-                tracing::info!(run.id = %run, "whoever asked takes no answer for long; trying again in a minute");
+                tracing::info!(run.id = %run.id, "whoever asked takes no answer for long; trying again in a minute");
+                return true;
             }
             Some(Ok(Err(error))) => {
-                tracing::warn!(run.id = %run, %error, "the end of a run could not be announced; trying again");
+                tracing::warn!(run.id = %run.id, %error, "the end of a run could not be announced; trying again");
             }
             Some(Err(_)) => {
-                tracing::warn!(run.id = %run, "the end of a run was not announced within {LIMIT:?}; trying again");
+                tracing::warn!(run.id = %run.id, "the end of a run was not announced within {LIMIT:?}; trying again");
             }
         }
+        false
     }
 
     /// Announces a run, again and again while the database is away. As long as it is claimed, nobody else may.
-    async fn announce_patiently(&self, claim: &Unannounced, place: &Place<'_>) -> Result<(), AnnounceError> {
+    async fn announce_patiently(&self, claim: &Unannounced, place: &Place) -> Result<(), AnnounceError> {
         self.in_hand.let_go(claim.run.id).await;
         loop {
             match self.announce(claim, place).await {
@@ -220,17 +285,26 @@ impl Announcer {
         }
     }
 
-    async fn announce(&self, claim: &Unannounced, place: &Place<'_>) -> Result<(), AnnounceError> {
+    async fn announce(&self, claim: &Unannounced, place: &Place) -> Result<(), AnnounceError> {
         let run = &claim.run;
         if run.state == RunState::Cancelled {
             let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
             self.broker.publish(&Target::Broadcast, cancel.traced(run.trace.as_ref())).await?;
         }
-        if let Some(summary) = self.store.summary(run.id).await? {
-            let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
-            self.publish(run, summary, place).await?;
-            self.close_jobs(run).await?;
-            tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
+        let summary = &claim.summary;
+        let may_answer = run.reply_to.as_ref().is_none_or(|to| place.may_answer(&to.queue));
+        let reply = async {
+            match may_answer {
+                true => self.reply(run, summary).await,
+                false => Ok(()),
+            }
+        };
+        tokio::try_join!(self.publish_event(run, summary), reply)?;
+        self.close_jobs(run).await?;
+        let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
+        tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
+        if !may_answer {
+            return Err(AnnounceError::AskerStuck);
         }
         self.store.mark_announced(claim).await?;
         Ok(())
@@ -247,23 +321,21 @@ impl Announcer {
         Ok(())
     }
 
-    /// Publishes the event of the run's end, and the reply if one was asked for.
-    async fn publish(&self, run: &Run, summary: RunSummary, place: &Place<'_>) -> Result<(), AnnounceError> {
-        // Running again: a parked job was put back meanwhile.
-        let Some(event) = EventMessage::run_ended(&summary) else { return Ok(()) };
+    async fn publish_event(&self, run: &Run, summary: &RunSummary) -> Result<(), AnnounceError> {
+        let Some(event) = EventMessage::run_ended(summary) else { return Ok(()) };
         let target = Target::Event(event.event.clone());
         let id = derived_id::run_ended_event(run.id, &event.event, end_told_apart(run));
-        self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?;
-        match &run.reply_to {
-            Some(to) if place.may_answer(&to.queue) => self.reply(run, summary, to).await,
-            Some(_) => Err(AnnounceError::AskerStuck),
-            None => Ok(()),
-        }
+        Ok(self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?)
     }
 
-    async fn reply(&self, run: &Run, summary: RunSummary, to: &ReplyTo) -> Result<(), AnnounceError> {
-        let links = self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?;
-        let answer = answer(run, &Report::new(summary, links));
+    /// Answers whoever asked, if somebody did. A run in which all passed and nothing changed lists no links.
+    async fn reply(&self, run: &Run, summary: &RunSummary) -> Result<(), AnnounceError> {
+        let Some(to) = &run.reply_to else { return Ok(()) };
+        let links = match summary.counts.all_as_before() {
+            true => Vec::new(),
+            false => self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?,
+        };
+        let answer = answer(run, &Report::new(summary.clone(), links));
         match self.broker.publish(&Target::Reply(to.clone()), answer).await {
             // The client has gone, or reads nothing: nothing is lost, the report is stored.
             Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {

@@ -5,8 +5,8 @@
 //! messages acknowledged. The queues are served beside each other, so a small run does not wait for the results of a
 //! large one.
 //!
-//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended,
-//! and makes the partitions of the table of checks ahead ([`partitions`]).
+//! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended
+//! ([`announce`]), and makes the partitions of the table of checks ahead ([`partitions`]).
 
 mod announce;
 mod identity;
@@ -18,6 +18,7 @@ mod record;
 mod rules;
 mod settings;
 mod settle;
+mod signs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,6 @@ use futures::future::join_all;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::RecorderStore;
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,7 @@ use crate::announce::{AnnounceError, Announcer};
 use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
 use crate::record::Recording;
+use crate::signs::Signs;
 
 /// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
 /// again.
@@ -79,22 +80,22 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (stored, recorded_all) = (Notify::new(), CancellationToken::new());
+        let (signs, recorded_all) = (Signs::default(), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            join_all(self.recordings.each_ref().map(|of_queue| self.record(of_queue, &shutdown, &stored)))
+            join_all(self.recordings.each_ref().map(|of_queue| self.record(of_queue, &shutdown, &signs)))
                 .await;
         };
         // All in this one task: where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
-            Box::pin(self.announcer.run(&stored, &recorded_all)),
+            Box::pin(self.announcer.run(&signs, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all))
         );
     }
 
-    async fn record(&self, recording: &Recording, shutdown: &CancellationToken, stored: &Notify) {
+    async fn record(&self, recording: &Recording, shutdown: &CancellationToken, signs: &Signs) {
         let subscribed = self.broker.subscribe(&recording.queue, self.settings.batch_messages).await;
         let Ok(mut results) = subscribed else { return };
         loop {
@@ -105,9 +106,7 @@ impl Recorder {
             };
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
-            if recording.store(batch, shutdown).await {
-                stored.notify_one();
-            }
+            recording.store(batch, signs, shutdown).await;
         }
         results.stop().await;
     }

@@ -1,5 +1,6 @@
 //! One batch: read, stored, published, acknowledged.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -9,11 +10,12 @@ use linkbeat_shared::wire::{
     EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
 };
 use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext, derived_id};
-use linkbeat_store::{JobResults, Judge, Ledger, ParkingNotice, Recorded, StoreError};
+use linkbeat_store::{JobResults, Judge, Ledger, Next, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::in_hand::InHand;
 use crate::outage::Outage;
+use crate::signs::Signs;
 use crate::{Rules, TICK};
 
 /// Messages of a batch whose changes are published at the same time.
@@ -49,13 +51,16 @@ impl Recording {
         Self { queue, broker, store, judge: Arc::new(Rules), in_hand, outage }
     }
 
-    /// Stores a batch and settles its messages. `false`: nothing was stored, it was given back for another try.
-    pub(crate) async fn store(&self, batch: Vec<Delivery>, shutdown: &CancellationToken) -> bool {
+    /// Stores a batch, settles its messages, and gives a sign of what is to be done about its runs.
+    pub(crate) async fn store(&self, batch: Vec<Delivery>, signs: &Signs, shutdown: &CancellationToken) {
         let Batch { results, parkings } = self.read(batch).await;
         let _in_hand = self.in_hand.take(results.iter().map(|(_, results)| results.run_id));
-        let stored = !results.is_empty() && self.store_results(results, shutdown).await;
-        let noted = !parkings.is_empty() && self.note_parkings(parkings, shutdown).await;
-        stored || noted
+        if !results.is_empty() {
+            self.store_results(results, signs, shutdown).await;
+        }
+        if !parkings.is_empty() {
+            self.note_parkings(parkings, signs, shutdown).await;
+        }
     }
 
     /// Parses each message; unreadable ones are parked.
@@ -71,21 +76,24 @@ impl Recording {
         batch
     }
 
-    async fn store_results(&self, batch: Vec<(Delivery, JobResults)>, shutdown: &CancellationToken) -> bool {
+    async fn store_results(
+        &self,
+        batch: Vec<(Delivery, JobResults)>,
+        signs: &Signs,
+        shutdown: &CancellationToken,
+    ) {
         let (deliveries, results): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match patiently(&self.outage, shutdown, || self.record(&results)).await {
             Ok(Some(recorded)) => {
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("recorder.committed", |_| std::process::abort());
-                self.settle(&results, deliveries, recorded).await;
-                true
+                self.settle(&results, deliveries, recorded, signs).await;
             }
-            Ok(None) => false,
+            Ok(None) => {}
             Err(error) => {
                 // One of the batch may be what the database rejects: each is tried alone.
                 tracing::error!(%error, messages = deliveries.len(), "the database rejected a batch of results");
-                self.store_one_by_one(deliveries, results, shutdown).await;
-                true
+                self.store_one_by_one(deliveries, results, signs, shutdown).await;
             }
         }
     }
@@ -94,12 +102,13 @@ impl Recording {
         &self,
         deliveries: Vec<Delivery>,
         results: Vec<JobResults>,
+        signs: &Signs,
         shutdown: &CancellationToken,
     ) {
         for (delivery, results) in deliveries.into_iter().zip(results) {
             let results = [results];
             match patiently(&self.outage, shutdown, || self.record(&results)).await {
-                Ok(Some(recorded)) => self.settle(&results, vec![delivery], recorded).await,
+                Ok(Some(recorded)) => self.settle(&results, vec![delivery], recorded, signs).await,
                 Ok(None) => return,
                 Err(error) => self.park_with_job(delivery, results[0].job_id, &error.to_string()).await,
             }
@@ -110,22 +119,23 @@ impl Recording {
         self.store.record(results, self.judge.clone()).await
     }
 
-    /// Stores notices that jobs were parked or put back. `false`: shut down meanwhile.
+    /// Stores notices that jobs were parked or put back.
     async fn note_parkings(
         &self,
         batch: Vec<(Delivery, ParkingNotice)>,
+        signs: &Signs,
         shutdown: &CancellationToken,
-    ) -> bool {
+    ) {
         let (deliveries, notices): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // It gives the jobs that are not stored.
         let unknown = match patiently(&self.outage, shutdown, || self.store.note_parkings(&notices)).await {
             Ok(Some(unknown)) => unknown,
-            Ok(None) => return false,
+            Ok(None) => return,
             Err(error) => {
                 for delivery in deliveries {
                     self.park(delivery, &error.to_string()).await;
                 }
-                return true;
+                return;
             }
         };
         for (delivery, notice) in deliveries.into_iter().zip(notices) {
@@ -135,18 +145,29 @@ impl Recording {
             tracing::warn!(job.id = %notice.job_id, parked = notice.parked, known, cause = notice.cause, "noted");
             let _ = delivery.ack().await;
         }
-        true
+        signs.look();
     }
 
     /// Publishes the changes, then acknowledges. A repeat publishes them again under the same ids, so that a crash
     /// between commit and acknowledgement loses no event.
-    async fn settle(&self, results: &[JobResults], deliveries: Vec<Delivery>, recorded: Vec<Recorded>) {
+    async fn settle(
+        &self,
+        results: &[JobResults],
+        deliveries: Vec<Delivery>,
+        recorded: Vec<Recorded>,
+        signs: &Signs,
+    ) {
+        let next = recorded.iter().filter_map(next_of).collect::<HashMap<RunId, Next>>();
         let jobs = results.iter().map(|results| results.job_id);
         stream::iter(jobs.zip(deliveries).zip(recorded))
             .for_each_concurrent(SETTLED_AT_ONCE, |((job, delivery), recorded)| {
                 self.settle_one(job, delivery, recorded)
             })
             .await;
+        // First come the changes of a run, then its end.
+        for (run, next) in next {
+            signs.give(run, next);
+        }
     }
 
     async fn settle_one(&self, job: JobId, delivery: Delivery, recorded: Recorded) {
@@ -159,7 +180,7 @@ impl Recording {
                 let cause = "these results came too late: the checks of their run are no longer kept";
                 self.park_with_job(delivery, job, cause).await;
             }
-            Recorded::Stored { run_id, changed } => {
+            Recorded::Stored { run_id, changed, .. } => {
                 if self
                     .publish_changes(run_id, &changed, delivery.message.headers.trace.as_ref())
                     .await
@@ -198,6 +219,13 @@ impl Recording {
         tracing::error!(message.id = %delivery.message.id, cause, queue = %self.queue, "a message with results is parked");
         // On failure the broker is closed, and the message goes back to its queue.
         let _ = park(&*self.broker, delivery, &self.queue, cause).await;
+    }
+}
+
+fn next_of(recorded: &Recorded) -> Option<(RunId, Next)> {
+    match recorded {
+        Recorded::Stored { run_id, next, .. } => Some((*run_id, *next)),
+        Recorded::NotAskedFor | Recorded::HistoryDropped => None,
     }
 }
 

@@ -34,6 +34,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Whether every check passed and no link changed or would change.
+    pub fn all_as_before(&self) -> bool {
+        self.up == self.checked && self.to_show + self.to_not_show + self.would_show + self.would_hide == 0
+    }
+
     /// Adds `links` results of one kind; `verdict` is `None` for the white list.
     pub fn add(&mut self, verdict: Option<Verdict>, change: Option<Change>, links: u64) {
         let of_verdict = match verdict {

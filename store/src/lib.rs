@@ -19,6 +19,7 @@ mod filing;
 mod importing;
 mod inspect;
 mod inspection;
+mod kept;
 mod meaning;
 mod migrations;
 mod open;
@@ -45,10 +46,10 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice,
-    Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks, Reports, Ruling,
-    Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced, Unpublished,
-    UnpublishedRun, Untold,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, Next, OpenJobs, Outbox,
+    ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
+    Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced,
+    Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.
@@ -59,6 +60,8 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Work {
     /// Sees one state of the database throughout.
     Read,
+    /// Changes some rows, in one statement.
+    Statement,
     /// Changes some rows.
     Write,
     /// Changes very many rows.

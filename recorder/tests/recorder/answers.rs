@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::world::{PATIENCE, World};
 
 /// More than there are places for.
-const MANY: usize = 70;
+const MANY: usize = 40;
 /// A run's own answer, and a little for the places that others leave.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(12);
 
 fn is_reply(target: &Target) -> bool {
     matches!(target, Target::Reply(_))

@@ -1,18 +1,24 @@
 //! What is written differently for PostgreSQL: locks, many rows at once, and partitions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use diesel::dsl::sql;
+use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
+use diesel::pg::Pg;
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid};
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Double, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid,
+};
+use diesel_async::{AsyncConnectionCore, RunQueryDsl};
+use futures::future::{try_join3, try_join4};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Connection;
-use crate::recording::RunProgress;
+use crate::kept::Keep;
+use crate::recording::{Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
 use crate::values::{Id, Moment};
@@ -23,6 +29,10 @@ const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
 
 /// Whoever edits links waits for others who do, until their transactions end.
 pub(super) const EDITORS_WAIT: bool = true;
+
+/// A connection, or one that several share at the same time. Then their statements wait for one round trip together.
+pub(super) trait Postgres: AsyncConnectionCore<Backend = Pg> + Send {}
+impl<C: AsyncConnectionCore<Backend = Pg> + Send> Postgres for C {}
 
 /// A query whose rows are held until the transaction ends.
 macro_rules! locked {
@@ -36,17 +46,20 @@ macro_rules! locked_if_free {
         $query.for_update().skip_locked()
     };
 }
-/// Inserts these rows in one statement.
+/// Inserts these rows in one statement. The one for a single row is kept.
 macro_rules! insert_all {
-    ($connection:expr, $table:expr, $rows:expr) => {
-        diesel::insert_into($table).values($rows).execute($connection).await
-    };
+    ($connection:expr, $table:expr, $rows:expr) => {{
+        let insert = diesel::insert_into($table).values($rows);
+        match $rows.len() {
+            1 => crate::kept::Keep::kept(insert).execute($connection).await,
+            _ => insert.execute($connection).await,
+        }
+    }};
 }
 pub(super) use {insert_all, locked, locked_if_free};
 
 /// That a column holds one of these ids.
-pub(super) type Among =
-    SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, diesel::dsl::AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;
+pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;
 
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
@@ -55,8 +68,20 @@ pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
 }
 
 /// The moment by the clock of the server: that of this machine may be off.
-pub(super) async fn now(connection: &mut Connection) -> QueryResult<Moment> {
-    diesel::select(sql::<types::Moment>("clock_timestamp()")).get_result(connection).await
+pub(super) async fn now(connection: &mut impl Postgres) -> QueryResult<Moment> {
+    diesel::select(sql::<types::Moment>("clock_timestamp()")).kept().get_result(connection).await
+}
+
+/// The same within a statement.
+pub(super) fn clock() -> SqlLiteral<types::Moment> {
+    sql("clock_timestamp()")
+}
+
+/// So long after that, within a statement.
+pub(super) fn clock_in(
+    length: Duration,
+) -> SqlLiteral<types::Moment, UncheckedBind<SqlLiteral<types::Moment>, AsExprOf<f64, Double>>> {
+    sql("clock_timestamp() + make_interval(secs => ").bind::<Double, _>(length.as_secs_f64()).sql(")")
 }
 
 /// Holds those of these jobs that are stored, in the order of their ids, until the transaction ends.
@@ -66,7 +91,7 @@ pub(super) async fn lock_jobs(connection: &mut Connection, ids: &[Id]) -> QueryR
 }
 
 /// Holds those of these links that are stored, in the order of their ids, until the transaction ends.
-pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
+pub(super) async fn lock_links(connection: &mut impl Postgres, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
     let rows = links::table.filter(links::id.eq_any(ids)).order(links::id);
     rows.select(LinkRow::as_select()).for_update().load(connection).await
 }
@@ -74,7 +99,7 @@ pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> Query
 /// Waits until nobody else edits links, and keeps others from it until the transaction ends.
 pub(super) async fn lock_for_editing(connection: &mut Connection) -> QueryResult<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(EDIT_LOCK);
-    lock.execute(connection).await.map(drop)
+    lock.kept().execute(connection).await.map(drop)
 }
 
 /// All active links by host and id, page by page, as they were when it was opened: nobody's change moves a link to a later
@@ -106,8 +131,8 @@ pub(super) async fn lock_asker(connection: &mut Connection, asker: &str) -> Quer
 /// The stored links of these keys.
 pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
     // A join: for `= ANY` a hash index compares each row it finds with each key.
-    let of_keys = sql_query("SELECT links.* FROM unnest($1) AS wanted (key) JOIN links ON url_key = key");
-    of_keys.bind::<Array<Text>, _>(keys).load(connection).await
+    let of_keys = sql::<Bool>("url_key IN (SELECT unnest(").bind::<Array<Text>, _>(keys).sql("))");
+    links::table.filter(of_keys).select(LinkRow::as_select()).kept().load(connection).await
 }
 
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
@@ -129,6 +154,7 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
         .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
         .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
+        .kept()
         .execute(connection)
         .await
         .map(drop)
@@ -154,13 +180,14 @@ pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.attributes.as_ref()))
         .bind::<Array<Bool>, _>(column(rows, |row| row.active))
         .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
+        .kept()
         .execute(connection)
         .await
         .map(drop)
 }
 
 /// Writes what checks change, and leaves alone what imports do.
-pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
+pub(super) async fn update_states(connection: &mut impl Postgres, rows: &[LinkRow]) -> QueryResult<()> {
     let update = sql_query(
         "UPDATE links SET shown = t.shown, shown_since = t.shown_since, hidden_reason = t.hidden_reason,
                 verdict = t.verdict, verdict_since = t.verdict_since, reason = t.reason,
@@ -188,27 +215,32 @@ pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow])
         .bind::<Array<BigInt>, _>(column(rows, |row| row.last_run_seq))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.passed_in_a_row))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.failed_in_a_row))
+        .kept()
         .execute(connection)
         .await
         .map(drop)
 }
 
 /// The checks of these (run, link) pairs that were recorded before.
-pub(super) async fn checks_of(connection: &mut Connection, pairs: &[(Id, Id)]) -> QueryResult<Vec<CheckRow>> {
+pub(super) async fn checks_of(
+    connection: &mut impl Postgres,
+    pairs: &[(Id, Id)],
+) -> QueryResult<Vec<CheckRow>> {
     let select = sql_query(
-        "SELECT checks.* FROM checks
+        "SELECT checks.checked_at, checks.run_id, checks.link_id, elapsed_ms, status, outcome, reason, details FROM checks
          JOIN unnest($1, $2) AS t (run_id, link_id) ON checks.run_id = t.run_id AND checks.link_id = t.link_id",
     );
     select
         .bind::<Array<PgUuid>, _>(column(pairs, |(run, _)| run.0))
         .bind::<Array<PgUuid>, _>(column(pairs, |(_, link)| link.0))
+        .kept()
         .load(connection)
         .await
 }
 
 /// Those of these runs whose partition was made and is no longer attached: their checks were dropped.
 pub(super) async fn dropped_runs(
-    connection: &mut Connection,
+    connection: &mut impl Postgres,
     runs: impl IntoIterator<Item = Id>,
 ) -> QueryResult<Vec<Id>> {
     #[derive(QueryableByName)]
@@ -223,11 +255,11 @@ pub(super) async fn dropped_runs(
          WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'checks'::regclass
                                                       AND inhrelid = to_regclass(made.name))",
     );
-    let rows: Vec<Row> = select.bind::<Array<PgUuid>, _>(runs).load(connection).await?;
+    let rows: Vec<Row> = select.bind::<Array<PgUuid>, _>(runs).kept().load(connection).await?;
     Ok(rows.into_iter().map(|row| Id(row.run_id)).collect())
 }
 
-pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]) -> QueryResult<usize> {
+pub(super) async fn insert_checks(connection: &mut impl Postgres, rows: &[CheckRow]) -> QueryResult<usize> {
     let insert = sql_query(
         "INSERT INTO checks (checked_at, run_id, link_id, elapsed_ms, status, outcome, reason, details)
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
@@ -242,6 +274,7 @@ pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]
         .bind::<Array<SmallInt>, _>(column(rows, |row| row.outcome))
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.reason.as_ref()))
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.details.as_ref()))
+        .kept()
         .execute(connection)
         .await
 }
@@ -249,7 +282,7 @@ pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]
 /// Adds to each job so many links with a result. Results are a sign of life: a large job of a slow host, which comes in
 /// parts, is not taken for lost.
 pub(super) async fn add_to_jobs(
-    connection: &mut Connection,
+    connection: &mut impl Postgres,
     fresh: &BTreeMap<Id, i64>,
     now: Moment,
 ) -> QueryResult<()> {
@@ -265,17 +298,26 @@ pub(super) async fn add_to_jobs(
         .bind::<Array<PgUuid>, _>(fresh.keys().map(|id| id.0).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(fresh.values().copied().collect::<Vec<_>>())
         .bind::<types::Moment, _>(now)
+        .kept()
         .execute(connection)
         .await
         .map(drop)
 }
 
-/// Adds to the counts of each run. The runs are held in the order of their ids.
+/// Adds to the counts of each run, and returns those that have a result for each link now, or a parked job. The runs are
+/// held in the order of their ids.
 pub(super) async fn add_to_runs(
-    connection: &mut Connection,
+    connection: &mut impl Postgres,
     runs: &BTreeMap<Id, RunProgress>,
     now: Moment,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<Id>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = PgUuid)]
+        id: Uuid,
+        #[diesel(sql_type = Bool)]
+        complete: bool,
+    }
     let update = sql_query(
         "WITH more AS (SELECT * FROM jsonb_to_recordset($1) AS t (id uuid, done bigint, parked bigint,
                            up bigint, down bigint, no_backlink bigint, blocked bigint, refused bigint,
@@ -291,10 +333,51 @@ pub(super) async fn add_to_runs(
                 untold = runs.untold + more.untold,
                 last_result_at = CASE WHEN more.done > 0 THEN $2 ELSE last_result_at END
          FROM held JOIN more ON held.id = more.id
-         WHERE runs.id = held.id",
+         WHERE runs.id = held.id
+         RETURNING runs.id, runs.done + runs.parked >= runs.links AS complete",
     );
     let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
-    update.bind::<Jsonb, _>(json!(more)).bind::<types::Moment, _>(now).execute(connection).await.map(drop)
+    let update = update.bind::<Jsonb, _>(json!(more)).bind::<types::Moment, _>(now);
+    let rows: Vec<Row> = update.kept().load(connection).await?;
+    Ok(rows.into_iter().filter(|row| row.complete).map(|row| Id(row.id)).collect())
+}
+
+/// Holds these links, and reads what is stored of them and their runs, in one round trip.
+pub(super) async fn read_for_batch(
+    connection: &mut Connection,
+    links: &[Id],
+    pairs: &[(Id, Id)],
+    runs: impl IntoIterator<Item = Id>,
+) -> QueryResult<Read> {
+    let connection = &*connection;
+    let checks = async {
+        let mut reading = connection;
+        let checks = checks_of(&mut reading, pairs).await?;
+        // After that query, which keeps partitions from being dropped until this transaction ends.
+        Ok((checks, dropped_runs(&mut reading, runs).await?))
+    };
+    let (mut locking, mut asking) = (connection, connection);
+    let (links, (checks, dropped), now) =
+        try_join3(lock_links(&mut locking, links), checks, now(&mut asking)).await?;
+    Ok(Read { links, checks, dropped, now })
+}
+
+/// Writes what a batch changes, in one round trip.
+pub(super) async fn write_batch(
+    connection: &mut Connection,
+    changes: &RecordChanges,
+    now: Moment,
+) -> QueryResult<Written> {
+    let connection = &*connection;
+    let (mut a, mut b, mut c, mut d) = (connection, connection, connection, connection);
+    let (checks, (), (), complete) = try_join4(
+        insert_checks(&mut a, &changes.checks),
+        update_states(&mut b, &changes.links),
+        add_to_jobs(&mut c, &changes.jobs, now),
+        add_to_runs(&mut d, &changes.runs, now),
+    )
+    .await?;
+    Ok(Written { checks, complete })
 }
 
 /// Makes the partitions of `checks` that lack; returns how many. The function has its owner's rights.

@@ -16,6 +16,8 @@ use super::dial::Wire;
 
 /// The kind of a message that reports an error.
 const ERROR: u8 = b'E';
+/// A statement in a transaction of which another one failed.
+const REFUSED: &str = "25P02";
 /// How much of an error is kept, in bytes. Its code stands near the beginning, before its texts.
 const KEPT: usize = 1_024;
 
@@ -29,8 +31,12 @@ impl LatestCode {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Statements that were sent together with one that failed are refused, which says nothing about why.
     fn set(&self, code: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = code;
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.is_none() || code.as_deref() != Some(REFUSED) {
+            *latest = code;
+        }
     }
 }
 
@@ -150,6 +156,15 @@ mod tests {
     fn message(kind: u8, content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 4).unwrap().to_be_bytes();
         [&[kind][..], &length, content].concat()
+    }
+
+    #[test]
+    fn what_was_refused_for_another_error_does_not_hide_its_code() {
+        let latest = LatestCode::default();
+        for code in ["25P02", "23505", "25P02"] {
+            latest.set(Some(code.to_owned()));
+        }
+        assert_eq!(latest.take().as_deref(), Some("23505"));
     }
 
     #[test]

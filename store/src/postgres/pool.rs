@@ -21,16 +21,18 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Statements have a limit of their own, see `connect`; the limits here are for a server that stops answering.
 impl Work {
-    fn begin(self) -> &'static str {
-        match self {
+    /// `None`: a statement is a transaction by itself.
+    fn begin(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Statement => return None,
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write | Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
-        }
+        })
     }
 
     fn time_limit(self) -> Duration {
         match self {
-            Self::Read | Self::Write => Duration::from_secs(60),
+            Self::Statement | Self::Read | Self::Write => Duration::from_secs(60),
             Self::WriteMany => Duration::from_secs(600),
         }
     }
@@ -113,13 +115,16 @@ impl fmt::Debug for Pool {
 
 async fn transaction<T>(
     session: &mut Session,
-    begin: &str,
+    begin: Option<&str>,
     work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let Session { connection, latest, .. } = session;
     // Of an earlier call.
     latest.take();
     let explain = |error: diesel::result::Error| latest.explain(error.into());
+    let Some(begin) = begin else {
+        return work(connection).await.map_err(|fault| latest.explain(fault));
+    };
     AnsiTransactionManager::begin_transaction_sql(connection, begin).await.map_err(explain)?;
     match work(connection).await {
         Ok(value) => {

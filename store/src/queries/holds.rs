@@ -15,6 +15,7 @@ use super::dialect::{insert_all, locked};
 use super::reports::Selected;
 use super::{Backend, Connection, dialect, links, reports};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::recording::{RunProgress, Settled, Settlement};
 use crate::rows::{
     AlikeRow, Hold, OPEN_PROPOSALS, OUT_OF_REACH, Outcome, ProposalRow, UNTOLD_CHANGES, UnsettledRunRow,
@@ -48,6 +49,7 @@ pub(super) async fn count_alike(connection: &mut Connection, more: &[AlikeRow]) 
             .on_conflict((alike::run_id, alike::change, alike::reason_type))
             .do_update()
             .set(alike::links.eq(alike::links + excluded(alike::links)))
+            .kept()
             .execute(connection)
             .await?;
     }
@@ -60,7 +62,7 @@ pub(super) async fn release(
     runs: impl IntoIterator<Item = Id>,
 ) -> QueryResult<()> {
     let runs = runs::table.filter(dialect::among("runs.id", runs).and(sql::<Bool>(OUT_OF_REACH)));
-    diesel::update(runs).set(runs::hold.eq(Hold::Free.as_str())).execute(connection).await?;
+    diesel::update(runs).set(runs::hold.eq(Hold::Free.as_str())).kept().execute(connection).await?;
     Ok(())
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn decide(
     decision: Decision,
 ) -> Result<Option<Decided>, Fault> {
     let row = runs::table.filter(runs::id.eq(Id(run.0))).select((runs::hold, runs::state));
-    let rows: Vec<(String, String)> = locked!(row).load(connection).await?;
+    let rows: Vec<(String, String)> = locked!(row).kept().load(connection).await?;
     let Some((hold, state)) = rows.into_iter().next() else { return Ok(None) };
     let (hold, state) = (parse(&hold, "runs.hold")?, parse(&state, "runs.state")?);
     Ok(Some(match (hold, state) {
@@ -104,10 +106,10 @@ async fn keep(connection: &mut Connection, run: RunId, decision: Decision) -> Qu
         runs::announced_at.eq(None::<Moment>),
         runs::claimed_until.eq(None::<Moment>),
     );
-    diesel::update(runs::table.find(Id(run.0))).set(decided).execute(connection).await?;
+    diesel::update(runs::table.find(Id(run.0))).set(decided).kept().execute(connection).await?;
     if decision == Decision::Applied {
         let open_end = runs::finished_at.eq(None::<Moment>);
-        diesel::update(runs::table.find(Id(run.0))).set(open_end).execute(connection).await?;
+        diesel::update(runs::table.find(Id(run.0))).set(open_end).kept().execute(connection).await?;
     }
     Ok(())
 }
@@ -120,7 +122,7 @@ pub(super) async fn settle(
     judge: &dyn Judge,
 ) -> Result<bool, Fault> {
     let run = some_run(only, UNSETTLED).select(UnsettledRunRow::as_select());
-    let run: Option<UnsettledRunRow> = run.first(connection).await.optional()?;
+    let run: Option<UnsettledRunRow> = run.kept().get_result(connection).await.optional()?;
     let Some(run) = run else { return Ok(false) };
     let page = proposals::table
         .filter(proposals::run_id.eq(run.id).and(sql::<Bool>(OPEN_PROPOSALS)))
@@ -128,7 +130,7 @@ pub(super) async fn settle(
         .limit(limit.into())
         .select(ProposalRow::as_select());
     // Without any, somebody else has just settled them.
-    let page: Vec<ProposalRow> = locked!(page).load(connection).await?;
+    let page: Vec<ProposalRow> = locked!(page).kept().load(connection).await?;
     let ids: Vec<Id> = page.iter().map(|proposal| proposal.link_id).collect();
     let links = dialect::lock_links(connection, &ids).await?;
     let pairs: Vec<(Id, Id)> = ids.into_iter().map(|link| (run.id, link)).collect();
@@ -144,11 +146,11 @@ async fn write(connection: &mut Connection, run: Id, settled: Settled, now: Mome
         let outcome = format!("(outcome & 15) | {}", Outcome::code_of(shown, did));
         let end = (proposals::outcome.eq(sql::<SmallInt>(&outcome)), proposals::details.eq(None::<Document>));
         let of_links = proposals::run_id.eq(run).and(dialect::among("proposals.link_id", ids));
-        diesel::update(proposals::table.filter(of_links)).set(end).execute(connection).await?;
+        diesel::update(proposals::table.filter(of_links)).set(end).kept().execute(connection).await?;
     }
     dialect::update_states(connection, &settled.links).await?;
     links::insert_changes(connection, &settled.changes).await?;
-    dialect::add_to_runs(connection, &BTreeMap::from([(run, settled.progress)]), now).await
+    dialect::add_to_runs(connection, &BTreeMap::from([(run, settled.progress)]), now).await.map(drop)
 }
 
 pub(super) async fn untold(
@@ -157,14 +159,14 @@ pub(super) async fn untold(
     limit: u32,
 ) -> Result<Option<Untold>, Fault> {
     let run = some_run(only, UNTOLD).select(UntoldRunRow::as_select());
-    let run: Option<UntoldRunRow> = run.first(connection).await.optional()?;
+    let run: Option<UntoldRunRow> = run.kept().get_result(connection).await.optional()?;
     let Some((run_id, trace)) = run.map(UntoldRunRow::run_and_trace) else { return Ok(None) };
     let page = proposals::table
         .filter(proposals::run_id.eq(Id(run_id.0)).and(sql::<Bool>(UNTOLD_CHANGES)))
         .order(proposals::link_id)
         .limit(limit.into())
         .select(proposals::link_id);
-    let ids: Vec<Id> = page.load(connection).await?;
+    let ids: Vec<Id> = page.kept().load(connection).await?;
     let link_ids = ids.iter().map(|id| LinkId(id.0)).collect();
     let links = reports::selected(connection, run_id, Selected::Of(ids), None, limit).await?;
     Ok(Some(Untold { run_id, trace, link_ids, links }))
@@ -179,7 +181,7 @@ pub(super) async fn mark_told(
     let told = proposals::run_id.eq(Id(run.0)).and(dialect::among("proposals.link_id", ids));
     let told = proposals::table.filter(told).filter(sql::<Bool>(UNTOLD_CHANGES));
     let told = diesel::update(told).set(proposals::outcome.eq(sql::<SmallInt>("outcome & 127")));
-    let told = i64::try_from(told.execute(connection).await?).unwrap_or(i64::MAX);
+    let told = i64::try_from(told.kept().execute(connection).await?).unwrap_or(i64::MAX);
     let now = dialect::now(connection).await?;
     let progress = RunProgress { untold: -told, ..RunProgress::default() };
     dialect::add_to_runs(connection, &BTreeMap::from([(Id(run.0), progress)]), now).await?;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::dialect::{insert_all, locked};
 use super::{Backend, Connection, dialect};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::rows::{DONE, JobRow, OPEN_JOBS, OpenJobRow, RECHECKS, UnpublishedRunRow, unpublished_runs_sql};
 use crate::schema::{jobs, runs, sql as types};
 use crate::traits::{OpenJobs, StoredJob, Unpublished, UnpublishedRun};
@@ -62,7 +63,7 @@ pub(super) async fn open(
             .filter(sql::<Bool>(RECHECKS).and(jobs::published_at.is_null()))
             .filter(jobs::run_id.eq(Id(run.0))),
     };
-    let open: Vec<OpenJobRow> = open.load(connection).await?;
+    let open: Vec<OpenJobRow> = open.kept().load(connection).await?;
     open.into_iter().map(|job| job.at(now)).collect()
 }
 
@@ -79,10 +80,10 @@ pub(super) async fn unpublished_runs(
     let find = sql_query(unpublished_runs_sql(idle.is_some()));
     let find = find.bind::<Nullable<types::Id>, _>(only);
     let rows: Vec<UnpublishedRunRow> = match idle {
-        None => find.bind::<BigInt, _>(i64::from(limit)).load(connection).await?,
+        None => find.bind::<BigInt, _>(i64::from(limit)).kept().load(connection).await?,
         Some(idle) => {
             let find = find.bind::<types::Moment, _>(idle).bind::<BigInt, _>(i64::from(limit));
-            find.load(connection).await?
+            find.kept().load(connection).await?
         }
     };
     Ok(rows.into_iter().map(UnpublishedRun::from).collect())
@@ -96,10 +97,15 @@ fn ago(now: Moment, age: Duration) -> Moment {
 
 pub(super) async fn mark_published(connection: &mut Connection, ids: &[JobId]) -> Result<(), Fault> {
     let ids: Vec<Id> = ids.iter().map(|id| Id(id.0)).collect();
-    dialect::lock_jobs(connection, &ids).await?;
-    let now = dialect::now(connection).await?;
+    if ids.len() > 1 {
+        dialect::lock_jobs(connection, &ids).await?;
+    }
     let published = jobs::table.filter(dialect::among("jobs.id", ids));
-    diesel::update(published).set(jobs::published_at.eq(now)).execute(connection).await?;
+    diesel::update(published)
+        .set(jobs::published_at.eq(dialect::clock().nullable()))
+        .kept()
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -118,11 +124,12 @@ pub(super) async fn close(
         .order(jobs::id)
         .limit(limit.into())
         .select(jobs::id);
-    let open: Vec<Id> = locked!(open).load(connection).await?;
+    let open: Vec<Id> = locked!(open).kept().load(connection).await?;
     let last = open.last().map(|id| JobId(id.0));
     let closed = (jobs::state.eq(DONE), jobs::body.eq(None::<Vec<u8>>));
     diesel::update(jobs::table.filter(dialect::among("jobs.id", open)))
         .set(closed)
+        .kept()
         .execute(connection)
         .await?;
     Ok(last)

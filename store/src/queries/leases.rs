@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Connection, dialect};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::schema::sql as types;
 use crate::values::{Id, Moment};
 
@@ -32,6 +33,7 @@ pub(super) async fn take(
         .bind::<types::Id, _>(Id(holder))
         .bind::<types::Moment, _>(Moment(now.0 + length.min(LONGEST)))
         .bind::<types::Moment, _>(now)
+        .kept()
         .execute(connection)
         .await?;
     Ok(taken == 1)

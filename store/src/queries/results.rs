@@ -5,7 +5,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, dialect, holds, jobs as outbox, links, runs as run_rows};
 use crate::error::Fault;
-use crate::recording::{Asked, Batch, RecordChanges, Stored};
+use crate::kept::Keep;
+use crate::recording::{Asked, Batch, Read, RecordChanges, Stored};
 use crate::rows::{RecordedJobRow, RemovedLinkRow};
 use crate::schema::{jobs, removed_links, runs};
 use crate::traits::{JobResults, Judge, Recorded};
@@ -18,11 +19,10 @@ pub(super) async fn record(
 ) -> Result<Vec<Recorded>, Fault> {
     let batch = Batch(batch);
     let asked = batch.asked(lock_jobs(connection, &batch).await?)?;
-    let stored = stored(connection, &asked).await?;
-    let now = dialect::now(connection).await?;
+    let (stored, now) = stored(connection, &asked).await?;
     let changes = asked.decide(stored, now, judge)?;
-    write(connection, &changes, now).await?;
-    Ok(changes.recorded)
+    let complete = write(connection, &changes, now).await?;
+    Ok(changes.recorded.into_iter().map(|recorded| recorded.of_a_run_in(&complete)).collect())
 }
 
 /// Locks the jobs alone: their runs are locked when all else is written, as briefly as can be.
@@ -30,13 +30,15 @@ async fn lock_jobs(connection: &mut Connection, batch: &Batch<'_>) -> QueryResul
     let ids: Vec<Id> = batch.job_ids().into_iter().collect();
     dialect::lock_jobs(connection, &ids).await?;
     let rows = jobs::table.inner_join(runs::table).filter(dialect::among("jobs.id", ids));
-    rows.select(RecordedJobRow::as_select()).load(connection).await
+    rows.select(RecordedJobRow::as_select()).kept().load(connection).await
 }
 
-async fn stored(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult<Stored> {
+async fn stored(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult<(Stored, Moment)> {
     let mut missing = asked.link_ids();
     let ids: Vec<Id> = missing.iter().copied().collect();
-    let links = dialect::lock_links(connection, &ids).await?;
+    let pairs: Vec<(Id, Id)> = asked.pairs().into_iter().collect();
+    let Read { links, checks, dropped, now } =
+        dialect::read_for_batch(connection, &ids, &pairs, asked.run_ids()).await?;
     for link in &links {
         missing.remove(&link.id);
     }
@@ -44,14 +46,10 @@ async fn stored(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult<S
         Vec::new()
     } else {
         let removed = removed_links::table.filter(dialect::among("removed_links.id", missing));
-        removed.select(RemovedLinkRow::as_select()).load(connection).await?
+        removed.select(RemovedLinkRow::as_select()).kept().load(connection).await?
     };
-    let pairs: Vec<(Id, Id)> = asked.pairs().into_iter().collect();
-    let checks = dialect::checks_of(connection, &pairs).await?;
-    // After that query, which keeps partitions from being dropped until this transaction ends.
-    let dropped = dialect::dropped_runs(connection, asked.run_ids()).await?;
     let rechecks = rechecks(connection, asked).await?;
-    Ok(Stored { links, removed, checks, rechecks, dropped })
+    Ok((Stored { links, removed, checks, rechecks, dropped }, now))
 }
 
 /// Which rechecks there are.
@@ -60,25 +58,23 @@ async fn rechecks(connection: &mut Connection, asked: &Asked<'_>) -> QueryResult
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    jobs::table.filter(dialect::among("jobs.id", ids)).select(jobs::id).load(connection).await
+    jobs::table.filter(dialect::among("jobs.id", ids)).select(jobs::id).kept().load(connection).await
 }
 
-async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment) -> Result<(), Fault> {
-    let inserted = dialect::insert_checks(connection, &changes.checks).await?;
-    if inserted != changes.checks.len() {
+/// Returns the runs that lack no result now.
+async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment) -> Result<Vec<Id>, Fault> {
+    let written = dialect::write_batch(connection, changes, now).await?;
+    if written.checks != changes.checks.len() {
         // The same link stands in another job of this run, whose results came at the same time.
         return Err(Fault::Conflict);
     }
     holds::insert(connection, &changes.proposals).await?;
     outbox::insert(connection, &changes.rechecks).await?;
-    dialect::update_states(connection, &changes.links).await?;
     links::insert_changes(connection, &changes.changes).await?;
-    dialect::add_to_jobs(connection, &changes.jobs, now).await?;
-    dialect::add_to_runs(connection, &changes.runs, now).await?;
     run_rows::reopen(connection, changes.reopened()).await?;
     if !changes.open.is_empty() {
         holds::count_alike(connection, &changes.alike).await?;
         holds::release(connection, changes.open.iter().copied()).await?;
     }
-    Ok(())
+    Ok(written.complete)
 }

@@ -18,9 +18,10 @@ use super::{Connection, asked, dialect, holds, jobs, links};
 use crate::asker::Asker;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
+use crate::kept::Keep;
 use crate::places::Places;
 use crate::recording::RunProgress;
-use crate::rows::{Hold, LinkRow, NewRunRow, REACHED, RunRow, stored_count};
+use crate::rows::{EndedRunRow, Hold, LinkRow, NewRunRow, REACHED, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
@@ -37,7 +38,7 @@ pub(super) async fn file(
     let row = NewRunRow::from(run);
     let id = row.id;
     let insert = diesel::insert_into(runs::table).values(&row).on_conflict(runs::request_id).do_nothing();
-    if insert.execute(connection).await? == 0 {
+    if insert.kept().execute(connection).await? == 0 {
         let existing = filed_before(connection, run).await?.ok_or(Fault::Conflict)?;
         return Ok(Filed { run: existing, existed: true });
     }
@@ -62,7 +63,7 @@ pub(super) async fn file(
         runs::hold.eq(if needed.is_some() { Hold::Open } else { Hold::Free }.as_str()),
     );
     let update = diesel::update(runs::table.find(id)).set(counts);
-    let row: RunRow = update.returning(RunRow::as_returning()).get_result(connection).await?;
+    let row: RunRow = update.returning(RunRow::as_returning()).kept().get_result(connection).await?;
     if let Some(asker) = asker {
         asked::admit(connection, asker, run.id, planned.links).await?;
     }
@@ -149,6 +150,7 @@ async fn plan_given(
             .filter(dialect::among("links.id", ids))
             .order((links_table::host, links_table::id))
             .select(LinkRow::as_select())
+            .kept()
             .load(connection)
             .await?;
         jobs::insert(connection, &filing.plan(page)).await?;
@@ -184,7 +186,7 @@ pub(super) async fn close(connection: &mut Connection, limit: u32) -> Result<Vec
     let decided = || sql::<Bool>("(hold = 'open' OR would_hide + would_show = 0)");
     let ended = runs::table.filter(sql::<Bool>(ended).and(decided())).order(runs::id);
     let ended = ended.limit(limit.into()).select(runs::id);
-    let ended: Vec<Id> = locked!(ended).load(connection).await?;
+    let ended: Vec<Id> = locked!(ended).kept().load(connection).await?;
     if ended.is_empty() {
         return Ok(Vec::new());
     }
@@ -209,7 +211,7 @@ pub(super) async fn close(connection: &mut Connection, limit: u32) -> Result<Vec
     );
     let ended = runs::table.filter(dialect::among("runs.id", ended).and(decided()));
     let close = diesel::update(ended).set(end);
-    parsed(close.returning(RunRow::as_returning()).get_results(connection).await?)
+    parsed(close.returning(RunRow::as_returning()).kept().get_results(connection).await?)
 }
 
 /// Has those of these runs that ended incomplete run again.
@@ -259,27 +261,67 @@ pub(super) async fn claim(
         .order((runs::claimed_until.is_not_null(), runs::claimed_until, runs::seq))
         .limit(limit.into())
         .select(runs::id);
-    let ids: Vec<Id> = locked_if_free!(unannounced).load(connection).await?;
+    let ids: Vec<Id> = locked_if_free!(unannounced).kept().load(connection).await?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let until = Moment(now.0 + hold);
-    let claimed = runs::table.filter(dialect::among("runs.id", ids.iter().copied()));
-    diesel::update(claimed).set(runs::claimed_until.eq(until)).execute(connection).await?;
-    let rows = runs::table.filter(dialect::among("runs.id", ids)).order(runs::seq);
-    let rows = rows.select(RunRow::as_select()).load(connection).await?;
-    let unannounced = |run| Unannounced { run, claimed_until: until.0 };
-    Ok(parsed(rows)?.into_iter().map(unannounced).collect())
+    let claimed = runs::table.filter(dialect::among("runs.id", ids));
+    let claim = diesel::update(claimed).set(runs::claimed_until.eq(Moment(now.0 + hold)));
+    let mut rows: Vec<EndedRunRow> =
+        claim.returning(EndedRunRow::as_returning()).kept().get_results(connection).await?;
+    rows.sort_by_key(|row| row.seq);
+    with_alike(connection, rows).await
+}
+
+/// Ends those of these runs that lack nothing, and that nothing may hold back, and claims their ends: in one statement.
+pub(super) async fn end(
+    connection: &mut Connection,
+    ids: &[RunId],
+    hold: Duration,
+) -> Result<Vec<Unannounced>, Fault> {
+    let complete = "runs.state = 'running' AND runs.done + runs.parked >= runs.links AND runs.hold = 'free'
+        AND runs.would_hide + runs.would_show + runs.untold = 0";
+    let ids = ids.iter().map(|id| Id(id.0));
+    let complete = runs::table.filter(dialect::among("runs.id", ids).and(sql::<Bool>(complete)));
+    let finished_at =
+        sql::<Nullable<types::Moment>>("CASE WHEN done >= links THEN coalesce(last_result_at, ")
+            .bind::<types::Moment, _>(dialect::clock())
+            .sql(") ELSE ")
+            .bind::<types::Moment, _>(dialect::clock())
+            .sql(" END");
+    let end = (
+        runs::state.eq(sql::<Text>("CASE WHEN done >= links THEN 'finished' ELSE 'incomplete' END")),
+        runs::finished_at.eq(finished_at),
+        runs::announced_at.eq(None::<Moment>),
+        runs::claimed_until.eq(dialect::clock_in(hold).nullable()),
+    );
+    let end = diesel::update(complete).set(end).returning(EndedRunRow::as_returning());
+    let rows = end.kept().get_results(connection).await?;
+    with_alike(connection, rows).await
+}
+
+/// What is to be told of the ends of these runs. What changed alike is read only where it may hold a run back.
+async fn with_alike(connection: &mut Connection, rows: Vec<EndedRunRow>) -> Result<Vec<Unannounced>, Fault> {
+    let mut unannounced = Vec::with_capacity(rows.len());
+    for row in rows {
+        let alike =
+            if row.may_be_held_back() { holds::alike(connection, row.id()).await? } else { Vec::new() };
+        unannounced.push(row.with(alike)?);
+    }
+    Ok(unannounced)
 }
 
 pub(super) async fn mark_announced(
     connection: &mut Connection,
     announced: &Unannounced,
 ) -> Result<(), Fault> {
-    let now = dialect::now(connection).await?;
     let claim = runs::claimed_until.eq(Moment(announced.claimed_until));
     let run = runs::table.find(Id(announced.run.id.0)).filter(claim.and(runs::announced_at.is_null()));
-    diesel::update(run).set(runs::announced_at.eq(now)).execute(connection).await?;
+    diesel::update(run)
+        .set(runs::announced_at.eq(dialect::clock().nullable()))
+        .kept()
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -142,9 +142,9 @@ impl Outbox for Database {
     }
 
     async fn mark_published(&self, jobs: &[JobId]) -> Result<()> {
-        let jobs = jobs.to_vec();
-        self.transaction(Work::Write, async move |connection| jobs::mark_published(connection, &jobs).await)
-            .await
+        let ids = jobs.to_vec();
+        let kind = if ids.len() == 1 { Work::Statement } else { Work::Write };
+        self.transaction(kind, async move |connection| jobs::mark_published(connection, &ids).await).await
     }
 
     async fn reopen_parked(&self, run: RunId) -> Result<u64> {
@@ -179,6 +179,12 @@ impl Ledger for Database {
         self.transaction(Work::Write, async move |connection| runs::close(connection, limit).await).await
     }
 
+    async fn end_runs(&self, runs: &[RunId], hold: Duration) -> Result<Vec<Unannounced>> {
+        let ids = runs.to_vec();
+        let end = async move |connection: &mut Connection| runs::end(connection, &ids, hold).await;
+        self.transaction(Work::Statement, end).await
+    }
+
     async fn unannounced_runs(
         &self,
         only: Option<RunId>,
@@ -193,7 +199,7 @@ impl Ledger for Database {
         let announced = announced.clone();
         let mark =
             async move |connection: &mut Connection| runs::mark_announced(connection, &announced).await;
-        self.transaction(Work::Write, mark).await
+        self.transaction(Work::Statement, mark).await
     }
 
     async fn close_jobs(&self, run: RunId, after: Option<JobId>, limit: u32) -> Result<Option<JobId>> {

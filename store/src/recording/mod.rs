@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::rows::{CheckRow, Hold, LinkRow, RecordedJobRow, RemovedLinkRow};
-use crate::traits::{JobKind, JobResults, Judge, Recorded};
+use crate::traits::{JobKind, JobResults, Judge, Next, Recorded};
 use crate::values::{Id, Moment};
 
 use decision::Decision;
@@ -64,6 +64,22 @@ pub(crate) struct Stored {
     pub(crate) rechecks: Vec<Id>,
     /// The runs whose checks were dropped, so that none can be added.
     pub(crate) dropped: Vec<Id>,
+}
+
+/// What a database reads for a batch at once.
+pub(crate) struct Read {
+    pub(crate) links: Vec<LinkRow>,
+    pub(crate) checks: Vec<CheckRow>,
+    pub(crate) dropped: Vec<Id>,
+    pub(crate) now: Moment,
+}
+
+/// What came of writing a batch.
+pub(crate) struct Written {
+    /// How many checks were new.
+    pub(crate) checks: usize,
+    /// Runs that lack no result now.
+    pub(crate) complete: Vec<Id>,
 }
 
 impl<'a> Batch<'a> {
@@ -133,6 +149,7 @@ impl Asked<'_> {
                 Some((job, _)) if dropped.contains(&Id(job.run.0)) => Recorded::HistoryDropped,
                 Some((job, entry)) => Recorded::Stored {
                     run_id: job.run,
+                    next: job.next(),
                     changed: entry
                         .results
                         .iter()
@@ -181,6 +198,12 @@ impl AskedJob {
     /// Whether this result only proposes to hide or show its link. The white list is a person's word.
     fn proposes(&self, result: &CheckResult) -> bool {
         matches!(self.hold, Hold::Open | Hold::Held) && result.verdict.is_some()
+    }
+
+    /// What is to be done about the run while results lack.
+    fn next(&self) -> Next {
+        let goes_on = self.run_state == RunState::Running && self.hold == Hold::Free;
+        if goes_on { Next::Nothing } else { Next::Look }
     }
 
     /// Whether the judge may ask that a link of this job is checked again.

@@ -24,7 +24,7 @@ pub(crate) use jobs::{
     check_spec, unpublished_runs_sql,
 };
 pub(crate) use links::{LinkRow, RemovedLinkRow};
-pub(crate) use runs::{NewRunRow, RunRow, Tally};
+pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};
 
 use crate::error::Fault;
 

@@ -1,13 +1,16 @@
 //! Runs: rows of `runs`.
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict};
+use linkbeat_shared::{
+    Alike, Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict,
+};
 use serde::Serialize;
 
-use super::{Outcome, number, parse};
-use crate::NewRun;
+use super::{Hold, Outcome, number, parse};
 use crate::error::Fault;
+use crate::reporting::Tallies;
 use crate::schema::runs;
+use crate::traits::{NewRun, Unannounced};
 use crate::values::{Id, Moment, json};
 
 /// A stored run.
@@ -46,6 +49,42 @@ impl TryFrom<RunRow> for Run {
             created_at: row.created_at.0,
             finished_at: row.finished_at.map(|moment| moment.0),
         })
+    }
+}
+
+/// A run that ended, with all that is told of it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = runs)]
+pub(crate) struct EndedRunRow {
+    #[diesel(embed)]
+    run: RunRow,
+    #[diesel(embed)]
+    tally: Tally,
+    pub(crate) seq: i64,
+    to_check: i64,
+    hold: String,
+    known: i64,
+    claimed_until: Option<Moment>,
+}
+
+impl EndedRunRow {
+    pub(crate) fn id(&self) -> Id {
+        self.run.id
+    }
+
+    /// Whether the links that changed alike are to be told.
+    pub(crate) fn may_be_held_back(&self) -> bool {
+        self.hold != Hold::Free.as_str()
+    }
+
+    /// With the links that changed alike. No link waits to be checked again: its run would not have ended.
+    pub(crate) fn with(self, alike: Vec<Alike>) -> Result<Unannounced, Fault> {
+        let Self { run, tally, to_check, hold, known, claimed_until, .. } = self;
+        let claimed_until =
+            claimed_until.ok_or_else(|| Fault::Corrupt("runs.claimed_until is lost".to_owned()))?;
+        let run = Run::try_from(run)?;
+        let tallies = Tallies { run: run.clone(), tally, to_check, rechecks: 0, hold, known, alike };
+        Ok(Unannounced { run, summary: tallies.summary()?, claimed_until: claimed_until.0 })
     }
 }
 

@@ -2,10 +2,11 @@
 //! transaction that writes is alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use diesel::dsl::sql;
-use diesel::expression::{SqlLiteral, UncheckedBind};
-use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
+use diesel::dsl::{AsExprOf, sql};
+use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
+use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
 use diesel::sql_types::{Bool, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Connection;
-use crate::recording::RunProgress;
+use crate::kept::Keep;
+use crate::recording::{Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, LinkRow};
 use crate::schema::{checks, jobs, links, sql as types};
 use crate::values::{Id, Moment, json};
@@ -46,8 +48,7 @@ macro_rules! insert_all {
 pub(super) use {insert_all, locked, locked_if_free};
 
 /// That a column holds one of these ids.
-pub(super) type Among =
-    SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, diesel::dsl::AsExprOf<String, Text>>>;
+pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
 
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
@@ -60,6 +61,16 @@ pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
 #[expect(clippy::unused_async, reason = "a server is asked for it")]
 pub(super) async fn now(_: &mut Connection) -> QueryResult<Moment> {
     Ok(Moment::now())
+}
+
+/// The same within a statement.
+pub(super) fn clock() -> AsExprOf<Moment, types::Moment> {
+    AsExpression::<types::Moment>::as_expression(Moment::now())
+}
+
+/// So long after that, within a statement.
+pub(super) fn clock_in(length: Duration) -> AsExprOf<Moment, types::Moment> {
+    AsExpression::<types::Moment>::as_expression(Moment(Moment::now().0 + length))
 }
 
 /// Those of these jobs that are stored, in the order of their ids.
@@ -122,7 +133,7 @@ pub(super) async fn lock_asker(_: &mut Connection, _: &str) -> QueryResult<()> {
 /// The stored links of these keys.
 pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
     let of_keys = sql_query("SELECT links.* FROM json_each(?) CROSS JOIN links ON url_key = value");
-    of_keys.bind::<Text, _>(json(keys)).load(connection).await
+    of_keys.bind::<Text, _>(json(keys)).kept().load(connection).await
 }
 
 /// One statement for all.
@@ -150,7 +161,7 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.shown_since
         ])
     });
-    insert.bind::<Text, _>(rows).execute(connection).await.map(drop)
+    insert.bind::<Text, _>(rows).kept().execute(connection).await.map(drop)
 }
 
 /// Writes what an import may change.
@@ -158,7 +169,7 @@ pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) 
     let now = Moment::now();
     for row in rows {
         let changes = (row, links::updated_at.eq(now));
-        diesel::update(links::table.find(row.id)).set(changes).execute(connection).await?;
+        diesel::update(links::table.find(row.id)).set(changes).kept().execute(connection).await?;
     }
     Ok(())
 }
@@ -197,16 +208,7 @@ pub(super) async fn checks_of(connection: &mut Connection, pairs: &[(Id, Id)]) -
         "SELECT checks.* FROM json_each(?)
          CROSS JOIN checks ON run_id = unhex(value ->> 0, '-') AND link_id = unhex(value ->> 1, '-')",
     );
-    select.bind::<Text, _>(json(pairs)).load(connection).await
-}
-
-/// Those of these runs whose checks were dropped: here none are.
-#[expect(clippy::unused_async, reason = "a server is asked for it")]
-pub(super) async fn dropped_runs(
-    _: &mut Connection,
-    _: impl IntoIterator<Item = Id>,
-) -> QueryResult<Vec<Id>> {
-    Ok(Vec::new())
+    select.bind::<Text, _>(json(pairs)).kept().load(connection).await
 }
 
 /// As in [`update_states`], one statement for each row.
@@ -237,15 +239,22 @@ pub(super) async fn add_to_jobs(
          WHERE jobs.id = unhex(fresh.key, '-')",
     );
     let update = update.bind::<types::Moment, _>(now).bind::<Text, _>(json(fresh));
-    update.execute(connection).await.map(drop)
+    update.kept().execute(connection).await.map(drop)
 }
 
-/// Adds to the counts of each run.
+/// Adds to the counts of each run, and returns those that have a result for each link now, or a parked job.
 pub(super) async fn add_to_runs(
     connection: &mut Connection,
     runs: &BTreeMap<Id, RunProgress>,
     now: Moment,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<Id>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = types::Id)]
+        id: Id,
+        #[diesel(sql_type = Bool)]
+        complete: bool,
+    }
     let update = sql_query(
         "UPDATE runs SET done = done + (t.value ->> 'done'), parked = parked + (t.value ->> 'parked'),
                 up = up + (t.value ->> 'up'), down = down + (t.value ->> 'down'),
@@ -256,11 +265,39 @@ pub(super) async fn add_to_runs(
                 untold = untold + (t.value ->> 'untold'),
                 last_result_at = iif(t.value ->> 'done' > 0, ?, last_result_at)
          FROM json_each(?) AS t
-         WHERE runs.id = unhex(t.value ->> 'id', '-')",
+         WHERE runs.id = unhex(t.value ->> 'id', '-')
+         RETURNING id, done + parked >= links AS complete",
     );
     let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
     let update = update.bind::<types::Moment, _>(now).bind::<Text, _>(json(&more));
-    update.execute(connection).await.map(drop)
+    let rows: Vec<Row> = update.kept().load(connection).await?;
+    Ok(rows.into_iter().filter(|row| row.complete).map(|row| row.id).collect())
+}
+
+/// What is stored of these links and their runs.
+pub(super) async fn read_for_batch(
+    connection: &mut Connection,
+    links: &[Id],
+    pairs: &[(Id, Id)],
+    _: impl IntoIterator<Item = Id>,
+) -> QueryResult<Read> {
+    let links = lock_links(connection, links).await?;
+    let checks = checks_of(connection, pairs).await?;
+    // Nothing is dropped here.
+    Ok(Read { links, checks, dropped: Vec::new(), now: now(connection).await? })
+}
+
+/// Writes what a batch changes.
+pub(super) async fn write_batch(
+    connection: &mut Connection,
+    changes: &RecordChanges,
+    now: Moment,
+) -> QueryResult<Written> {
+    let checks = insert_checks(connection, &changes.checks).await?;
+    update_states(connection, &changes.links).await?;
+    add_to_jobs(connection, &changes.jobs, now).await?;
+    let complete = add_to_runs(connection, &changes.runs, now).await?;
+    Ok(Written { checks, complete })
 }
 
 /// There are no partitions here.

@@ -5,12 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, Run, RunId, ShowRules,
+    CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, Run, RunId, RunSummary,
+    ShowRules,
 };
 use uuid::Uuid;
 
 use super::{JobKind, PlannedJob};
 use crate::Result;
+use crate::values::Id;
 
 /// Results become checks, and runs end.
 #[async_trait]
@@ -42,6 +44,11 @@ pub trait Ledger: Send + Sync + Debug {
     /// incomplete. An incomplete run whose last result came is closed again. A run with proposals that are being
     /// carried out is left until they are.
     async fn close_runs(&self, limit: u32) -> Result<Vec<Run>>;
+
+    /// Closes those of these runs that lack nothing, and claims their ends for `hold`, as [`Ledger::unannounced_runs`]
+    /// does: in one step, for runs of which [`Recorded`] says that they are complete. A run that may be held back, that
+    /// has proposals or untold changes, or that ended before, is left to [`Ledger::close_runs`].
+    async fn end_runs(&self, runs: &[RunId], hold: Duration) -> Result<Vec<Unannounced>>;
 
     /// Claims runs that ended and whose end has not been announced, at most `limit`: first those that nobody has
     /// claimed yet, oldest first, then those whose claim ran out longest ago. For `hold`, by the database's clock,
@@ -114,11 +121,36 @@ pub enum Recorded {
         run_id: RunId,
         /// The links that a check of these hid or showed, as the check is stored.
         changed: Vec<LinkReport>,
+        /// What is to be done about the run.
+        next: Next,
     },
     /// No such job, or not these links: nothing was stored of it.
     NotAskedFor,
     /// The checks of its run are no longer kept: nothing was stored of it.
     HistoryDropped,
+}
+
+impl Recorded {
+    /// The same, where these runs lack no result any more.
+    pub(crate) fn of_a_run_in(mut self, complete: &[Id]) -> Self {
+        if let Self::Stored { run_id, next: next @ Next::Nothing, .. } = &mut self
+            && complete.contains(&Id(run_id.0))
+        {
+            *next = Next::End;
+        }
+        self
+    }
+}
+
+/// What is to be done about a run after results of it were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It goes on.
+    Nothing,
+    /// It lacks nothing: see [`Ledger::end_runs`].
+    End,
+    /// It may be held back, or it ended before: see [`Ledger::close_runs`] and [`super::Holds::settle`].
+    Look,
 }
 
 /// That a job was parked, or put back.
@@ -139,6 +171,8 @@ pub struct ParkingNotice {
 pub struct Unannounced {
     /// The run, as it ended.
     pub run: Run,
+    /// What it amounted to.
+    pub summary: RunSummary,
     /// Until when it is claimed, by the database's clock: names the claim.
     pub claimed_until: DateTime<Utc>,
 }

@@ -24,7 +24,7 @@ pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
-pub use ledger::{JobResults, Judge, Judged, Ledger, ParkingNotice, Recorded, Ruling, Unannounced};
+pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
 pub use links::{Imported, LinkChanges, Links};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;

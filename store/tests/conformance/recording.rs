@@ -51,7 +51,9 @@ async fn results_are_stored_and_applied(database: Arc<TestDatabase>) {
 
     let recorded = store.record(&batch, make::judge()).await.unwrap();
 
-    assert_eq!(recorded[0], Recorded::Stored { run_id: run, changed: Vec::new() }, "only changes come back");
+    assert!(
+        matches!(&recorded[0], Recorded::Stored { run_id, changed, .. } if *run_id == run && changed.is_empty())
+    );
     let hidden = make::reported_of(&store, run, plan.links[1].id).await;
     assert_eq!(changed(&recorded), [&hidden]);
     let reports = [make::reported_of(&store, run, plan.links[0].id).await, hidden];
@@ -82,7 +84,7 @@ async fn a_result_counts_once(database: Arc<TestDatabase>) {
     // A worker that was slow comes to another verdict: the first one stays.
     let again = record(&store, run, &plan.jobs, Verdict::Up).await;
 
-    assert_eq!(again, first);
+    assert_eq!(changed(&again), changed(&first), "each comes back as it was stored");
     assert_eq!(store.links(None, 10).await.unwrap(), before);
     assert_eq!(store.run(run).await.unwrap().unwrap().done, 2);
     assert_eq!(before[0].state.failed_in_a_row, 1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_shared::{RunId, RunState, Verdict};
-use linkbeat_store::Unannounced;
+use linkbeat_store::{Next, Recorded, Unannounced};
 
 use crate::database::TestDatabase;
 use crate::make::{self, ImportLinks, file_stored, record};
@@ -15,6 +15,8 @@ cases![
     a_run_ends_with_its_last_result,
     each_run_is_closed_once,
     ends_are_announced_once,
+    complete_runs_are_ended_and_claimed_in_one_step,
+    what_may_be_held_back_is_not_ended_in_one_step,
     the_end_of_one_run_can_be_asked_for,
     an_end_that_cannot_be_told_keeps_no_other_waiting,
     the_latest_runs_come_first,
@@ -96,6 +98,56 @@ async fn ends_are_announced_once(database: Arc<TestDatabase>) {
     database.execute("UPDATE runs SET claimed_until = NULL").await;
     let left = claim(10, Duration::ZERO).await;
     assert_eq!(ids(&left), [runs[0], runs[2]], "a claim that was taken over marks nothing");
+}
+
+async fn complete_runs_are_ended_and_claimed_in_one_step(database: Arc<TestDatabase>) {
+    const HOLD: Duration = Duration::from_secs(60);
+    let store = database.open().await;
+    store.import_links(&make::links(2)).await.unwrap();
+    let (run, plan) = file_stored(&store).await;
+    let next = |recorded: &[Recorded]| match recorded {
+        [Recorded::Stored { next, .. }] => *next,
+        other => panic!("{other:?}"),
+    };
+    let first = record(&store, run, &plan.jobs[..1], Verdict::Down).await;
+    assert_eq!(next(&first), Next::Nothing);
+    assert!(store.end_runs(&[run], HOLD).await.unwrap().is_empty(), "a result lacks");
+    let last = record(&store, run, &plan.jobs[1..], Verdict::Up).await;
+    assert_eq!(next(&last), Next::End);
+
+    let ended = store.end_runs(&[run, RunId::new()], HOLD).await.unwrap();
+
+    assert_eq!(ended.len(), 1);
+    assert_eq!((ended[0].run.id, ended[0].run.state, ended[0].run.done), (run, RunState::Finished, 2));
+    assert_eq!(Some(&ended[0].summary), store.summary(run).await.unwrap().as_ref());
+    assert_eq!(store.run(run).await.unwrap().unwrap().finished_at, ended[0].run.finished_at);
+    assert!(ended[0].run.finished_at.is_some());
+    assert!(store.end_runs(&[run], HOLD).await.unwrap().is_empty(), "it has ended");
+    assert!(store.close_runs(10).await.unwrap().is_empty());
+    assert!(store.unannounced_runs(None, 10, HOLD).await.unwrap().is_empty(), "it is claimed");
+    let repeated = record(&store, run, &plan.jobs[1..], Verdict::Up).await;
+    assert_ne!(next(&repeated), Next::End);
+    store.mark_announced(&ended[0]).await.unwrap();
+    database.execute("UPDATE runs SET claimed_until = NULL").await;
+    assert!(store.unannounced_runs(None, 10, HOLD).await.unwrap().is_empty(), "it is told");
+}
+
+async fn what_may_be_held_back_is_not_ended_in_one_step(database: Arc<TestDatabase>) {
+    const HOLD: Duration = Duration::from_secs(60);
+    let store = database.open().await;
+    store.import_links(&make::links(20)).await.unwrap();
+    // Checked once, so that a later run may be held back.
+    for verdict in [Verdict::Up, Verdict::Down] {
+        let (run, plan) = file_stored(&store).await;
+        let recorded = record(&store, run, &plan.jobs, verdict).await;
+        let look = recorded.iter().all(|r| matches!(r, Recorded::Stored { next: Next::Look, .. }));
+        assert_eq!(look, verdict == Verdict::Down, "{recorded:?}");
+        assert_eq!(store.end_runs(&[run], HOLD).await.unwrap().len(), usize::from(!look));
+    }
+    let closed = store.close_runs(10).await.unwrap();
+    assert_eq!(closed.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::HeldBack]);
+    let told = store.unannounced_runs(None, 10, HOLD).await.unwrap();
+    assert_eq!(Some(&told[0].summary), store.summary(told[0].run.id).await.unwrap().as_ref());
 }
 
 async fn the_end_of_one_run_can_be_asked_for(database: Arc<TestDatabase>) {

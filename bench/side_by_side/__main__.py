@@ -1,0 +1,52 @@
+"""Measures all contenders side by side; started by bench/run, which makes what this needs."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import results  # noqa: E402
+from cases import CASES, LONG  # noqa: E402
+from contenders import Place  # noqa: E402
+from sites import Sites  # noqa: E402
+
+
+def main():
+    options = arguments()
+    place = Place()
+    sites = Sites(place.folder, place.programs)
+    outcomes = []
+    try:
+        for name in options.cases:
+            print(f"== {name}", file=sys.stderr)
+            outcomes.append({**CASES, **LONG}[name](place, sites, options))
+            # After each case, so that a later one that fails costs nothing.
+            results.write(options.output, outcomes, place, options.rounds)
+    finally:
+        sites.close()
+    print(options.output.read_text())
+
+
+def arguments():
+    names = "\n".join(f"  {name:8} {case.__doc__}" for name, case in {**CASES, **LONG}.items())
+    parser = argparse.ArgumentParser(
+        prog="bench/run",
+        description="Measures linkbeat beside a bare loop, lychee and the original's design.",
+        epilog=f"cases:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
+    parser.add_argument("--cases", type=lambda text: text.split(","), help="only these, separated by commas")
+    parser.add_argument("--long", action="store_true", help="also the case of 1,000,000 links")
+    parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"), help="where the table goes")
+    options = parser.parse_args()
+    options.cases = options.cases or [*CASES, *(LONG if options.long else [])]
+    for name in options.cases:
+        if name not in {**CASES, **LONG}:
+            parser.error(f"no case is called {name}; see --help")
+    return options
+
+
+if __name__ == "__main__":
+    main()
