@@ -13,6 +13,7 @@ use diesel_async::RunQueryDsl;
 use super::dialect::{locked, locked_if_free};
 use super::{Connection, dialect};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::rows::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow, number};
 use crate::schema::{celery_tasks, runs};
 use crate::traits::{CeleryTask, NewTask, TaskChange, TaskState};
@@ -27,7 +28,7 @@ pub(super) async fn take(connection: &mut Connection, task: NewTask) -> Result<O
     let row = NewCeleryTaskRow::new(task, now);
     let insert =
         diesel::insert_into(celery_tasks::table).values(row).on_conflict(celery_tasks::id).do_nothing();
-    if insert.execute(connection).await? > 0 {
+    if insert.kept().execute(connection).await? > 0 {
         return Ok(None);
     }
     let known = locked!(celery_tasks::table.find(id).select(CeleryTaskRow::as_select()));
@@ -52,9 +53,13 @@ pub(super) async fn change(
         .filter(celery_tasks::id.eq(id).and(celery_tasks::state.eq_any(from)).and(as_read));
     let row = CeleryTaskChangeRow::new(change, now);
     let changed = match same {
-        true => diesel::update(task).set(row).execute(connection).await?,
+        true => diesel::update(task).set(row).kept().execute(connection).await?,
         false => {
-            diesel::update(task).set((row, celery_tasks::changed_at.eq(now))).execute(connection).await?
+            diesel::update(task)
+                .set((row, celery_tasks::changed_at.eq(now)))
+                .kept()
+                .execute(connection)
+                .await?
         }
     };
     Ok(changed > 0)
@@ -68,7 +73,7 @@ pub(super) async fn due(
     let now = dialect::now(connection).await?;
     let due = celery_tasks::state.eq(TaskState::Waiting.as_str()).and(celery_tasks::due_at.le(now));
     let due = celery_tasks::table.filter(due).order(celery_tasks::due_at).limit(limit.into());
-    let ids: Vec<String> = locked_if_free!(due.select(celery_tasks::id)).load(connection).await?;
+    let ids: Vec<String> = locked_if_free!(due.select(celery_tasks::id)).kept().load(connection).await?;
     claim(connection, ids, Moment(now.0 + hold)).await
 }
 
@@ -82,7 +87,7 @@ pub(super) async fn ended(
     let with_its_run = celery_tasks::state.eq(TaskState::Running.as_str()).and(sql::<Bool>(RUN_HAS_ENDED));
     let ended = celery_tasks::due_at.le(now).and(by_itself.or(with_its_run));
     let ended = celery_tasks::table.filter(ended).order(celery_tasks::due_at).limit(limit.into());
-    let ids: Vec<String> = locked_if_free!(ended.select(celery_tasks::id)).load(connection).await?;
+    let ids: Vec<String> = locked_if_free!(ended.select(celery_tasks::id)).kept().load(connection).await?;
     claim(connection, ids, Moment(now.0 + hold)).await
 }
 
@@ -108,7 +113,7 @@ pub(super) async fn found(connection: &mut Connection, ids: Vec<String>) -> Resu
 async fn with_runs(connection: &mut Connection, rows: Vec<CeleryTaskRow>) -> Result<Vec<CeleryTask>, Fault> {
     let requests = rows.iter().map(|row| row.request_id);
     let runs = runs::table.filter(dialect::among("runs.request_id", requests));
-    let runs: Vec<(Id, Id)> = runs.select((runs::request_id, runs::id)).load(connection).await?;
+    let runs: Vec<(Id, Id)> = runs.select((runs::request_id, runs::id)).kept().load(connection).await?;
     let runs: HashMap<Id, Id> = runs.into_iter().collect();
     rows.into_iter()
         .map(|row| {
@@ -133,13 +138,13 @@ pub(super) async fn in_state(
 ) -> Result<Vec<CeleryTask>, Fault> {
     let tasks = celery_tasks::table.filter(celery_tasks::state.eq(state.as_str()));
     let tasks = tasks.order(celery_tasks::due_at).limit(limit.into()).select(CeleryTaskRow::as_select());
-    let rows = tasks.load(connection).await?;
+    let rows = tasks.kept().load(connection).await?;
     with_runs(connection, rows).await
 }
 
 pub(super) async fn count(connection: &mut Connection, state: TaskState) -> Result<u64, Fault> {
     let tasks = celery_tasks::table.filter(celery_tasks::state.eq(state.as_str()));
-    let count: i64 = tasks.count().get_result(connection).await?;
+    let count: i64 = tasks.count().kept().get_result(connection).await?;
     number(count, "the number of tasks")
 }
 
@@ -154,7 +159,7 @@ pub(super) async fn forget(
         .eq(state.as_str())
         .and(celery_tasks::changed_at.lt(Moment(now.0 - unchanged_for)));
     let old = celery_tasks::table.filter(old).limit(limit.into()).select(celery_tasks::id);
-    let old: Vec<String> = locked_if_free!(old).load(connection).await?;
+    let old: Vec<String> = locked_if_free!(old).kept().load(connection).await?;
     let forgotten = celery_tasks::table.filter(celery_tasks::id.eq_any(old));
     Ok(diesel::delete(forgotten).execute(connection).await? as u64)
 }

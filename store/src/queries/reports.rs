@@ -2,33 +2,40 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl,
-    SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, QueryResult, SelectableHelper,
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{LinkId, LinkReport, RunId};
+use linkbeat_shared::{LinkId, LinkReport, Run, RunId, RunState};
 use uuid::Uuid;
 
-use super::{Backend, Connection, dialect, holds, runs};
+use super::{Backend, Connection, dialect, holds};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::reporting::Tallies;
-use crate::rows::{CHANGED_OR_FAILED, CheckRow, OPEN, RECHECK, Tally, outcomes_of};
+use crate::rows::{CHANGED_OR_FAILED, CheckRow, Hold, OPEN, RECHECK, RunRow, Tally, outcomes_of};
 use crate::schema::{checks, jobs, links, proposals, removed_links, runs as runs_table};
 use crate::traits::ReportLinks;
 use crate::values::Id;
 
 pub(super) async fn tallies(connection: &mut Connection, run: RunId) -> Result<Option<Tallies>, Fault> {
-    let Some(run) = runs::find(connection, run).await? else { return Ok(None) };
-    let id = Id(run.id.0);
-    let columns = (Tally::as_select(), runs_table::to_check, runs_table::hold, runs_table::known);
-    let row = runs_table::table.find(id).select(columns);
-    let (tally, to_check, hold, known) = row.first::<(Tally, i64, String, i64)>(connection).await?;
-    let rechecks =
-        jobs::table.filter(jobs::run_id.eq(id).and(jobs::kind.eq(RECHECK)).and(jobs::state.eq(OPEN)));
-    let rechecks = rechecks.count().get_result(connection).await?;
-    let alike = holds::alike(connection, id).await?;
+    let id = Id(run.0);
+    let numbers = (Tally::as_select(), runs_table::to_check, runs_table::hold, runs_table::known);
+    let row = runs_table::table.find(id).select((RunRow::as_select(), numbers));
+    type Row = (RunRow, (Tally, i64, String, i64));
+    let row: Option<Row> = row.first(connection).await.optional()?;
+    let Some((run, (tally, to_check, hold, known))) = row else { return Ok(None) };
+    let run = Run::try_from(run)?;
+    // A run that lacks a result goes on.
+    let rechecks = if run.state == RunState::Running { open_rechecks(connection, id).await? } else { 0 };
+    let alike = if hold == Hold::Free.as_str() { Vec::new() } else { holds::alike(connection, id).await? };
     Ok(Some(Tallies { run, tally, to_check, rechecks, hold, known, alike }))
+}
+
+async fn open_rechecks(connection: &mut Connection, run: Id) -> QueryResult<i64> {
+    let open = jobs::run_id.eq(run).and(jobs::kind.eq(RECHECK)).and(jobs::state.eq(OPEN));
+    jobs::table.filter(open).count().get_result(connection).await
 }
 
 /// The checks of a run in the order of their links, under the names that the links have now.
@@ -88,7 +95,7 @@ pub(super) async fn selected(
         Selected::Of(links) => page.filter(dialect::among("checks.link_id", links)),
     };
     type Row = (CheckRow, Option<i16>, Option<String>, Option<String>);
-    let rows: Vec<Row> = page.load(connection).await?;
+    let rows: Vec<Row> = page.kept().load(connection).await?;
     let report = |(check, outcome, name, url): Row| match (name, url) {
         (Some(name), Some(url)) => {
             CheckRow { outcome: outcome.unwrap_or(check.outcome), ..check }.report(&name, url)

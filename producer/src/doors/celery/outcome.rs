@@ -70,7 +70,10 @@ impl Outcome {
             RunState::Cancelled => return Ok(Some(Self::revoked())),
             _ => {}
         }
-        let links = store.report_links(run, ReportLinks::ChangedOrFailed, None, MOST_LINKS).await?;
+        let links = match summary.counts.all_as_before() {
+            true => Vec::new(),
+            false => store.report_links(run, ReportLinks::ChangedOrFailed, None, MOST_LINKS).await?,
+        };
         let report = ReportMessage::of(&Report::new(summary, links), Lang::En);
         #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
         let result = serde_json::to_value(&report).expect("a report serializes");
