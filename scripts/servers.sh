@@ -7,6 +7,8 @@
 # python_with_pika  prints a Python that can import pika
 # start_redis       a Redis for LINKBEAT_TEST_REDIS_URL; after make_certificates also one for LINKBEAT_TEST_REDIS_TLS_URL
 # provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends
+# provide_django    LINKBEAT_TEST_DJANGO_PYTHON is a Python that can run examples/django-blog
+# provide_node      LINKBEAT_TEST_NODE_PATH is where Node finds what examples/request_run.js needs
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'scripts/test: %s\n' "$*" >&2; exit 1; }
@@ -345,19 +347,45 @@ start_redis() {
   export LINKBEAT_TEST_REDIS_URL="redis://:secret@127.0.0.1:$port/1" LINKBEAT_TEST_REDIS_PID="$!"
 }
 
-# A Python with the newest Celery, in a folder that is kept for the next time. Tests may ask for it at the same time.
+# A Python with the newest Celery. Tests may ask for it at the same time.
 provide_celery() {
+  python_environment python-celery celery redis flower django django-celery-results 'psycopg[binary]'
   export LINKBEAT_TEST_CELERY_PYTHON="$PWD/target/python-celery/bin/python"
+}
+
+# A Python with what the blog of examples/django-blog needs.
+provide_django() {
+  python_environment python-django -r examples/django-blog/requirements.txt
+  export LINKBEAT_TEST_DJANGO_PYTHON="$PWD/target/python-django/bin/python"
+}
+
+# python_environment NAME WHAT...: installs packages from PyPI into target/NAME, which is kept for the next time.
+python_environment() (
+  flock 9
+  home="target/$1"
+  [ -e "$home/complete" ] && exit
+  say "installing ${*:2} into $home"
+  rm -rf "$home"
+  "$(bootstrap_python)" -m venv "$home" >&2 ||
+    { install_package "Python's venv" python3-venv >&2; "$(bootstrap_python)" -m venv "$home" >&2; }
+  "$home/bin/pip" install -q "${@:2}" >&2 || die "${*:2} could not be installed from PyPI"
+  touch "$home/complete"
+) 9>"target/$1.lock"
+
+# A Node with the packages of examples/package.json, in LINKBEAT_TEST_NODE_PATH.
+provide_node() {
+  need node Node nodejs
+  need npm npm npm
   (
     flock 9
-    [ -e target/python-celery/complete ] && exit
-    say "installing Celery into target/python-celery"
-    rm -rf target/python-celery
-    "$(bootstrap_python)" -m venv target/python-celery >&2 ||
-      { install_package "Python's venv" python3-venv >&2; "$(bootstrap_python)" -m venv target/python-celery >&2; }
-    target/python-celery/bin/pip install -q celery redis flower django django-celery-results 'psycopg[binary]' >&2
-    touch target/python-celery/complete
-  ) 9>target/python-celery.lock || die "Celery could not be installed from PyPI"
+    cmp -s examples/package.json target/node/installed && exit
+    say "installing what the clients in examples/ need into target/node"
+    mkdir -p target/node
+    cp examples/package.json target/node/
+    npm install --silent --no-audit --no-fund --prefix target/node >&2 || die "amqplib could not be installed from npm"
+    cp examples/package.json target/node/installed
+  ) 9>target/node.lock
+  export LINKBEAT_TEST_NODE_PATH="$PWD/target/node/node_modules"
 }
 
 # wait_for_port PORT SECONDS PID: gives up at once when the process is gone.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{Broker, RabbitBroker, WatchedBroker};
+use linkbeat_producer::RequestCounts;
 use linkbeat_store::SharedStore;
 use linkbeat_vitals::{Activity, Calls, Served, Unanswered, Vitals};
 use linkbeat_worker::Health;
@@ -52,6 +53,11 @@ pub(crate) fn with_database(vitals: Vitals, database: Arc<OnceLock<SharedStore>>
 pub(crate) fn with_celery(vitals: Vitals, celery: Option<&Arc<RabbitBroker>>) -> Vitals {
     let Some(celery) = celery.cloned() else { return vitals };
     vitals.connection("celery", "no session with the broker of Celery clients", move || celery.ready())
+}
+
+/// A role that takes requests.
+pub(crate) fn with_requests(vitals: Vitals, requests: RequestCounts) -> Vitals {
+    vitals.counts("requests", move || requests.read())
 }
 
 /// A worker. `checks` counts one piece of work for each check. `suffix` as above.

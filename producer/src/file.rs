@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{Request, RunId, RunSize, TraceContext};
-use linkbeat_store::{Asker, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
+use linkbeat_store::{Account, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
 
@@ -21,7 +21,7 @@ pub async fn file<S: Filing + ?Sized>(store: &Arc<S>, request: Request) -> Resul
 pub(crate) async fn file_keeping<S: Filing + ?Sized>(
     store: &Arc<S>,
     request: Request,
-    asker: Option<&Asker>,
+    account: Option<&Account>,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let planner = JobPlanner::new(request.check.clone(), request.white_list);
     let (planner, kept) = Keeping::around(planner, request.trace.clone());
@@ -32,11 +32,13 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
         check: request.check,
         rules: request.rules,
         reply_to: request.reply_to,
+        lang: request.lang,
+        progress: request.progress,
         trace: request.trace,
     };
-    let filed = match asker {
+    let filed = match account {
         None => store.file_run(run, Box::new(planner)).await?,
-        Some(asker) => store.file_asked(run, Box::new(planner), asker).await?,
+        Some(account) => store.file_asked(run, Box::new(planner), account).await?,
     };
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
     let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));

@@ -20,7 +20,7 @@ use linkbeat_broker::{PublishError, RabbitBroker, SharedBroker};
 use linkbeat_store::{ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress};
+pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress, RequestCounts};
 pub use file::file;
 pub use outbox::Outbox;
 
@@ -71,6 +71,12 @@ impl Producer {
             reconciler: Reconciler::new(settings, outbox.clone()),
             outbox,
         }
+    }
+
+    /// The same, which counts its requests here.
+    #[must_use]
+    pub fn counting(self, counts: RequestCounts) -> Self {
+        Self { intake: self.intake.counting(counts), ..self }
     }
 
     /// The same, which also serves the tasks of Celery clients. `limits` say what they may ask for. `broker` is their

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId, RunSize, TraceContext};
+use linkbeat_shared::{JobId, RequestId, RunId, RunSize, TraceContext};
 use linkbeat_store::{OpenJobs, StoredJob};
 
 /// Most that wait at once. What finds no place is in the database, and is found there later.
@@ -48,6 +48,7 @@ pub(crate) struct Waiting {
 #[derive(Debug, Clone)]
 pub(crate) struct Beginning {
     pub(crate) run: RunId,
+    pub(crate) request: RequestId,
     /// When it was filed.
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) trace: Option<TraceContext>,

@@ -13,7 +13,7 @@ use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
 use linkbeat_shared::{JobId, Request, RunId, RunSize, derived_id};
 use linkbeat_store::{
-    Asker, Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
+    Account, Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -74,9 +74,9 @@ impl Outbox {
     pub(crate) async fn file_for(
         &self,
         request: Request,
-        asker: Option<&Asker>,
+        account: Option<&Account>,
     ) -> Result<Filed, StoreError> {
-        let (filed, jobs) = file_keeping(&self.store, request, asker).await?;
+        let (filed, jobs) = file_keeping(&self.store, request, account).await?;
         if filed.existed {
             for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
                 let waiting = Waiting::of_run(run.id, run.size);
@@ -102,7 +102,12 @@ impl Outbox {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("producer.committed", |_| std::process::abort());
         let run = &filed.run;
-        let begins = Some(Beginning { run: run.id, created_at: run.created_at, trace: run.trace.clone() });
+        let begins = Some(Beginning {
+            run: run.id,
+            request: run.request_id,
+            created_at: run.created_at,
+            trace: run.trace.clone(),
+        });
         self.join(Waiting { begins, in_memory, ..Waiting::of_run(run.id, RunSize::of(run.links)) });
     }
 
@@ -317,8 +322,8 @@ impl Outbox {
 
     /// Tells whoever listens that a run was filed. The message id is the run's, so that a repeat is known as one.
     async fn announce_begin(&self, begins: Option<&Beginning>) -> Result<(), PublishError> {
-        let Some(Beginning { run, created_at, trace }) = begins else { return Ok(()) };
-        let event = EventMessage::run_started(*run, *created_at);
+        let Some(Beginning { run, request, created_at, trace }) = begins else { return Ok(()) };
+        let event = EventMessage::run_started(*run, *request, *created_at);
         let message = Message::of(derived_id::run_started_event(*run), &event).traced(trace.as_ref());
         self.broker.publish(&Target::Event(RUN_STARTED.into()), message).await
     }
@@ -349,6 +354,6 @@ impl Outbox {
 
 /// The beginning of a run, unless it was announced with a job that is published already.
 pub(crate) fn beginning(run: UnpublishedRun) -> Option<Beginning> {
-    let UnpublishedRun { id, created_at, begun, trace, .. } = run;
-    (!begun).then_some(Beginning { run: id, created_at, trace })
+    let UnpublishedRun { id, request_id, created_at, begun, trace, .. } = run;
+    (!begun).then_some(Beginning { run: id, request: request_id, created_at, trace })
 }

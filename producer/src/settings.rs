@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use linkbeat_shared::LinkSelection;
-use linkbeat_store::Asker;
+use linkbeat_store::Account;
 use serde::{Deserialize, Serialize};
 
 use crate::reply_queues::ReplyQueues;
@@ -75,11 +75,11 @@ impl Allow {
 
 impl ProducerSettings {
     /// The account of whoever asks; `None`: nothing is limited.
-    pub(crate) fn account(&self, name: &str) -> Option<Asker> {
+    pub(crate) fn account(&self, name: &str) -> Option<Account> {
         let runs_at_once = NonZeroU32::new(self.max_runs_at_once);
         let links_a_day = (self.max_links_per_day > 0).then_some(self.max_links_per_day);
         let limited = runs_at_once.is_some() || links_a_day.is_some();
-        limited.then(|| Asker { name: name.to_owned(), runs_at_once, links_a_day })
+        limited.then(|| Account { name: name.to_owned(), runs_at_once, links_a_day })
     }
 
     pub(crate) fn publish_after(&self) -> Duration {

@@ -24,6 +24,8 @@ async fn file(store: &SharedStore) {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     };
     linkbeat_producer::file(store, request).await.unwrap();

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use futures::future::join_all;
 use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
-use linkbeat_shared::{Lang, Report, Run, RunId, RunState, RunSummary, derived_id};
+use linkbeat_shared::{Asker, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -292,18 +293,12 @@ impl Announcer {
             self.broker.publish(&Target::Broadcast, cancel.traced(run.trace.as_ref())).await?;
         }
         let summary = &claim.summary;
-        let may_answer = run.reply_to.as_ref().is_none_or(|to| place.may_answer(&to.queue));
-        let reply = async {
-            match may_answer {
-                true => self.reply(run, summary).await,
-                false => Ok(()),
-            }
-        };
-        tokio::try_join!(self.publish_event(run, summary), reply)?;
+        let ((), told_all) =
+            tokio::try_join!(self.publish_event(run, summary), self.reply_to_all(claim, place))?;
         self.close_jobs(run).await?;
         let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
         tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
-        if !may_answer {
+        if !told_all {
             return Err(AnnounceError::AskerStuck);
         }
         self.store.mark_announced(claim).await?;
@@ -328,15 +323,29 @@ impl Announcer {
         Ok(self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?)
     }
 
-    /// Answers whoever asked, if somebody did. A run in which all passed and nothing changed lists no links.
-    async fn reply(&self, run: &Run, summary: &RunSummary) -> Result<(), AnnounceError> {
-        let Some(to) = &run.reply_to else { return Ok(()) };
+    /// Answers all who asked, but those who are stuck: whether there are none. A run in which all passed and nothing
+    /// changed lists no links.
+    async fn reply_to_all(&self, claim: &Unannounced, place: &Place) -> Result<bool, AnnounceError> {
+        let Unannounced { run, summary, askers, .. } = claim;
+        let (askers, stuck): (Vec<_>, Vec<_>) =
+            askers.iter().partition(|asker| place.may_answer(&asker.reply_to.queue));
+        if askers.is_empty() {
+            return Ok(stuck.is_empty());
+        }
         let links = match summary.counts.all_as_before() {
             true => Vec::new(),
             false => self.store.report_links(run.id, ReportLinks::ChangedOrFailed, None, REPLY_LINKS).await?,
         };
-        let answer = answer(run, &Report::new(summary.clone(), links));
-        match self.broker.publish(&Target::Reply(to.clone()), answer).await {
+        let report = Report::new(summary.clone(), links);
+        // One that reads nothing keeps no other waiting. The number of askers is bounded.
+        let replies = askers.into_iter().map(|asker| self.reply(run, &report, asker));
+        join_all(replies).await.into_iter().collect::<Result<(), _>>()?;
+        Ok(stuck.is_empty())
+    }
+
+    async fn reply(&self, run: &Run, report: &Report, asker: &Asker) -> Result<(), AnnounceError> {
+        let target = Target::Reply(asker.reply_to.clone());
+        match self.broker.publish(&target, answer(run, report, asker)).await {
             // The client has gone, or reads nothing: nothing is lost, the report is stored.
             Err(error @ (PublishError::Unroutable(_) | PublishError::NotTaken { .. })) => {
                 tracing::info!(run.id = %run.id, %error, "nobody takes the report");
@@ -347,9 +356,10 @@ impl Announcer {
     }
 }
 
-fn answer(run: &Run, report: &Report) -> Message {
-    let id = derived_id::report_reply(run.id, run.state.as_str(), end_told_apart(run));
-    Message::of(id, &ReportMessage::of(report, Lang::En)).traced(run.trace.as_ref())
+fn answer(run: &Run, report: &Report, asker: &Asker) -> Message {
+    let correlation_id = asker.reply_to.correlation_id.as_deref();
+    let id = derived_id::report_reply(run.id, run.state.as_str(), end_told_apart(run), correlation_id);
+    Message::of(id, &ReportMessage::of(report, asker.lang)).traced(run.trace.as_ref())
 }
 
 /// What tells one end of a run from its others: a run may end incomplete several times.

@@ -14,6 +14,7 @@ mod in_hand;
 mod outage;
 mod partitions;
 mod places;
+mod progress;
 mod record;
 mod rules;
 mod settings;
@@ -37,6 +38,7 @@ pub use settings::RecorderSettings;
 use crate::announce::{AnnounceError, Announcer};
 use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
+use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
 
@@ -53,6 +55,8 @@ pub struct Recorder {
     recordings: [Recording; 2],
     announcer: Announcer,
     partitions: PartitionMaker,
+    /// `None`: nobody listens to it.
+    progress: Option<Progress>,
 }
 
 impl Recorder {
@@ -65,6 +69,7 @@ impl Recorder {
         Self {
             recordings: [RunSize::Small, RunSize::Large].map(recording),
             announcer: Announcer::new(broker.clone(), store.clone(), in_hand),
+            progress: Some(Progress::new(broker.clone(), store.clone())),
             partitions: PartitionMaker::new(store),
             settings,
             broker,
@@ -75,7 +80,7 @@ impl Recorder {
     /// the end of another run would reach neither that run's workers nor whoever asked for it.
     #[must_use]
     pub fn only(self, run: RunId) -> Self {
-        Self { announcer: self.announcer.only(run), ..self }
+        Self { announcer: self.announcer.only(run), progress: None, ..self }
     }
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
@@ -91,8 +96,15 @@ impl Recorder {
             recording,
             // Boxed: together they would make a large future.
             Box::pin(self.announcer.run(&signs, &recorded_all)),
-            Box::pin(self.partitions.run(&recorded_all))
+            Box::pin(self.partitions.run(&recorded_all)),
+            Box::pin(self.tell_progress(&recorded_all))
         );
+    }
+
+    async fn tell_progress(&self, recorded_all: &CancellationToken) {
+        if let Some(progress) = &self.progress {
+            progress.run(recorded_all).await;
+        }
     }
 
     async fn record(&self, recording: &Recording, shutdown: &CancellationToken, signs: &Signs) {

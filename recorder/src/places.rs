@@ -43,7 +43,7 @@ struct Taken {
     since: Instant,
     make_room: CancellationToken,
     /// Who is being answered, and since when.
-    answering: Option<(String, Instant)>,
+    answering: Vec<(String, Instant)>,
 }
 
 /// One place, until it is dropped.
@@ -69,7 +69,7 @@ impl Places {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (since, make_room) = (Instant::now(), CancellationToken::new());
-        state.taken.push(Taken { number, since, make_room: make_room.clone(), answering: None });
+        state.taken.push(Taken { number, since, make_room: make_room.clone(), answering: Vec::new() });
         Some(Place { places: Arc::clone(self), number, make_room })
     }
 
@@ -78,9 +78,7 @@ impl Places {
         let State { taken, stuck } = &mut *self.lock();
         for taken in taken.iter_mut().filter(|taken| taken.since.elapsed() > PROMPT) {
             taken.make_room.cancel();
-            if let Some((asker, _)) = taken.answering.take() {
-                stuck.push_back((asker, Instant::now()));
-            }
+            stuck.extend(taken.answering.drain(..).map(|(asker, _)| (asker, Instant::now())));
         }
         let too_many = stuck.len().saturating_sub(REMEMBERED);
         stuck.drain(..too_many);
@@ -100,14 +98,14 @@ impl Place {
     /// Begins to answer, unless another answer to the same asker has been under way for long.
     pub(crate) fn may_answer(&self, asker: &str) -> bool {
         let State { taken, stuck } = &mut *self.places.lock();
-        let mut answering = taken.iter().filter_map(|taken| taken.answering.as_ref());
+        let mut answering = taken.iter().flat_map(|taken| &taken.answering);
         if answering.any(|(other, since)| other == asker && since.elapsed() > PROMPT)
             || stuck.iter().any(|(other, since)| other == asker && since.elapsed() < STUCK)
         {
             return false;
         }
         if let Some(own) = taken.iter_mut().find(|taken| taken.number == self.number) {
-            own.answering = Some((asker.to_owned(), Instant::now()));
+            own.answering.push((asker.to_owned(), Instant::now()));
         }
         true
     }

@@ -9,7 +9,7 @@ use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Targ
 use linkbeat_shared::wire::{
     EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
 };
-use linkbeat_shared::{Change, JobId, LinkReport, RunId, TraceContext, derived_id};
+use linkbeat_shared::{Change, JobId, LinkReport, RequestId, RunId, TraceContext, derived_id};
 use linkbeat_store::{JobResults, Judge, Ledger, Next, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -180,12 +180,9 @@ impl Recording {
                 let cause = "these results came too late: the checks of their run are no longer kept";
                 self.park_with_job(delivery, job, cause).await;
             }
-            Recorded::Stored { run_id, changed, .. } => {
-                if self
-                    .publish_changes(run_id, &changed, delivery.message.headers.trace.as_ref())
-                    .await
-                    .is_ok()
-                {
+            Recorded::Stored { run_id, request_id, changed, .. } => {
+                let trace = delivery.message.headers.trace.as_ref();
+                if self.publish_changes(run_id, request_id, &changed, trace).await.is_ok() {
                     // A lost session delivers it again, and storing it again changes nothing.
                     let _ = delivery.ack().await;
                 }
@@ -196,11 +193,12 @@ impl Recording {
     async fn publish_changes(
         &self,
         run_id: RunId,
+        request_id: RequestId,
         changed: &[LinkReport],
         trace: Option<&TraceContext>,
     ) -> Result<(), PublishError> {
         for link in changed {
-            publish_change(&self.broker, run_id, link, trace).await?;
+            publish_change(&self.broker, run_id, request_id, link, trace).await?;
         }
         Ok(())
     }
@@ -233,6 +231,7 @@ fn next_of(recorded: &Recorded) -> Option<(RunId, Next)> {
 pub(crate) async fn publish_change(
     broker: &SharedBroker,
     run_id: RunId,
+    request_id: RequestId,
     link: &LinkReport,
     trace: Option<&TraceContext>,
 ) -> Result<(), PublishError> {
@@ -242,7 +241,8 @@ pub(crate) async fn publish_change(
         Some(Change::Shown) => LINK_SHOWN,
     };
     let id = derived_id::link_changed_event(run_id, link.id);
-    let message = Message::of(id, &EventMessage::link_changed(event, run_id, link, Utc::now()));
+    let changed = EventMessage::link_changed(event, run_id, request_id, link, Utc::now());
+    let message = Message::of(id, &changed);
     broker.publish(&Target::Event(event.to_owned()), message.traced(trace)).await
 }
 

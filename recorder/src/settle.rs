@@ -86,10 +86,10 @@ impl Settler {
     /// Whether there was something to tell here.
     async fn tell_page(&self) -> Result<bool, AnnounceError> {
         let Some(untold) = self.next_untold().await? else { return Ok(false) };
-        let Untold { run_id, trace, link_ids, links } = &untold;
+        let Untold { run_id, request_id, trace, link_ids, links } = &untold;
         for some in links.chunks(AT_ONCE) {
-            try_join_all(some.iter().map(|link| publish_change(&self.broker, *run_id, link, trace.as_ref())))
-                .await?;
+            let publish = |link| publish_change(&self.broker, *run_id, *request_id, link, trace.as_ref());
+            try_join_all(some.iter().map(publish)).await?;
         }
         self.store.mark_told(*run_id, link_ids).await?;
         Ok(true)

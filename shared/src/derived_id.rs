@@ -30,9 +30,21 @@ pub fn run_ended_event(run: RunId, event: &str, end: Option<DateTime<Utc>>) -> U
     derived("run ended", &[run.0.as_bytes(), &end_as_bytes(end), event.as_bytes()])
 }
 
-/// The report that goes to whoever asked for a run that ended in this state. `end` as for [`run_ended_event`].
-pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>) -> Uuid {
-    derived("report", &[run.0.as_bytes(), &end_as_bytes(end), state.as_bytes()])
+/// The event that so many links of a run have a result.
+pub fn run_progress_event(run: RunId, done: u64) -> Uuid {
+    derived("run progress", &[run.0.as_bytes(), &done.to_be_bytes()])
+}
+
+/// The report of a run that ended in this state, for whoever asked with this correlation id. `end` as for
+/// [`run_ended_event`].
+pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>, correlation: Option<&str>) -> Uuid {
+    let asker = derived("asker", &[correlation.unwrap_or_default().as_bytes()]);
+    derived("report", &[run.0.as_bytes(), &end_as_bytes(end), asker.as_bytes(), state.as_bytes()])
+}
+
+/// The answer to the request message of this id that its run is filed.
+pub fn accepted_reply(request: Uuid) -> Uuid {
+    derived("accepted", &[request.as_bytes()])
 }
 
 /// The answer to the request message of this id that it is not valid.
@@ -108,7 +120,10 @@ mod tests {
                 run_started_event(run),
                 link_changed_event(run, link),
                 run_ended_event(run, "", None),
-                report_reply(run, "", None),
+                run_progress_event(run, 0),
+                report_reply(run, "", None, None),
+                report_reply(run, "", None, Some("a")),
+                accepted_reply(run.0),
                 refusal_reply(run.0),
                 cancel_broadcast(run),
                 results_message(job, [link]),

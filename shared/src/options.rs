@@ -3,6 +3,8 @@
 //! Flags and settings write a length of time as text: `timeout` is `5s`. Messages write it as a number, and say so
 //! in its name: `timeout_ms` is `5000`. [`in_messages`] translates between the two. All else is alike in both.
 
+pub(crate) mod in_messages;
+
 use std::num::NonZeroU32;
 
 use schemars::{JsonSchema, Schema};
@@ -20,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::Args), command(next_help_heading = "What is asked of the links"))]
 #[serde(deny_unknown_fields)]
-#[schemars(transform = allow_unknown_fields)]
+#[schemars(transform = part_of_a_message)]
 pub struct RequestOptions {
     /// Regular expression that each page must contain [default: none, the status alone decides]
     #[cfg_attr(feature = "clap", arg(long, value_name = "REGEX"))]
@@ -54,12 +56,10 @@ pub struct RequestOptions {
 
     /// Hide a link after so many failed checks in a row [default: 1]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N"))]
-    #[schemars(with = "Option<u32>")]
     pub hide_after: Option<NonZeroU32>,
 
     /// Show a link again after so many passed checks in a row [default: 1]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N"))]
-    #[schemars(with = "Option<u32>")]
     pub show_after: Option<NonZeroU32>,
 
     /// What an anti-bot wall does to a shown link: hide or keep [default: hide]
@@ -193,8 +193,8 @@ impl RequestOptions {
     }
 
     /// The names of all options in messages.
-    pub fn names_in_messages() -> &'static [String] {
-        &in_messages::NAMES
+    pub fn names_in_messages() -> impl Iterator<Item = &'static str> + Clone {
+        in_messages::FIELDS.iter().map(|field| field.name.as_str())
     }
 
     /// Says the default of every option that has one.
@@ -203,91 +203,17 @@ impl RequestOptions {
     }
 }
 
-/// Settings refuse unknown names, messages ignore them. The schema is that of messages.
-fn allow_unknown_fields(schema: &mut Schema) {
+/// The schema is that of messages, in which these are not the only fields.
+fn part_of_a_message(schema: &mut Schema) {
     schema.remove("additionalProperties");
-}
-
-/// For `#[serde(flatten, with)]`: the options as fields of a message.
-pub(crate) mod in_messages {
-    use std::sync::LazyLock;
-    use std::time::Duration;
-
-    use serde::de::Error as _;
-    use serde::ser::Error as _;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::{Map, Value};
-
-    use super::RequestOptions;
-
-    /// What the name of a length of time ends with.
-    const MILLISECONDS: &str = "_ms";
-
-    /// The names of the options in messages: those of the schema.
-    pub(super) static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let schema = schemars::schema_for!(RequestOptions);
-        let properties = schema.get("properties").and_then(Value::as_object);
-        properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
-    });
-
-    /// Writes what was said.
-    pub(crate) fn serialize<S: Serializer>(options: &RequestOptions, to: S) -> Result<S::Ok, S::Error> {
-        let said = serde_json::to_value(options).map_err(S::Error::custom)?;
-        let mut fields = Map::new();
-        for name in NAMES.iter() {
-            let length = name.strip_suffix(MILLISECONDS);
-            match (&said[length.unwrap_or(name)], length) {
-                (Value::Null, _) => {}
-                (Value::String(text), Some(_)) => {
-                    let length = humantime::parse_duration(text).map_err(S::Error::custom)?;
-                    fields.insert(name.clone(), milliseconds(length).into());
-                }
-                (value, _) => {
-                    fields.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        fields.serialize(to)
-    }
-
-    /// Reads what is said; an error names the field. Other fields are ignored.
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RequestOptions, D::Error> {
-        let mut fields = Map::deserialize(from)?;
-        let mut said = Map::new();
-        for name in NAMES.iter() {
-            let Some(value) = fields.remove(name) else { continue };
-            let (key, value) = option(name, value).map_err(|error| named::<D>(name, &error))?;
-            said.insert(key.to_owned(), value);
-        }
-        RequestOptions::deserialize(Value::Object(said)).map_err(D::Error::custom)
-    }
-
-    /// A field of a message as the option it stands for, read once by itself: serde does not say which of several
-    /// fields is wrong.
-    fn option(name: &str, value: Value) -> Result<(&str, Value), serde_json::Error> {
-        let (key, value) = match name.strip_suffix(MILLISECONDS) {
-            Some(key) => (key, Option::<u64>::deserialize(value)?.map(|ms| format!("{ms}ms")).into()),
-            None => (name, value),
-        };
-        let alone = Map::from_iter([(key.to_owned(), value.clone())]);
-        RequestOptions::deserialize(Value::Object(alone))?;
-        Ok((key, value))
-    }
-
-    fn named<'de, D: Deserializer<'de>>(name: &str, error: &serde_json::Error) -> D::Error {
-        D::Error::custom(format_args!("{name}: {error}"))
-    }
-
-    fn milliseconds(length: Duration) -> u64 {
-        u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::fields::Fields;
 
     #[test]
     fn what_is_not_said_takes_its_default() {
@@ -306,13 +232,8 @@ mod tests {
         assert_eq!(serde_json::to_value(&options).unwrap()["timeout"], json!("1500ms"));
         let message = in_messages::serialize(&options, serde_json::value::Serializer).unwrap();
         assert_eq!(message, json!({"timeout_ms": 1500, "white_list": []}));
-        assert_eq!(in_messages::deserialize(message).unwrap(), options);
-        assert!(in_messages::deserialize(json!({"timeout_ms": "1500ms"})).is_err());
-        assert_eq!(
-            in_messages::deserialize(json!({"timeout": "nonsense", "later": []})).unwrap(),
-            RequestOptions::default(),
-            "no field of a message"
-        );
+        let Value::Object(fields) = message else { panic!("no fields") };
+        assert_eq!(in_messages::take(&mut Fields::of(String::new(), fields)), Ok(options));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Change, Details, HeldBack, Link, LinkId, LinkName, PublicUrl, Reason, RunId, RunState, Verdict};
+use crate::{
+    Change, Details, HeldBack, Link, LinkId, LinkName, PublicUrl, Reason, RequestId, RunId, RunState, Verdict,
+};
 
 /// A run in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +90,8 @@ impl Counts {
 pub struct RunSummary {
     /// The run.
     pub run_id: RunId,
+    /// The request that it carries out.
+    pub request_id: RequestId,
     /// Where it stands.
     pub state: RunState,
     /// Links that lack a result because their job is parked.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckSpec, GivenLinks, HoldBack, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions,
+    CheckSpec, GivenLinks, HoldBack, Lang, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions,
     TraceContext,
 };
 
@@ -26,6 +26,10 @@ pub struct Request {
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The language of the report's texts.
+    pub lang: Lang,
+    /// How far the run has come is announced while it goes on.
+    pub progress: bool,
     /// The trace it is part of.
     pub trace: Option<TraceContext>,
 }
@@ -39,7 +43,17 @@ impl Request {
         reply_to: Option<ReplyTo>,
     ) -> Self {
         let (white_list, check, rules) = options.resolve();
-        Self { id, links, white_list, check, rules, reply_to, trace: None }
+        Self {
+            id,
+            links,
+            white_list,
+            check,
+            rules,
+            reply_to,
+            lang: Lang::default(),
+            progress: false,
+            trace: None,
+        }
     }
 
     /// Everything that is asked of the links.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{RequestId, RunId, TraceContext};
+use crate::{Lang, RequestId, RunId, TraceContext};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -68,7 +68,7 @@ pub struct Run {
     pub done: u64,
     /// How many of them lack one because their job is parked; 0 when the run was cancelled.
     pub missing: u64,
-    /// Where the report is to be sent when the run ends.
+    /// Where the report is to be sent when the run ends. There may be more who asked for it: [`Asker`].
     pub reply_to: Option<ReplyTo>,
     /// The trace of the request. Every message of the run carries it.
     pub trace: Option<TraceContext>,
@@ -85,4 +85,13 @@ pub struct ReplyTo {
     pub queue: String,
     /// Given back with the answer.
     pub correlation_id: Option<String>,
+}
+
+/// Who is told how a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Where the report goes.
+    pub reply_to: ReplyTo,
+    /// The language of its texts.
+    pub lang: Lang,
 }

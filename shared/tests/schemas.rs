@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
-    CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage, RequestMessage,
-    ResultsMessage, schema_of,
+    AcceptedMessage, CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage,
+    RequestMessage, ResultsMessage, schema_of,
 };
 
 fn check<M: Message>() {
@@ -28,6 +28,7 @@ fn check<M: Message>() {
 #[test]
 fn the_documented_schemas_are_current() {
     check::<RequestMessage>();
+    check::<AcceptedMessage>();
     check::<JobMessage>();
     check::<ResultsMessage>();
     check::<ReportMessage>();

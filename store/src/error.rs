@@ -3,7 +3,7 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
-use crate::asker::OverLimit;
+use crate::account::OverLimit;
 use crate::meaning::{Meaning, Obstacle};
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.

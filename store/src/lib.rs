@@ -11,7 +11,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
-mod asker;
+mod account;
 mod database_url;
 mod django;
 mod error;
@@ -35,7 +35,7 @@ mod sqlite;
 mod traits;
 mod values;
 
-pub use asker::{Asker, OverLimit};
+pub use account::{Account, OverLimit};
 pub use database_url::DatabaseUrl;
 pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
@@ -46,7 +46,7 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{migrate, open};
 pub use traits::{
     CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobKind, JobResults,
-    Judge, Judged, Leases, Ledger, LinkChanges, Links, NewRun, NewTask, Next, OpenJobs, Outbox,
+    Judge, Judged, Leases, Ledger, LinkChanges, Links, MOST_ASKERS, NewRun, NewTask, Next, OpenJobs, Outbox,
     ParkingNotice, Partitions, PlannedJob, Planner, ProducerStore, Recorded, RecorderStore, ReportLinks,
     Reports, Ruling, Runs, Session, SharedStore, Store, StoredJob, TaskChange, TaskState, Unannounced,
     Unpublished, UnpublishedRun, Untold,

@@ -25,6 +25,7 @@ impl Tallies {
     pub(crate) fn summary(self) -> Result<RunSummary, Fault> {
         Ok(RunSummary {
             run_id: self.run.id,
+            request_id: self.run.request_id,
             state: self.run.state,
             missing: self.run.missing,
             to_recheck: self.to_recheck()?,

@@ -117,6 +117,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::Text;
+    use super::sql::Id;
+
+    askers (run_id, reply_queue, correlation_id) {
+        run_id -> Id,
+        reply_queue -> Text,
+        correlation_id -> Text,
+        lang -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::BigInt;
+    use super::sql::{Id, Moment};
+
+    progress (run_id) {
+        run_id -> Id,
+        done -> BigInt,
+        told_at -> Moment,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Text};
     use super::sql::Id;
 
@@ -232,6 +255,7 @@ diesel::table! {
 
 diesel::joinable!(jobs -> runs (run_id));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
+diesel::allow_tables_to_appear_in_same_query!(progress, runs);
 diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
 
 diesel::table! {

@@ -31,6 +31,8 @@ fn a_run_that_was_filed_but_never_published_is_carried_out() {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     };
     // As if the process had been killed right after the commit.

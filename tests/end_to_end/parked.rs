@@ -112,6 +112,8 @@ fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     };
     form.run(&["links", "list"]).expect(0);

@@ -38,6 +38,8 @@ async fn lost_jobs(store: &SharedStore) -> u64 {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     };
     let run = linkbeat_producer::file(store, request).await.unwrap().run.id;

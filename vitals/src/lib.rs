@@ -14,4 +14,4 @@ mod vitals;
 pub use activity::{Activity, Tally, UnderWay};
 pub use part::{Calls, Part, Unanswered};
 pub use serve::Served;
-pub use vitals::{Ready, Vitals};
+pub use vitals::{Counts, Ready, Vitals};

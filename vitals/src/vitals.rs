@@ -1,6 +1,8 @@
 //! Which parts a role has, and what they amount to.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -19,6 +21,19 @@ pub struct Vitals {
     runtime: Activity,
     runtime_trace: Trace,
     parts: Vec<Watched>,
+    counts: Vec<(&'static str, Counted)>,
+}
+
+/// Counts of one kind, each with its name.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// Reads such counts.
+struct Counted(Box<dyn Fn() -> Counts + Send>);
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counted")
+    }
 }
 
 /// What `/ready` answers.
@@ -30,13 +45,16 @@ pub struct Ready {
     pub ready: bool,
     /// The runtime, then the other parts in the order in which they were registered.
     pub parts: Vec<Part>,
+    /// What the role has counted since it began, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<&'static str, Counts>,
 }
 
 impl Vitals {
     /// A role. Its first part is the runtime that it runs on.
     pub fn new(role: &'static str) -> Self {
         let runtime_trace = Trace::begin(Instant::now());
-        Self { role, runtime: Activity::default(), runtime_trace, parts: Vec::new() }
+        Self { role, runtime: Activity::default(), runtime_trace, parts: Vec::new(), counts: Vec::new() }
     }
 
     /// Registers a connection. It is well while `is_up` says so, and else has this problem.
@@ -79,6 +97,17 @@ impl Vitals {
         self.part(name, Probe::Work { work, problem: Box::new(problem) })
     }
 
+    /// Registers counts. They are told, and say nothing about whether the role is well.
+    #[must_use]
+    pub fn counts<C: IntoIterator<Item = (&'static str, u64)>>(
+        mut self,
+        kind: &'static str,
+        read: impl Fn() -> C + Send + 'static,
+    ) -> Self {
+        self.counts.push((kind, Counted(Box::new(move || read().into_iter().collect()))));
+        self
+    }
+
     fn part(mut self, name: impl Into<Cow<'static, str>>, probe: Probe) -> Self {
         self.parts.push(Watched { name: name.into(), probe, trace: Trace::begin(Instant::now()) });
         self
@@ -115,7 +144,8 @@ impl Vitals {
         let problem = hung.then(|| "it does not move".to_owned());
         let mut parts = vec![Part::new("runtime", self.runtime_trace.succeeded_ago(now), problem)];
         parts.extend(self.parts.iter().map(|part| part.judge(now, || self.stalled(part, now))));
-        Ready { role: self.role, ready: parts.iter().all(|part| part.ok), parts }
+        let counts = self.counts.iter().map(|(kind, counted)| (*kind, (counted.0)())).collect();
+        Ready { role: self.role, ready: parts.iter().all(|part| part.ok), parts, counts }
     }
 
     /// What is wrong with this part, if it holds work that has stalled.

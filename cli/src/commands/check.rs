@@ -78,7 +78,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
 
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     match store.runs(1).await?.pop() {
-        Some(run) => Ok(Filed { run, existed: true }),
+        Some(run) => Ok(Filed { run, existed: true, heard: true }),
         None => {
             Err(Failure::usage("there is no run to resume")
                 .advise("start one with `linkbeat check friends.csv`"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use linkbeat_broker::{Broker, RabbitBroker, SharedBroker, WatchedBroker};
-use linkbeat_producer::Producer;
+use linkbeat_producer::{Producer, RequestCounts};
 use linkbeat_recorder::Recorder;
 use linkbeat_shared::Timeout;
 use linkbeat_store::SharedStore;
@@ -60,9 +60,9 @@ const STOP: Duration = Duration::from_secs(10);
 pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
-        let Servers { broker, celery, store } = servers;
+        let Servers { broker, celery, store, requests } = servers;
         let limits = settings.producer.clone();
-        let mut producer = Producer::new(settings.producer, broker, store);
+        let mut producer = Producer::new(settings.producer, broker, store).counting(requests);
         if let Some(celery) = celery {
             let mut of_celery = settings.celery;
             of_celery.database_url.get_or_insert(settings.database_url);
@@ -90,6 +90,7 @@ struct Servers {
     /// The RabbitMQ of Celery clients, for a producer that takes their tasks.
     celery: Option<Arc<RabbitBroker>>,
     store: SharedStore,
+    requests: RequestCounts,
 }
 
 /// A role that needs the database as well as the broker.
@@ -106,14 +107,19 @@ async fn with_database(
     let database = Arc::new(OnceLock::new());
     let celery = servers::of_celery(&settings, role).filter(|_| role == PRODUCER);
     let vitals = health::with_database(health::of_role(role, &broker, STALL), Arc::clone(&database));
-    let vitals = health::with_celery(vitals, celery.as_ref());
+    let mut vitals = health::with_celery(vitals, celery.as_ref());
+    let requests = RequestCounts::default();
+    if role == PRODUCER {
+        vitals = health::with_requests(vitals, requests.clone());
+    }
     let _health = health::serve(settings.health_addr, vitals)?;
     let Some(store) = servers::patient_store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
     let store = database.get_or_init(|| store).clone();
     tracing::info!(role, "started");
     let mut outcome = Ok(());
     shutdown::within(STOP, shutdown.clone(), async {
-        let servers = Servers { broker: broker.clone(), celery: celery.clone(), store: store.clone() };
+        let servers =
+            Servers { broker: broker.clone(), celery: celery.clone(), store: store.clone(), requests };
         outcome = run(settings, servers, shutdown).await;
         if let Some(celery) = celery {
             celery.close().await;

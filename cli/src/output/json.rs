@@ -19,7 +19,7 @@ const NO_LINKS: &str = "\"links\": []";
 
 impl Format for Json {
     fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
-        let message = serde_json::to_string_pretty(&ReportMessage::without_links(run))?;
+        let message = serde_json::to_string_pretty(&ReportMessage::without_links(run, self.lang))?;
         let Some((before, after)) = message.split_once(NO_LINKS) else {
             return Err(io::Error::other("a report message has no place for links"));
         };

@@ -17,7 +17,7 @@ pub(super) struct Jsonl {
 impl Format for Jsonl {
     fn report<'a>(&'a self, run: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
         let item = |link: &LinkReport| LinkItem::of(link, self.lang);
-        Ok(Box::new(Lines { out, item, last: Some(ReportMessage::without_links(run)) }))
+        Ok(Box::new(Lines { out, item, last: Some(ReportMessage::without_links(run, self.lang)) }))
     }
 
     fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
     Alike, Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, HeldBack, Link, LinkId,
-    LinkName, LinkReport, LinkState, Note, Phase, Reason, RunId, RunState, RunSummary, Verdict,
+    LinkName, LinkReport, LinkState, Note, Phase, Reason, RequestId, RunId, RunState, RunSummary, Verdict,
 };
 use uuid::Uuid;
 
@@ -113,6 +113,7 @@ pub(super) fn report_of(links: Vec<LinkReport>) -> Report {
     counts.active = counts.checked;
     let run = RunSummary {
         run_id: RunId(id(0x99)),
+        request_id: RequestId(id(0x98)),
         state: RunState::Finished,
         missing: 0,
         to_recheck: 0,

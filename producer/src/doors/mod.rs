@@ -1,6 +1,8 @@
 //! The ways in for requests. Behind all of them is one path: a request is filed as a run, once, by [`crate::Outbox`].
 
+mod asked;
 mod celery;
+mod counts;
 mod requests;
 
 use std::time::Duration;
@@ -10,6 +12,7 @@ use linkbeat_shared::{LinkSelection, Request};
 
 pub(crate) use celery::CeleryDoor;
 pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
+pub use counts::RequestCounts;
 pub use requests::Intake;
 
 use crate::ProducerSettings;
@@ -22,10 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 fn admit(request: &Request, settings: &ProducerSettings) -> Result<(), Unreadable> {
     let limit = settings.max_links_per_request;
     match &request.links {
-        LinkSelection::Given(links) if links.named() > limit => Err(Unreadable::Invalid(format!(
-            "the request names {} links; at most {limit} are taken at once",
-            links.named()
-        ))),
+        LinkSelection::Given(links) if links.named() > limit => {
+            Err(asked::too_many_links(links.named(), limit))
+        }
         links => settings.allow.refusal(links).map_or(Ok(()), |why| Err(Unreadable::Invalid(why.to_owned()))),
     }
 }

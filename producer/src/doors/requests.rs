@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Delivery, Message, PublishError, Queue, Target, move_to, park};
-use linkbeat_shared::wire::{self, ReportMessage, RequestMessage, Unreadable};
-use linkbeat_shared::{LinkSelection, ReplyTo, Request, RunSize, derived_id};
-use linkbeat_store::StoreError;
+use linkbeat_shared::wire::{AcceptedMessage, ReportMessage, Unreadable};
+use linkbeat_shared::{Asker, Lang, LinkSelection, ReplyTo, Request, RequestId, RunSize, derived_id};
+use linkbeat_store::{Filed, MOST_ASKERS, OverLimit, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::{FIRST_PAUSE, LONGEST_PAUSE, admit};
+use super::asked::{Asked, Glimpse};
+use super::{FIRST_PAUSE, LONGEST_PAUSE, RequestCounts, admit};
 use crate::{Outbox, ProducerError, ProducerSettings};
 
 /// Requests taken at once; the others wait in the queue.
@@ -37,6 +39,7 @@ pub struct Intake {
     over_limit: AtomicU64,
     /// The latest request could not be filed.
     failing: AtomicBool,
+    counts: RequestCounts,
 }
 
 /// What became of one request.
@@ -45,8 +48,8 @@ enum Outcome {
     Filed,
     /// It goes beyond a limit, and nobody can be told.
     Dropped,
-    /// It was not valid, and whoever asked is to be told so.
-    Refused(Refusal),
+    /// Whoever asked is told something at once.
+    Answered(Answer),
     /// Nobody could be told, or a newer linkbeat can read it: kept for people to look at.
     Park(String),
     /// A large run is asked for, which is filed from a queue of its own.
@@ -55,17 +58,27 @@ enum Outcome {
     Retry(ProducerError),
 }
 
-/// An answer to a request that was not valid.
-struct Refusal {
+/// What whoever asked is told at once.
+struct Answer {
     to: ReplyTo,
-    answer: Message,
+    message: Message,
+    /// It is that the request leads to nothing.
+    refused: bool,
+    /// The request is kept for people to look at, for this cause.
+    park: Option<String>,
 }
 
 impl Intake {
     /// An intake that files into this outbox.
     pub fn new(settings: ProducerSettings, outbox: Arc<Outbox>) -> Self {
-        let (over_limit, failing) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { settings, outbox, turns: Semaphore::new(FILED_AT_ONCE), over_limit, failing }
+        let (turns, over_limit) = (Semaphore::new(FILED_AT_ONCE), AtomicU64::new(0));
+        let (failing, counts) = (AtomicBool::new(false), RequestCounts::default());
+        Self { settings, outbox, turns, over_limit, failing, counts }
+    }
+
+    /// The same, which counts its requests here.
+    pub(crate) fn counting(self, counts: RequestCounts) -> Self {
+        Self { counts, ..self }
     }
 
     /// Serves requests until `shutdown`.
@@ -89,7 +102,9 @@ impl Intake {
                     None => return,
                 },
                 Some(served) = serving.next() => match served {
-                    Ok(refused) => answering.extend(refused.map(|(delivery, refusal)| self.answer(&queue, delivery, refusal))),
+                    Ok(answered) => {
+                        answering.extend(answered.map(|(delivery, answer)| self.answer(&queue, delivery, answer)));
+                    }
                     Err(_) => return,
                 },
                 Some(answered) = answering.next() => if answered.is_err() { return },
@@ -102,19 +117,32 @@ impl Intake {
         requests.stop().await;
     }
 
-    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or it is refused:
-    /// answering may take long, and keeps no other request from being served.
+    /// Serves one request until it is settled, or comes again by itself because its session was lost. Or somebody is to be
+    /// told: that may take long, and keeps no other request from being served.
     async fn serve(
         &self,
         from: &Queue,
         delivery: Delivery,
-    ) -> Result<Option<(Delivery, Refusal)>, PublishError> {
+    ) -> Result<Option<(Delivery, Answer)>, PublishError> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.handle_in_turn(from, &delivery.message).await {
                 Outcome::Retry(error) if error.is_transient() => self.log_failure(&error),
-                Outcome::Refused(refusal) => return Ok(Some((delivery, refusal))),
-                Outcome::Filed | Outcome::Dropped => {
+                Outcome::Answered(answer) => {
+                    if answer.refused {
+                        self.counts.refused();
+                    } else {
+                        self.counts.filed();
+                    }
+                    return Ok(Some((delivery, answer)));
+                }
+                Outcome::Dropped => {
+                    self.counts.refused();
+                    self.acknowledge(delivery).await;
+                    return Ok(None);
+                }
+                Outcome::Filed => {
+                    self.counts.filed();
                     self.acknowledge(delivery).await;
                     return Ok(None);
                 }
@@ -147,15 +175,18 @@ impl Intake {
         move_to(&*self.outbox.broker, delivery, &Target::Queue(Queue::REQUESTS_LARGE), message).await
     }
 
-    async fn answer(&self, from: &Queue, delivery: Delivery, refusal: Refusal) -> Result<(), PublishError> {
-        match self.outbox.broker.publish(&Target::Reply(refusal.to), refusal.answer).await {
+    async fn answer(&self, from: &Queue, delivery: Delivery, answer: Answer) -> Result<(), PublishError> {
+        match self.outbox.broker.publish(&Target::Reply(answer.to), answer.message).await {
             Ok(()) | Err(PublishError::Unroutable(_)) => {}
             Err(error @ PublishError::NotTaken { .. }) => {
                 tracing::info!(message.id = %delivery.message.id, %error, "nobody takes the answer");
             }
             Err(error) => return self.park(from, delivery, &error.to_string()).await,
         }
-        self.acknowledge(delivery).await;
+        match answer.park {
+            Some(cause) => self.park(from, delivery, &cause).await?,
+            None => self.acknowledge(delivery).await,
+        }
         Ok(())
     }
 
@@ -173,6 +204,7 @@ impl Intake {
     }
 
     async fn park(&self, from: &Queue, delivery: Delivery, cause: &str) -> Result<(), PublishError> {
+        self.counts.parked();
         tracing::error!(message.id = %delivery.message.id, cause, "a request is parked");
         park(&*self.outbox.broker, delivery, from, cause).await
     }
@@ -180,24 +212,28 @@ impl Intake {
     async fn handle(&self, from: &Queue, message: &Message) -> Outcome {
         let reply_to = self.reply_to(message);
         match self.parse(message, reply_to.clone()) {
-            Ok(request) if *from == Queue::REQUESTS && is_large(&request.links) => Outcome::SetApart,
-            Ok(request) => self.file(request, from, message).await,
-            Err(error @ Unreadable::Newer(_)) => Outcome::Park(error.to_string()),
+            Ok(Asked::Run { request, .. }) if *from == Queue::REQUESTS && is_large(&request.links) => {
+                Outcome::SetApart
+            }
+            Ok(Asked::Run { request, accepted }) => self.file(message, from, *request, accepted).await,
+            Ok(Asked::Cancel { request, lang }) => self.cancel(message, request, reply_to, lang).await,
             Err(error) => match reply_to {
                 None => Outcome::Park(error.to_string()),
-                Some(to) => {
-                    tracing::info!(%error, "a request was refused");
-                    refuse(message, to, &ReportMessage::failed(2, "bad_request", error.to_string()))
-                }
+                Some(to) => refuse(message, to, &error),
             },
         }
     }
 
-    fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
-        let mut request = wire::decode::<RequestMessage>(&message.body)?.into_request(reply_to)?;
-        request.trace.clone_from(&message.headers.trace);
-        admit(&request, &self.settings)?;
-        Ok(request)
+    fn parse(&self, message: &Message, reply_to: Option<ReplyTo>) -> Result<Asked, Unreadable> {
+        let asked = Asked::read(&message.body, reply_to, self.settings.max_links_per_request)?;
+        Ok(match asked {
+            Asked::Run { mut request, accepted } => {
+                request.trace.clone_from(&message.headers.trace);
+                admit(&request, &self.settings)?;
+                Asked::Run { request, accepted }
+            }
+            cancel @ Asked::Cancel { .. } => cancel,
+        })
     }
 
     /// Where the answer goes. A request that names a queue which may have none is carried out all the same.
@@ -212,28 +248,81 @@ impl Intake {
         Some(ReplyTo { queue, correlation_id: message.correlation_id.clone() })
     }
 
-    async fn file(&self, request: Request, from: &Queue, message: &Message) -> Outcome {
-        let name = asker(from, message);
-        match self.outbox.file_for(request, self.settings.account(name).as_ref()).await {
-            Ok(_) => Outcome::Filed,
-            Err(StoreError::OverLimit(limit)) => {
-                let so_far = self.over_limit.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::warn!(asker = ?name, %limit, so_far, "a request goes beyond a limit");
-                let report = ReportMessage::over_limit(limit.to_string(), limit.ask_again_in());
-                match self.reply_to(message) {
-                    Some(to) => refuse(message, to, &report),
-                    // Nobody can be told. To keep it for people would let the app fill the disk.
-                    None => Outcome::Dropped,
-                }
+    async fn file(&self, message: &Message, from: &Queue, request: Request, accepted: bool) -> Outcome {
+        let (id, to, name) = (request.id, request.reply_to.clone(), asker(from, message));
+        let filed = self.outbox.file_for(request, self.settings.account(name).as_ref()).await;
+        match (filed, to) {
+            (Ok(filed), Some(to)) if !filed.heard => too_many_askers(message, to, &filed),
+            (Ok(filed), Some(to)) if accepted => {
+                let id = derived_id::accepted_reply(message.id);
+                Outcome::Answered(Answer::new(
+                    message,
+                    to,
+                    Message::of(id, &AcceptedMessage::from(&filed.run)),
+                ))
             }
-            Err(error) => own_fault(error),
+            (Ok(_), _) => Outcome::Filed,
+            (Err(StoreError::OverLimit(limit)), to) => self.over_limit(message, (name, id), to, &limit),
+            (Err(error), _) => own_fault(error),
+        }
+    }
+
+    fn over_limit(
+        &self,
+        message: &Message,
+        (name, id): (&str, RequestId),
+        to: Option<ReplyTo>,
+        limit: &OverLimit,
+    ) -> Outcome {
+        let so_far = self.over_limit.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::warn!(asker = ?name, %limit, so_far, "a request goes beyond a limit");
+        // If nobody can be told, it is dropped: to keep it for people would let the app fill the disk.
+        let Some(to) = to else { return Outcome::Dropped };
+        let report = ReportMessage::over_limit(Some(id.0), limit.to_string(), limit.ask_again_in());
+        let answer = Message::of(derived_id::refusal_reply(message.id), &report);
+        Outcome::Answered(Answer { refused: true, ..Answer::new(message, to, answer) })
+    }
+
+    /// Stops a run. The recorder answers with the report, as it does to whoever asked for the run.
+    async fn cancel(&self, message: &Message, id: RequestId, to: Option<ReplyTo>, lang: Lang) -> Outcome {
+        let asker = to.clone().map(|reply_to| Asker { reply_to, lang });
+        match (self.outbox.store.cancel_request(id, asker).await, to) {
+            (Ok(Some(filed)), Some(to)) if !filed.heard => too_many_askers(message, to, &filed),
+            (Ok(None), Some(to)) => {
+                let told = format!("there is no run of the request {id}");
+                Outcome::Answered(Answer::refusal(message, to, "unknown_request", Some(id.0), told))
+            }
+            (Ok(_), _) => Outcome::Filed,
+            (Err(error), _) => own_fault(error),
         }
     }
 }
 
-fn refuse(request: &Message, to: ReplyTo, report: &ReportMessage) -> Outcome {
-    let answer = Message::of(derived_id::refusal_reply(request.id), report);
-    Outcome::Refused(Refusal { to, answer: answer.traced(request.headers.trace.as_ref()) })
+impl Answer {
+    fn new(request: &Message, to: ReplyTo, message: Message) -> Self {
+        Self { to, message: message.traced(request.headers.trace.as_ref()), refused: false, park: None }
+    }
+
+    /// That it leads to no run, or to no report.
+    fn refusal(request: &Message, to: ReplyTo, error: &str, id: Option<Uuid>, told: String) -> Self {
+        tracing::info!(error, told, "a request was refused");
+        let report = ReportMessage::failed(2, error, id, told);
+        let message = Message::of(derived_id::refusal_reply(request.id), &report);
+        Self { refused: true, ..Self::new(request, to, message) }
+    }
+}
+
+/// What a newer linkbeat can read is kept for it as well.
+fn refuse(request: &Message, to: ReplyTo, error: &Unreadable) -> Outcome {
+    let newer = matches!(error, Unreadable::Newer(_));
+    let (word, told) = (if newer { "newer_schema" } else { "bad_request" }, error.to_string());
+    let answer = Answer::refusal(request, to, word, Glimpse::of(&request.body).request_id, told);
+    Outcome::Answered(Answer { park: newer.then(|| error.to_string()), ..answer })
+}
+
+fn too_many_askers(request: &Message, to: ReplyTo, filed: &Filed) -> Outcome {
+    let told = format!("{MOST_ASKERS} others wait for the report of this request already");
+    Outcome::Answered(Answer::refusal(request, to, "too_many_askers", Some(filed.run.request_id.0), told))
 }
 
 /// Whether it may be one. How many links are stored is known later.

@@ -141,6 +141,8 @@ impl World {
             check: CheckSpec::default(),
             rules: ShowRules::default(),
             reply_to,
+            lang: <_>::default(),
+            progress: false,
             trace: trace(),
         };
         let (planned, mut jobs) = mpsc::unbounded_channel();

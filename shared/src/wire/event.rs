@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{LinkItem, Message, ReportData, schema_of};
-use crate::{Lang, LinkReport, RunId, RunState, RunSummary};
+use crate::{Lang, LinkReport, RequestId, RunId, RunState, RunSummary};
 
 /// Routing key of the event that a run was filed.
 pub const RUN_STARTED: &str = "run.started";
+/// Routing key of the event that more links of a run have a result.
+pub const RUN_PROGRESS: &str = "run.progress";
 /// Routing key of the event that a run came to its end.
 pub const RUN_FINISHED: &str = "run.finished";
 /// Routing key of the event that a run ended while links of it are in parked jobs.
@@ -29,17 +31,20 @@ pub const LINK_SHOWN: &str = "link.shown";
 pub struct EventMessage {
     /// `linkbeat.event/1`
     pub schema: String,
-    /// `run.started`, `run.finished`, `run.incomplete`, `run.held_back`, `run.discarded`, `run.cancelled`, `link.hidden`
+    /// `run.started`, `run.progress`, `run.finished`, `run.incomplete`, `run.held_back`, `run.discarded`, `run.cancelled`, `link.hidden`
     /// or `link.shown`.
     pub event: String,
     /// When it happened.
     pub at: DateTime<Utc>,
     /// The run in which it happened.
     pub run_id: Uuid,
+    /// The request that the run carries out.
+    #[serde(default)]
+    pub request_id: Option<Uuid>,
     /// The link, for `link.*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkItem>,
-    /// The report without its links, for the end of a run.
+    /// The report without its links, for `run.progress` and the end of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportData>,
 }
@@ -55,12 +60,13 @@ impl Message for EventMessage {
 
 impl EventMessage {
     /// A run was filed.
-    pub fn run_started(run_id: RunId, at: DateTime<Utc>) -> Self {
+    pub fn run_started(run_id: RunId, request_id: RequestId, at: DateTime<Utc>) -> Self {
         Self {
             schema: schema_of::<Self>(),
             event: RUN_STARTED.into(),
             at,
             run_id: run_id.0,
+            request_id: Some(request_id.0),
             link: None,
             report: None,
         }
@@ -77,16 +83,31 @@ impl EventMessage {
             RunState::Cancelled => RUN_CANCELLED,
         };
         let at = run.finished_at.unwrap_or(run.created_at);
+        Some(Self::of_run(event, run, at))
+    }
+
+    /// How far a run has come.
+    pub fn run_progress(run: &RunSummary, at: DateTime<Utc>) -> Self {
+        Self::of_run(RUN_PROGRESS, run, at)
+    }
+
+    fn of_run(event: &str, run: &RunSummary, at: DateTime<Utc>) -> Self {
         let report = Some(ReportData::without_links(run));
-        Some(Self { report, event: event.into(), ..Self::run_started(run.run_id, at) })
+        Self { report, event: event.into(), ..Self::run_started(run.run_id, run.request_id, at) }
     }
 
     /// A link was hidden or shown; `event` is [`LINK_HIDDEN`] or [`LINK_SHOWN`].
-    pub fn link_changed(event: &str, run_id: RunId, link: &LinkReport, at: DateTime<Utc>) -> Self {
+    pub fn link_changed(
+        event: &str,
+        run_id: RunId,
+        request_id: RequestId,
+        link: &LinkReport,
+        at: DateTime<Utc>,
+    ) -> Self {
         Self {
             link: Some(LinkItem::of(link, Lang::En)),
             event: event.to_owned(),
-            ..Self::run_started(run_id, at)
+            ..Self::run_started(run_id, request_id, at)
         }
     }
 }

@@ -20,12 +20,15 @@ pub struct ReportMessage {
     /// when links lack a result because their job is parked, or perhaps our own fault, so that the run was held back;
     /// 4: somebody cancelled or discarded the run; 5: whoever asked has asked for too much.
     pub code: u8,
+    /// The request that is answered; absent if the message that was refused has no id that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Uuid>,
     /// The report; null when there was no run.
     pub data: Option<ReportData>,
     /// A sentence for people; empty when all is well.
     pub message: String,
-    /// A word for programs: `bad_request`, `incomplete`, `held_back`, `discarded`, `cancelled` or `over_limit`; empty
-    /// when all is well.
+    /// A word for programs: `bad_request`, `newer_schema`, `unknown_request`, `too_many_askers`, `over_limit`,
+    /// `incomplete`, `held_back`, `discarded` or `cancelled`; empty when all is well.
     pub error: String,
     /// Of `over_limit`: after how many seconds it is worth the while to ask again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,9 @@ pub struct ReportData {
     pub version: String,
     /// The run.
     pub run_id: Uuid,
+    /// The request that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Uuid>,
     /// Where it stands; messages of versions that do not say so tell of finished runs.
     #[serde(default = "finished")]
     pub state: RunState,
@@ -147,35 +153,59 @@ impl ReportMessage {
         let links = report.links.iter().map(|link| LinkItem::of(link, lang)).collect();
         let links_left_out = report.links_left_out;
         let data = ReportData { links, links_left_out, ..ReportData::without_links(&report.summary) };
-        Self { data: Some(data), ..Self::without_links(&report.summary) }
+        Self { data: Some(data), ..Self::without_links(&report.summary, lang) }
     }
 
     /// A run, as far as it has come, without its links.
-    pub fn without_links(run: &RunSummary) -> Self {
-        let (code, error, message) = match run.state {
-            RunState::Running | RunState::Finished => (0, "", String::new()),
-            RunState::Incomplete => (3, "incomplete", incomplete(run.missing)),
-            RunState::HeldBack => (3, "held_back", held_back(run)),
-            RunState::Discarded => {
-                (4, "discarded", "the run was discarded: nothing was hidden or shown for it".to_owned())
-            }
-            RunState::Cancelled => (4, "cancelled", "the run was cancelled".to_owned()),
+    pub fn without_links(run: &RunSummary, lang: Lang) -> Self {
+        let (code, error) = match run.state {
+            RunState::Running | RunState::Finished => (0, ""),
+            RunState::Incomplete => (3, "incomplete"),
+            RunState::HeldBack => (3, "held_back"),
+            RunState::Discarded => (4, "discarded"),
+            RunState::Cancelled => (4, "cancelled"),
         };
-        let data = Some(ReportData::without_links(run));
-        let (schema, error) = (schema_of::<Self>(), error.to_owned());
-        Self { schema, code, data, message, error, retry_after_s: None, time: run.seconds() }
+        Self {
+            schema: schema_of::<Self>(),
+            code,
+            request_id: Some(run.request_id.0),
+            data: Some(ReportData::without_links(run)),
+            message: sentence(run, lang),
+            error: error.to_owned(),
+            retry_after_s: None,
+            time: run.seconds(),
+        }
     }
 
     /// A request that led to no run.
-    pub fn failed(code: u8, error: &str, message: String) -> Self {
+    pub fn failed(code: u8, error: &str, request_id: Option<Uuid>, message: String) -> Self {
         let (schema, error) = (schema_of::<Self>(), error.to_owned());
-        Self { schema, code, data: None, message, error, retry_after_s: None, time: 0.0 }
+        Self { schema, code, request_id, data: None, message, error, retry_after_s: None, time: 0.0 }
     }
 
     /// A request of somebody who has asked for too much.
-    pub fn over_limit(message: String, ask_again_in: Option<Duration>) -> Self {
+    pub fn over_limit(request_id: Option<Uuid>, message: String, ask_again_in: Option<Duration>) -> Self {
         let retry_after_s = ask_again_in.map(|time| time.as_secs() + 1);
-        Self { retry_after_s, ..Self::failed(5, "over_limit", message) }
+        Self { retry_after_s, ..Self::failed(5, "over_limit", request_id, message) }
+    }
+}
+
+/// What people are told of how a run stands; empty when all is well.
+fn sentence(run: &RunSummary, lang: Lang) -> String {
+    match (run.state, lang) {
+        (RunState::Running | RunState::Finished, _) => String::new(),
+        (RunState::Incomplete, Lang::En) => incomplete(run.missing),
+        (RunState::Incomplete, Lang::Zh) => format!(
+            "{} 个链接没有结果，因为它们的任务已被搁置：请查看 `linkbeat dead list`；重新入队并执行后，本次检查即告完成",
+            run.missing
+        ),
+        (RunState::HeldBack, _) => held_back(run, lang),
+        (RunState::Discarded, Lang::En) => {
+            "the run was discarded: nothing was hidden or shown for it".to_owned()
+        }
+        (RunState::Discarded, Lang::Zh) => "本次检查已被放弃：没有隐藏或显示任何链接".to_owned(),
+        (RunState::Cancelled, Lang::En) => "the run was cancelled".to_owned(),
+        (RunState::Cancelled, Lang::Zh) => "本次检查已被取消".to_owned(),
     }
 }
 
@@ -186,13 +216,21 @@ fn incomplete(missing: u64) -> String {
     )
 }
 
-fn held_back(run: &RunSummary) -> String {
-    let seen = run.held_back.as_ref().map(|held| held.seen(Lang::En) + ". ").unwrap_or_default();
+fn held_back(run: &RunSummary, lang: Lang) -> String {
+    let seen = run.held_back.as_ref().map(|held| held.seen(lang));
     let id = run.run_id;
-    format!(
-        "{seen}Nothing was hidden or shown, as the fault may lie elsewhere: `linkbeat runs apply {id}` hides and \
-         shows these links, `linkbeat runs discard {id}` leaves them as they are"
-    )
+    match lang {
+        Lang::En => format!(
+            "{}Nothing was hidden or shown, as the fault may lie elsewhere: `linkbeat runs apply {id}` hides and \
+             shows these links, `linkbeat runs discard {id}` leaves them as they are",
+            seen.map(|seen| seen + ". ").unwrap_or_default()
+        ),
+        Lang::Zh => format!(
+            "{}没有隐藏或显示任何链接，因为问题可能出在别处：`linkbeat runs apply {id}` 隐藏并显示这些链接，\
+             `linkbeat runs discard {id}` 保持原状",
+            seen.map(|seen| seen + "。").unwrap_or_default()
+        ),
+    }
 }
 
 /// serde asks for a reference.
@@ -214,6 +252,7 @@ impl ReportData {
             to_show: counts.to_show,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             run_id: run.run_id.0,
+            request_id: Some(run.request_id.0),
             state: run.state,
             created_at: run.created_at,
             finished_at: run.finished_at,

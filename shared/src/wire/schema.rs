@@ -28,6 +28,9 @@ pub enum Unreadable {
         /// The limit.
         limit: usize,
     },
+    /// No text in UTF-8.
+    #[error("the message is not UTF-8 text: byte {0} is wrong")]
+    NotUtf8(usize),
     /// No JSON, or no object with a `schema`.
     #[error("the message is no JSON object with a `schema`: {0}")]
     NoSchema(String),
@@ -67,6 +70,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Unreadable> {
         Ok(message) => check_schema::<M>(message.schema()).map(|()| message),
         // A message of another schema has another form, so the schema is the better reason.
         Err(error) => {
+            std::str::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.valid_up_to()))?;
             check_schema::<M>(&schema_in(bytes)?)?;
             Err(Unreadable::Invalid(without_values(&error)))
         }
@@ -123,6 +127,9 @@ mod tests {
     fn what_was_found_is_not_repeated() {
         let request = r#"{"schema":"linkbeat.request/1","links":["http://u:se\"cret@a.test/"]}"#;
         let error = decode::<RequestMessage>(request.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("request_id: is missing"), "{error}");
+        let error = decode::<JobMessage>(br#"{"schema":"linkbeat.job/1","links":["http://u:secret@a/"]}"#);
+        let error = error.unwrap_err().to_string();
         assert!(error.contains("string \"…\", expected struct"), "{error}");
         let error = decode::<RequestMessage>(b"\"http://u:secret@a.test/\"").unwrap_err().to_string();
         assert!(error.contains("no JSON object") && !error.contains("secret"), "{error}");
@@ -132,6 +139,8 @@ mod tests {
     fn each_unreadable_message_says_why() {
         assert!(matches!(job("garbage"), Err(Unreadable::NoSchema(_))));
         assert!(matches!(job("[]"), Err(Unreadable::NoSchema(_))));
+        let latin = b"{\"schema\":\"linkbeat.job/1\",\"run_id\":\"caf\xe9\"}";
+        assert!(matches!(decode::<JobMessage>(latin), Err(Unreadable::NotUtf8(40))));
         assert!(matches!(job(r#"{"schema":"linkbeat.request/1"}"#), Err(Unreadable::Foreign { .. })));
         assert!(matches!(job(r#"{"schema":"linkbeat.job"}"#), Err(Unreadable::Foreign { .. })));
         assert!(matches!(job(r#"{"schema":"linkbeat.job/0"}"#), Err(Unreadable::Foreign { .. })));

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use linkbeat_shared::RunId;
 
 use super::{Connection, dialect};
-use crate::asker::{Asker, OverLimit};
+use crate::account::{Account, OverLimit};
 use crate::error::Fault;
 use crate::rows::number;
 use crate::schema::sql as types;
@@ -33,8 +33,12 @@ fn day() -> TimeDelta {
 }
 
 /// Refuses an app that may have no run of so many links, before the work of planning one.
-pub(super) async fn expect_room(connection: &mut Connection, asker: &Asker, links: i64) -> Result<(), Fault> {
-    judge(connection, asker, links).await
+pub(super) async fn expect_room(
+    connection: &mut Connection,
+    account: &Account,
+    links: i64,
+) -> Result<(), Fault> {
+    judge(connection, account, links).await
 }
 
 /// Refuses a run of so many links if it goes beyond a limit of whoever asks for it; or else keeps who asked.
@@ -43,16 +47,16 @@ pub(super) async fn expect_room(connection: &mut Connection, asker: &Asker, link
 /// all find room for one.
 pub(super) async fn admit(
     connection: &mut Connection,
-    asker: &Asker,
+    account: &Account,
     run: RunId,
     links: i64,
 ) -> Result<(), Fault> {
-    dialect::lock_asker(connection, &asker.name).await?;
-    judge(connection, asker, links).await?;
+    dialect::lock_asker(connection, &account.name).await?;
+    judge(connection, account, links).await?;
     let now = dialect::now(connection).await?;
     sql_query("INSERT INTO asked (run_id, asker, links, asked_at) VALUES ($1, $2, $3, $4)")
         .bind::<types::Id, _>(Id(run.0))
-        .bind::<Text, _>(&asker.name)
+        .bind::<Text, _>(&account.name)
         .bind::<BigInt, _>(links)
         .bind::<types::Moment, _>(now)
         .execute(connection)
@@ -60,15 +64,15 @@ pub(super) async fn admit(
     Ok(())
 }
 
-async fn judge(connection: &mut Connection, asker: &Asker, links: i64) -> Result<(), Fault> {
+async fn judge(connection: &mut Connection, account: &Account, links: i64) -> Result<(), Fault> {
     let now = dialect::now(connection).await?;
-    let usage = usage(connection, asker, Moment(now.0 - day())).await?;
-    if let Some(limit) = asker.runs_at_once
+    let usage = usage(connection, account, Moment(now.0 - day())).await?;
+    if let Some(limit) = account.runs_at_once
         && number::<u64, _>(usage.running, "runs")? >= u64::from(limit.get())
     {
         return Err(Fault::OverLimit(OverLimit::Runs { limit }));
     }
-    if let Some(limit) = asker.links_a_day {
+    if let Some(limit) = account.links_a_day {
         let left = limit.saturating_sub(number(usage.links, "asked.links")?);
         let asked = number(links, "links")?;
         if asked > left {
@@ -79,7 +83,7 @@ async fn judge(connection: &mut Connection, asker: &Asker, links: i64) -> Result
     Ok(())
 }
 
-async fn usage(connection: &mut Connection, asker: &Asker, since: Moment) -> QueryResult<Usage> {
+async fn usage(connection: &mut Connection, account: &Account, since: Moment) -> QueryResult<Usage> {
     let usage = sql_query(
         "SELECT (SELECT count(*) FROM asked JOIN runs ON runs.id = asked.run_id
                  WHERE asked.asker = $1 AND runs.state = 'running') AS running,
@@ -87,5 +91,5 @@ async fn usage(connection: &mut Connection, asker: &Asker, since: Moment) -> Que
                 min(asked_at) AS since
          FROM asked WHERE asker = $1 AND asked_at > $2",
     );
-    usage.bind::<Text, _>(&asker.name).bind::<types::Moment, _>(since).get_result(connection).await
+    usage.bind::<Text, _>(&account.name).bind::<types::Moment, _>(since).get_result(connection).await
 }

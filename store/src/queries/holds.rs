@@ -160,7 +160,7 @@ pub(super) async fn untold(
 ) -> Result<Option<Untold>, Fault> {
     let run = some_run(only, UNTOLD).select(UntoldRunRow::as_select());
     let run: Option<UntoldRunRow> = run.kept().get_result(connection).await.optional()?;
-    let Some((run_id, trace)) = run.map(UntoldRunRow::run_and_trace) else { return Ok(None) };
+    let Some((run_id, request_id, trace)) = run.map(UntoldRunRow::names) else { return Ok(None) };
     let page = proposals::table
         .filter(proposals::run_id.eq(Id(run_id.0)).and(sql::<Bool>(UNTOLD_CHANGES)))
         .order(proposals::link_id)
@@ -169,7 +169,7 @@ pub(super) async fn untold(
     let ids: Vec<Id> = page.kept().load(connection).await?;
     let link_ids = ids.iter().map(|id| LinkId(id.0)).collect();
     let links = reports::selected(connection, run_id, Selected::Of(ids), None, limit).await?;
-    Ok(Some(Untold { run_id, trace, link_ids, links }))
+    Ok(Some(Untold { run_id, request_id, trace, link_ids, links }))
 }
 
 pub(super) async fn mark_told(

@@ -4,12 +4,14 @@
 //! and `dialect` are those of the module it is compiled for.
 
 mod asked;
+mod askers;
 mod celery_tasks;
 mod holds;
 mod jobs;
 mod leases;
 mod links;
 mod parkings;
+mod progress;
 mod reports;
 mod results;
 mod runs;

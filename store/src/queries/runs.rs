@@ -10,12 +10,12 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{LinkSelection, NewLink, Run, RunId, RunState};
+use linkbeat_shared::{Lang, LinkSelection, NewLink, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, asked, dialect, holds, jobs, links};
-use crate::asker::Asker;
+use super::{Connection, asked, askers, dialect, holds, jobs, links, progress};
+use crate::account::Account;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
 use crate::kept::Keep;
@@ -33,17 +33,22 @@ pub(super) async fn file(
     run: &NewRun,
     links: LinkSelection,
     planner: Box<dyn Planner>,
-    asker: Option<&Asker>,
+    account: Option<&Account>,
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
     let id = row.id;
     let insert = diesel::insert_into(runs::table).values(&row).on_conflict(runs::request_id).do_nothing();
     if insert.kept().execute(connection).await? == 0 {
-        let existing = filed_before(connection, run).await?.ok_or(Fault::Conflict)?;
-        return Ok(Filed { run: existing, existed: true });
+        return filed_before(connection, run).await?.ok_or(Fault::Conflict);
     }
-    if let Some(asker) = asker {
-        asked::expect_room(connection, asker, 1).await?;
+    if let Some(asker) = run.asker().filter(|asker| asker.lang != Lang::En) {
+        askers::insert(connection, id, &asker).await?;
+    }
+    if run.progress {
+        progress::follow(connection, run.id).await?;
+    }
+    if let Some(account) = account {
+        asked::expect_room(connection, account, 1).await?;
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
@@ -64,10 +69,10 @@ pub(super) async fn file(
     );
     let update = diesel::update(runs::table.find(id)).set(counts);
     let row: RunRow = update.returning(RunRow::as_returning()).kept().get_result(connection).await?;
-    if let Some(asker) = asker {
-        asked::admit(connection, asker, run.id, planned.links).await?;
+    if let Some(account) = account {
+        asked::admit(connection, account, run.id, planned.links).await?;
     }
-    Ok(Filed { run: row.try_into()?, existed: false })
+    Ok(Filed { run: row.try_into()?, existed: false, heard: true })
 }
 
 /// Imports some links of a run that is filed after that. `false`: there is no need to go on, because the run is filed already,
@@ -75,15 +80,15 @@ pub(super) async fn file(
 pub(super) async fn import_ahead(
     connection: &mut Connection,
     run: &NewRun,
-    asker: Option<&Asker>,
+    account: Option<&Account>,
     (named, some): (usize, Vec<NewLink>),
 ) -> Result<bool, Fault> {
     let filed = runs::table.filter(runs::request_id.eq(Id(run.request_id.0)));
     if diesel::select(diesel::dsl::exists(filed)).get_result(connection).await? {
         return Ok(false);
     }
-    if let Some(asker) = asker {
-        match asked::expect_room(connection, asker, stored_count(named)).await {
+    if let Some(account) = account {
+        match asked::expect_room(connection, account, stored_count(named)).await {
             Err(Fault::OverLimit(_)) => return Ok(false),
             room => room?,
         }
@@ -93,27 +98,14 @@ pub(super) async fn import_ahead(
 }
 
 /// Finds the run that this request has already, and keeps who asks for it now.
-pub(super) async fn filed_before(connection: &mut Connection, run: &NewRun) -> Result<Option<Run>, Fault> {
-    let row = NewRunRow::from(run);
-    let request = row.request_id;
-    if row.reply_queue.is_some() {
-        ask_again(connection, row).await?;
+pub(super) async fn filed_before(connection: &mut Connection, run: &NewRun) -> Result<Option<Filed>, Fault> {
+    let filed = askers::ask_again(connection, run.request_id, run.asker().as_ref()).await?;
+    if let Some(filed) = &filed
+        && run.progress
+    {
+        progress::follow(connection, filed.run.id).await?;
     }
-    let run = runs::table.filter(runs::request_id.eq(request)).select(RunRow::as_select());
-    run.first(connection).await.optional()?.map(Run::try_from).transpose()
-}
-
-/// Whoever asked last is answered: the run's end is announced once more, if it was already.
-async fn ask_again(connection: &mut Connection, row: NewRunRow) -> QueryResult<()> {
-    let asked = (
-        runs::reply_queue.eq(row.reply_queue),
-        runs::correlation_id.eq(row.correlation_id),
-        runs::announced_at.eq(None::<Moment>),
-        runs::claimed_until.eq(None::<Moment>),
-    );
-    let run = runs::table.filter(runs::request_id.eq(row.request_id));
-    diesel::update(run).set(asked).execute(connection).await?;
-    Ok(())
+    Ok(filed)
 }
 
 /// Plans all active links; returns how many.
@@ -270,7 +262,7 @@ pub(super) async fn claim(
     let mut rows: Vec<EndedRunRow> =
         claim.returning(EndedRunRow::as_returning()).kept().get_results(connection).await?;
     rows.sort_by_key(|row| row.seq);
-    with_alike(connection, rows).await
+    with_all_that_is_told(connection, rows).await
 }
 
 /// Ends those of these runs that lack nothing, and that nothing may hold back, and claims their ends: in one statement.
@@ -297,16 +289,20 @@ pub(super) async fn end(
     );
     let end = diesel::update(complete).set(end).returning(EndedRunRow::as_returning());
     let rows = end.kept().get_results(connection).await?;
-    with_alike(connection, rows).await
+    with_all_that_is_told(connection, rows).await
 }
 
-/// What is to be told of the ends of these runs. What changed alike is read only where it may hold a run back.
-async fn with_alike(connection: &mut Connection, rows: Vec<EndedRunRow>) -> Result<Vec<Unannounced>, Fault> {
+/// What is to be told of the ends of these runs, and to whom. What changed alike is read only where it may hold a run back.
+async fn with_all_that_is_told(
+    connection: &mut Connection,
+    rows: Vec<EndedRunRow>,
+) -> Result<Vec<Unannounced>, Fault> {
     let mut unannounced = Vec::with_capacity(rows.len());
     for row in rows {
         let alike =
             if row.may_be_held_back() { holds::alike(connection, row.id()).await? } else { Vec::new() };
-        unannounced.push(row.with(alike)?);
+        let others = if row.others_asked { askers::of_run(connection, row.id()).await? } else { Vec::new() };
+        unannounced.push(row.with(alike, others)?);
     }
     Ok(unannounced)
 }

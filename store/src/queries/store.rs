@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_shared::{
-    Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, Run, RunId, RunSummary,
+    Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
+    RunSummary,
 };
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, celery_tasks, dialect, holds, jobs, leases, links, parkings, reports, results, runs,
+    Connection, Database, askers, celery_tasks, dialect, holds, jobs, leases, links, parkings, progress,
+    reports, results, runs,
 };
-use crate::asker::Asker;
+use crate::account::Account;
 use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
@@ -66,22 +68,27 @@ impl Filing for Database {
         self.file(run, planner, None).await
     }
 
-    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, asker: &Asker) -> Result<Filed> {
-        self.file(run, planner, Some(asker.clone())).await
+    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed> {
+        self.file(run, planner, Some(account.clone())).await
     }
 }
 
 impl Database {
-    async fn file(&self, mut run: NewRun, planner: Box<dyn Planner>, asker: Option<Asker>) -> Result<Filed> {
+    async fn file(
+        &self,
+        mut run: NewRun,
+        planner: Box<dyn Planner>,
+        account: Option<Account>,
+    ) -> Result<Filed> {
         // On its own, so that it can be dropped when the links are stored.
         let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
         let run = Arc::new(run);
         if let LinkSelection::Given(given) = &links {
-            self.import_ahead(&run, given, asker.as_ref()).await?;
+            self.import_ahead(&run, given, account.as_ref()).await?;
         }
         let filing = run.clone();
         let file = async move |connection: &mut Connection| {
-            runs::file(connection, &filing, links, planner, asker.as_ref()).await
+            runs::file(connection, &filing, links, planner, account.as_ref()).await
         };
         let filed = self.transaction(Work::WriteMany, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
@@ -89,21 +96,26 @@ impl Database {
         // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
         let find = async move |connection: &mut Connection| runs::filed_before(connection, &run).await;
         match self.transaction(Work::Write, find).await? {
-            Some(run) => Ok(Filed { run, existed: true }),
+            Some(filed) => Ok(filed),
             None => filed,
         }
     }
 
     /// Imports a long list in parts, each in a transaction of its own. Whoever edits links waits for all others who do. So
     /// a short list need not wait for the whole of a long one. Filing the run then finds its links, and edits none.
-    async fn import_ahead(&self, run: &Arc<NewRun>, given: &GivenLinks, asker: Option<&Asker>) -> Result<()> {
+    async fn import_ahead(
+        &self,
+        run: &Arc<NewRun>,
+        given: &GivenLinks,
+        account: Option<&Account>,
+    ) -> Result<()> {
         if !dialect::EDITORS_WAIT || given.named() <= PART {
             return Ok(());
         }
         for part in given.pages(PART) {
-            let (run, asker, part) = (run.clone(), asker.cloned(), (given.named(), part));
+            let (run, account, part) = (run.clone(), account.cloned(), (given.named(), part));
             let import = async move |connection: &mut Connection| {
-                runs::import_ahead(connection, &run, asker.as_ref(), part).await
+                runs::import_ahead(connection, &run, account.as_ref(), part).await
             };
             if !self.transaction(Work::WriteMany, import).await? {
                 break;
@@ -125,6 +137,13 @@ impl Runs for Database {
 
     async fn cancel_run(&self, id: RunId) -> Result<Option<Run>> {
         self.transaction(Work::Write, async move |connection| runs::cancel(connection, id).await).await
+    }
+
+    async fn cancel_request(&self, request: RequestId, asker: Option<Asker>) -> Result<Option<Filed>> {
+        let cancel = async move |connection: &mut Connection| {
+            askers::cancel(connection, request, asker.as_ref()).await
+        };
+        self.transaction(Work::Write, cancel).await
     }
 }
 
@@ -193,6 +212,14 @@ impl Ledger for Database {
     ) -> Result<Vec<Unannounced>> {
         let claim = async move |connection: &mut Connection| runs::claim(connection, only, limit, hold).await;
         self.transaction(Work::Write, claim).await
+    }
+
+    async fn runs_further(&self, limit: u32, gap: Duration) -> Result<Vec<RunId>> {
+        let further = async move |connection: &mut Connection| {
+            progress::forget_ended(connection, limit).await?;
+            progress::further(connection, limit, gap).await
+        };
+        self.transaction(Work::Write, further).await
     }
 
     async fn mark_announced(&self, announced: &Unannounced) -> Result<()> {

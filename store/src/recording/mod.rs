@@ -13,7 +13,7 @@ mod settlement;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{CheckResult, RunId, RunState, ShowRules, derived_id};
+use linkbeat_shared::{CheckResult, RequestId, RunId, RunState, ShowRules, derived_id};
 use uuid::Uuid;
 
 use crate::error::Fault;
@@ -41,6 +41,7 @@ struct AskedJob {
     kind: JobKind,
     parked: bool,
     run: RunId,
+    request: RequestId,
     run_seq: i64,
     run_state: RunState,
     hold: Hold,
@@ -149,6 +150,7 @@ impl Asked<'_> {
                 Some((job, _)) if dropped.contains(&Id(job.run.0)) => Recorded::HistoryDropped,
                 Some((job, entry)) => Recorded::Stored {
                     run_id: job.run,
+                    request_id: job.request,
                     next: job.next(),
                     changed: entry
                         .results
@@ -171,6 +173,7 @@ impl TryFrom<RecordedJobRow> for AskedJob {
             kind: row.kind()?,
             parked: row.parked(),
             run: RunId(row.run_id.0),
+            request: RequestId(row.request_id.0),
             run_seq: row.run_seq,
             run_state: row.run_state()?,
             hold: row.hold()?,

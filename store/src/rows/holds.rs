@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use diesel::{Insertable, Queryable, Selectable};
-use linkbeat_shared::{Alike, Details, RunId, ShowRules, TraceContext};
+use linkbeat_shared::{Alike, Details, RequestId, RunId, ShowRules, TraceContext};
 
 use super::runs::TraceColumns;
 use super::{Outcome, details, number, parse, parse_json, proposed_document};
@@ -138,12 +138,14 @@ impl UnsettledRunRow {
 #[diesel(table_name = runs)]
 pub(crate) struct UntoldRunRow {
     id: Id,
+    request_id: Id,
     #[diesel(embed)]
     trace: TraceColumns,
 }
 
 impl UntoldRunRow {
-    pub(crate) fn run_and_trace(self) -> (RunId, Option<TraceContext>) {
-        (RunId(self.id.0), self.trace.into())
+    /// The run, its request and its trace.
+    pub(crate) fn names(self) -> (RunId, RequestId, Option<TraceContext>) {
+        (RunId(self.id.0), RequestId(self.request_id.0), self.trace.into())
     }
 }

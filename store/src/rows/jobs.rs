@@ -3,7 +3,7 @@
 use diesel::{Insertable, Queryable, QueryableByName, Selectable};
 use std::time::Duration;
 
-use linkbeat_shared::{CheckSpec, JobId, RunId, RunSize, RunState, ShowRules};
+use linkbeat_shared::{CheckSpec, JobId, RequestId, RunId, RunSize, RunState, ShowRules};
 
 use super::runs::TraceColumns;
 use super::{Hold, number, parse, parse_json, stored_count};
@@ -98,6 +98,8 @@ impl OpenJobRow {
 pub(crate) struct UnpublishedRunRow {
     #[diesel(sql_type = sql::Id)]
     id: Id,
+    #[diesel(sql_type = sql::Id)]
+    request_id: Id,
     #[diesel(sql_type = sql::Moment)]
     created_at: Moment,
     #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -116,6 +118,7 @@ impl From<UnpublishedRunRow> for UnpublishedRun {
         let trace = TraceColumns { traceparent: row.traceparent, tracestate: row.tracestate };
         Self {
             id: RunId(row.id.0),
+            request_id: RequestId(row.request_id.0),
             created_at: row.created_at.0,
             size: RunSize::of(row.links.unsigned_abs()),
             begun: row.published_at.is_some(),
@@ -139,7 +142,7 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
     };
     format!(
         "WITH unpublished AS MATERIALIZED (
-             SELECT id, seq, created_at, links, traceparent, tracestate,
+             SELECT id, request_id, seq, created_at, links, traceparent, tracestate,
                     (SELECT jobs.id FROM jobs
                      WHERE jobs.run_id = runs.id AND {OPEN_JOBS} AND jobs.published_at IS NULL
                        AND jobs.kind <> '{RECHECK}'
@@ -147,13 +150,13 @@ pub(crate) fn unpublished_runs_sql(idle: bool) -> String {
              FROM runs
              WHERE state IN ('running', 'incomplete') AND ($1 IS NULL OR id = $1)
          ), last_published AS MATERIALIZED (
-             SELECT id, seq, created_at, links, traceparent, tracestate, next_job,
+             SELECT id, request_id, seq, created_at, links, traceparent, tracestate, next_job,
                     (SELECT jobs.published_at FROM jobs
                      WHERE jobs.run_id = unpublished.id AND jobs.id < next_job AND jobs.kind <> '{RECHECK}'
                      ORDER BY jobs.id DESC LIMIT 1) AS published_at
              FROM unpublished WHERE next_job IS NOT NULL
          )
-         SELECT id, created_at, links, published_at, traceparent, tracestate FROM last_published
+         SELECT id, request_id, created_at, links, published_at, traceparent, tracestate FROM last_published
          WHERE true {idle}
          ORDER BY seq LIMIT {limit}"
     )
@@ -168,6 +171,8 @@ pub(crate) struct RecordedJobRow {
     state: String,
     kind: String,
     pub(crate) links: Ids,
+    #[diesel(select_expression = runs::request_id)]
+    pub(crate) request_id: Id,
     #[diesel(select_expression = runs::seq)]
     pub(crate) run_seq: i64,
     #[diesel(select_expression = runs::state)]

@@ -1,5 +1,6 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
+mod askers;
 mod celery_tasks;
 mod changes;
 mod checks;
@@ -12,6 +13,7 @@ mod runs;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::ChangeRow;
 pub(crate) use checks::{

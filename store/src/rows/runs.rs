@@ -1,8 +1,11 @@
 //! Runs: rows of `runs`.
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Bool;
 use diesel::{Insertable, Queryable, Selectable};
 use linkbeat_shared::{
-    Alike, Change, Counts, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict,
+    Alike, Asker, Change, Counts, Lang, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict,
 };
 use serde::Serialize;
 
@@ -65,6 +68,13 @@ pub(crate) struct EndedRunRow {
     hold: String,
     known: i64,
     claimed_until: Option<Moment>,
+    /// Somebody asked besides whoever stands in the row.
+    #[diesel(select_expression = others_asked(), select_expression_type = SqlLiteral<Bool>)]
+    pub(crate) others_asked: bool,
+}
+
+fn others_asked() -> SqlLiteral<Bool> {
+    sql("EXISTS (SELECT 1 FROM askers WHERE askers.run_id = runs.id)")
 }
 
 impl EndedRunRow {
@@ -77,14 +87,16 @@ impl EndedRunRow {
         self.hold != Hold::Free.as_str()
     }
 
-    /// With the links that changed alike. No link waits to be checked again: its run would not have ended.
-    pub(crate) fn with(self, alike: Vec<Alike>) -> Result<Unannounced, Fault> {
+    /// With the links that changed alike, and the others who asked. No link waits to be checked again: its run would not have ended.
+    pub(crate) fn with(self, alike: Vec<Alike>, others: Vec<Asker>) -> Result<Unannounced, Fault> {
         let Self { run, tally, to_check, hold, known, claimed_until, .. } = self;
         let claimed_until =
             claimed_until.ok_or_else(|| Fault::Corrupt("runs.claimed_until is lost".to_owned()))?;
         let run = Run::try_from(run)?;
         let tallies = Tallies { run: run.clone(), tally, to_check, rechecks: 0, hold, known, alike };
-        Ok(Unannounced { run, summary: tallies.summary()?, claimed_until: claimed_until.0 })
+        let first = run.reply_to.clone().map(|reply_to| Asker { reply_to, lang: Lang::En });
+        let askers = first.into_iter().chain(others).collect();
+        Ok(Unannounced { run, summary: tallies.summary()?, askers, claimed_until: claimed_until.0 })
     }
 }
 
@@ -182,19 +194,20 @@ impl Tally {
 #[diesel(table_name = runs)]
 pub(crate) struct NewRunRow {
     pub(crate) id: Id,
-    pub(crate) request_id: Id,
+    request_id: Id,
     check_spec: String,
     show_rules: String,
-    pub(crate) reply_queue: Option<String>,
-    pub(crate) correlation_id: Option<String>,
+    reply_queue: Option<String>,
+    correlation_id: Option<String>,
     traceparent: Option<String>,
     tracestate: Option<String>,
 }
 
 impl From<&NewRun> for NewRunRow {
     fn from(run: &NewRun) -> Self {
-        let (reply_queue, correlation_id) =
-            run.reply_to.clone().map(|reply| (reply.queue, reply.correlation_id)).unzip();
+        // Whoever reads another language stands in `askers`.
+        let first = run.reply_to.clone().filter(|_| run.lang == Lang::En);
+        let (reply_queue, correlation_id) = first.map(|reply| (reply.queue, reply.correlation_id)).unzip();
         Self {
             id: Id(run.id.0),
             request_id: Id(run.request_id.0),

@@ -3,18 +3,19 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckSpec, JobId, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules, TraceContext,
+    Asker, CheckSpec, JobId, Lang, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules,
+    TraceContext,
 };
 
 use super::JobKind;
 use crate::Result;
-use crate::asker::Asker;
+use crate::account::Account;
 
 /// Requests become runs and jobs.
 #[async_trait]
 pub trait Filing: Send + Sync + Debug {
     /// Files a run and its jobs, or finds the run that this request id has already. The report of such a run goes
-    /// to the latest `reply_to`, also when its end was announced before.
+    /// to every `reply_to` that was given for it, also when its end was announced before.
     ///
     /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
     /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
@@ -22,7 +23,7 @@ pub trait Filing: Send + Sync + Debug {
 
     /// The same for an app, within its limits. [`StoreError::OverLimit`](crate::StoreError::OverLimit): it asked for too
     /// much, and nothing was filed. A run that it has already counts for nothing more.
-    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, asker: &Asker) -> Result<Filed>;
+    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed>;
 }
 
 /// Turns links into jobs, page by page. The producer owns it.
@@ -63,9 +64,24 @@ pub struct NewRun {
     pub rules: ShowRules,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
+    /// The language of the report's texts.
+    pub lang: Lang,
+    /// How far the run has come is announced while it goes on.
+    pub progress: bool,
     /// The trace of the request.
     pub trace: Option<TraceContext>,
 }
+
+impl NewRun {
+    /// Who is told how the run ended.
+    pub fn asker(&self) -> Option<Asker> {
+        let lang = self.lang;
+        self.reply_to.clone().map(|reply_to| Asker { reply_to, lang })
+    }
+}
+
+/// So many may wait for the report of one run.
+pub const MOST_ASKERS: usize = 100;
 
 /// What filing a run gave.
 #[derive(Debug, Clone)]
@@ -74,4 +90,6 @@ pub struct Filed {
     pub run: Run,
     /// The request had been filed before; nothing was changed now but to whom its report goes.
     pub existed: bool,
+    /// Whoever asks is told how the run ends; false: [`MOST_ASKERS`] others are already.
+    pub heard: bool,
 }

@@ -2,7 +2,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Decision, LinkId, LinkReport, RunId, RunState, TraceContext};
+use linkbeat_shared::{Decision, LinkId, LinkReport, RequestId, RunId, RunState, TraceContext};
 
 use super::Judge;
 use crate::Result;
@@ -49,6 +49,8 @@ pub enum Decided {
 pub struct Untold {
     /// The run.
     pub run_id: RunId,
+    /// The request that it carries out.
+    pub request_id: RequestId,
     /// Its trace.
     pub trace: Option<TraceContext>,
     /// The links that it hid or showed.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, Run, RunId, RunSummary,
-    ShowRules,
+    Asker, CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, RequestId, Run, RunId,
+    RunSummary, ShowRules,
 };
 use uuid::Uuid;
 
@@ -59,6 +59,10 @@ pub trait Ledger: Send + Sync + Debug {
         limit: u32,
         hold: Duration,
     ) -> Result<Vec<Unannounced>>;
+
+    /// Running runs of which somebody wants to hear, and that have more results than when it was last told, at least
+    /// `gap` ago by the database's clock; at most `limit`. The caller tells it.
+    async fn runs_further(&self, limit: u32, gap: Duration) -> Result<Vec<RunId>>;
 
     /// Keeps that a run's end was announced. Without effect where the claim is no longer the latest, or the run
     /// has something new to announce.
@@ -119,6 +123,8 @@ pub enum Recorded {
     Stored {
         /// The run.
         run_id: RunId,
+        /// The request that it carries out.
+        request_id: RequestId,
         /// The links that a check of these hid or showed, as the check is stored.
         changed: Vec<LinkReport>,
         /// What is to be done about the run.
@@ -173,6 +179,8 @@ pub struct Unannounced {
     pub run: Run,
     /// What it amounted to.
     pub summary: RunSummary,
+    /// Who is told.
+    pub askers: Vec<Asker>,
     /// Until when it is claimed, by the database's clock: names the claim.
     pub claimed_until: DateTime<Utc>,
 }

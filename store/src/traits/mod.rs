@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use linkbeat_vitals::Activity;
 
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
-pub use filing::{Filed, Filing, NewRun, PlannedJob, Planner};
+pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};

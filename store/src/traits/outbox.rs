@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{JobId, RunId, RunSize, TraceContext};
+use linkbeat_shared::{JobId, RequestId, RunId, RunSize, TraceContext};
 
 use crate::Result;
 
@@ -84,6 +84,8 @@ pub enum Unpublished {
 pub struct UnpublishedRun {
     /// Its id.
     pub id: RunId,
+    /// The request it carries out.
+    pub request_id: RequestId,
     /// When it was filed.
     pub created_at: DateTime<Utc>,
     /// How large it is.

@@ -1,8 +1,9 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Run, RunId};
+use linkbeat_shared::{Asker, RequestId, Run, RunId};
 
+use super::Filed;
 use crate::Result;
 
 /// Runs that were filed.
@@ -18,4 +19,8 @@ pub trait Runs: Send + Sync + Debug {
     /// no such run. Results that are still on their way are kept as history and leave their links alone.
     /// Its end is among the [`super::Ledger::unannounced_runs`] then.
     async fn cancel_run(&self, id: RunId) -> Result<Option<Run>>;
+
+    /// Stops the run of this request in the same way, and keeps that `asker` is told how it ended. `None` if there is no
+    /// such run.
+    async fn cancel_request(&self, request: RequestId, asker: Option<Asker>) -> Result<Option<Filed>>;
 }

@@ -10,7 +10,7 @@ use linkbeat_shared::{
     RunState, ShowRules, TraceContext,
 };
 use linkbeat_store::{
-    Asker, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
+    Account, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
     Unpublished,
 };
 
@@ -58,6 +58,8 @@ async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
             hold_back: HoldBack { links: 7, percent: 25.try_into().unwrap() },
         },
         reply_to: Some(ReplyTo { queue: "answers".into(), correlation_id: Some("42".into()) }),
+        lang: <_>::default(),
+        progress: false,
         trace: TraceContext::parse(TRACE, Some("vendor=1")),
         ..new_run(LinkSelection::Stored)
     };
@@ -249,14 +251,14 @@ async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
     assert_eq!((closed[0].id, closed[0].state), (filed.run.id, RunState::Finished));
 }
 
-fn asker(name: &str, runs_at_once: u32, links_a_day: u64) -> Asker {
+fn account(name: &str, runs_at_once: u32, links_a_day: u64) -> Account {
     let links_a_day = (links_a_day > 0).then_some(links_a_day);
-    Asker { name: name.to_owned(), runs_at_once: NonZeroU32::new(runs_at_once), links_a_day }
+    Account { name: name.to_owned(), runs_at_once: NonZeroU32::new(runs_at_once), links_a_day }
 }
 
-async fn file_for(store: &SharedStore, run: NewRun, asker: &Asker) -> Result<Filed, StoreError> {
+async fn file_for(store: &SharedStore, run: NewRun, account: &Account) -> Result<Filed, StoreError> {
     let (planner, _) = make::planner(3);
-    store.file_asked(run, planner, asker).await
+    store.file_asked(run, planner, account).await
 }
 
 fn of_links(count: usize) -> NewRun {
@@ -265,18 +267,18 @@ fn of_links(count: usize) -> NewRun {
 
 async fn an_app_stays_within_its_limits(database: Arc<TestDatabase>) {
     let store = database.open().await;
-    let blog = asker("blog", 2, 0);
+    let blog = account("blog", 2, 0);
     let first = of_links(1);
     let run = file_for(&store, first.clone(), &blog).await.unwrap().run.id;
     file_for(&store, of_links(1), &blog).await.unwrap();
     let refused = file_for(&store, of_links(1), &blog).await.unwrap_err();
     assert_eq!(refused, StoreError::OverLimit(OverLimit::Runs { limit: 2.try_into().unwrap() }));
     assert!(file_for(&store, first, &blog).await.unwrap().existed, "what it has already is no run more");
-    file_for(&store, of_links(1), &asker("shop", 2, 0)).await.unwrap();
+    file_for(&store, of_links(1), &account("shop", 2, 0)).await.unwrap();
     store.cancel_run(run).await.unwrap();
     file_for(&store, of_links(1), &blog).await.unwrap();
 
-    let reader = asker("reader", 0, 10);
+    let reader = account("reader", 0, 10);
     file_for(&store, of_links(6), &reader).await.unwrap();
     let refused = file_for(&store, of_links(5), &reader).await.unwrap_err();
     let StoreError::OverLimit(OverLimit::Links { limit: 10, left: 4, asked: 5, room_in: Some(room_in) }) =
@@ -296,13 +298,13 @@ async fn of_many_requests_at_once_only_so_many_are_filed(database: Arc<TestDatab
     store.import_links(&make::links(20)).await.unwrap();
     let stored = || new_run(LinkSelection::Stored);
     for (number, run) in [(0, of_links(20)), (1, stored())] {
-        for (asker, most) in
-            [(asker(&format!("blog-{number}"), 3, 0), 3), (asker(&format!("shop-{number}"), 0, 99), 4)]
+        for (account, most) in
+            [(account(&format!("blog-{number}"), 3, 0), 3), (account(&format!("shop-{number}"), 0, 99), 4)]
         {
             let at_once = (0..12).map(|n| {
                 let run = NewRun { id: RunId::new(), request_id: RequestId::new(), ..run.clone() };
-                let (store, asker) = (if n % 2 == 0 { &store } else { &other }, &asker);
-                async move { file_for(store, run, asker).await }
+                let (store, account) = (if n % 2 == 0 { &store } else { &other }, &account);
+                async move { file_for(store, run, account).await }
             });
             let filed = futures::future::join_all(at_once).await;
             let refused = |filed: &&Result<Filed, StoreError>| matches!(filed, Err(StoreError::OverLimit(_)));

@@ -28,6 +28,8 @@ macro_rules! cases {
 }
 
 mod any_order;
+mod apps;
+mod askers;
 mod celery_tasks;
 mod changes;
 mod codes;

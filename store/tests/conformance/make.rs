@@ -10,8 +10,8 @@ use linkbeat_shared::{
     Verdict, derived_id,
 };
 use linkbeat_store::{
-    Filed, Imported, JobKind, JobResults, Judge, Judged, NewRun, PlannedJob, Planner, Recorded, ReportLinks,
-    Ruling, SharedStore, StoredJob,
+    Filed, Imported, JobKind, JobResults, Judge, Judged, NewRun, Next, PlannedJob, Planner, Recorded,
+    ReportLinks, Ruling, SharedStore, StoredJob,
 };
 
 pub(crate) fn url(text: &str) -> LinkUrl {
@@ -50,8 +50,16 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     }
+}
+
+/// What storing results of this run gives that changed no link and did not end it.
+pub(crate) async fn nothing_changed(store: &SharedStore, run: RunId) -> Recorded {
+    let request_id = store.run(run).await.unwrap().unwrap().request_id;
+    Recorded::Stored { run_id: run, request_id, changed: Vec::new(), next: Next::Nothing }
 }
 
 /// What the planner was told, and what it made of it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_shared::{JobId, LinkSelection, RunId, RunSize, RunState, Verdict};
+use linkbeat_shared::{JobId, LinkSelection, Run, RunId, RunSize, RunState, Verdict};
 use linkbeat_store::{OpenJobs, ParkingNotice, SharedStore, Unpublished, UnpublishedRun};
 use uuid::Uuid;
 
@@ -81,14 +81,14 @@ async fn runs_with_unpublished_jobs_are_found(database: Arc<TestDatabase>) {
     store.import_links(&make::links(3)).await.unwrap();
     let (first, first_plan) = file_stored(&store).await;
     let (second, second_plan) = file_stored(&store).await;
-    let created_at = store.run(first).await.unwrap().unwrap().created_at;
+    let Run { request_id, created_at, .. } = store.run(first).await.unwrap().unwrap();
     let minute = Duration::from_secs(60);
 
     let found = unpublished(&store, Unpublished::IdleFor(NOW)).await;
     assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [first, second]);
     assert_eq!(
         found[0],
-        UnpublishedRun { id: first, created_at, size: RunSize::Small, begun: false, trace: None }
+        UnpublishedRun { id: first, request_id, created_at, size: RunSize::Small, begun: false, trace: None }
     );
     assert_eq!(store.unpublished_runs(Unpublished::IdleFor(NOW), 1).await.unwrap(), found[..1]);
     assert_eq!(unpublished(&store, Unpublished::OfRun(first)).await, found[..1]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use linkbeat_shared::{LinkId, LinkSelection, RecheckAfter, RunId, RunState, ShowRules, Verdict, derived_id};
 use linkbeat_store::{
-    JobKind, JobResults, NewRun, Next, OpenJobs, ParkingNotice, PlannedJob, Recorded, SharedStore, StoredJob,
+    JobKind, JobResults, NewRun, OpenJobs, ParkingNotice, PlannedJob, SharedStore, StoredJob,
 };
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ async fn the_first_failure_files_a_recheck_and_nothing_else(database: Arc<TestDa
 
     let recorded = record(&store, run, std::slice::from_ref(&job), Verdict::Down).await;
 
-    assert_eq!(recorded, [Recorded::Stored { run_id: run, changed: Vec::new(), next: Next::Nothing }]);
+    assert_eq!(recorded, [make::nothing_changed(&store, run).await]);
     assert_eq!(store.links(None, 10).await.unwrap(), before, "the links are as they were");
     let now = store.run(run).await.unwrap().unwrap();
     assert_eq!((now.state, now.done, now.missing), (RunState::Running, 0, 0));
@@ -121,7 +121,7 @@ async fn the_same_first_result_defers_once(database: Arc<TestDatabase>) {
     let first = rechecks(&store).await;
     for verdict in [Verdict::Down, Verdict::Up] {
         let recorded = record(&store, run, &[job.clone(), job.clone()], verdict).await;
-        assert_eq!(recorded[0], Recorded::Stored { run_id: run, changed: Vec::new(), next: Next::Nothing });
+        assert_eq!(recorded[0], make::nothing_changed(&store, run).await);
     }
     let ids = |jobs: &[StoredJob]| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!(ids(&rechecks(&store).await), ids(&first), "a recheck that was filed decides");

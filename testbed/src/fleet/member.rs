@@ -63,7 +63,8 @@ pub struct Member {
     pub name: String,
     /// Its present life.
     pub process: Process,
-    pub(super) health: String,
+    /// Where it answers for its health.
+    pub health: String,
     pub(super) command: CommandLine,
 }
 

@@ -79,6 +79,11 @@ impl Fleet {
         self.processes.process(index)
     }
 
+    /// Where a process answers for its health.
+    pub(crate) fn health(&self, index: usize) -> &str {
+        &self.processes.members[index].health
+    }
+
     pub(crate) fn configure(&self, command: &mut Command) {
         self.servers.configure(command);
     }

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub(crate) mod client;
 pub(crate) mod fleet;
 pub(crate) mod form;
 pub(crate) mod process;

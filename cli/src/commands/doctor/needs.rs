@@ -67,6 +67,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
             ("asked", &["SELECT", "INSERT"]),
+            ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("progress", &["SELECT", "INSERT"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[
@@ -82,6 +84,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("checks_partitions", &["SELECT"]),
             ("changes", &["INSERT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("askers", &["SELECT"]),
+            ("progress", &["SELECT", "UPDATE", "DELETE"]),
             ("make_checks_partitions()", &["EXECUTE"]),
         ],
         Role::Worker => &[],

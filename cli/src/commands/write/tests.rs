@@ -123,6 +123,8 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,
+        lang: <_>::default(),
+        progress: false,
         trace: None,
     };
     let run = store.file_run(run, Box::new(Jobs::default())).await.unwrap().run;

@@ -61,7 +61,7 @@ fn by_name(name: &str, arguments: Arguments) -> Result<Map<String, Value>, Failu
                 "{name}() got an unexpected keyword argument '{}'; it takes {}, links, {}",
                 key.escape_debug(),
                 PLACES.join(", "),
-                RequestOptions::names_in_messages().join(", ")
+                RequestOptions::names_in_messages().collect::<Vec<_>>().join(", ")
             )));
         }
         if fields.insert(key.clone(), value).is_some() {
@@ -72,9 +72,7 @@ fn by_name(name: &str, arguments: Arguments) -> Result<Map<String, Value>, Failu
 }
 
 fn is_known(key: &str) -> bool {
-    PLACES.contains(&key)
-        || key == "links"
-        || RequestOptions::names_in_messages().iter().any(|name| name == key)
+    PLACES.contains(&key) || key == "links" || RequestOptions::names_in_messages().any(|name| name == key)
 }
 
 /// Each link is a URL, or a dict.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Who asks for a run, and how much they may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
+pub struct Account {
     /// What they are called. Whoever has the same name shares one account.
     pub name: String,
     /// Runs that may go on at once; `None`: any number.

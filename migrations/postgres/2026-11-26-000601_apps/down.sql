@@ -1,0 +1,1 @@
+DROP FUNCTION linkbeat_set_link(uuid, boolean, boolean);
