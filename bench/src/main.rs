@@ -10,6 +10,7 @@
 //! target/release/linkbeat-bench fairness       healthy servers beside hanging ones
 //! target/release/linkbeat-bench flood          small requests beside one app's flood, in a whole fleet
 //! target/release/linkbeat-bench bombs          the memory that a hostile answer costs
+//! target/release/linkbeat-bench history        a year of history: bytes, reading, rolling up, cleaning up
 //! ```
 //!
 //! `bench/run` measures linkbeat beside other programs, and uses some commands of this one.
@@ -23,6 +24,7 @@ mod checks;
 mod fairness;
 mod flood;
 mod hanging;
+mod history;
 mod idle;
 mod list;
 mod measure;
@@ -100,6 +102,12 @@ enum Bench {
         #[arg(long, default_value = "never")]
         page: String,
     },
+    /// A year of history: bytes on disk, reading a year of one link, CPU of rolling up, and recording while partitions
+    /// are dropped
+    History {
+        #[command(flatten)]
+        args: history::HistoryArgs,
+    },
     /// One of them, as a process of its own
     #[command(hide = true)]
     Bomb { url: String },
@@ -147,6 +155,7 @@ fn main() -> anyhow::Result<()> {
             Bench::Bombs { links } => bombs::run(links).await,
             Bench::Crowd { path, port, links } => bombs::crowd(&path, port, links).await,
             Bench::Flood { servers, requests, page } => flood::run(servers, requests, &page).await,
+            Bench::History { args } => Box::pin(history::run(args)).await,
             Bench::Bomb { url } => bombs::one(&url).await,
             Bench::Loop { backlink, concurrency, list } => {
                 bare_loop::run(&list, concurrency, backlink.as_ref()).await

@@ -40,11 +40,20 @@ pub(crate) async fn measure(command: &mut Command, allowed: &[i32]) -> anyhow::R
 
 /// CPU time of all children that have ended.
 fn cpu() -> anyhow::Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    cpu_of(UsageWho::RUSAGE_CHILDREN)
+}
+
+fn cpu_of(whom: UsageWho) -> anyhow::Result<Duration> {
+    let usage = getrusage(whom)?;
     let part = |time: nix::sys::time::TimeVal| {
         Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0))
     };
     Ok(part(usage.user_time()) + part(usage.system_time()))
+}
+
+/// CPU time of this process.
+pub(crate) fn own_cpu() -> anyhow::Result<Duration> {
+    cpu_of(UsageWho::RUSAGE_SELF)
 }
 
 /// The kernel's own high-water mark of a living process, in MiB.

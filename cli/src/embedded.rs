@@ -18,7 +18,7 @@ use crate::settings::Settings;
 
 /// Messages that one in-process queue holds before publishers wait; those under way count, so it must be
 /// more than a worker takes at once.
-const QUEUE_CAPACITY: usize = 4_096;
+pub(crate) const QUEUE_CAPACITY: usize = 4_096;
 /// How long an orderly end may take after an interruption: checks under way are given up, what was found
 /// is stored.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
@@ -71,8 +71,12 @@ impl Roles {
         worker_settings.max_hold = None;
         let worker = Worker::new(&worker_settings, broker.clone())?;
         // In a database that a fleet shares, the ends of its runs are the fleet's to tell.
-        let recorder =
+        let mut recorder =
             Recorder::new(settings.recorder.clone(), broker.clone(), store.clone()).only(filed.run.id);
+        // And so is its history to keep. A file has nobody else.
+        if settings.database_url.is_sqlite() {
+            recorder = recorder.keeping(settings.history.rules());
+        }
         let (stop_worker, stop_recorder) = (CancellationToken::new(), CancellationToken::new());
         let (worker_token, recorder_token) = (stop_worker.clone(), stop_recorder.clone());
         Ok(Self {

@@ -62,7 +62,7 @@ impl Allow {
     /// Why these links may not be asked for, if so.
     pub(crate) fn refusal(self, links: &LinkSelection) -> Option<&'static str> {
         match (self, links) {
-            (Self::Given, LinkSelection::Stored) => {
+            (Self::Given, LinkSelection::Stored | LinkSelection::Matching(_)) => {
                 Some("name the links: here nobody may ask for all stored links (producer.allow = given)")
             }
             (Self::Stored, LinkSelection::Given(_)) => {

@@ -6,9 +6,11 @@
 //! large one.
 //!
 //! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended
-//! ([`announce`]), and makes the partitions of the table of checks ahead ([`partitions`]).
+//! ([`announce`]), makes the partitions of the table of checks ahead ([`partitions`]), and rolls up and removes old checks
+//! ([`history`]).
 
 mod announce;
+mod history;
 mod identity;
 mod in_hand;
 mod outage;
@@ -25,17 +27,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::join_all;
+use futures::future::{OptionFuture, join_all};
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::{RunId, RunSize};
-use linkbeat_store::RecorderStore;
+use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use history::DUE_AFTER;
 pub use rules::Rules;
-pub use settings::RecorderSettings;
+pub use settings::{HistorySettings, RecorderSettings};
 
 use crate::announce::{AnnounceError, Announcer};
+use crate::history::Historian;
 use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
 use crate::progress::Progress;
@@ -51,10 +55,13 @@ const TICK: Duration = Duration::from_millis(500);
 pub struct Recorder {
     settings: RecorderSettings,
     broker: SharedBroker,
+    store: Arc<dyn RecorderStore>,
     /// One for each queue of results.
     recordings: [Recording; 2],
     announcer: Announcer,
     partitions: PartitionMaker,
+    /// Nobody, unless rules are given.
+    historian: Option<Historian>,
     /// `None`: nobody listens to it.
     progress: Option<Progress>,
 }
@@ -70,10 +77,18 @@ impl Recorder {
             recordings: [RunSize::Small, RunSize::Large].map(recording),
             announcer: Announcer::new(broker.clone(), store.clone(), in_hand),
             progress: Some(Progress::new(broker.clone(), store.clone())),
-            partitions: PartitionMaker::new(store),
+            partitions: PartitionMaker::new(store.clone()),
+            historian: None,
+            store,
             settings,
             broker,
         }
+    }
+
+    /// The same, but it also rolls up and removes old checks by these rules.
+    #[must_use]
+    pub fn keeping(self, rules: HistoryRules) -> Self {
+        Self { historian: Some(Historian::new(self.store.clone(), rules)), ..self }
     }
 
     /// The same, but it announces the end of this run alone. That is for a process whose broker nobody else listens to:
@@ -97,6 +112,9 @@ impl Recorder {
             // Boxed: together they would make a large future.
             Box::pin(self.announcer.run(&signs, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all)),
+            Box::pin(OptionFuture::from(
+                self.historian.as_ref().map(|historian| historian.run(&recorded_all))
+            )),
             Box::pin(self.tell_progress(&recorded_all))
         );
     }

@@ -62,18 +62,20 @@ diesel::table! {
         last_run_seq -> BigInt,
         passed_in_a_row -> BigInt,
         failed_in_a_row -> BigInt,
+        created_at -> Moment,
         updated_at -> Moment,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::Text;
-    use super::sql::Id;
+    use super::sql::{Id, Moment};
 
     removed_links (id) {
         id -> Id,
         name -> Text,
         url -> Text,
+        removed_at -> Moment,
     }
 }
 
@@ -113,6 +115,7 @@ diesel::table! {
         finished_at -> Nullable<Moment>,
         announced_at -> Nullable<Moment>,
         claimed_until -> Nullable<Moment>,
+        history -> Text,
     }
 }
 
@@ -253,10 +256,127 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    schedules (id) {
+        id -> Id,
+        name -> Text,
+        definition -> Document,
+        request -> Text,
+        state -> Text,
+        due_at -> Nullable<Moment>,
+        begins_at -> Nullable<Moment>,
+        last_due_at -> Nullable<Moment>,
+        fired -> BigInt,
+        by_hand -> BigInt,
+        skipped_overlap -> BigInt,
+        skipped_missed -> BigInt,
+        skipped_paused -> BigInt,
+        failed -> BigInt,
+        revision -> BigInt,
+        created_at -> Moment,
+        changed_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    ticks (schedule_id, due_at) {
+        schedule_id -> Id,
+        due_at -> Moment,
+        outcome -> Text,
+        covers -> BigInt,
+        run_id -> Nullable<Id>,
+        settled_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use super::sql::Id;
+
+    late_checks (link_id, run_id) {
+        link_id -> Id,
+        run_id -> Id,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{SmallInt, Text};
+
+    history_zones (id) {
+        id -> SmallInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, SmallInt};
+    use super::sql::{Id, Moment};
+
+    history_progress (id) {
+        id -> SmallInt,
+        after -> Id,
+        rolled_at -> Nullable<Moment>,
+        cleaned_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Date, Integer, Nullable, SmallInt};
+    use super::sql::Id;
+
+    link_days (link_id, day, zone) {
+        link_id -> Id,
+        day -> Date,
+        up -> Nullable<Integer>,
+        down -> Nullable<Integer>,
+        no_backlink -> Nullable<Integer>,
+        blocked -> Nullable<Integer>,
+        refused -> Nullable<Integer>,
+        white_listed -> Nullable<Integer>,
+        held_back -> Nullable<Integer>,
+        timeouts -> Nullable<Integer>,
+        p50_ms -> Nullable<Integer>,
+        p95_ms -> Nullable<Integer>,
+        zone -> SmallInt,
+        latency -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable};
+    use super::sql::Id;
+
+    link_hours (link_id, hour) {
+        link_id -> Id,
+        hour -> Integer,
+        up -> Nullable<Integer>,
+        down -> Nullable<Integer>,
+        no_backlink -> Nullable<Integer>,
+        blocked -> Nullable<Integer>,
+        refused -> Nullable<Integer>,
+        white_listed -> Nullable<Integer>,
+        held_back -> Nullable<Integer>,
+        timeouts -> Nullable<Integer>,
+        p50_ms -> Nullable<Integer>,
+        p95_ms -> Nullable<Integer>,
+        latency -> Nullable<Binary>,
+    }
+}
+
 diesel::joinable!(jobs -> runs (run_id));
+diesel::joinable!(checks -> runs (run_id));
+diesel::joinable!(link_days -> history_zones (zone));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(progress, runs);
+diesel::allow_tables_to_appear_in_same_query!(runs, ticks);
 diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
+diesel::allow_tables_to_appear_in_same_query!(checks, runs, late_checks);
+diesel::allow_tables_to_appear_in_same_query!(link_days, history_zones);
 
 diesel::table! {
     /// Where diesel notes the migrations that were applied.

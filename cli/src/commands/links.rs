@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_shared::{
     Attributes, BadText, Description, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink, Place,
-    Tag, Tags, Verdict,
+    Tag, Tags,
 };
 use linkbeat_store::{LinkChanges, SharedStore};
 
+use super::link_filter::LinkFilterArgs;
+use super::link_history::LinkHistoryArgs;
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
@@ -23,6 +25,8 @@ pub(crate) enum LinksCommand {
     },
     /// List the stored links with their latest state
     List(ListArgs),
+    /// The days of one link: how reachable it was, how long it was shown, how fast it answered
+    History(LinkHistoryArgs),
     /// Add one link
     Add(AddArgs),
     /// Change one link
@@ -39,17 +43,12 @@ pub(crate) enum LinksCommand {
 #[command(after_help = "\
 Examples:
   linkbeat links list --hidden
+  linkbeat links list --reachable-below 99.5 --sort reachable
+  linkbeat links list --verdict down --since 7d --sort since
   linkbeat links list --verdict down --format csv --output down.csv")]
 pub(crate) struct ListArgs {
-    /// Only those that are shown
-    #[arg(long, conflicts_with = "hidden")]
-    shown: bool,
-    /// Only those that are hidden
-    #[arg(long)]
-    hidden: bool,
-    /// Only those with this latest verdict: up, down, no_backlink, blocked or refused
-    #[arg(long)]
-    verdict: Option<Verdict>,
+    #[command(flatten)]
+    filter: LinkFilterArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -166,6 +165,9 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
     if let LinksCommand::List(args) = command {
         return list(global, &args).await;
     }
+    if let LinksCommand::History(args) = command {
+        return history(global, &args).await;
+    }
     let settings = global.plain_settings()?;
     // Bad input is refused before the database is touched.
     let import = match &command {
@@ -178,7 +180,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
         LinksCommand::Add(args) => add(&store, args).await,
         LinksCommand::Set(args) => set(&store, args).await,
         LinksCommand::Remove { links } => remove(&store, &links).await,
-        LinksCommand::List(_) => Ok(()),
+        LinksCommand::List(_) | LinksCommand::History(_) => Ok(()),
     };
     store.close().await;
     done.map(|()| Status::Passed)
@@ -199,15 +201,23 @@ async fn import_links(store: &SharedStore, links: GivenLinks) -> Result<(), Fail
 async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
-    let written = write::links(&settings, &args.output, &store, |link| wanted(args, link)).await;
+    let wanted = args.filter.query(settings.history.time_zone);
+    let written = write::links(&settings, &args.output, &store, &wanted).await;
     store.close().await;
     written.map(|()| Status::Passed)
 }
 
-fn wanted(args: &ListArgs, link: &Link) -> bool {
-    (!args.shown || link.state.shown)
-        && (!args.hidden || !link.state.shown)
-        && (args.verdict.is_none() || args.verdict == link.state.verdict)
+async fn history(global: &GlobalArgs, args: &LinkHistoryArgs) -> Result<Status, Failure> {
+    let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
+    let store = servers::store(&settings).await?;
+    let written = async {
+        let link = one(&store, &args.link).await?;
+        let history = args.read(&store, link, settings.history.time_zone).await?;
+        write::link_history(&settings, &args.output, &history)
+    };
+    let written = written.await;
+    store.close().await;
+    written.map(|()| Status::Passed)
 }
 
 async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {

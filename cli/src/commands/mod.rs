@@ -4,13 +4,18 @@ mod check;
 mod dead;
 mod demo;
 mod doctor;
+mod history;
+mod link_filter;
+mod link_history;
 mod links;
 mod migrate;
 mod parse;
 mod roles;
 mod run;
 mod runs;
+mod schedule;
 mod servers;
+mod up;
 mod write;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -37,7 +42,9 @@ Examples:
   linkbeat check friends.csv --backlink 'https?://my\\.blog' --white-list 'Old friend'
   linkbeat check --resume                        finish a check that was killed
   linkbeat links list --format json              what is shown and hidden now
-  linkbeat run --wait --format json              the same on a fleet of workers
+  linkbeat schedule add blog --every 6h          check the stored links every six hours
+  linkbeat up                                    all roles in one process, with the schedules
+  linkbeat run --wait --format json              check on a fleet of workers
 
 Every setting can also stand in linkbeat.toml, or in the variable of its path:
 check.timeout is LINKBEAT_CHECK_TIMEOUT.
@@ -54,15 +61,23 @@ pub(crate) enum Command {
     /// The stored links
     #[command(subcommand)]
     Links(links::LinksCommand),
+    /// How much history is kept, and its removal
+    #[command(subcommand)]
+    History(history::HistoryCommand),
     /// File a run for the fleet of workers
     Run(run::RunArgs),
     /// Look at runs
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    /// Have links checked again and again
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Look at messages that nobody could handle, put them back, or drop them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
-    /// Daemon: turns requests into runs and jobs
+    /// Daemon: all roles in one process, with the schedules
+    Up(up::UpArgs),
+    /// Daemon: turns requests and the ticks of schedules into runs and jobs
     Producer(roles::ProducerArgs),
     /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
     Worker(roles::WorkerRoleArgs),
@@ -86,9 +101,12 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Check(args) => check::run(&global, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Links(command) => links::run(&global, command).await,
+        Command::History(command) => history::run(&global, command).await,
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
+        Command::Schedule(command) => schedule::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
+        Command::Up(args) => up::run(&global, args).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,

@@ -25,7 +25,8 @@ use crate::{health, proxies, shutdown};
   linkbeat producer --broker-url amqp://localhost --database-url postgres://localhost/linkbeat
   LINKBEAT_CELERY_QUEUES=linkbeat.celery linkbeat producer    take the tasks of Celery clients, too
 
-docs/TRIGGERS.md tells how other apps have links checked.")]
+It also files the runs of schedules: see `linkbeat schedule`. docs/TRIGGERS.md tells how other apps have
+links checked.")]
 pub(crate) struct ProducerArgs {
     #[command(flatten)]
     daemon: DaemonArgs,
@@ -61,24 +62,32 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
         let Servers { broker, celery, store, requests } = servers;
-        let limits = settings.producer.clone();
-        let mut producer = Producer::new(settings.producer, broker, store).counting(requests);
-        if let Some(celery) = celery {
-            let mut of_celery = settings.celery;
-            of_celery.database_url.get_or_insert(settings.database_url);
-            producer = producer.with_celery(of_celery, limits, celery)?;
-        }
-        Box::pin(producer.run(shutdown)).await;
+        Box::pin(producer_of(&settings, broker, celery, store)?.counting(requests).run(shutdown)).await;
         Ok(())
     })
     .await
+}
+
+/// A producer with these settings. `celery` is the RabbitMQ of Celery clients, if their tasks are taken.
+pub(super) fn producer_of(
+    settings: &Settings,
+    broker: SharedBroker,
+    celery: Option<Arc<RabbitBroker>>,
+    store: SharedStore,
+) -> Result<Producer, Failure> {
+    let producer = Producer::new(settings.producer.clone(), broker, store);
+    let Some(celery) = celery else { return Ok(producer) };
+    let mut of_celery = settings.celery.clone();
+    of_celery.database_url.get_or_insert_with(|| settings.database_url.clone());
+    Ok(producer.with_celery(of_celery, settings.producer.clone(), celery)?)
 }
 
 /// `linkbeat recorder`
 pub(crate) async fn recorder(global: &GlobalArgs, args: RecorderArgs) -> Result<Status, Failure> {
     let notice = "stopping, within 10 s: the batch at hand is stored first";
     with_database(global, &args.daemon, "recorder", notice, async |settings, servers, shutdown| {
-        Box::pin(Recorder::new(settings.recorder, servers.broker, servers.store).run(shutdown)).await;
+        let recorder = Recorder::new(settings.recorder, servers.broker, servers.store);
+        Box::pin(recorder.keeping(settings.history.rules()).run(shutdown)).await;
         Ok(())
     })
     .await
@@ -168,7 +177,7 @@ fn worker_vitals(settings: &Settings, brokers: &[Arc<WatchedBroker>], workers: &
 }
 
 /// At least one check ends within its deadline, once its host's turn has come.
-fn worker_stall(settings: &WorkerSettings) -> Duration {
+pub(super) fn worker_stall(settings: &WorkerSettings) -> Duration {
     let turn = settings.min_interval.map(Timeout::duration).unwrap_or_default();
     settings.max_timeout.duration() + turn + STALL
 }

@@ -85,7 +85,7 @@ pub(crate) fn broker_settings_in(
         let problem = format!("`linkbeat {role}` is for a fleet, which needs RabbitMQ");
         return Err(Failure::usage(problem).advise(
             "set --broker-url amqp://USER:PASSWORD@HOST:5672/ or LINKBEAT_BROKER_URL. On one machine, \
-             `linkbeat check` needs no broker",
+             `linkbeat check` and `linkbeat up` need no broker",
         ));
     };
     let name = format!("linkbeat {role}");

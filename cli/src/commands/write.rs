@@ -7,8 +7,8 @@ mod tests;
 
 use std::io::{self, IsTerminal, Write};
 
-use linkbeat_shared::{Lang, Link, Run, RunState, RunSummary};
-use linkbeat_store::{Reports, SharedStore};
+use linkbeat_shared::{Lang, Run, RunState, RunSummary};
+use linkbeat_store::{HistoryRules, HistoryStatus, LinkQuery, Reports, SharedStore};
 use serde_json::Value;
 
 use sink::Sink;
@@ -17,6 +17,8 @@ use crate::args::OutputArgs;
 use crate::exit::{Failure, Status};
 use crate::finding::Finding;
 use crate::logging::print_note;
+use crate::output::link_history::LinkHistory;
+use crate::output::schedules::Shown;
 use crate::output::{self, Format, FormatName, ListFormat, Prose, Style};
 use crate::plain::PlainJson;
 use crate::settings::{Origin, Settings};
@@ -85,12 +87,39 @@ pub(crate) async fn links(
     settings: &Settings,
     args: &OutputArgs,
     store: &SharedStore,
-    wanted: impl Fn(&Link) -> bool,
+    wanted: &LinkQuery,
 ) -> Result<(), Failure> {
     let format = format(settings, args);
     let mut sink = sink(settings, args)?;
     let written = stream::links(&*format, store, wanted, sink.out()).await;
     sink.end(written)
+}
+
+/// Writes the history of one link.
+pub(crate) fn link_history(
+    settings: &Settings,
+    args: &OutputArgs,
+    history: &LinkHistory,
+) -> Result<(), Failure> {
+    let output = settings.output;
+    let terminal = args.output.is_none() && io::stdout().is_terminal();
+    let prose = Prose { lang: output.lang, warn_certificate_days: output.warn_certificate_days };
+    let mut sink = sink(settings, args)?;
+    let written =
+        output::link_history::write(history, output.format, prose, Style::detect(terminal), sink.out());
+    sink.end(written.map_err(Into::into))
+}
+
+/// Writes how much history there is to standard output.
+pub(crate) fn history_status(
+    status: &HistoryStatus,
+    rules: &HistoryRules,
+    format: ListFormat,
+) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::history_status::table(status, rules, out),
+        ListFormat::Json => output::history_status::json(status, rules, &mut PlainJson(out)),
+    })
 }
 
 /// Writes stored runs.
@@ -113,6 +142,27 @@ pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Fa
 /// Writes one of them, with its body.
 pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
     to_stdout(|out| output::dead::json(item, &mut PlainJson(out)))
+}
+
+/// Writes schedules to standard output.
+pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::list(shown, out),
+        ListFormat::Json => {
+            let items = shown.iter().map(output::schedules::item).collect();
+            output::dead::json(&items, &mut PlainJson(out))
+        }
+    })
+}
+
+/// Writes one of them, with its latest ticks.
+pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::one(shown, out),
+        ListFormat::Json => {
+            output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
+        }
+    })
 }
 
 /// Writes what the doctor found to standard output.

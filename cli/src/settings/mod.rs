@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use linkbeat_broker::{BrokerTls, Namespaces};
 use linkbeat_producer::{CelerySettings, ProducerSettings};
-use linkbeat_recorder::RecorderSettings;
+use linkbeat_recorder::{HistorySettings, RecorderSettings};
 use linkbeat_shared::{Lang, RequestOptions, as_text};
 use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::WorkerSettings;
@@ -69,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) celery: CelerySettings,
     /// What the operator of a recorder decides.
     pub(crate) recorder: RecorderSettings,
+    /// For how long history is kept.
+    pub(crate) history: HistorySettings,
 }
 
 impl Default for Settings {
@@ -89,6 +91,7 @@ impl Default for Settings {
             producer: ProducerSettings::default(),
             celery: CelerySettings::default(),
             recorder: RecorderSettings::default(),
+            history: HistorySettings::default(),
         }
     }
 }

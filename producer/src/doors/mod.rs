@@ -4,6 +4,7 @@ mod asked;
 mod celery;
 mod counts;
 mod requests;
+mod schedules;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use celery::CeleryDoor;
 pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
 pub use counts::RequestCounts;
 pub use requests::Intake;
+pub use schedules::{CannotRun, RunNow, Scheduler, run_now};
 
 use crate::ProducerSettings;
 

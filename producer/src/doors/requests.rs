@@ -328,7 +328,7 @@ fn too_many_askers(request: &Message, to: ReplyTo, filed: &Filed) -> Outcome {
 /// Whether it may be one. How many links are stored is known later.
 fn is_large(links: &LinkSelection) -> bool {
     match links {
-        LinkSelection::Stored => true,
+        LinkSelection::Stored | LinkSelection::Matching(_) => true,
         LinkSelection::Given(links) => RunSize::of(links.named() as u64) == RunSize::Large,
     }
 }

@@ -9,18 +9,21 @@ use diesel::pg::Pg;
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
 use diesel::sql_query;
 use diesel::sql_types::{
-    Array, BigInt, Bool, Double, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid,
+    Array, BigInt, Binary, Bool, Date, Double, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid,
 };
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 use futures::future::{try_join3, try_join4};
+use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Connection;
+use crate::error::Fault;
 use crate::kept::Keep;
-use crate::recording::{Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, LinkRow};
+use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
+use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
+use crate::traits::{HistoryStatus, PartitionStatus};
 use crate::values::{Id, Moment};
 
 /// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
@@ -29,6 +32,8 @@ const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
 
 /// Whoever edits links waits for others who do, until their transactions end.
 pub(super) const EDITORS_WAIT: bool = true;
+/// The condition that a link has the tag that is bound between the two.
+pub(super) const HAS_TAG: [&str; 2] = ["coalesce(jsonb_exists(links.attributes -> 'tags', ", "), false)"];
 
 /// A connection, or one that several share at the same time. Then their statements wait for one round trip together.
 pub(super) trait Postgres: AsyncConnectionCore<Backend = Pg> + Send {}
@@ -135,6 +140,38 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
     links::table.filter(of_keys).select(LinkRow::as_select()).kept().load(connection).await
 }
 
+/// That an active link matches a filter: `$1` are its groups, `$2` its tags.
+const MATCHES: &str = "active AND (cardinality($1) = 0 OR group_name = ANY ($1))
+                       AND (cardinality($2) = 0 OR attributes -> 'tags' ?| $2)";
+
+/// How many active links match.
+pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = count
+        .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
+        .bind::<Array<Text>, _>(column(&filter.tags, |tag| tag.as_str()));
+    count.get_result(connection).await.map(|row: CountRow| row.count)
+}
+
+/// Active links that match, in the order of host and id, those after this one.
+pub(super) async fn matching_links(
+    connection: &mut Connection,
+    filter: &LinkFilter,
+    (host, id): (&str, Id),
+    limit: i64,
+) -> QueryResult<Vec<LinkRow>> {
+    let page = sql_query(format!(
+        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > ($3, $4) ORDER BY host, id LIMIT $5"
+    ));
+    let page = page
+        .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
+        .bind::<Array<Text>, _>(column(&filter.tags, |tag| tag.as_str()))
+        .bind::<Text, _>(host)
+        .bind::<types::Id, _>(id)
+        .bind::<BigInt, _>(limit);
+    page.load(connection).await
+}
+
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
@@ -238,7 +275,7 @@ pub(super) async fn checks_of(
         .await
 }
 
-/// Those of these runs whose partition was made and is no longer attached: their checks were dropped.
+/// Those of these runs whose checks were dropped: their partition was made and is no longer attached, or they lay in none.
 pub(super) async fn dropped_runs(
     connection: &mut impl Postgres,
     runs: impl IntoIterator<Item = Id>,
@@ -253,7 +290,9 @@ pub(super) async fn dropped_runs(
         "SELECT run_id FROM unnest($1) AS t (run_id)
          JOIN checks_partitions made ON made.from_run <= run_id AND run_id < made.to_run
          WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'checks'::regclass
-                                                      AND inhrelid = to_regclass(made.name))",
+                                                      AND inhrelid = to_regclass(made.name))
+         UNION SELECT run_id FROM unnest($1) AS t (run_id)
+         JOIN runs ON runs.id = run_id AND runs.history IN ('dropping', 'dropped')",
     );
     let rows: Vec<Row> = select.bind::<Array<PgUuid>, _>(runs).kept().load(connection).await?;
     Ok(rows.into_iter().map(|row| Id(row.run_id)).collect())
@@ -310,13 +349,15 @@ pub(super) async fn add_to_runs(
     connection: &mut impl Postgres,
     runs: &BTreeMap<Id, RunProgress>,
     now: Moment,
-) -> QueryResult<Vec<Id>> {
+) -> QueryResult<Counted> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = PgUuid)]
         id: Uuid,
         #[diesel(sql_type = Bool)]
         complete: bool,
+        #[diesel(sql_type = Bool)]
+        begun: bool,
     }
     let update = sql_query(
         "WITH more AS (SELECT * FROM jsonb_to_recordset($1) AS t (id uuid, done bigint, parked bigint,
@@ -334,12 +375,13 @@ pub(super) async fn add_to_runs(
                 last_result_at = CASE WHEN more.done > 0 THEN $2 ELSE last_result_at END
          FROM held JOIN more ON held.id = more.id
          WHERE runs.id = held.id
-         RETURNING runs.id, runs.done + runs.parked >= runs.links AS complete",
+         RETURNING runs.id, runs.done + runs.parked >= runs.links AS complete, runs.history <> 'raw' AS begun",
     );
     let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
     let update = update.bind::<Jsonb, _>(json!(more)).bind::<types::Moment, _>(now);
     let rows: Vec<Row> = update.kept().load(connection).await?;
-    Ok(rows.into_iter().filter(|row| row.complete).map(|row| Id(row.id)).collect())
+    let of = |wanted: fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).map(|row| Id(row.id)).collect();
+    Ok(Counted { complete: of(|row| row.complete), begun: of(|row| row.begun) })
 }
 
 /// Holds these links, and reads what is stored of them and their runs, in one round trip.
@@ -370,14 +412,14 @@ pub(super) async fn write_batch(
 ) -> QueryResult<Written> {
     let connection = &*connection;
     let (mut a, mut b, mut c, mut d) = (connection, connection, connection, connection);
-    let (checks, (), (), complete) = try_join4(
+    let (checks, (), (), runs) = try_join4(
         insert_checks(&mut a, &changes.checks),
         update_states(&mut b, &changes.links),
         add_to_jobs(&mut c, &changes.jobs, now),
         add_to_runs(&mut d, &changes.runs, now),
     )
     .await?;
-    Ok(Written { checks, complete })
+    Ok(Written { checks, runs })
 }
 
 /// Makes the partitions of `checks` that lack; returns how many. The function has its owner's rights.
@@ -385,6 +427,163 @@ pub(super) async fn make_partitions(connection: &mut Connection) -> Result<u32, 
     let made = diesel::select(sql::<Integer>("make_checks_partitions()"));
     let made: i32 = made.get_result(connection).await?;
     Ok(made.unsigned_abs())
+}
+
+/// Binds the columns of counts of these rows, in the order of the table.
+macro_rules! bind_counts {
+    ($statement:expr, $rows:expr) => {
+        $statement
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.up))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.down))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.no_backlink))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.blocked))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.refused))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.white_listed))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.held_back))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.timeouts))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.p50_ms))
+            .bind::<Array<Nullable<Integer>>, _>(column($rows, |row| row.p95_ms))
+            .bind::<Array<Nullable<Binary>>, _>(column($rows, |row| row.latency.as_deref()))
+    };
+}
+
+/// Adds these days, or puts them in the place of the stored ones.
+pub(super) async fn put_days(connection: &mut Connection, rows: &[DayRow]) -> QueryResult<()> {
+    let put = sql_query(
+        "INSERT INTO link_days (link_id, day, zone, up, down, no_backlink, blocked, refused, white_listed, held_back,
+                                timeouts, p50_ms, p95_ms, latency)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (link_id, day, zone) DO UPDATE SET up = excluded.up, down = excluded.down,
+            no_backlink = excluded.no_backlink, blocked = excluded.blocked, refused = excluded.refused,
+            white_listed = excluded.white_listed, held_back = excluded.held_back, timeouts = excluded.timeouts,
+            p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms, latency = excluded.latency",
+    );
+    let put = put
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.link_id.0))
+        .bind::<Array<Date>, _>(column(rows, |row| row.day))
+        .bind::<Array<SmallInt>, _>(column(rows, |row| row.zone));
+    bind_counts!(put, rows).execute(connection).await.map(drop)
+}
+
+/// The same for hours.
+pub(super) async fn put_hours(connection: &mut Connection, rows: &[HourRow]) -> QueryResult<()> {
+    let put = sql_query(
+        "INSERT INTO link_hours (link_id, hour, up, down, no_backlink, blocked, refused, white_listed, held_back,
+                                 timeouts, p50_ms, p95_ms, latency)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (link_id, hour) DO UPDATE SET up = excluded.up, down = excluded.down,
+            no_backlink = excluded.no_backlink, blocked = excluded.blocked, refused = excluded.refused,
+            white_listed = excluded.white_listed, held_back = excluded.held_back, timeouts = excluded.timeouts,
+            p50_ms = excluded.p50_ms, p95_ms = excluded.p95_ms, latency = excluded.latency",
+    );
+    let put = put
+        .bind::<Array<PgUuid>, _>(column(rows, |row| row.link_id.0))
+        .bind::<Array<Integer>, _>(column(rows, |row| row.hour));
+    bind_counts!(put, rows).execute(connection).await.map(drop)
+}
+
+/// Removes hours before this one. Returns whether there were any.
+pub(super) async fn delete_old_hours(
+    connection: &mut Connection,
+    before: i32,
+    most: i32,
+) -> Result<bool, Fault> {
+    let delete = sql::<BigInt>("delete_old_hours(").bind::<Integer, _>(before);
+    let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
+    let gone: i64 = diesel::select(delete).get_result(connection).await?;
+    Ok(gone > 0)
+}
+
+/// Drops a partition whose runs all come before this one, or removes what is left of runs whose checks are gone. Returns
+/// whether there was anything.
+pub(super) async fn drop_old_checks(
+    connection: &mut Connection,
+    before: Id,
+    most: i32,
+) -> Result<bool, Fault> {
+    let drop_one = sql::<Nullable<Text>>("drop_checks_partition(").bind::<PgUuid, _>(before.0).sql(")");
+    let dropped: Option<String> = diesel::select(drop_one).get_result(connection).await?;
+    if dropped.is_some() {
+        return Ok(true);
+    }
+    let mark = sql_query(
+        "UPDATE runs SET history = 'dropping' WHERE id IN (
+             SELECT r.id FROM runs r
+             WHERE r.history = 'rolled' AND r.id < $1 AND r.state NOT IN ('running', 'held_back')
+               AND NOT EXISTS (SELECT FROM late_checks c WHERE c.run_id = r.id)
+               AND NOT EXISTS (
+                   SELECT FROM checks_partitions p
+                   JOIN pg_inherits i ON i.inhparent = 'checks'::regclass AND i.inhrelid = to_regclass(p.name)
+                   WHERE p.from_run <= r.id AND r.id < p.to_run)
+             ORDER BY r.id LIMIT $2)",
+    );
+    let marked = mark.bind::<PgUuid, _>(before.0).bind::<Integer, _>(most).execute(connection).await?;
+    let clean = sql::<BigInt>("clean_dropped_runs(").bind::<Integer, _>(most).sql(")");
+    let cleaned: i64 = diesel::select(clean).get_result(connection).await?;
+    Ok(marked > 0 || cleaned > 0)
+}
+
+/// Removes runs before this one of which only the counts are left. Returns whether there were any.
+pub(super) async fn delete_old_runs(
+    connection: &mut Connection,
+    before: Id,
+    most: i32,
+) -> Result<bool, Fault> {
+    let delete = sql::<BigInt>("delete_old_runs(").bind::<PgUuid, _>(before.0);
+    let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
+    let gone: i64 = diesel::select(delete).get_result(connection).await?;
+    Ok(gone > 0)
+}
+
+/// A server gives room back by itself.
+#[expect(clippy::unused_async, reason = "SQLite is asked for it")]
+pub(super) async fn give_room_back(_: &mut Connection) -> Result<bool, Fault> {
+    Ok(false)
+}
+
+/// How large the tables of history are, and which partitions there are.
+pub(super) async fn sizes(connection: &mut Connection) -> Result<HistoryStatus, Fault> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        database: i64,
+        #[diesel(sql_type = BigInt)]
+        checks: i64,
+        #[diesel(sql_type = BigInt)]
+        days: i64,
+        #[diesel(sql_type = BigInt)]
+        hours: i64,
+        #[diesel(sql_type = BigInt)]
+        largest: i64,
+        #[diesel(sql_type = BigInt)]
+        kept: i64,
+        #[diesel(sql_type = BigInt)]
+        ahead: i64,
+    }
+    let ask = sql_query(
+        "SELECT pg_database_size(current_database()) AS database,
+                coalesce(sum(pg_total_relation_size(i.inhrelid)), 0)::bigint AS checks,
+                pg_total_relation_size('link_days') AS days, pg_total_relation_size('link_hours') AS hours,
+                coalesce(max(pg_total_relation_size(i.inhrelid)), 0) AS largest,
+                count(p.name) AS kept,
+                count(p.name) FILTER (WHERE p.from_run > first_run_id(clock_timestamp())) AS ahead
+         FROM pg_inherits i LEFT JOIN checks_partitions p ON i.inhrelid = to_regclass(p.name)
+         WHERE i.inhparent = 'checks'::regclass",
+    );
+    let row: Row = ask.get_result(connection).await?;
+    let small = |count: i64| u32::try_from(count).unwrap_or_default();
+    Ok(HistoryStatus {
+        database_bytes: row.database.unsigned_abs(),
+        checks_bytes: Some(row.checks.unsigned_abs()),
+        days_bytes: Some(row.days.unsigned_abs()),
+        hours_bytes: Some(row.hours.unsigned_abs()),
+        partitions: Some(PartitionStatus {
+            kept: small(row.kept),
+            ahead: small(row.ahead),
+            largest_bytes: row.largest.unsigned_abs(),
+        }),
+        ..HistoryStatus::default()
+    })
 }
 
 /// One column of these rows, for `unnest`.

@@ -27,10 +27,11 @@ const RIGHTS: &str = "SELECT c.relname::text AS name, has_table_privilege(c.oid,
     WHERE c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND pg_table_is_visible(c.oid)
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
 
-/// The function by which the recorder makes partitions.
+/// The functions by which the recorder makes partitions and removes what is old.
 const FUNCTIONS: &str =
     "SELECT p.proname || '()' AS name, has_function_privilege(p.oid, 'EXECUTE') AS may_execute
-    FROM pg_proc p WHERE p.proname = 'make_checks_partitions' AND pg_function_is_visible(p.oid)";
+    FROM pg_proc p WHERE p.proname IN ('make_checks_partitions', 'drop_checks_partition', 'clean_dropped_runs',
+                                       'delete_old_runs', 'delete_old_hours') AND pg_function_is_visible(p.oid)";
 
 #[derive(QueryableByName)]
 struct About {

@@ -27,13 +27,14 @@ impl Work {
             Self::Statement => return None,
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write | Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Self::Plan => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         })
     }
 
     fn time_limit(self) -> Duration {
         match self {
             Self::Statement | Self::Read | Self::Write => Duration::from_secs(60),
-            Self::WriteMany => Duration::from_secs(600),
+            Self::WriteMany | Self::Plan => Duration::from_secs(600),
         }
     }
 }

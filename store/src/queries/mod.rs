@@ -6,15 +6,18 @@
 mod asked;
 mod askers;
 mod celery_tasks;
+mod history;
 mod holds;
 mod jobs;
 mod leases;
 mod links;
+mod listing;
 mod parkings;
 mod progress;
 mod reports;
 mod results;
 mod runs;
+mod schedules;
 mod store;
 
 use super::{Backend, Connection, Database, dialect};

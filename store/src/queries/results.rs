@@ -3,7 +3,7 @@
 use diesel::prelude::{QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, dialect, holds, jobs as outbox, links, runs as run_rows};
+use super::{Connection, dialect, history, holds, jobs as outbox, links, runs as run_rows};
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Asked, Batch, Read, RecordChanges, Stored};
@@ -71,10 +71,11 @@ async fn write(connection: &mut Connection, changes: &RecordChanges, now: Moment
     holds::insert(connection, &changes.proposals).await?;
     outbox::insert(connection, &changes.rechecks).await?;
     links::insert_changes(connection, &changes.changes).await?;
+    history::note_late(connection, &changes.checks, &written.runs.begun).await?;
     run_rows::reopen(connection, changes.reopened()).await?;
     if !changes.open.is_empty() {
         holds::count_alike(connection, &changes.alike).await?;
         holds::release(connection, changes.open.iter().copied()).await?;
     }
-    Ok(written.complete)
+    Ok(written.runs.complete)
 }

@@ -1,6 +1,6 @@
 //! Runs, from the request to the announcement of their end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use diesel::dsl::sql;
@@ -10,7 +10,7 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{Lang, LinkSelection, NewLink, Run, RunId, RunState};
+use linkbeat_shared::{Lang, LinkFilter, LinkSelection, NewLink, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
@@ -52,6 +52,7 @@ pub(super) async fn file(
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
+        LinkSelection::Matching(filter) => plan_matching(connection, run.id, planner, &filter).await?,
         LinkSelection::Given(given) => {
             let places = links::import(connection, &given).await?.places;
             // A large list needs its memory no longer.
@@ -122,6 +123,27 @@ async fn plan_stored(
         if page.is_empty() {
             break;
         }
+        jobs::insert(connection, &filing.plan(page)).await?;
+    }
+    let (jobs, planned) = filing.finish();
+    jobs::insert(connection, &jobs).await?;
+    Ok(planned)
+}
+
+/// Plans the active links that match, each once; returns how many. Somebody may move one to a later host meanwhile.
+async fn plan_matching(
+    connection: &mut Connection,
+    run: RunId,
+    planner: Box<dyn Planner>,
+    filter: &LinkFilter,
+) -> Result<Planned, Fault> {
+    let mut filing = Filing::begin(run, planner, dialect::count_matching(connection, filter).await?);
+    let (mut host, mut id, mut seen) = (String::new(), Id(Uuid::nil()), HashSet::new());
+    loop {
+        let mut page = dialect::matching_links(connection, filter, (&host, id), stored_count(PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        (host, id) = (last.host.clone(), last.id);
+        page.retain(|link| seen.insert(link.id));
         jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();

@@ -4,25 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use linkbeat_shared::history::{ShownTime, Zone};
 use linkbeat_shared::{
     Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
-    RunSummary,
+    RunSummary, ScheduleId,
 };
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, askers, celery_tasks, dialect, holds, jobs, leases, links, parkings, progress,
-    reports, results, runs,
+    Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
+    parkings, progress, reports, results, runs, schedules,
 };
 use crate::account::Account;
 use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    CeleryTask, CeleryTasks, Decided, Filed, Filing, Holds, Imported, JobResults, Judge, Leases, Ledger,
-    LinkChanges, Links, NewRun, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Recorded,
-    ReportLinks, Reports, Runs, StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun,
-    Untold,
+    CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported,
+    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewSchedule,
+    NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports,
+    Runs, ScheduleChange, Schedules, Settled, StoredJob, StoredSchedule, TaskChange, TaskState, Tick,
+    TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -43,6 +46,16 @@ impl Links for Database {
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>> {
         self.transaction(Work::Read, async move |connection| links::page(connection, after, limit).await)
             .await
+    }
+
+    async fn link_ids(&self, query: &LinkQuery) -> Result<Vec<LinkId>> {
+        let query = query.clone();
+        self.transaction(Work::Read, async move |connection| listing::ids(connection, &query).await).await
+    }
+
+    async fn links_of(&self, ids: &[LinkId]) -> Result<Vec<Link>> {
+        let ids = ids.to_vec();
+        self.transaction(Work::Read, async move |connection| listing::of_ids(connection, &ids).await).await
     }
 
     async fn find_links(&self, wanted: &str) -> Result<Vec<Link>> {
@@ -80,8 +93,9 @@ impl Database {
         planner: Box<dyn Planner>,
         account: Option<Account>,
     ) -> Result<Filed> {
-        // On its own, so that it can be dropped when the links are stored.
-        let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
+        // A limit is exact only where the transaction sees what others have committed.
+        let kind = if account.is_some() { Work::WriteMany } else { work_of(&run.links) };
+        let links = take_links(&mut run);
         let run = Arc::new(run);
         if let LinkSelection::Given(given) = &links {
             self.import_ahead(&run, given, account.as_ref()).await?;
@@ -90,7 +104,7 @@ impl Database {
         let file = async move |connection: &mut Connection| {
             runs::file(connection, &filing, links, planner, account.as_ref()).await
         };
-        let filed = self.transaction(Work::WriteMany, file).await;
+        let filed = self.transaction(kind, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
         // A transaction that sees what others have committed by now, and waits for one row, meets no conflict.
@@ -123,6 +137,19 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// How a run of these links is filed.
+fn work_of(links: &LinkSelection) -> Work {
+    match links {
+        LinkSelection::Stored | LinkSelection::Matching(_) => Work::Plan,
+        LinkSelection::Given(_) => Work::WriteMany,
+    }
+}
+
+/// The links of a run, on their own, so that they can be dropped when they are stored.
+fn take_links(run: &mut NewRun) -> LinkSelection {
+    std::mem::replace(&mut run.links, LinkSelection::Stored)
 }
 
 #[async_trait]
@@ -348,9 +375,130 @@ impl CeleryTasks for Database {
 }
 
 #[async_trait]
+impl Schedules for Database {
+    async fn clock(&self) -> Result<DateTime<Utc>> {
+        let now = async move |connection: &mut Connection| Ok(dialect::now(connection).await?.0);
+        self.transaction(Work::Read, now).await
+    }
+
+    async fn add_schedule(&self, schedule: NewSchedule) -> Result<bool> {
+        self.transaction(Work::Write, async move |connection| schedules::add(connection, schedule).await)
+            .await
+    }
+
+    async fn schedules(&self, after: Option<&str>, limit: u32) -> Result<Vec<StoredSchedule>> {
+        let after = after.unwrap_or_default().to_owned();
+        let page = async move |connection: &mut Connection| schedules::page(connection, &after, limit).await;
+        self.transaction(Work::Read, page).await
+    }
+
+    async fn find_schedule(&self, name: &str) -> Result<Option<StoredSchedule>> {
+        let name = name.to_owned();
+        self.transaction(Work::Read, async move |connection| schedules::find(connection, &name).await).await
+    }
+
+    async fn change_schedule(&self, read: &StoredSchedule, change: ScheduleChange) -> Result<bool> {
+        let (id, revision) = (read.id, read.revision);
+        let change = async move |connection: &mut Connection| {
+            schedules::change(connection, id, revision, change).await
+        };
+        self.transaction(Work::Write, change).await
+    }
+
+    async fn remove_schedule(&self, id: ScheduleId) -> Result<bool> {
+        self.transaction(Work::Write, async move |connection| schedules::remove(connection, id).await).await
+    }
+
+    async fn due_schedules(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<StoredSchedule>> {
+        self.transaction(Work::Read, async move |connection| schedules::due(connection, now, limit).await)
+            .await
+    }
+
+    async fn settle_ticks(&self, step: TickStep, tick: Option<TickRun>) -> Result<Settled> {
+        let kind = tick.as_ref().map_or(Work::Write, |tick| work_of(&tick.run.links));
+        let tick = tick.map(|mut tick| {
+            let links = take_links(&mut tick.run);
+            (tick, links)
+        });
+        let settle =
+            async move |connection: &mut Connection| schedules::settle(connection, &step, tick).await;
+        self.transaction(kind, settle).await
+    }
+
+    async fn run_schedule(&self, id: ScheduleId, mut tick: TickRun) -> Result<Settled> {
+        let kind = work_of(&tick.run.links);
+        let links = take_links(&mut tick.run);
+        let run =
+            async move |connection: &mut Connection| schedules::by_hand(connection, id, tick, links).await;
+        self.transaction(kind, run).await
+    }
+
+    async fn ticks(&self, id: ScheduleId, limit: u32) -> Result<Vec<Tick>> {
+        let ticks =
+            async move |connection: &mut Connection| schedules::latest_ticks(connection, id, limit).await;
+        self.transaction(Work::Read, ticks).await
+    }
+}
+
+#[async_trait]
 impl Partitions for Database {
     async fn make_partitions(&self) -> Result<u32> {
         self.transaction(Work::Write, async move |connection| dialect::make_partitions(connection).await)
             .await
+    }
+}
+
+#[async_trait]
+impl History for Database {
+    async fn roll_up(&self, rules: &HistoryRules, due_after: Duration) -> Result<bool> {
+        let rules = *rules;
+        let roll_up =
+            async move |connection: &mut Connection| history::roll_up(connection, &rules, due_after).await;
+        self.transaction(Work::Write, roll_up).await
+    }
+
+    async fn clean_up(&self, rules: &HistoryRules) -> Result<bool> {
+        let rules = *rules;
+        self.transaction(Work::Write, async move |connection| history::clean_up(connection, &rules).await)
+            .await
+    }
+}
+
+#[async_trait]
+impl Readings for Database {
+    async fn link_days(
+        &self,
+        link: LinkId,
+        zone: Zone,
+        from: NaiveDate,
+        until: NaiveDate,
+        limit: u32,
+    ) -> Result<Vec<LinkDay>> {
+        let days = async move |connection: &mut Connection| {
+            history::days(connection, link, zone, (from, until), limit).await
+        };
+        self.transaction(Work::Read, days).await
+    }
+
+    async fn link_hours(
+        &self,
+        link: LinkId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<LinkHour>> {
+        let hours = async move |connection: &mut Connection| {
+            history::hours(connection, link, (from, until), limit).await
+        };
+        self.transaction(Work::Read, hours).await
+    }
+
+    async fn link_shown(&self, link: LinkId, from: DateTime<Utc>) -> Result<Option<ShownTime>> {
+        self.transaction(Work::Read, async move |connection| history::shown(connection, link, from).await)
+            .await
+    }
+
+    async fn history_status(&self) -> Result<HistoryStatus> {
+        self.transaction(Work::Read, async move |connection| history::status(connection).await).await
     }
 }

@@ -79,8 +79,15 @@ pub(crate) struct Read {
 pub(crate) struct Written {
     /// How many checks were new.
     pub(crate) checks: usize,
-    /// Runs that lack no result now.
+    pub(crate) runs: Counted,
+}
+
+/// Of the runs whose counts were added to.
+pub(crate) struct Counted {
+    /// Those that lack no result now.
     pub(crate) complete: Vec<Id>,
+    /// Those whose checks are in rollups, or are being added.
+    pub(crate) begun: Vec<Id>,
 }
 
 impl<'a> Batch<'a> {

@@ -39,6 +39,13 @@ pub(crate) struct LinkRow {
     pub(crate) failed_in_a_row: i64,
 }
 
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub(crate) struct CountRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(crate) count: i64,
+}
+
 /// What a link was called that is no longer stored.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = removed_links)]

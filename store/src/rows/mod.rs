@@ -5,10 +5,12 @@ mod celery_tasks;
 mod changes;
 mod checks;
 mod documents;
+mod history;
 mod holds;
 mod jobs;
 mod links;
 mod runs;
+mod schedules;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -20,13 +22,17 @@ pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
 };
 use documents::{details, details_document, link_document, of_link, proposed_document, reason};
+pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
 pub(crate) use holds::{AlikeRow, Hold, OUT_OF_REACH, ProposalRow, REACHED, UnsettledRunRow, UntoldRunRow};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
     check_spec, unpublished_runs_sql,
 };
-pub(crate) use links::{LinkRow, RemovedLinkRow};
+pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
 pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};
+pub(crate) use schedules::{
+    NewScheduleRow, NextTickRow, ScheduleChangeRow, ScheduleRow, TickCountsRow, TickRow,
+};
 
 use crate::error::Fault;
 

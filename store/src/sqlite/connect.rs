@@ -45,6 +45,8 @@ fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
     let mut connection =
         SqliteConnection::establish(file).map_err(|error| Fault::Unavailable(error.to_string()))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
+    // Of effect in a file that is new. So clean-up can give room back to the disk.
+    connection.batch_execute("PRAGMA auto_vacuum = INCREMENTAL")?;
     turn_wal_on(&mut connection)?;
     // `FULL` keeps what was committed through a power cut.
     connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;

@@ -4,24 +4,31 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
+use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Connection;
+use crate::error::Fault;
 use crate::kept::Keep;
-use crate::recording::{Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, LinkRow};
-use crate::schema::{checks, jobs, links, sql as types};
+use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
+use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
+use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
+use crate::traits::HistoryStatus;
 use crate::values::{Id, Moment, json};
 
 /// All transactions wait for each other anyway.
 pub(super) const EDITORS_WAIT: bool = false;
+/// The condition that a link has the tag that is bound between the two.
+pub(super) const HAS_TAG: [&str; 2] =
+    ["EXISTS (SELECT 1 FROM json_each(links.attributes, '$.tags') AS tag WHERE tag.value = ", ")"];
 
 /// A query whose rows are held until the transaction ends, as all are here.
 macro_rules! locked {
@@ -136,6 +143,39 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
     of_keys.bind::<Text, _>(json(keys)).kept().load(connection).await
 }
 
+/// That an active link matches a filter: `?1` are its groups, `?2` its tags, as JSON.
+const MATCHES: &str = "active AND (?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
+                       AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(attributes, '$.tags') AS tag
+                                                 WHERE tag.value IN (SELECT value FROM json_each(?2))))";
+
+/// How many active links match.
+pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = count
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()));
+    count.get_result(connection).await.map(|row: CountRow| row.count)
+}
+
+/// Active links that match, in the order of host and id, those after this one.
+pub(super) async fn matching_links(
+    connection: &mut Connection,
+    filter: &LinkFilter,
+    (host, id): (&str, Id),
+    limit: i64,
+) -> QueryResult<Vec<LinkRow>> {
+    let page = sql_query(format!(
+        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
+    ));
+    let page = page
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()))
+        .bind::<Text, _>(host)
+        .bind::<types::Id, _>(id)
+        .bind::<BigInt, _>(limit);
+    page.load(connection).await
+}
+
 /// One statement for all.
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
@@ -211,6 +251,16 @@ pub(super) async fn checks_of(connection: &mut Connection, pairs: &[(Id, Id)]) -
     select.bind::<Text, _>(json(pairs)).kept().load(connection).await
 }
 
+/// Those of these runs whose checks were dropped.
+pub(super) async fn dropped_runs(
+    connection: &mut Connection,
+    of: impl IntoIterator<Item = Id>,
+) -> QueryResult<Vec<Id>> {
+    let dropped =
+        runs::table.filter(among("runs.id", of)).filter(sql::<Bool>("history IN ('dropping', 'dropped')"));
+    dropped.select(runs::id).load(connection).await
+}
+
 /// As in [`update_states`], one statement for each row.
 pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]) -> QueryResult<usize> {
     let rows = rows.to_vec();
@@ -247,13 +297,15 @@ pub(super) async fn add_to_runs(
     connection: &mut Connection,
     runs: &BTreeMap<Id, RunProgress>,
     now: Moment,
-) -> QueryResult<Vec<Id>> {
+) -> QueryResult<Counted> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = types::Id)]
         id: Id,
         #[diesel(sql_type = Bool)]
         complete: bool,
+        #[diesel(sql_type = Bool)]
+        begun: bool,
     }
     let update = sql_query(
         "UPDATE runs SET done = done + (t.value ->> 'done'), parked = parked + (t.value ->> 'parked'),
@@ -266,12 +318,13 @@ pub(super) async fn add_to_runs(
                 last_result_at = iif(t.value ->> 'done' > 0, ?, last_result_at)
          FROM json_each(?) AS t
          WHERE runs.id = unhex(t.value ->> 'id', '-')
-         RETURNING id, done + parked >= links AS complete",
+         RETURNING id, done + parked >= links AS complete, history <> 'raw' AS begun",
     );
     let more: Vec<Value> = runs.iter().map(|(id, progress)| progress.json(*id)).collect();
     let update = update.bind::<types::Moment, _>(now).bind::<Text, _>(json(&more));
     let rows: Vec<Row> = update.kept().load(connection).await?;
-    Ok(rows.into_iter().filter(|row| row.complete).map(|row| row.id).collect())
+    let of = |wanted: fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).map(|row| row.id).collect();
+    Ok(Counted { complete: of(|row| row.complete), begun: of(|row| row.begun) })
 }
 
 /// What is stored of these links and their runs.
@@ -279,12 +332,12 @@ pub(super) async fn read_for_batch(
     connection: &mut Connection,
     links: &[Id],
     pairs: &[(Id, Id)],
-    _: impl IntoIterator<Item = Id>,
+    runs: impl IntoIterator<Item = Id>,
 ) -> QueryResult<Read> {
     let links = lock_links(connection, links).await?;
     let checks = checks_of(connection, pairs).await?;
-    // Nothing is dropped here.
-    Ok(Read { links, checks, dropped: Vec::new(), now: now(connection).await? })
+    let dropped = dropped_runs(connection, runs).await?;
+    Ok(Read { links, checks, dropped, now: now(connection).await? })
 }
 
 /// Writes what a batch changes.
@@ -296,14 +349,144 @@ pub(super) async fn write_batch(
     let checks = insert_checks(connection, &changes.checks).await?;
     update_states(connection, &changes.links).await?;
     add_to_jobs(connection, &changes.jobs, now).await?;
-    let complete = add_to_runs(connection, &changes.runs, now).await?;
-    Ok(Written { checks, complete })
+    let runs = add_to_runs(connection, &changes.runs, now).await?;
+    Ok(Written { checks, runs })
 }
 
 /// There are no partitions here.
 #[expect(clippy::unused_async, reason = "a server makes some")]
 pub(super) async fn make_partitions(_: &mut Connection) -> Result<u32, crate::error::Fault> {
     Ok(0)
+}
+
+/// Adds these days, or puts them in the place of the stored ones.
+pub(super) async fn put_days(connection: &mut Connection, rows: &[DayRow]) -> QueryResult<()> {
+    let rows = rows.to_vec();
+    let put = move |connection: &mut SqliteConnection| {
+        rows.into_iter().try_for_each(|row| {
+            let put = diesel::replace_into(link_days::table).values(row);
+            diesel::RunQueryDsl::execute(put, connection).map(drop)
+        })
+    };
+    connection.spawn_blocking(put).await
+}
+
+/// The same for hours.
+pub(super) async fn put_hours(connection: &mut Connection, rows: &[HourRow]) -> QueryResult<()> {
+    let rows = rows.to_vec();
+    let put = move |connection: &mut SqliteConnection| {
+        rows.into_iter().try_for_each(|row| {
+            let put = diesel::replace_into(link_hours::table).values(row);
+            diesel::RunQueryDsl::execute(put, connection).map(drop)
+        })
+    };
+    connection.spawn_blocking(put).await
+}
+
+/// Removes hours before this one. Returns whether there were any.
+pub(super) async fn delete_old_hours(
+    connection: &mut Connection,
+    before: i32,
+    most: i32,
+) -> Result<bool, Fault> {
+    let delete = sql_query(
+        "DELETE FROM link_hours WHERE (link_id, hour) IN
+             (SELECT link_id, hour FROM link_hours WHERE hour < ? LIMIT ?)",
+    );
+    let gone = delete.bind::<Integer, _>(before).bind::<Integer, _>(most).execute(connection).await?;
+    Ok(gone > 0)
+}
+
+/// The runs whose remains are removed in one step.
+const DROPPING: &str = "SELECT id FROM runs WHERE history = 'dropping' ORDER BY id LIMIT 100";
+
+/// Removes what runs before this one found, with their jobs. Returns whether there was anything.
+pub(super) async fn drop_old_checks(
+    connection: &mut Connection,
+    before: Id,
+    most: i32,
+) -> Result<bool, Fault> {
+    let mark = sql_query(
+        "UPDATE runs SET history = 'dropping' WHERE id IN (
+             SELECT r.id FROM runs r
+             WHERE r.history = 'rolled' AND r.id < ? AND r.state NOT IN ('running', 'held_back')
+               AND NOT EXISTS (SELECT 1 FROM late_checks c WHERE c.run_id = r.id)
+             ORDER BY r.id LIMIT ?)",
+    );
+    let mut gone = mark.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
+    for rows in [
+        format!(
+            "checks WHERE (run_id, link_id) IN (SELECT run_id, link_id FROM checks WHERE run_id IN ({DROPPING}) LIMIT ?)"
+        ),
+        format!(
+            "proposals WHERE (run_id, link_id) IN (SELECT run_id, link_id FROM proposals WHERE run_id IN ({DROPPING}) LIMIT ?)"
+        ),
+        format!(
+            "parkings WHERE notice_id IN (SELECT p.notice_id FROM jobs j JOIN parkings p ON p.job_id = j.id
+                                          WHERE j.run_id IN ({DROPPING}) LIMIT ?)"
+        ),
+        format!(
+            "jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.run_id IN ({DROPPING})
+                               AND NOT EXISTS (SELECT 1 FROM parkings p WHERE p.job_id = j.id) LIMIT ?)"
+        ),
+    ] {
+        let delete = sql_query(format!("DELETE FROM {rows}"));
+        gone += delete.bind::<Integer, _>(most).execute(connection).await?;
+    }
+    sql_query(format!("DELETE FROM alike WHERE run_id IN ({DROPPING})")).execute(connection).await?;
+    let done = sql_query(format!(
+        "UPDATE runs SET history = 'dropped' WHERE id IN ({DROPPING})
+            AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.run_id = runs.id)
+            AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.run_id = runs.id)
+            AND NOT EXISTS (SELECT 1 FROM checks c WHERE c.run_id = runs.id)"
+    ));
+    gone += done.execute(connection).await?;
+    Ok(gone > 0)
+}
+
+/// Removes runs before this one of which only the counts are left. Returns whether there were any.
+pub(super) async fn delete_old_runs(
+    connection: &mut Connection,
+    before: Id,
+    most: i32,
+) -> Result<bool, Fault> {
+    let delete = sql_query(
+        "DELETE FROM runs WHERE id IN (
+             SELECT id FROM runs WHERE history = 'dropped' AND id < ? AND state NOT IN ('running', 'held_back')
+             ORDER BY id LIMIT ?)",
+    );
+    let gone = delete.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
+    Ok(gone > 0)
+}
+
+/// Gives some of the pages that hold nothing back to the disk. Returns whether there were more than a few. In a file that
+/// was made without `auto_vacuum` they are only used again.
+pub(super) async fn give_room_back(connection: &mut Connection) -> Result<bool, Fault> {
+    const PAGES: i64 = 500;
+    let pragma = |name: &str| sql::<BigInt>(&format!("(SELECT {name} FROM pragma_{name})"));
+    let incremental: i64 = diesel::select(pragma("auto_vacuum")).get_result(connection).await?;
+    let free: i64 = diesel::select(pragma("freelist_count")).get_result(connection).await?;
+    if incremental != 2 || free <= PAGES {
+        return Ok(false);
+    }
+    let vacuum = format!("PRAGMA incremental_vacuum({PAGES})");
+    connection.spawn_blocking(move |connection| connection.batch_execute(&vacuum)).await?;
+    Ok(true)
+}
+
+/// How large the file is, and how much of it holds nothing.
+pub(super) async fn sizes(connection: &mut Connection) -> Result<HistoryStatus, Fault> {
+    let pages = |name: &str| {
+        let bytes = format!("(SELECT {name} * page_size FROM pragma_{name}, pragma_page_size)");
+        diesel::select(sql::<BigInt>(&bytes))
+    };
+    let database: i64 = pages("page_count").get_result(connection).await?;
+    let free: i64 = pages("freelist_count").get_result(connection).await?;
+    Ok(HistoryStatus {
+        database_bytes: database.unsigned_abs(),
+        free_bytes: Some(free.unsigned_abs()),
+        ..HistoryStatus::default()
+    })
 }
 
 /// These rows as one JSON text.

@@ -59,7 +59,7 @@ impl Database {
     ) -> Result<T> {
         let begin = match kind {
             Work::Read => "BEGIN",
-            Work::Statement | Work::Write | Work::WriteMany => "BEGIN IMMEDIATE",
+            Work::Statement | Work::Write | Work::WriteMany | Work::Plan => "BEGIN IMMEDIATE",
         };
         let under_way = self.activity.begin();
         let call = self.thread.call(async move |connection| transaction(connection, begin, work).await);

@@ -1,7 +1,8 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl};
+use chrono::{DateTime, NaiveDate, Utc};
+use linkbeat_shared::{Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Tag, Verdict};
 
 use crate::Result;
 
@@ -14,6 +15,12 @@ pub trait Links: Send + Sync + Debug {
 
     /// Stored links in the order of their ids, those after `after`, at most `limit`.
     async fn links(&self, after: Option<LinkId>, limit: u32) -> Result<Vec<Link>>;
+
+    /// The ids of those links that are wanted, in the order that is asked for: 16 bytes for each.
+    async fn link_ids(&self, query: &LinkQuery) -> Result<Vec<LinkId>>;
+
+    /// These links in this order, as far as they are still stored.
+    async fn links_of(&self, ids: &[LinkId]) -> Result<Vec<Link>>;
 
     /// The stored links that `wanted` names: an id, a URL of the same key, or an exact name.
     async fn find_links(&self, wanted: &str) -> Result<Vec<Link>>;
@@ -55,4 +62,49 @@ pub struct LinkChanges {
     pub group: Option<GroupName>,
     /// What else is said of it. Attributes that are not named stay.
     pub attributes: Attributes,
+}
+
+/// Which links are wanted, and in which order. What is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkQuery {
+    /// Whether they are shown.
+    pub shown: Option<bool>,
+    /// Their latest verdict.
+    pub verdict: Option<Verdict>,
+    /// The word for the latest reason, such as `timeout`.
+    pub reason: Option<String>,
+    /// Their section of the list.
+    pub group: Option<GroupName>,
+    /// One of their tags.
+    pub tag: Option<Tag>,
+    /// The host of the page that is fetched.
+    pub host: Option<String>,
+    /// Their verdict became what it is no earlier.
+    pub verdict_since: Option<DateTime<Utc>>,
+    /// Less of their checks reached them, in hundredths of a percent.
+    pub reachable_below: Option<u32>,
+    /// The checks from this day on count for that. Those of the last hour may not be counted yet.
+    pub reachable_from: NaiveDate,
+    /// The order.
+    pub order: LinkOrder,
+}
+
+/// An order of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkOrder {
+    /// As they were imported.
+    #[default]
+    Id,
+    /// By name.
+    Name,
+    /// By host.
+    Host,
+    /// By verdict; those that were never checked last.
+    Verdict,
+    /// By the word for the reason; those without one last.
+    Reason,
+    /// By the time at which the verdict became what it is, the latest first.
+    Since,
+    /// By the share of checks that reached them, the least first; those without any last.
+    Reachable,
 }

@@ -5,6 +5,7 @@
 
 mod celery_tasks;
 mod filing;
+mod history;
 mod holds;
 mod leases;
 mod ledger;
@@ -13,6 +14,7 @@ mod outbox;
 mod partitions;
 mod reports;
 mod runs;
+mod schedules;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -22,30 +24,35 @@ use linkbeat_vitals::Activity;
 
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
+pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
-pub use links::{Imported, LinkChanges, Links};
+pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, Links};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};
 pub use runs::Runs;
+pub use schedules::{
+    NewSchedule, ScheduleChange, ScheduleState, Schedules, Settled, Skip, StoredSchedule, Tick, TickCounts,
+    TickOutcome, TickRun, TickStep,
+};
 
 /// What a producer needs.
-pub trait ProducerStore: Filing + Outbox + Leases + CeleryStore {}
-impl<T: Filing + Outbox + Leases + CeleryStore> ProducerStore for T {}
+pub trait ProducerStore: Filing + Outbox + Leases + CeleryStore + Schedules {}
+impl<T: Filing + Outbox + Leases + CeleryStore + Schedules> ProducerStore for T {}
 
 /// What the door for Celery's tasks needs, besides filing.
 pub trait CeleryStore: CeleryTasks + Runs + Reports {}
 impl<T: CeleryTasks + Runs + Reports> CeleryStore for T {}
 
 /// What a recorder needs.
-pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions {}
-impl<T: Ledger + Holds + Reports + Leases + Partitions> RecorderStore for T {}
+pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions + History {}
+impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore for T {}
 
 /// All that a database can do.
-pub trait Store: ProducerStore + RecorderStore + Links + Session {}
-impl<T: ProducerStore + RecorderStore + Links + Session> Store for T {}
+pub trait Store: ProducerStore + RecorderStore + Links + Readings + Session {}
+impl<T: ProducerStore + RecorderStore + Links + Readings + Session> Store for T {}
 
 /// A store as [`crate::open`] gives it. Where less is needed it is passed on as `Arc<dyn Links>` and so on.
 pub type SharedStore = Arc<dyn Store>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use linkbeat_store::{DatabaseUrl, Schema, ServerInspection, StoreError, inspect};
 
-use super::{Role, Roles, needs};
+use super::{Role, Roles, history, needs};
 use crate::exit::Failure;
 use crate::finding::Finding;
 use crate::settings::Settings;
@@ -40,6 +40,9 @@ pub(super) async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
                 if seen.schema == Schema::Current {
                     findings.extend(roles.each().filter_map(|role| rights(server, role)));
                 }
+            }
+            if seen.schema == Schema::Current {
+                findings.extend(history::examine(settings).await);
             }
             findings
         }

@@ -5,6 +5,7 @@
 
 mod broker;
 mod database;
+mod history;
 mod machine;
 mod needs;
 

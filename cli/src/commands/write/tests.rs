@@ -11,7 +11,8 @@ use linkbeat_shared::{
     Reason, RequestId, RunId, RunSummary, ShowRules, Verdict,
 };
 use linkbeat_store::{
-    JobKind, JobResults, Judge, Judged, NewRun, OpenMode, PlannedJob, Planner, Ruling, SharedStore, open,
+    JobKind, JobResults, Judge, Judged, LinkQuery, NewRun, OpenMode, PlannedJob, Planner, Ruling,
+    SharedStore, open,
 };
 
 use super::stream;
@@ -39,10 +40,11 @@ async fn reports_and_listings_are_written_while_they_are_read() {
             continue;
         }
         let mut listing = Watch::new(&store);
-        stream::links(&*format, &store, |_| true, &mut listing).await.unwrap();
+        stream::links(&*format, &store, &LinkQuery::default(), &mut listing).await.unwrap();
         listing.assert_early(*name);
         let mut none = Watch::new(&store);
-        stream::links(&*format, &store, |link| link.state.shown, &mut none).await.unwrap();
+        let shown = LinkQuery { shown: Some(true), ..LinkQuery::default() };
+        stream::links(&*format, &store, &shown, &mut none).await.unwrap();
         assert_eq!(none.read_at_first_link, None, "{name:?}: all links are hidden");
     }
     store.close().await;

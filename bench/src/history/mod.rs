@@ -1,0 +1,126 @@
+//! What history costs: bytes on disk, the time to read a year, the CPU of rolling up, and what recording feels of the
+//! removal of old checks. A year is made in minutes: its checks are written straight into the tables, day by day, and
+//! rolled up by the store itself.
+
+mod database;
+mod recording;
+mod year;
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use linkbeat_shared::LinkId;
+use linkbeat_shared::history::{Keep, Zone};
+use linkbeat_store::{HistoryRules, OpenMode, SharedStore, open};
+
+use crate::measure::median;
+use database::{Database, grouped};
+use year::Year;
+
+/// As many links are read, one after the other.
+const READ: usize = 200;
+/// Checks that are recorded to compare with.
+const RECORDED: usize = 200_000;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HistoryArgs {
+    /// An empty database: `sqlite://FILE` or `postgres://…`, whose user owns it
+    #[arg(long, env = "LINKBEAT_DATABASE_URL")]
+    database_url: String,
+    /// Checks to make: half of them of links that are checked every five minutes, half of links that are checked daily
+    #[arg(long, default_value_t = 5_000_000)]
+    checks: u64,
+    /// Links that are stored when a year of one link is read
+    #[arg(long, default_value_t = 1_000_000)]
+    links: u64,
+    /// Seconds for which recording goes on, alone and while partitions are dropped (PostgreSQL)
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+/// As by default, except that all hours are kept until they are counted.
+fn rules() -> HistoryRules {
+    HistoryRules {
+        zone: Zone::UTC,
+        checks: Some(Keep::days(90)),
+        runs: Some(Keep::days(365)),
+        hours: Some(Keep::days(14)),
+    }
+}
+
+pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
+    let url = args.database_url.parse()?;
+    let store = open(&url, OpenMode::Migrate).await?;
+    let database = Database::open(&args.database_url).await?;
+    anyhow::ensure!(database.number("SELECT count(*) FROM links").await? == 0, "the database is not empty");
+    println!("{}", database.name());
+    let mut rolling = Rolling::default();
+    for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
+        let before = database.rows_and_bytes("link_days").await?;
+        rolling.add(&year.make(&database, &store).await?);
+        year.print(&database, before).await?;
+    }
+    println!("hours, kept for 14 days: {}", database.told("link_hours").await?);
+    println!("checks, kept for 90 days: {}", database.told_checks().await?);
+    let recorded = recording::cpu_of(&store, RECORDED).await?;
+    rolling.print(recorded);
+    reading(&database, &store, args.links).await?;
+    if database.has_partitions() {
+        recording::while_partitions_are_dropped(&database, &store, args.seconds).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// What rolling up took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rolling {
+    pub(crate) checks: u64,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+}
+
+impl Rolling {
+    fn add(&mut self, other: &Self) {
+        self.checks += other.checks;
+        self.wall += other.wall;
+        self.cpu += other.cpu;
+    }
+
+    /// `recorded`: microseconds of CPU for each check that is recorded.
+    fn print(&self, recorded: f64) {
+        let each = self.cpu.as_secs_f64() * 1e6 / self.checks as f64;
+        println!(
+            "rolling up: {} checks in {:.0} s, {each:.1} µs of this process's CPU each; recording: {recorded:.1} µs each; share of both {:.1} %",
+            grouped(self.checks),
+            self.wall.as_secs_f64(),
+            100.0 * each / (each + recorded)
+        );
+    }
+}
+
+/// Reads a year of some links, with very many stored.
+async fn reading(database: &Database, store: &SharedStore, links: u64) -> anyhow::Result<()> {
+    let added = year::add_others(database, links).await?;
+    let ids =
+        database.ids(&format!("SELECT id FROM links WHERE name = 'daily' ORDER BY url LIMIT {READ}")).await?;
+    let today = Zone::UTC.day_of(Utc::now());
+    let (mut times, mut rows) = (Vec::new(), 0);
+    for id in ids {
+        let begun = Instant::now();
+        let from = today - chrono::Days::new(366);
+        let days = store.link_days(LinkId(id), Zone::UTC, from, today, 1_000).await?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        rows = rows.max(days.len());
+    }
+    times.sort_by(f64::total_cmp);
+    let worst = times.last().copied().unwrap_or_default();
+    let p99 = times[times.len() * 99 / 100];
+    println!(
+        "a year of one link, with {} links and {} days stored: at most {rows} rows; median {:.2} ms, p99 {p99:.2} ms, worst {worst:.2} ms",
+        grouped(added),
+        grouped(database.number("SELECT count(*) FROM link_days").await?.unsigned_abs()),
+        median(times)
+    );
+    Ok(())
+}

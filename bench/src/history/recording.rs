@@ -1,0 +1,213 @@
+//! Recording: its CPU, and how long a batch takes while old partitions are dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use chrono::{NaiveTime, TimeDelta, Utc};
+use linkbeat_recorder::Rules;
+use linkbeat_shared::history::Keep;
+use linkbeat_shared::wire::JobLinkMessage;
+use linkbeat_shared::{
+    CheckResult, CheckSpec, Details, JobId, Lang, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
+    ShowRules, Verdict,
+};
+use linkbeat_store::{HistoryRules, JobKind, JobResults, NewRun, PlannedJob, Planner, SharedStore};
+
+use super::database::{Database, moment, run_id};
+use super::year::make_partition;
+use crate::measure::own_cpu;
+
+/// Links of a run that is recorded.
+const LINKS: usize = 20_000;
+/// Links of a job, and jobs of a batch: about what a recorder takes at once.
+const JOB: usize = 16;
+const BATCH: usize = 64;
+/// Partitions that are dropped, and checks in each.
+const PARTITIONS: i64 = 12;
+const OLD_CHECKS: u64 = 100_000;
+
+/// Microseconds of this process's CPU for each check that is recorded.
+pub(crate) async fn cpu_of(store: &SharedStore, checks: usize) -> anyhow::Result<f64> {
+    let mut spent = Duration::ZERO;
+    for _ in 0..checks.div_ceil(LINKS) {
+        let batches = file(store).await?;
+        let before = own_cpu()?;
+        for batch in &batches {
+            store.record(batch, Arc::new(Rules)).await?;
+        }
+        spent += own_cpu()?.saturating_sub(before);
+        store.close_runs(100).await?;
+    }
+    Ok(spent.as_secs_f64() * 1e6 / (checks.div_ceil(LINKS) * LINKS) as f64)
+}
+
+/// Times batches for a while alone, and then while partitions are dropped.
+pub(crate) async fn while_partitions_are_dropped(
+    database: &Database,
+    store: &SharedStore,
+    seconds: u64,
+) -> anyhow::Result<()> {
+    let monday = Utc::now().date_naive().week(chrono::Weekday::Mon).first_day();
+    for weeks in 1..=PARTITIONS {
+        let day = (monday - TimeDelta::weeks(weeks + 60)).and_time(NaiveTime::MIN).and_utc();
+        make_partition(database, day).await?;
+        fill(database, day).await?;
+    }
+    let long = Duration::from_secs(seconds);
+    let alone = times(store, long).await?;
+    let dropped = AtomicBool::new(false);
+    let (beside, partitions) = tokio::join!(times(store, long), drop_all(store, long, &dropped));
+    let (mut beside, partitions) = (beside?, partitions?);
+    let mut alone = alone;
+    print("alone", &mut alone);
+    print(&format!("while {partitions} partitions are dropped"), &mut beside);
+    anyhow::ensure!(dropped.load(Ordering::Relaxed), "no partition could be dropped within {seconds} s");
+    Ok(())
+}
+
+fn print(what: &str, times: &mut [f64]) {
+    times.sort_by(f64::total_cmp);
+    let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    println!(
+        "recording {what}: {} batches of {} checks; p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+        times.len(),
+        JOB * BATCH,
+        at(50),
+        at(99),
+        at(100)
+    );
+}
+
+/// Drops one partition after the other, with a pause, as long as batches are timed.
+async fn drop_all(store: &SharedStore, long: Duration, dropped: &AtomicBool) -> anyhow::Result<u32> {
+    let rules = HistoryRules { checks: Some(Keep::days(365)), ..HistoryRules::default() };
+    let (until, mut partitions) = (Instant::now() + long, 0);
+    let kept = async || {
+        let status = store.history_status().await?;
+        anyhow::Ok(status.partitions.map_or(0, |partitions| partitions.kept))
+    };
+    let mut before = kept().await?;
+    while Instant::now() < until {
+        // Others may use the table for longer than it waits.
+        match store.clean_up(&rules).await {
+            Err(error) if error.is_transient() => {}
+            done => drop(done?),
+        }
+        let now = kept().await?;
+        if now < before {
+            partitions += before - now;
+            dropped.store(true, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(partitions)
+}
+
+/// Milliseconds of each batch, for so long.
+async fn times(store: &SharedStore, long: Duration) -> anyhow::Result<Vec<f64>> {
+    let (until, mut times) = (Instant::now() + long, Vec::new());
+    while Instant::now() < until {
+        for batch in file(store).await? {
+            let begun = Instant::now();
+            store.record(&batch, Arc::new(Rules)).await?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            if Instant::now() >= until {
+                break;
+            }
+        }
+        store.close_runs(100).await?;
+    }
+    Ok(times)
+}
+
+/// Old checks of one run, which are rolled up already.
+async fn fill(database: &Database, day: chrono::DateTime<Utc>) -> anyhow::Result<()> {
+    let (id, at) = (database.id(run_id(day + TimeDelta::hours(1))), moment(day));
+    database
+        .execute(&format!(
+            "INSERT INTO runs (id, request_id, state, check_spec, show_rules, created_at, finished_at, announced_at, history)
+             VALUES ({id}, gen_random_uuid(), 'finished', '{{}}', '{{}}', '{at}', '{at}', '{at}', 'rolled');
+             INSERT INTO checks (run_id, link_id, checked_at, elapsed_ms, status, outcome)
+             SELECT {id}, gen_random_uuid(), '{at}', 100, 200, 17 FROM generate_series(1, {OLD_CHECKS})"
+        ))
+        .await
+}
+
+/// Files a run, and gives the results of its jobs in batches.
+async fn file(store: &SharedStore) -> anyhow::Result<Vec<Vec<JobResults>>> {
+    let link = |n: usize| LinkUrl::parse(&format!("https://recorded-{n}.example/")).map(NewLink::from_url);
+    let links = (0..LINKS).map(link).collect::<Result<Vec<_>, _>>().context("a URL")?;
+    let run = NewRun {
+        id: RunId::new(),
+        request_id: RequestId::new(),
+        links: LinkSelection::given(links),
+        check: CheckSpec::default(),
+        rules: ShowRules::default(),
+        reply_to: None,
+        lang: Lang::En,
+        progress: false,
+        trace: None,
+    };
+    let (planner, jobs) = Jobs::new();
+    let run_id = store.file_run(run, Box::new(planner)).await?.run.id;
+    let jobs = jobs.lock().map_err(|_| anyhow::anyhow!("planning panicked"))?.split_off(0);
+    let results = jobs.into_iter().map(|(job_id, links)| JobResults {
+        run_id,
+        job_id,
+        results: links.into_iter().map(up).collect(),
+    });
+    let results: Vec<JobResults> = results.collect();
+    Ok(results.chunks(BATCH).map(<[JobResults]>::to_vec).collect())
+}
+
+fn up(link_id: LinkId) -> CheckResult {
+    CheckResult {
+        link_id,
+        verdict: Some(Verdict::Up),
+        reason: None,
+        status: Some(200),
+        elapsed_ms: 120,
+        checked_at: Utc::now(),
+        details: Details::default(),
+    }
+}
+
+type Planned = Arc<std::sync::Mutex<Vec<(JobId, Vec<LinkId>)>>>;
+
+/// Cuts a run into jobs, and remembers them.
+struct Jobs {
+    waiting: Vec<LinkId>,
+    planned: Planned,
+}
+
+impl Jobs {
+    fn new() -> (Self, Planned) {
+        let planned = Planned::default();
+        (Self { waiting: Vec::new(), planned: planned.clone() }, planned)
+    }
+}
+
+impl Planner for Jobs {
+    fn begin(&mut self, _: RunId, _: u64) {}
+
+    fn add(&mut self, _: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        self.waiting.push(LinkId(link.id));
+        if self.waiting.len() < JOB { Vec::new() } else { self.finish() }
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        let links = std::mem::take(&mut self.waiting);
+        if links.is_empty() {
+            return Vec::new();
+        }
+        let id = JobId::new();
+        if let Ok(mut planned) = self.planned.lock() {
+            planned.push((id, links.clone()));
+        }
+        vec![PlannedJob { id, kind: JobKind::Check, links, body: b"{}".to_vec() }]
+    }
+}

@@ -1,0 +1,276 @@
+//! Rolling up: each check is added to the day and the hour of its link, exactly once.
+//!
+//! The checks of some ended runs are added together, link by link: so a day that has many checks is written few times.
+//! Progress is kept in the transaction that adds them. A recorder that stores a check later, when the rolling up of its
+//! run has begun, marks it in `late_checks` in its own transaction, under the lock of the run's row. Such a check is added
+//! by itself. Because sums and histograms do not depend on order, the day is then as if made anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use diesel::dsl::sql;
+use diesel::prelude::{
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper,
+};
+use diesel::sql_types::{Bool, Nullable, Text};
+use diesel_async::RunQueryDsl;
+use linkbeat_shared::history::{Summary, Zone};
+
+use super::super::dialect::{insert_all, locked};
+use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled};
+use crate::error::Fault;
+use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
+use crate::schema::{checks, history_progress, history_zones, late_checks, link_days, link_hours, runs};
+use crate::traits::HistoryRules;
+use crate::values::{Id, Moment};
+
+/// Checks that one step adds, about.
+const CHECKS: usize = 4_000;
+/// Runs that are rolled up together.
+const RUNS: usize = 64;
+/// Late checks that one step adds. They may lie on any days.
+const LATE: i64 = 200;
+
+/// Runs whose checks are what they will be: they have ended, and nobody is to decide about them any more.
+const SETTLED: &str = "runs.state IN ('finished', 'incomplete', 'cancelled', 'discarded')
+                       AND runs.hold NOT IN ('open', 'held')";
+
+pub(in super::super) async fn roll_up(
+    connection: &mut Connection,
+    rules: &HistoryRules,
+    due_after: Duration,
+) -> Result<bool, Fault> {
+    let progress = history_progress::table.find(PROGRESS).select(history_progress::after);
+    // Held until the end: of two processes one waits.
+    let after: Id = locked!(progress).first(connection).await?;
+    let now = dialect::now(connection).await?;
+    let rolling = runs::table.filter(runs::history.eq(ROLLING)).order(runs::id);
+    let rolling: Vec<(Id, String)> = rolling.select((runs::id, runs::hold)).load(connection).await?;
+    if !rolling.is_empty() {
+        page(connection, &rolling, after, rules, now).await?;
+        return Ok(true);
+    }
+    if add_late(connection, rules, now).await? || begin(connection, rules, due_after, now).await? {
+        return Ok(true);
+    }
+    note_rolled(connection, now).await?;
+    Ok(false)
+}
+
+/// Begins with the next runs, if the oldest of them is due.
+async fn begin(
+    connection: &mut Connection,
+    rules: &HistoryRules,
+    due_after: Duration,
+    now: Moment,
+) -> Result<bool, Fault> {
+    let due = Moment(now.0 - due_after);
+    // The checks of such a run are removed soon, whatever its state is.
+    let kept_since = rules.checks.map_or(NO_LINK, |keep| first_run_id(now.0 - keep.duration()));
+    let raw = runs::history.eq(RAW).and(sql::<Bool>(SETTLED).or(runs::id.lt(kept_since)));
+    let next = runs::table.filter(raw).order(runs::id).limit(RUNS as i64).select(runs::id);
+    let next: Vec<(Id, Option<Moment>)> = {
+        let ids: Vec<Id> = locked!(next).load(connection).await?;
+        let rows = runs::table.filter(dialect::among("runs.id", ids));
+        rows.select((runs::id, runs::finished_at)).load(connection).await?
+    };
+    let is_due =
+        |(id, finished): &(Id, Option<Moment>)| *id < kept_since || finished.is_some_and(|at| at <= due);
+    if next.len() < RUNS && !next.iter().any(is_due) {
+        return Ok(false);
+    }
+    let ids = next.into_iter().map(|(id, _)| id);
+    let begun = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
+    begun.set(runs::history.eq(ROLLING)).execute(connection).await?;
+    Ok(true)
+}
+
+/// Adds the checks of the next links of the runs that are rolling. After the last of them the runs are rolled.
+async fn page(
+    connection: &mut Connection,
+    rolling: &[(Id, String)],
+    after: Id,
+    rules: &HistoryRules,
+    now: Moment,
+) -> Result<(), Fault> {
+    let each = (CHECKS / rolling.len()).max(1);
+    let (mut found, mut last) = (Vec::new(), None);
+    for (run, hold) in rolling {
+        let checks = checks_after(connection, *run, after, each).await?;
+        if checks.len() == each {
+            // There may be more of this run, so the page ends with the last link that was read of it.
+            let end = checks.last().map(|columns| columns.0);
+            last = last.min(end).or(end);
+        }
+        found.extend(checks.into_iter().map(|columns| (columns, hold)));
+    }
+    let in_page = found.into_iter().filter(|(columns, _)| last.is_none_or(|last| columns.0 <= last));
+    let checks: Vec<RawCheck> =
+        in_page.map(|(columns, hold)| RawCheck::new(columns, hold)).collect::<Result<_, _>>()?;
+    add(connection, &checks, rules, now).await?;
+    if last.is_none() {
+        let ids = rolling.iter().map(|(id, _)| *id);
+        let rolled = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
+        rolled.set(runs::history.eq(ROLLED)).execute(connection).await?;
+    }
+    let progress = diesel::update(history_progress::table.find(PROGRESS));
+    progress.set(history_progress::after.eq(last.unwrap_or(NO_LINK))).execute(connection).await?;
+    Ok(())
+}
+
+/// Checks of a run in the order of their links, without late ones.
+async fn checks_after(
+    connection: &mut Connection,
+    run: Id,
+    after: Id,
+    limit: usize,
+) -> QueryResult<Vec<RawColumns>> {
+    let not_late = "NOT EXISTS (SELECT 1 FROM late_checks l WHERE l.link_id = checks.link_id AND l.run_id = checks.run_id)";
+    checks::table
+        .filter(checks::run_id.eq(run).and(checks::link_id.gt(after)))
+        .filter(sql::<Bool>(not_late))
+        .order(checks::link_id)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select((
+            checks::link_id,
+            checks::checked_at,
+            checks::elapsed_ms,
+            checks::status,
+            checks::outcome,
+            sql::<Nullable<Text>>("checks.reason ->> 'type'"),
+        ))
+        .load(connection)
+        .await
+}
+
+/// Adds some late checks. Returns whether there were any.
+async fn add_late(connection: &mut Connection, rules: &HistoryRules, now: Moment) -> Result<bool, Fault> {
+    let late = late_checks::table.order((late_checks::link_id, late_checks::run_id)).limit(LATE);
+    let late: Vec<LateCheckRow> = late.select(LateCheckRow::as_select()).load(connection).await?;
+    if late.is_empty() {
+        return Ok(false);
+    }
+    let pairs: Vec<(Id, Id)> = late.iter().map(|late| (late.run_id, late.link_id)).collect();
+    let rows = dialect::checks_of(connection, &pairs).await?;
+    let holds = holds(connection, &rows).await?;
+    let checks = rows.iter().filter_map(|row| {
+        let hold = holds.get(&row.run_id)?;
+        Some(RawCheck::of_row(row, hold))
+    });
+    let checks: Vec<RawCheck> = checks.collect::<Result<_, _>>()?;
+    add(connection, &checks, rules, now).await?;
+    for late in late {
+        diesel::delete(late_checks::table.find((late.link_id, late.run_id))).execute(connection).await?;
+    }
+    Ok(true)
+}
+
+async fn holds(connection: &mut Connection, checks: &[CheckRow]) -> QueryResult<HashMap<Id, String>> {
+    let ids: BTreeSet<Id> = checks.iter().map(|check| check.run_id).collect();
+    let of_runs = runs::table.filter(dialect::among("runs.id", ids)).select((runs::id, runs::hold));
+    Ok(of_runs.load::<(Id, String)>(connection).await?.into_iter().collect())
+}
+
+/// Marks those of these checks that the rolling up of their runs may have passed by: it had `begun` when the caller took
+/// hold of the runs' rows.
+pub(in super::super) async fn note_late(
+    connection: &mut Connection,
+    stored: &[CheckRow],
+    begun: &[Id],
+) -> QueryResult<()> {
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let late = stored.iter().filter(|check| begun.contains(&check.run_id));
+    let late: Vec<LateCheckRow> =
+        late.map(|check| LateCheckRow { link_id: check.link_id, run_id: check.run_id }).collect();
+    for rows in late.chunks(CHECKS) {
+        insert_all!(connection, late_checks::table, rows)?;
+    }
+    Ok(())
+}
+
+/// Adds checks to the days and hours of their links.
+async fn add(
+    connection: &mut Connection,
+    checks: &[RawCheck],
+    rules: &HistoryRules,
+    now: Moment,
+) -> Result<(), Fault> {
+    if checks.is_empty() {
+        return Ok(());
+    }
+    let hours_since = rules.hours.map_or(i32::MIN, |keep| hour_of(now.0 - keep.duration()));
+    let mut days: BTreeMap<(Id, NaiveDate), Summary> = BTreeMap::new();
+    let mut hours: BTreeMap<(Id, i32), Summary> = BTreeMap::new();
+    for check in checks {
+        let day = rules.zone.day_of(check.checked_at);
+        days.entry((check.link_id, day)).or_default().add(check.observed);
+        let hour = hour_of(check.checked_at);
+        if hour >= hours_since {
+            hours.entry((check.link_id, hour)).or_default().add(check.observed);
+        }
+    }
+    add_days(connection, days, rules.zone).await?;
+    add_hours(connection, hours).await
+}
+
+async fn add_days(
+    connection: &mut Connection,
+    mut days: BTreeMap<(Id, NaiveDate), Summary>,
+    zone: Zone,
+) -> Result<(), Fault> {
+    let zone = zone_id(connection, zone).await?;
+    let links: BTreeSet<Id> = days.keys().map(|(link, _)| *link).collect();
+    let of_days = days.keys().map(|(_, day)| *day);
+    let (Some(first), Some(last)) = (of_days.clone().min(), of_days.max()) else { return Ok(()) };
+    let stored = link_days::table
+        .filter(dialect::among("link_days.link_id", links))
+        .filter(link_days::day.between(first, last).and(link_days::zone.eq(zone)));
+    let stored: Vec<DayRow> = stored.select(DayRow::as_select()).load(connection).await?;
+    for row in stored {
+        if let Some(summary) = days.get_mut(&(row.link_id, row.day)) {
+            summary.merge(&row.summary()?);
+        }
+    }
+    let rows: Vec<DayRow> =
+        days.iter().map(|((link, day), summary)| DayRow::new(*link, *day, summary, zone)).collect();
+    dialect::put_days(connection, &rows).await?;
+    Ok(())
+}
+
+async fn add_hours(
+    connection: &mut Connection,
+    mut hours: BTreeMap<(Id, i32), Summary>,
+) -> Result<(), Fault> {
+    let links: BTreeSet<Id> = hours.keys().map(|(link, _)| *link).collect();
+    let of_hours = hours.keys().map(|(_, hour)| *hour);
+    let (Some(first), Some(last)) = (of_hours.clone().min(), of_hours.max()) else { return Ok(()) };
+    let stored = link_hours::table
+        .filter(dialect::among("link_hours.link_id", links))
+        .filter(link_hours::hour.between(first, last));
+    let stored: Vec<HourRow> = stored.select(HourRow::as_select()).load(connection).await?;
+    for row in stored {
+        if let Some(summary) = hours.get_mut(&(row.link_id, row.hour)) {
+            summary.merge(&row.summary()?);
+        }
+    }
+    let rows: Vec<HourRow> =
+        hours.iter().map(|((link, hour), summary)| HourRow::new(*link, *hour, summary)).collect();
+    dialect::put_hours(connection, &rows).await?;
+    Ok(())
+}
+
+/// The number of a time zone. One that is new gets the next. The caller holds the progress.
+async fn zone_id(connection: &mut Connection, zone: Zone) -> Result<i16, Fault> {
+    let named = history_zones::table.filter(history_zones::name.eq(zone.name())).select(history_zones::id);
+    if let Some(id) = named.first::<i16>(connection).await.optional()? {
+        return Ok(id);
+    }
+    let latest = history_zones::table.order(history_zones::id.desc()).select(history_zones::id);
+    let next = latest.first::<i16>(connection).await.optional()?.map_or(1, |id| id.saturating_add(1));
+    let row = (history_zones::id.eq(next), history_zones::name.eq(zone.name()));
+    diesel::insert_into(history_zones::table).values(row).execute(connection).await?;
+    Ok(next)
+}

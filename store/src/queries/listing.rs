@@ -1,0 +1,92 @@
+//! Which links are wanted, and in which order.
+
+use diesel::dsl::sql;
+use diesel::expression::{SqlLiteral, UncheckedBind};
+use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text};
+use diesel_async::RunQueryDsl;
+use linkbeat_shared::{Link, LinkId};
+
+use super::{Backend, Connection, dialect};
+use crate::error::Fault;
+use crate::rows::LinkRow;
+use crate::schema::links;
+use crate::traits::{LinkOrder, LinkQuery};
+use crate::values::{Id, Moment};
+
+/// The share of checks of a link that reached its site, in hundredths of a percent, of the days from the one that is
+/// bound on. NULL: no check can tell. `linkbeat_shared::history` has the definition.
+const REACHABLE: [&str; 2] = [
+    "(SELECT 10000 * sum(coalesce(d.up, 0) + coalesce(d.no_backlink, 0))
+             / nullif(sum(coalesce(d.up, 0) + coalesce(d.down, 0) + coalesce(d.no_backlink, 0)), 0)
+      FROM link_days d WHERE d.link_id = links.id AND d.day >= ",
+    ")",
+];
+
+type Bound<T, S> = UncheckedBind<SqlLiteral<T>, diesel::dsl::AsExprOf<S, Date>>;
+
+fn reachable(
+    since: chrono::NaiveDate,
+) -> SqlLiteral<Nullable<BigInt>, Bound<Nullable<BigInt>, chrono::NaiveDate>> {
+    sql::<Nullable<BigInt>>(REACHABLE[0]).bind::<Date, _>(since).sql(REACHABLE[1])
+}
+
+/// The ids of the links that are wanted, in the order that is asked for.
+pub(super) async fn ids(connection: &mut Connection, query: &LinkQuery) -> Result<Vec<LinkId>, Fault> {
+    let mut wanted = links::table.select(links::id).into_boxed::<Backend>();
+    if let Some(shown) = query.shown {
+        wanted = wanted.filter(links::shown.eq(shown));
+    }
+    if let Some(verdict) = query.verdict {
+        wanted = wanted.filter(links::verdict.eq(verdict.as_str()).assume_not_null());
+    }
+    if let Some(reason) = &query.reason {
+        wanted = wanted.filter(sql::<Bool>("links.reason ->> 'type' = ").bind::<Text, _>(reason.clone()));
+    }
+    if let Some(group) = &query.group {
+        wanted = wanted.filter(links::group_name.eq(group.as_str().to_owned()).assume_not_null());
+    }
+    if let Some(tag) = &query.tag {
+        let [before, after] = dialect::HAS_TAG;
+        wanted = wanted.filter(sql::<Bool>(before).bind::<Text, _>(tag.as_str().to_owned()).sql(after));
+    }
+    if let Some(host) = &query.host {
+        wanted = wanted.filter(links::host.eq(host.to_lowercase()));
+    }
+    if let Some(since) = query.verdict_since {
+        wanted = wanted.filter(links::verdict_since.ge(Moment(since)).assume_not_null());
+    }
+    if let Some(hundredths) = query.reachable_below {
+        let reachable = reachable(query.reachable_from);
+        wanted = wanted.filter(reachable.lt(i64::from(hundredths)).assume_not_null());
+    }
+    let ordered = match query.order {
+        LinkOrder::Id => wanted.order(links::id),
+        LinkOrder::Name => wanted.order((links::name, links::id)),
+        LinkOrder::Host => wanted.order((links::host, links::id)),
+        LinkOrder::Verdict => wanted.order((links::verdict.is_null(), links::verdict, links::id)),
+        LinkOrder::Reason => {
+            let reason = || sql::<Nullable<Text>>("links.reason ->> 'type'");
+            wanted.order((reason().is_null(), reason(), links::id))
+        }
+        LinkOrder::Since => {
+            wanted.order((links::verdict_since.is_null(), links::verdict_since.desc(), links::id))
+        }
+        LinkOrder::Reachable => {
+            let from = query.reachable_from;
+            wanted.order((reachable(from).is_null(), reachable(from), links::id))
+        }
+    };
+    let ids: Vec<Id> = ordered.load(connection).await?;
+    Ok(ids.into_iter().map(|id| LinkId(id.0)).collect())
+}
+
+/// These links, in this order, as far as they are stored.
+pub(super) async fn of_ids(connection: &mut Connection, ids: &[LinkId]) -> Result<Vec<Link>, Fault> {
+    let place: std::collections::HashMap<Id, usize> =
+        ids.iter().enumerate().map(|(place, id)| (Id(id.0), place)).collect();
+    let rows = links::table.filter(dialect::among("links.id", ids.iter().map(|id| Id(id.0))));
+    let mut rows: Vec<LinkRow> = rows.select(LinkRow::as_select()).load(connection).await?;
+    rows.sort_by_key(|row| place.get(&row.id).copied());
+    rows.into_iter().map(Link::try_from).collect()
+}
