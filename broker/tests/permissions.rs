@@ -71,7 +71,17 @@ const ROLES: [(&str, &[&str], &[&str]); 4] = [
     ),
     (
         "linkbeat-worker",
-        &["jobs", "jobs.large", "suspects", "isolated", "results", "results.large", "dead", "events", "delay.1s"],
+        &[
+            "jobs",
+            "jobs.large",
+            "suspects",
+            "isolated",
+            "results",
+            "results.large",
+            "dead",
+            "events",
+            "delay.1s",
+        ],
         &["jobs", "jobs.large", "suspects", "isolated", "broadcast"],
     ),
     (

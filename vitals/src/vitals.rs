@@ -100,7 +100,7 @@ impl Vitals {
     #[must_use]
     pub fn calls_telling(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         calls: Calls,
         tally: impl Fn() -> Option<Tally> + Send + 'static,
         why: impl Fn() -> Option<String> + Send + 'static,

@@ -158,7 +158,11 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let mut brokers = Vec::new();
     for namespace in settings.namespace.all() {
         let connection = format!("worker {name}");
-        brokers.push(Arc::new(WatchedBroker::new(servers::reconnecting_in(namespace, &settings, &connection)?)));
+        brokers.push(Arc::new(WatchedBroker::new(servers::reconnecting_in(
+            namespace,
+            &settings,
+            &connection,
+        )?)));
     }
     let shared: Vec<SharedBroker> = brokers.iter().map(|broker| broker.clone() as SharedBroker).collect();
     let workers = Worker::sharing(&settings.worker, shared)?;
@@ -167,7 +171,11 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let vitals = worker_vitals(&settings, &brokers, &workers).named(&name);
     let _health = health::serve(settings.health_addr, vitals)?;
     tracing::info!(role = "worker", worker.name = %name, namespaces = %settings.namespace, "started");
-    let _beating: Vec<_> = brokers.iter().zip(&workers).map(|(broker, worker)| beats(&settings, &name, broker, worker)).collect();
+    let _beating: Vec<_> = brokers
+        .iter()
+        .zip(&workers)
+        .map(|(broker, worker)| beats(&settings, &name, broker, worker))
+        .collect();
     // They share an engine, and so its counts.
     let minutes = workers.first().map(|worker| minutes::of_work("worker", "checks", worker.checks().clone()));
     let _minutes = minutes.map(|minutes| AbortOnDropHandle::new(tokio::spawn(minutes)));
