@@ -150,16 +150,28 @@ impl InputArgs {
     /// The list that INPUT is; without INPUT the one on standard input, if there is any. `None`: all stored links are
     /// meant. What people should know of it is told on standard error, unless that is to be quiet.
     pub(crate) fn read(&self, is_quiet: bool) -> Result<Option<Listed>, Failure> {
-        let sources: Vec<_> = match self.input.as_slice() {
-            [] => Source::redirected().into_iter().collect(),
-            paths => paths.iter().map(|path| Source::from_path(path)).collect(),
-        };
+        match self.named() {
+            sources if sources.is_empty() => self.read_all(&Vec::from_iter(Source::redirected()), is_quiet),
+            sources => self.read_all(&sources, is_quiet),
+        }
+    }
+
+    /// The same for commands that take nothing from standard input unless they are told to.
+    pub(crate) fn read_named(&self) -> Result<Option<Listed>, Failure> {
+        self.read_all(&self.named(), false)
+    }
+
+    fn named(&self) -> Vec<Source> {
+        self.input.iter().map(|path| Source::from_path(path)).collect()
+    }
+
+    fn read_all(&self, sources: &[Source], is_quiet: bool) -> Result<Option<Listed>, Failure> {
         if sources.is_empty() {
             return if self.prune { Err(nothing_to_keep()) } else { Ok(None) };
         }
         let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
         let near_rows = if self.merge_duplicates { NearRows::Merge } else { NearRows::Tell };
-        let input = input::read_all(&sources, bad_rows, near_rows)?;
+        let input = input::read_all(sources, bad_rows, near_rows)?;
         if !is_quiet {
             self.tell(&input);
         }

@@ -81,7 +81,7 @@ impl FilterArgs {
         input: &InputArgs,
         store: &SharedStore,
     ) -> Result<LinkSelection, Failure> {
-        match input.read(false)? {
+        match input.read_named()? {
             None => Ok(LinkSelection::matching(LinkFilter { groups: self.group, tags: self.tag })),
             Some(listed) => listed.meet(store).await.map(LinkSelection::Given),
         }
