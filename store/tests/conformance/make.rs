@@ -130,11 +130,6 @@ impl Planner for TestPlanner {
     }
 }
 
-/// A planner of jobs of this size, whose plan nobody looks at.
-pub(crate) fn planner(job_links: usize) -> Box<dyn Planner> {
-    Box::new(TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: Arc::default() })
-}
-
 /// Files a run in jobs of this size.
 pub(crate) async fn file(store: &SharedStore, run: NewRun, job_links: usize) -> (Filed, Plan) {
     let (planner, plan) = planner(job_links);
