@@ -38,7 +38,7 @@ def arguments():
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
     parser.add_argument("--cases", type=lambda text: text.split(","), help="only these, separated by commas")
-    parser.add_argument("--long", action="store_true", help="also the case of 1,000,000 links")
+    parser.add_argument("--long", action="store_true", help="also the cases of 1,000,000 links")
     parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"), help="where the table goes")
     options = parser.parse_args()
     options.cases = options.cases or [*CASES, *(LONG if options.long else [])]

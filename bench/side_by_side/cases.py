@@ -11,6 +11,7 @@ from contenders import HERE, Embedded, Fleet, Loop, Lychee, Original
 from sites import BACKLINK
 
 
+# What two contenders share, such as the servers, is counted for each by what it used during its round.
 @dataclass
 class Row:
     name: str
@@ -94,7 +95,7 @@ def hanging(place, sites, options):
 
 def scale(place, sites, options):
     """1 and 4 workers of one fleet; each link answers after 500 ms, 64 at once in each worker."""
-    urls = sites.after(500, 256, 4)
+    urls = sites.after(500, 1024)
     concurrency = ["--concurrency", "64"]
     contenders = [Fleet(place, 1, concurrency), Fleet(place, 4, concurrency)]
     return in_turn("1,024 links that answer after 500 ms, 64 at once in each worker", urls, contenders, min(options.rounds, 3), sites)
@@ -134,6 +135,36 @@ def one(place, sites, options):
     return outcome
 
 
+def many(place, sites, options):
+    """10,000 requests of one link at once: none lost, none doubled, and the memory of the roles."""
+    outcome = Outcome("10,000 requests of one link, published at once", 10_000)
+    fleet = Fleet(place)
+    told = _told("many", place.broker_url, fleet.namespace, f"http://{{}}:{sites.port}/p", 10_000)
+    memory = {name: measured.peak_memory(process.pid) for name, process in fleet.roles.items()}
+    fleet.close()
+    outcome.notes = [
+        f"answered: {told['answered']:,}, twice: {told['twice']}, not code 0: {told['bad']}",
+        f"from the first request to the last answer: {told['wall']:.1f} s",
+        "largest memory: " + ", ".join(f"{name} {mib:.0f} MiB" for name, mib in memory.items()),
+    ]
+    return outcome
+
+
+def beside(place, sites, options):
+    """Requests of one link, one after the other, while a run of 1,000,000 links is under way."""
+    outcome = Outcome("requests of one link beside a run of 1,000,000 links that is under way", 1)
+    fleet = Fleet(place)
+    fleet.store(sites.fast(100_000, 10))
+    run = subprocess.Popen(
+        [place.program("linkbeat"), "run"], env=fleet.environment, cwd=place.folder, stdout=subprocess.DEVNULL
+    )
+    run.wait()
+    url = f"http://127.99.1.1:{sites.port}/p"
+    outcome.latencies["a JSON request (pika)"] = _ask("json", place.broker_url, fleet.namespace, url, 300)
+    fleet.close()
+    return outcome
+
+
 def floor(place, sites, options):
     """What the servers cost by themselves: messages through a quorum queue, rows by UNNEST."""
     outcome = Outcome("the servers by themselves: 20,000 messages through a quorum queue, 20,000 rows by UNNEST", 20_000)
@@ -147,15 +178,19 @@ def floor(place, sites, options):
             taken, _ = measured.command([place.program("linkbeat-bench"), what, where, "20000"], cwd=place.folder)
             taken.cpu += measured.cpu(watched) - before
             row.rounds.append(taken)
-            row.sites_cpu.append(0)
+            row.sites_cpu.append(0.0)
         outcome.rows.append(row)
     return outcome
 
 
 def _ask(how, broker, where, url, times):
+    return _told(how, broker, where, url, times)["taken"]
+
+
+def _told(how, broker, where, url, times):
     arguments = [os.sys.executable, str(Path(HERE) / "ask.py"), how, broker, where, url, str(times), BACKLINK]
-    return json.loads(subprocess.run(arguments, check=True, capture_output=True, timeout=600).stdout)["taken"]
+    return json.loads(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, timeout=900).stdout)
 
 
-CASES = {"blog": blog, "fast": fast, "hanging": hanging, "one": one, "scale": scale, "floor": floor}
-LONG = {"growth": growth}
+CASES = {"blog": blog, "fast": fast, "hanging": hanging, "one": one, "many": many, "scale": scale, "floor": floor}
+LONG = {"growth": growth, "beside": beside}

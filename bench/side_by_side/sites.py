@@ -61,8 +61,8 @@ class Sites:
             for p in range(per_host)
         ]
 
-    def after(self, milliseconds, hosts, per_host):
-        return [f"http://{address(h)}:{self.waiting_port}/after/{milliseconds}?{p}" for h in range(hosts) for p in range(per_host)]
+    def after(self, milliseconds, hosts):
+        return [f"http://{address(h)}:{self.waiting_port}/after/{milliseconds}" for h in range(hosts)]
 
     def blog(self):
         """24 links that answer, and one that never does."""

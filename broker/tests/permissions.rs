@@ -47,7 +47,7 @@ const ROLES: [(&str, &[&str], &[&str]); 4] = [
     ),
     (
         "linkbeat-worker",
-        &["jobs", "jobs.large", "suspects", "isolated", "results", "dead", "delay.1s"],
+        &["jobs", "jobs.large", "suspects", "isolated", "results", "dead", "events", "delay.1s"],
         &["jobs", "jobs.large", "suspects", "isolated", "broadcast"],
     ),
     ("linkbeat-recorder", &["results", "dead", "events", "broadcast", "default"], &["results"]),

@@ -4,14 +4,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use linkbeat_shared::{GivenLinks, Lang, LinkSelection, RequestOptions, RunId, Timeout, as_text};
-use serde::{Serialize, Serializer};
+use linkbeat_shared::{Lang, RequestOptions, RunId, Timeout, as_text};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::exit::Failure;
-use crate::input::{self, BadRows, Source};
-use crate::logging::LogFormat;
+use crate::input::{self, BadRows, Input, NearRows, Source};
+use crate::listed::Listed;
+use crate::logging::{LogFormat, print_note};
 use crate::output::FormatName;
 use crate::settings::{Origin, Secret, Settings, origins};
 
@@ -31,27 +32,31 @@ pub(crate) struct GlobalArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_url: Option<Secret>,
     /// PEM file of authorities trusted besides the system's, for amqps:// [env: LINKBEAT_BROKER_CA]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_ca: Option<PathBuf>,
     /// PEM file of the client certificate shown to the broker [env: LINKBEAT_BROKER_CERTIFICATE]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_certificate: Option<PathBuf>,
     /// PEM file of that certificate's private key [env: LINKBEAT_BROKER_KEY]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_key: Option<PathBuf>,
     /// Prefix of every exchange and queue [env: LINKBEAT_NAMESPACE] [default: linkbeat]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<String>,
     /// Log level or filter, such as debug or linkbeat_worker=debug,warn [env: LINKBEAT_LOG]
-    #[arg(long, global = true, value_name = "FILTER")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log: Option<String>,
+    /// When words are coloured [default: auto]
+    #[arg(long, global = true, value_name = "WHEN")]
+    #[serde(skip)]
+    pub(crate) color: Option<ColorWhen>,
     /// How log lines are written
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -110,6 +115,10 @@ pub(crate) struct WorkerDaemonArgs {
     #[command(flatten)]
     #[serde(flatten)]
     worker: WorkerArgs,
+    /// What the worker is called in connections, logs, health and `linkbeat workers list` [default: its host and process]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// How long running checks may go on after SIGTERM; what is not done then goes back to the queue
     /// [default: the check's timeout + 5 s]
     #[arg(long, value_name = "TIME")]
@@ -120,36 +129,115 @@ pub(crate) struct WorkerDaemonArgs {
 /// The links to work on.
 #[derive(Debug, Args)]
 pub(crate) struct InputArgs {
-    /// Lists of links: CSV, JSON, YAML, OPML or plain URLs; `-` is standard input
+    /// Lists of links in any shape (CSV, JSON, YAML, Markdown, …), or URLs; `-` is standard input
     #[arg(value_name = "INPUT")]
     input: Vec<PathBuf>,
     /// Import the good rows of a list that has bad ones
     #[arg(long)]
     skip_bad_rows: bool,
+    /// Make one link of those that differ only in http or https, www., a slash at the end or the spelling of escapes
+    #[arg(long)]
+    merge_duplicates: bool,
+    /// Remove the stored links that INPUT no longer has, after saying which
+    #[arg(long)]
+    prune: bool,
+    /// Ask nothing before that
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
 }
 
 impl InputArgs {
-    /// The links of INPUT; without INPUT all that are stored. Skipped rows are told on standard error.
-    pub(crate) fn read(&self) -> Result<LinkSelection, Failure> {
-        if self.input.is_empty() {
-            return Ok(LinkSelection::Stored);
+    /// The list that INPUT is; without INPUT the one on standard input, if there is any. `None`: all stored links are
+    /// meant. What people should know of it is told on standard error, unless that is to be quiet.
+    pub(crate) fn read(&self, is_quiet: bool) -> Result<Option<Listed>, Failure> {
+        match self.named() {
+            sources if sources.is_empty() => self.read_all(&Vec::from_iter(Source::redirected()), is_quiet),
+            sources => self.read_all(&sources, is_quiet),
         }
-        self.links().map(LinkSelection::Given)
     }
 
-    /// The links of INPUT.
-    pub(crate) fn links(&self) -> Result<GivenLinks, Failure> {
-        let sources: Vec<_> = self.input.iter().map(|path| Source::from_path(path)).collect();
+    /// The same for commands that take nothing from standard input unless they are told to.
+    pub(crate) fn read_named(&self) -> Result<Option<Listed>, Failure> {
+        self.read_all(&self.named(), false)
+    }
+
+    fn named(&self) -> Vec<Source> {
+        self.input.iter().map(|path| Source::from_path(path)).collect()
+    }
+
+    fn read_all(&self, sources: &[Source], is_quiet: bool) -> Result<Option<Listed>, Failure> {
+        if sources.is_empty() {
+            return if self.prune { Err(nothing_to_keep()) } else { Ok(None) };
+        }
         let bad_rows = if self.skip_bad_rows { BadRows::Skip } else { BadRows::Refuse };
-        let input = input::read_all(&sources, bad_rows)?;
+        let near_rows = if self.merge_duplicates { NearRows::Merge } else { NearRows::Tell };
+        let input = input::read_all(sources, bad_rows, near_rows)?;
+        if !is_quiet {
+            self.tell(&input);
+        }
+        let (merge, prune) = (self.merge_duplicates, self.prune);
+        Ok(Some(Listed { input, merge, prune, is_sure: self.yes, is_quiet }))
+    }
+
+    fn tell(&self, input: &Input) {
         for read in &input.read {
-            crate::logging::print_note(read);
+            print_note(read);
         }
         if input.skipped.total() > 0 {
-            crate::logging::print_note(format_args!("skipped {}", input.skipped));
+            print_note(format_args!("skipped {}", input.skipped));
         }
-        Ok(input.links)
+        let near = &input.near;
+        match near.total() {
+            0 => {}
+            count if self.merge_duplicates => {
+                print_note(format_args!("merged near duplicates: {count}{near}"));
+            }
+            count => print_note(format_args!(
+                "near duplicates: {count}{near}\n--merge-duplicates takes only the first of each"
+            )),
+        }
     }
+}
+
+fn nothing_to_keep() -> Failure {
+    Failure::usage("--prune needs a list: without INPUT nothing says which links to keep")
+        .advise("name it, such as `linkbeat links import friends.csv --prune`")
+}
+
+/// When words are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// At a terminal, unless NO_COLOR is set or TERM is dumb
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColorWhen {
+    /// From now on it is so.
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// When a run with links that did not pass ends a command with exit status 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailOn {
+    /// Some link did not pass
+    #[default]
+    Down,
+    /// Some link was hidden or shown
+    Change,
+    /// Never
+    Never,
 }
 
 /// How results are written.
@@ -160,7 +248,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<FormatName>,
-    /// Language of reasons and headings: en or zh [default: en]
+    /// Language of help, notes, errors, reasons and headings: en or zh [default: that of LC_ALL or LANG]
     #[arg(long, value_name = "LANG")]
     #[serde(skip_serializing_if = "Option::is_none")]
     lang: Option<Lang>,
@@ -168,11 +256,19 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     warn_certificate_days: Option<u32>,
+    /// When links that did not pass make the exit status 1 [default: down]
+    #[arg(long, value_name = "WHEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail_on: Option<FailOn>,
+    /// Begin a CSV with a byte order mark, by which Excel knows UTF-8
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) bom: bool,
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) output: Option<PathBuf>,
-    /// No progress bar and no notes on standard error
+    /// No progress bar and no notes. A report for people is printed only if something changed
     #[arg(long, short)]
     #[serde(skip)]
     pub(crate) quiet: bool,
@@ -225,8 +321,13 @@ impl GlobalArgs {
     pub(crate) fn settings(&self, flags: Flags<'_>, level: &str) -> Result<Settings, Failure> {
         let all = All { global: self, command: flags };
         let settings = crate::settings::load(self.config.as_deref(), &all)?;
+        crate::lang::speak(settings.output.lang);
         let filter = if settings.log.is_empty() { level } else { &settings.log };
         crate::logging::init(filter, settings.log_format)?;
+        for (name, meant) in crate::settings::unknown_variables() {
+            let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+            crate::logging::print_warning(&format!("no setting has the variable {name}{meant}"));
+        }
         Ok(settings)
     }
 

@@ -1,5 +1,6 @@
 //! All roles in one process: the fleet's own producer, worker and recorder over the in-process queue.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -7,6 +8,7 @@ use linkbeat_broker::{BrokerClosed, MemoryBroker, SharedBroker};
 use linkbeat_producer::Outbox;
 use linkbeat_recorder::Recorder;
 use linkbeat_store::{Filed, SharedStore};
+use linkbeat_vitals::Activity;
 use linkbeat_worker::{Health, OwnFault, Worker};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,12 +20,15 @@ use crate::settings::Settings;
 
 /// Messages that one in-process queue holds before publishers wait; those under way count, so it must be
 /// more than a worker takes at once.
-const QUEUE_CAPACITY: usize = 4_096;
+pub(crate) const QUEUE_CAPACITY: usize = 4_096;
 /// How long an orderly end may take after an interruption: checks under way are given up, what was found
 /// is stored.
 pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// How often the database is asked how far the run is.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// How often the bar is moved.
+const MOVE_EVERY: Duration = Duration::from_millis(100);
 
 /// How an embedded run ended.
 pub(crate) enum Ending {
@@ -54,6 +59,7 @@ pub(crate) async fn carry_out(
 struct Roles {
     broker: SharedBroker,
     health: tokio::sync::watch::Receiver<Health>,
+    checks: Activity,
     /// The proxies in use, as text.
     proxies: String,
     stop_worker: CancellationToken,
@@ -82,6 +88,7 @@ impl Roles {
         Ok(Self {
             broker,
             health: worker.health(),
+            checks: worker.checks().clone(),
             proxies: proxies::named(&settings.worker),
             stop_worker,
             stop_recorder,
@@ -99,9 +106,19 @@ impl Roles {
             outbox.add(filed);
         }
         tokio::select! {
+            never = self.move_along(filed, bar) => match never {},
             ended = follow::until_end(store, filed.run.id, bar, LOOK_EVERY) => ended,
             error = outbox.serve(filed.run.id) => Err(error.into()),
             fault = own_fault(self.health.clone()) => Err(unable(fault, &self.proxies)),
+        }
+    }
+
+    /// Moves the bar with each check. The database learns of the checks of a job together.
+    async fn move_along(&self, filed: &Filed, bar: &ProgressBar) -> Infallible {
+        loop {
+            tokio::time::sleep(MOVE_EVERY).await;
+            let done = filed.run.done + self.checks.tally().succeeded;
+            bar.set_position(done.clamp(bar.position(), bar.position().max(filed.run.links)));
         }
     }
 

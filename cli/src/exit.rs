@@ -96,7 +96,7 @@ impl From<&Failure> for ExitCode {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let failure = match error {
-            StoreError::BadUrl(_) => Self::usage(error.to_string()),
+            StoreError::BadUrl(_) | StoreError::BadFile { .. } => Self::usage(error.to_string()),
             _ => Self::infrastructure(error.to_string()),
         };
         failure.advise(error.advice())

@@ -4,7 +4,24 @@ use linkbeat_shared::{LinkSelection, Request, RequestId};
 use linkbeat_store::{Filed, SharedStore};
 
 use crate::exit::Failure;
+use crate::logging::print_note;
 use crate::settings::Settings;
+
+/// Names of the white list that are told.
+const TOLD: usize = 20;
+
+/// Tells of names of the white list that no stored link has: they do nothing.
+pub(crate) async fn tell_of_white_list(settings: &Settings, store: &SharedStore) -> Result<(), Failure> {
+    for name in settings.check.white_list.iter().take(TOLD) {
+        let found = store.find_links(name).await?;
+        if !found.iter().any(|link| link.name.as_str() == name) {
+            print_note(format_args!(
+                "note: no link has the name `{name}` of the white list; see `linkbeat links list` for their exact names"
+            ));
+        }
+    }
+    Ok(())
+}
 
 /// Files a run of these links, or of all stored ones.
 pub(crate) async fn file(

@@ -22,7 +22,7 @@ pub(crate) async fn until_end(
                 bar.finish_and_clear();
                 return Ok(());
             }
-            Ok(Some(run)) => bar.set_position(run.done),
+            Ok(Some(run)) => bar.set_position(run.done.max(bar.position())),
             Ok(None) => {
                 return Err(Failure::infrastructure(format!("run {run} is no longer in the database")));
             }

@@ -1,7 +1,7 @@
 //! Which parts each role has at `/live` and `/ready`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -34,9 +34,33 @@ pub(crate) fn of_role(role: &'static str, broker: &Arc<WatchedBroker>, stall: Du
         .held("consuming", broker.in_hand().clone(), stall)
 }
 
-/// A role with a database. `database` is set once it was reached.
-pub(crate) fn with_database(vitals: Vitals, database: Arc<OnceLock<SharedStore>>) -> Vitals {
-    vitals.calls("database", DATABASE, move || database.get().map(|store| store.activity().tally()))
+/// The database of a role, which may not have been reached yet.
+#[derive(Debug, Default)]
+pub(crate) struct Database {
+    pub(crate) store: OnceLock<SharedStore>,
+    /// Why it could not be opened at the latest try.
+    unopened: Mutex<Option<String>>,
+}
+
+impl Database {
+    /// It could not be opened.
+    pub(crate) fn note(&self, problem: &str) {
+        *self.unopened.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match self.store.get() {
+            Some(store) => store.activity().trouble(),
+            None => self.unopened.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// A role with a database.
+pub(crate) fn with_database(vitals: Vitals, database: Arc<Database>) -> Vitals {
+    let troubled = Arc::clone(&database);
+    let tally = move || database.store.get().map(|store| store.activity().tally());
+    vitals.calls_telling("database", DATABASE, tally, move || troubled.trouble())
 }
 
 /// A producer that takes the tasks of Celery clients.
@@ -142,10 +166,13 @@ mod tests {
     fn a_database_that_was_not_reached_is_told() {
         let broker = Arc::new(WatchedBroker::new(MemoryBroker::new(10)));
         let vitals = of_role("producer", &broker, LIMIT);
-        let mut vitals = with_database(vitals, Arc::new(OnceLock::new()));
+        let database = Arc::new(Database::default());
+        let mut vitals = with_database(vitals, Arc::clone(&database));
         let now = Instant::now();
         vitals.observe(now);
         assert_eq!(problem(&vitals, "database", now).as_deref(), Some("it was not reached yet"));
         assert_eq!(vitals.live(now), Ok(()), "a new start would not help");
+        database.note("connection refused");
+        assert_eq!(problem(&vitals, "database", now).as_deref(), Some("connection refused"));
     }
 }

@@ -1,6 +1,8 @@
 //! `linkbeat`: a distributed link checker. One binary, a subcommand per role.
 
 mod args;
+mod ask;
+mod beat;
 mod commands;
 mod demo;
 mod embedded;
@@ -10,8 +12,11 @@ mod finding;
 mod follow;
 mod health;
 mod input;
+mod lang;
+mod listed;
 mod local_run;
 mod logging;
+mod minutes;
 mod output;
 mod plain;
 mod progress;
@@ -35,6 +40,9 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
     let cli = commands::parse();
+    if let Some(when) = cli.global.color {
+        when.apply();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

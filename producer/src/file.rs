@@ -22,23 +22,46 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
     store: &Arc<S>,
     request: Request,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
-    let planner = JobPlanner::new(request.check.clone(), request.white_list);
-    let (planner, kept) = Keeping::around(planner, request.trace.clone());
-    let run = NewRun {
-        id: RunId::new(),
-        request_id: request.id,
-        links: request.links,
-        check: request.check,
-        rules: request.rules,
-        reply_to: request.reply_to,
-        lang: request.lang,
-        progress: request.progress,
-        trace: request.trace,
-    };
-    let filed = store.file_run(run, Box::new(planner)).await?;
+    let Prepared { run, planner, kept } = Prepared::from(request);
+    let filed = store.file_run(run, planner).await?;
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
-    let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((filed, kept.jobs))
+    Ok((filed, kept.jobs()))
+}
+
+/// A request as the store files it.
+pub(crate) struct Prepared {
+    pub(crate) run: NewRun,
+    pub(crate) planner: Box<dyn Planner>,
+    pub(crate) kept: KeptJobs,
+}
+
+impl From<Request> for Prepared {
+    fn from(request: Request) -> Self {
+        let planner = JobPlanner::new(request.check.clone(), request.white_list);
+        let (planner, kept) = Keeping::around(planner, request.trace.clone());
+        let run = NewRun {
+            id: RunId::new(),
+            request_id: request.id,
+            links: request.links,
+            check: request.check,
+            rules: request.rules,
+            reply_to: request.reply_to,
+            lang: request.lang,
+            progress: request.progress,
+            trace: request.trace,
+        };
+        Self { run, planner: Box::new(planner), kept: KeptJobs(kept) }
+    }
+}
+
+/// The jobs of a run that is filed, once it is.
+pub(crate) struct KeptJobs(Arc<Mutex<Kept>>);
+
+impl KeptJobs {
+    /// The jobs, if they are few, and none otherwise.
+    pub(crate) fn jobs(self) -> Vec<StoredJob> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).jobs
+    }
 }
 
 /// The jobs of a small run. They were just made, so they need not be read back to be published.

@@ -15,12 +15,16 @@ mod settings;
 mod window;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use linkbeat_broker::{PublishError, RabbitBroker, SharedBroker};
-use linkbeat_store::{ProducerStore, StoreError};
+use linkbeat_store::{OpenJobs, ProducerStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-pub use doors::{BackendAddress, BadBackend, CelerySettings, Intake, RedisAddress, RequestCounts};
+pub use doors::{
+    BackendAddress, BadBackend, CannotRun, CelerySettings, Intake, RedisAddress, RequestCounts, RunNow,
+    Scheduler, run_now,
+};
 pub use file::file;
 pub use outbox::Outbox;
 
@@ -28,6 +32,7 @@ pub use reply_queues::{BadReplyQueues, ReplyQueues};
 pub use settings::ProducerSettings;
 
 use crate::doors::CeleryDoor;
+use crate::line::Waiting;
 use crate::reconcile::Reconciler;
 
 /// Why something could not be filed or published. None of these is the request's fault.
@@ -52,11 +57,13 @@ impl ProducerError {
     }
 }
 
-/// The role `producer`: serves requests from the queue and publishes jobs, also those that others left unpublished.
+/// The role `producer`: serves requests from the queue, files the runs of schedules, and publishes jobs, also those that
+/// others left unpublished.
 #[derive(Debug)]
 pub struct Producer {
     intake: Intake,
     celery: Option<CeleryDoor>,
+    scheduler: Scheduler,
     outbox: Arc<Outbox>,
     reconciler: Reconciler,
 }
@@ -68,6 +75,7 @@ impl Producer {
         Self {
             intake: Intake::new(settings.clone(), outbox.clone()),
             celery: None,
+            scheduler: Scheduler::new(outbox.clone()),
             reconciler: Reconciler::new(settings, outbox.clone()),
             outbox,
         }
@@ -95,11 +103,17 @@ impl Producer {
         Ok(Self { celery: Some(door), ..self })
     }
 
+    /// Has all jobs published again that are not done, once it runs: for a process whose own queue ended with it.
+    pub fn publish_again(&self) {
+        self.outbox.join(Waiting::again(OpenJobs::PublishedFor(Duration::ZERO)));
+    }
+
     /// Works until `shutdown`, then ends what is at hand and returns. Faults of the servers are waited out.
     pub async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(
             self.intake.run(shutdown.clone()),
             self.serve_celery(shutdown.clone()),
+            self.scheduler.run(shutdown.clone()),
             self.reconciler.run(shutdown.clone()),
             self.outbox.run(shutdown)
         );

@@ -89,7 +89,7 @@ impl Outbox {
         self.join(Waiting::again(OpenJobs::OfRun(run)));
     }
 
-    fn add_new(&self, filed: &Filed, in_memory: Vec<StoredJob>) {
+    pub(crate) fn add_new(&self, filed: &Filed, in_memory: Vec<StoredJob>) {
         #[cfg(feature = "failpoints")]
         fail::fail_point!("producer.committed", |_| std::process::abort());
         let run = &filed.run;

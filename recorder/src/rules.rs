@@ -2,8 +2,8 @@
 
 use linkbeat_shared::wire::{self, JobMessage};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Job, JobLink, Link, LinkState, Note, OnBlocked, OnSign, Reason, RunId, ShowRules,
-    Verdict, derived_id,
+    CheckResult, CheckSpec, Job, JobLink, Link, LinkState, Note, OnBlocked, OnSign, Pinned, Reason, RunId,
+    ShowRules, Verdict, derived_id,
 };
 use linkbeat_store::{JobKind, Judge, Judged, PlannedJob, Ruling};
 
@@ -20,7 +20,7 @@ impl Judge for Rules {
     /// once. The result of a recheck always counts.
     fn judge(&self, link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
         let state = link.state;
-        let next = next_state(link, result, rules);
+        let next = as_pinned(next_state(link, result, rules), link.pin);
         match rules.recheck_after {
             Some(after) if job != JobKind::Recheck && state.shown && !next.shown => Ruling::CheckAgain(after),
             _ => Ruling::Apply(Box::new(next)),
@@ -89,6 +89,14 @@ fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules) -> Lin
             let reason = seen.reason.clone();
             failed(seen, reason, rules)
         }
+    }
+}
+
+/// What a person decided for good stays, whatever a check found and a white list says.
+fn as_pinned(next: LinkState, pin: Option<Pinned>) -> LinkState {
+    match pin {
+        None => next,
+        Some(pin) => LinkState { shown: pin.is_shown(), hidden_reason: None, ..next },
     }
 }
 
@@ -170,7 +178,7 @@ mod tests {
     }
 
     fn judged(state: &LinkState) -> Judged<'_> {
-        Judged { name: "Tom", url: "https://tom.example/", state, backlink_left_open: false }
+        Judged { name: "Tom", url: "https://tom.example/", state, pin: None, backlink_left_open: false }
     }
 
     fn up_with(note: Note) -> CheckResult {
@@ -192,6 +200,25 @@ mod tests {
             assert_eq!(next.hidden_reason, Some(Reason::Status { code: 404 }), "{verdict}");
         }
         assert!(after(&shown(), &[(Some(Verdict::Up), 200)], ShowRules::default()).shown);
+    }
+
+    #[test]
+    fn a_pinned_link_stays_as_it_is_and_its_checks_are_kept() {
+        let recheck =
+            ShowRules { recheck_after: RecheckAfter::from_millis(10_000).ok(), ..ShowRules::default() };
+        for (pin, state) in [(Pinned::Hidden, LinkState::default()), (Pinned::Shown, shown())] {
+            for verdict in Verdict::ALL.map(Some).into_iter().chain([None]) {
+                for rules in [ShowRules::default(), recheck] {
+                    let link = Judged { pin: Some(pin), ..judged(&state) };
+                    let ruling = Rules.judge(&link, &result(verdict, 404), &rules, JobKind::Check);
+                    let Ruling::Apply(next) = ruling else {
+                        panic!("{pin} {verdict:?}: there is nothing to hide")
+                    };
+                    assert_eq!((next.shown, next.hidden_reason), (pin.is_shown(), None), "{pin} {verdict:?}");
+                    assert_eq!(next.verdict, verdict, "{pin}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{JobId, LinkId, RequestId, RunId};
+use crate::{JobId, LinkId, RequestId, RunId, ScheduleId};
 
 /// What all name spaces are made from: "linkbeat derived" in ASCII.
 const LINKBEAT: Uuid = Uuid::from_bytes(*b"linkbeat derived");
@@ -65,6 +65,19 @@ pub fn celery_result(task: &str, status: &str) -> Uuid {
 /// The task that follows the Celery task of this id, the one at this place.
 pub fn celery_follow_up(task: &str, place: usize) -> Uuid {
     derived("celery follow-up", &[&(place as u64).to_be_bytes(), task.as_bytes()])
+}
+
+/// The request that the tick of a schedule makes which is due at this moment.
+pub fn tick_request(schedule: ScheduleId, due: DateTime<Utc>) -> RequestId {
+    RequestId(derived("tick request", &[schedule.0.as_bytes(), &due.timestamp_micros().to_be_bytes()]))
+}
+
+/// What decides how much later than it is due that tick begins: a number that looks like chance, and is always the
+/// same.
+pub fn tick_jitter(schedule: ScheduleId, due: DateTime<Utc>) -> u64 {
+    let id = derived("tick jitter", &[schedule.0.as_bytes(), &due.timestamp_micros().to_be_bytes()]);
+    // The two highest bits name the variant of the id.
+    id.as_u64_pair().1 & (u64::MAX >> 2)
 }
 
 /// The broadcast that a run was cancelled.
@@ -129,6 +142,7 @@ mod tests {
                 results_message(job, [link]),
                 requeue_notice(run.0, ""),
                 celery_request("").0,
+                tick_request(ScheduleId(run.0), DateTime::UNIX_EPOCH).0,
                 celery_result("", ""),
                 celery_follow_up("", 0),
                 foreign_message(&String::from_utf8_lossy(run.0.as_bytes())),

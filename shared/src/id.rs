@@ -45,4 +45,6 @@ ids! {
     RunId,
     /// Names one job.
     JobId,
+    /// Names one schedule.
+    ScheduleId,
 }

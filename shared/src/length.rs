@@ -1,4 +1,4 @@
-//! Lengths of time that have limits: a link's deadline, and the wait before it is checked again.
+//! Lengths of time that have limits: a link's deadline, the wait before it is checked again, and those of schedules.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -112,6 +112,27 @@ length_of_time! {
     RecheckAfter: 1_000..=86_400_000;
     /// Shorter than a site needs to recover, or longer than anybody waits for a run.
     BadRecheckAfter = "the time before a link is looked at again must lie between 1 s and 24 h"
+}
+
+length_of_time! {
+    /// The time between two ticks of a schedule, 1 s to 366 days.
+    Interval: 1_000..=31_622_400_000;
+    /// No time at all, or more than a year.
+    BadInterval = "the time between two ticks must lie between 1 s and 366 days"
+}
+
+length_of_time! {
+    /// How late a tick of a schedule may begin, 1 s to 30 days.
+    TickDeadline: 1_000..=2_592_000_000;
+    /// Shorter than a producer needs to notice a tick, or longer than anybody waits for one.
+    BadTickDeadline = "the deadline of a tick must lie between 1 s and 30 days"
+}
+
+length_of_time! {
+    /// Ticks of a schedule begin up to so much later than they are due, 0 to 24 h.
+    Jitter: 0..=86_400_000;
+    /// Over a day.
+    BadJitter = "the jitter must lie between 0 s and 24 h"
 }
 
 /// For `#[serde(with)]`: a value as the text that people write, as settings files want it.

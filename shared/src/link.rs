@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Reason, RunId, Verdict};
+use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Pin, Reason, RunId, Verdict};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +98,8 @@ pub struct NewLink {
     pub group: Option<GroupName>,
     /// What else the list says of it.
     pub attributes: Attributes,
+    /// Whether a *new* link is hidden or shown for good.
+    pub pin: Option<Pin>,
 }
 
 impl NewLink {
@@ -112,6 +114,7 @@ impl NewLink {
             backlink: None,
             group: None,
             attributes: Attributes::default(),
+            pin: None,
         }
     }
 }
@@ -135,6 +138,8 @@ pub struct Link {
     pub group: Option<GroupName>,
     /// What else lists say of it.
     pub attributes: Attributes,
+    /// Whether a person hid or showed it for good.
+    pub pin: Option<Pin>,
     /// What the checks made of it.
     pub state: LinkState,
 }

@@ -110,6 +110,17 @@ impl LinkUrl {
         self
     }
 
+    /// The same with the userinfo of a near duplicate, where it has none.
+    pub fn with_user_of_near(mut self, other: &Self) -> Self {
+        let has_none = self.0.username().is_empty() && self.0.password().is_none();
+        if has_none && self.near_key() == other.near_key() {
+            // As above.
+            let _ = self.0.set_username(other.0.username());
+            let _ = self.0.set_password(other.0.password());
+        }
+        self
+    }
+
     /// The whole URL, userinfo included: for fetching and storing, never for logs.
     pub fn expose(&self) -> &str {
         self.0.as_str()
@@ -123,6 +134,17 @@ impl LinkUrl {
     /// What makes two links the same link: the canonical URL without userinfo.
     pub fn key(&self) -> String {
         self.redacted().to_string()
+    }
+
+    /// What near duplicates have in common: links that differ in the scheme, in `www.`, in a slash at the end, or in how
+    /// characters are escaped most likely are one link. Only people decide that they are.
+    pub fn near_key(&self) -> String {
+        let host = self.host();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        let port = self.0.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let path = plainly_escaped(self.0.path());
+        let query = self.0.query().map(|query| format!("?{}", plainly_escaped(query))).unwrap_or_default();
+        format!("{host}{port}{}{query}", path.trim_end_matches('/'))
     }
 
     /// The host in canonical form (IDN hosts in punycode, IPv6 in brackets).
@@ -142,6 +164,24 @@ impl LinkUrl {
         let _ = url.set_password(None);
         url
     }
+}
+
+/// Without escapes that nothing needs, and with capital letters in the others (RFC 3986 §6.2.2).
+fn plainly_escaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => plain.push(byte.into()),
+            Some(byte) => plain.push_str(&format!("%{byte:02X}")),
+            None => plain.push('%'),
+        }
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    plain + rest
 }
 
 /// `example.com.` names the same host as `example.com` (RFC 1034 §3.1).
@@ -212,6 +252,30 @@ mod tests {
         }
         assert_eq!(LinkUrl::parse("http://bücher.example/").unwrap().host(), "xn--bcher-kva.example");
         assert_eq!(LinkUrl::parse("http://0x7f.1/").unwrap().host(), "127.0.0.1");
+    }
+
+    #[test]
+    fn near_duplicates_share_one_near_key() {
+        let near = [
+            "http://a.example/~me/%e5%8f%8b/?q=%7E",
+            "https://www.a.example/%7Eme/%E5%8F%8B?q=~",
+            "https://a.example:443/%7eme/友/?q=%7e",
+        ];
+        for text in near {
+            assert_eq!(LinkUrl::parse(text).unwrap().near_key(), "a.example/~me/%E5%8F%8B?q=~", "{text}");
+        }
+        for (one, other) in [
+            ("http://a.example/", "http://b.example/"),
+            ("http://a.example/x", "http://a.example/X"),
+            ("http://a.example/x%2Fy", "http://a.example/x/y"),
+            ("http://a.example:8080/", "http://a.example/"),
+            ("http://a.example/?a", "http://a.example/"),
+            ("http://a.example/%", "http://a.example/%25"),
+            ("http://a.example/%+5", "http://a.example/%05"),
+        ] {
+            let key = |text| LinkUrl::parse(text).unwrap().near_key();
+            assert_ne!(key(one), key(other), "{one} and {other}");
+        }
     }
 
     #[test]

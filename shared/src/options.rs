@@ -192,6 +192,30 @@ impl RequestOptions {
         }
     }
 
+    /// What is said here, and what `base` says where nothing is said here.
+    #[must_use]
+    pub fn or(self, base: Self) -> Self {
+        Self {
+            backlink: self.backlink.or(base.backlink),
+            backlink_in: self.backlink_in.or(base.backlink_in),
+            white_list: if self.white_list.is_empty() { base.white_list } else { self.white_list },
+            timeout: self.timeout.or(base.timeout),
+            retries: self.retries.or(base.retries),
+            accept: self.accept.or(base.accept),
+            hide_after: self.hide_after.or(base.hide_after),
+            show_after: self.show_after.or(base.show_after),
+            on_blocked: self.on_blocked.or(base.on_blocked),
+            on_scripted: self.on_scripted.or(base.on_scripted),
+            on_moved_domain: self.on_moved_domain.or(base.on_moved_domain),
+            on_parked: self.on_parked.or(base.on_parked),
+            on_title_changed: self.on_title_changed.or(base.on_title_changed),
+            on_language_changed: self.on_language_changed.or(base.on_language_changed),
+            recheck_after: self.recheck_after.or(base.recheck_after),
+            hold_back_links: self.hold_back_links.or(base.hold_back_links),
+            hold_back_percent: self.hold_back_percent.or(base.hold_back_percent),
+        }
+    }
+
     /// The names of all options in messages.
     pub fn names_in_messages() -> impl Iterator<Item = &'static str> + Clone {
         in_messages::FIELDS.iter().map(|field| field.name.as_str())
@@ -223,6 +247,14 @@ mod tests {
             (WhiteList::default(), CheckSpec::default(), ShowRules::default())
         );
         assert_eq!(RequestOptions::defaults().resolve(), RequestOptions::default().resolve());
+    }
+
+    #[test]
+    fn what_is_said_anew_takes_the_place_of_what_was_said() {
+        let was = RequestOptions { retries: Some(Retries::default()), ..RequestOptions::defaults() };
+        let new = RequestOptions { timeout: Some("9s".parse().unwrap()), ..RequestOptions::default() };
+        let expected = RequestOptions { timeout: new.timeout, ..was.clone() };
+        assert_eq!((new.or(was.clone()), RequestOptions::default().or(was.clone())), (expected, was));
     }
 
     #[test]

@@ -66,10 +66,12 @@ impl Lang {
 impl FromStr for Lang {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "en" => Ok(Self::En),
+        // The language of a locale such as `zh_CN.UTF-8` or `en-GB` (RFC 5646).
+        let language = text.split(['_', '-', '.', '@']).next().unwrap_or_default();
+        match language.to_ascii_lowercase().as_str() {
+            "en" | "c" | "posix" => Ok(Self::En),
             "zh" => Ok(Self::Zh),
-            other => Err(format!("`{other}` is no language linkbeat speaks; en and zh are")),
+            _ => Err(format!("`{text}` is no language linkbeat speaks; en and zh are")),
         }
     }
 }
@@ -228,6 +230,18 @@ mod tests {
     fn the_two_texts_of_the_original_task_are_kept_to_the_letter() {
         assert_eq!(Lang::Zh.reason(&Reason::Status { code: 404 }), "网页请求返回404");
         assert_eq!(Lang::Zh.reason(&Reason::BacklinkMissing { truncated: false }), "网站未设置本站外链");
+    }
+
+    #[test]
+    fn a_locale_names_its_language() {
+        for text in ["zh", "zh_CN", "zh_CN.UTF-8", "zh-Hans-CN", "ZH_TW"] {
+            assert_eq!(text.parse(), Ok(Lang::Zh), "{text}");
+        }
+        for text in ["en", "en_GB.UTF-8", "C.UTF-8", "POSIX"] {
+            assert_eq!(text.parse(), Ok(Lang::En), "{text}");
+        }
+        assert!("de_DE".parse::<Lang>().is_err());
+        assert_eq!(serde_json::to_value(Lang::Zh).unwrap(), "zh");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckSpec, GivenLinks, HoldBack, Lang, NewLink, Note, RecheckAfter, ReplyTo, RequestId, RequestOptions,
-    TraceContext,
+    CheckSpec, GivenLinks, GroupName, HoldBack, Lang, NewLink, Note, RecheckAfter, ReplyTo, RequestId,
+    RequestOptions, Tag, TraceContext,
 };
 
 /// What somebody asked for.
@@ -67,11 +67,34 @@ impl Request {
 pub enum LinkSelection {
     /// All stored links.
     Stored,
+    /// Those stored links that match when the run is filed.
+    Matching(LinkFilter),
     /// Exactly these: imported first, in the transaction that files the run.
     Given(GivenLinks),
 }
 
+/// Which stored links: those of one of the groups, if any are named, that have one of the tags, if any are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkFilter {
+    /// Sections of lists.
+    pub groups: Vec<GroupName>,
+    /// Labels.
+    pub tags: Vec<Tag>,
+}
+
+impl LinkFilter {
+    /// Whether it names nothing, and so matches every link.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.tags.is_empty()
+    }
+}
+
 impl LinkSelection {
+    /// The stored links that match.
+    pub fn matching(filter: LinkFilter) -> Self {
+        if filter.is_empty() { Self::Stored } else { Self::Matching(filter) }
+    }
+
     /// Exactly these links.
     pub fn given(links: Vec<NewLink>) -> Self {
         Self::Given(links.into())

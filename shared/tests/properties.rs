@@ -5,7 +5,9 @@
 use linkbeat_shared::wire::{
     self, EventMessage, JobMessage, Message, ReportMessage, RequestMessage, ResultsMessage,
 };
-use linkbeat_shared::{Job, LinkName, LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions};
+use linkbeat_shared::{
+    Job, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
@@ -169,6 +171,15 @@ fn any_request() -> impl Strategy<Value = Request> {
     let links = prop_oneof![
         Just(LinkSelection::Stored),
         prop::collection::vec(link, 0..4).prop_map(LinkSelection::given),
+        (prop::collection::vec("[a-z]{1,8}", 0..3), prop::collection::vec("[a-z]{1,8}", 0..3)).prop_map(
+            |(groups, tags)| {
+                let groups = groups.iter().map(|group| group.parse().unwrap()).collect();
+                LinkSelection::matching(LinkFilter {
+                    groups,
+                    tags: tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+                })
+            }
+        ),
     ];
     (links, options).prop_map(|(links, options)| Request::new(RequestId::new(), links, options, None))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
     AcceptedMessage, CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage,
-    RequestMessage, ResultsMessage, ToRecorder, Unreadable, decode, encode,
+    RequestMessage, ResultsMessage, ToRecorder, Unreadable, WorkerMessage, decode, encode,
 };
 use linkbeat_shared::{Change, Job, LinkSelection, OnBlocked, RunState, Verdict};
 use serde_json::{Value, json};
@@ -56,6 +56,12 @@ fn requests_are_read() {
     let LinkSelection::Given(links) = request("request-1-attributes").links else { panic!("no links") };
     let link = links.iter().next().unwrap();
     assert_eq!((link.group.unwrap().as_str(), link.attributes.tags.unwrap().iter().count()), ("朋友", 2));
+}
+
+#[test]
+fn beats_of_workers_are_read() {
+    let worker = read::<WorkerMessage>("worker-1");
+    assert_eq!((worker.name.as_str(), worker.under_way, worker.checked), ("mq-2:4711", 311, 90_210));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use linkbeat_shared::wire::{
     AcceptedMessage, CancelMessage, EventMessage, JobMessage, Message, ParkingMessage, ReportMessage,
-    RequestMessage, ResultsMessage, schema_of,
+    RequestMessage, ResultsMessage, WorkerMessage, schema_of,
 };
 
 fn check<M: Message>() {
@@ -35,4 +35,5 @@ fn the_documented_schemas_are_current() {
     check::<EventMessage>();
     check::<ParkingMessage>();
     check::<CancelMessage>();
+    check::<WorkerMessage>();
 }

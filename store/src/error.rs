@@ -23,6 +23,16 @@ pub enum StoreError {
         /// What keeps it from being used.
         obstacle: Obstacle,
     },
+    /// Its file cannot be a database, whatever time passes.
+    #[error("the database {database} cannot be opened: {problem}")]
+    BadFile {
+        /// Its URL.
+        database: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// A newer linkbeat has migrated it.
     #[error("the database {database} has the schema {found}, but this linkbeat knows none after {known}")]
     NewerSchema {
@@ -78,6 +88,7 @@ impl StoreError {
                 "write sqlite://PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE"
             }
             Self::Unavailable { obstacle, .. } => obstacle.advice(),
+            Self::BadFile { advice, .. } => advice,
             Self::NewerSchema { .. } => "use a newer linkbeat",
             Self::OlderSchema { .. } => "run `linkbeat migrate`",
             Self::Conflict { .. } => "try again",
@@ -89,8 +100,9 @@ impl StoreError {
 
 /// Counts a call as succeeded unless the database could not be used.
 pub(crate) fn counted<T>(under_way: UnderWay, done: Result<T, StoreError>) -> Result<T, StoreError> {
-    if !matches!(done, Err(StoreError::Unavailable { .. })) {
-        under_way.succeed();
+    match &done {
+        Err(StoreError::Unavailable { problem, .. }) => under_way.fail(problem),
+        _ => under_way.succeed(),
     }
     done
 }
@@ -107,6 +119,8 @@ pub(crate) enum Fault {
     Unavailable(String),
     #[error("{0}")]
     BadUrl(String),
+    #[error("{problem}")]
+    BadFile { problem: String, advice: &'static str },
     #[error("others were changing the same rows")]
     Conflict,
     #[error("{0}")]
@@ -146,6 +160,7 @@ impl Fault {
             Self::Database(error) => unexplained(error, database),
             Self::Failed { meaning, problem } => failed(meaning, problem, database),
             Self::BadUrl(problem) => StoreError::BadUrl(problem),
+            Self::BadFile { problem, advice } => StoreError::BadFile { database, problem, advice },
             Self::Unavailable(problem) => {
                 StoreError::Unavailable { database, problem, obstacle: Obstacle::Other }
             }

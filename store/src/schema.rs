@@ -62,6 +62,8 @@ diesel::table! {
         last_run_seq -> BigInt,
         passed_in_a_row -> BigInt,
         failed_in_a_row -> BigInt,
+        pin -> Nullable<Text>,
+        pin_note -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
     }
@@ -257,6 +259,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Document, Id, Moment};
+
+    schedules (id) {
+        id -> Id,
+        name -> Text,
+        definition -> Document,
+        request -> Text,
+        state -> Text,
+        due_at -> Nullable<Moment>,
+        begins_at -> Nullable<Moment>,
+        last_due_at -> Nullable<Moment>,
+        fired -> BigInt,
+        by_hand -> BigInt,
+        skipped_overlap -> BigInt,
+        skipped_missed -> BigInt,
+        skipped_paused -> BigInt,
+        failed -> BigInt,
+        revision -> BigInt,
+        created_at -> Moment,
+        changed_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::sql::{Id, Moment};
+
+    ticks (schedule_id, due_at) {
+        schedule_id -> Id,
+        due_at -> Moment,
+        outcome -> Text,
+        covers -> BigInt,
+        run_id -> Nullable<Id>,
+        settled_at -> Moment,
+    }
+}
+
+diesel::table! {
     use super::sql::Id;
 
     late_checks (link_id, run_id) {
@@ -334,6 +375,7 @@ diesel::joinable!(checks -> runs (run_id));
 diesel::joinable!(link_days -> history_zones (zone));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(progress, runs);
+diesel::allow_tables_to_appear_in_same_query!(runs, ticks);
 diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
 diesel::allow_tables_to_appear_in_same_query!(checks, runs, late_checks);
 diesel::allow_tables_to_appear_in_same_query!(link_days, history_zones);

@@ -64,6 +64,24 @@ fn every_linkbeat_service_is_confined_watched_and_a_command_that_exists() {
 }
 
 #[test]
+fn images_are_pinned_ports_are_on_loopback_and_probes_reach_the_roles() {
+    let compose = compose();
+    for (name, service) in services(&compose) {
+        let image = service["image"].as_str().unwrap();
+        let is_pinned = image.split_once(':').is_some_and(|(_, tag)| tag.contains('.'));
+        assert!(is_pinned || image == "linkbeat:latest", "{name}: {image}");
+        for port in service.get("ports").and_then(Value::as_sequence).into_iter().flatten() {
+            assert!(port.as_str().unwrap().starts_with("127.0.0.1:"), "{name}: {port:?}");
+        }
+        if ["producer", "recorder", "worker"].contains(&name) {
+            let command = serde_yaml_ng::to_string(&service["command"]).unwrap();
+            assert!(command.contains("0.0.0.0:9180") && service["expose"][0] == "9180", "{name}: {command}");
+        }
+    }
+    assert!(compose["services"]["rabbitmq"]["image"].as_str().unwrap().ends_with("-management"));
+}
+
+#[test]
 fn there_are_no_secrets_in_the_file() {
     for line in FILE.lines().filter(|line| !line.trim_start().starts_with('#')) {
         let secret = line.contains("PASS") || line.contains("amqp://") || line.contains("postgres://");

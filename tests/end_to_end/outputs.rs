@@ -56,6 +56,14 @@ fn every_help_text_has_an_example_or_says_all() {
         let help = form.run(&[command, &["--help"]].concat()).expect(0).stdout;
         assert!(help.contains("Example"), "{command:?}: {help}");
     }
+    let short = form.run(&["check", "-h"]).expect(0).stdout;
+    let at = |text: &str| short.find(text).unwrap_or_else(|| panic!("no `{text}` in {short}"));
+    assert!(
+        at("--resume") < at("--timeout") && at("--timeout") < at("--database-url"),
+        "own flags first: {short}"
+    );
+    assert!(!short.contains("--broker-key"), "the global ones are short: {short}");
+    assert!(form.run(&["check", "--help"]).expect(0).stdout.contains("--broker-key"));
     let help = form.run(&["--help"]).expect(0).stdout;
     assert!(help.contains("Exit status"), "{help}");
     assert!(form.run(&["completions", "bash"]).expect(0).stdout.contains("_linkbeat"));

@@ -26,6 +26,7 @@ mod release;
 mod repeats;
 mod rolling_restart;
 mod scarcity;
+mod schedules;
 mod stopped;
 mod storm;
 mod wires;

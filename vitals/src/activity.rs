@@ -1,7 +1,7 @@
 //! Counts of work.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts work of one kind. Whoever reads the counts now and then can tell whether the work goes on. Clones count
 /// together.
@@ -13,6 +13,8 @@ struct Counts {
     begun: AtomicU64,
     ended: AtomicU64,
     succeeded: AtomicU64,
+    /// Why the latest piece failed, until one succeeds.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What an [`Activity`] has counted so far.
@@ -31,6 +33,11 @@ impl Activity {
     pub fn begin(&self) -> UnderWay {
         self.0.begun.fetch_add(1, Relaxed);
         UnderWay(Arc::clone(&self.0))
+    }
+
+    /// Why the latest piece of work failed. `None` if it succeeded, or did not say.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The counts, at this moment.
@@ -57,6 +64,12 @@ impl UnderWay {
     /// It ends, and did what it should.
     pub fn succeed(self) {
         self.0.succeeded.fetch_add(1, Relaxed);
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// It ends, and did not do what it should.
+    pub fn fail(self, why: &str) {
+        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 }
 
@@ -78,5 +91,9 @@ mod tests {
         one.succeed();
         drop(other);
         assert_eq!(activity.tally(), Tally { begun: 2, ended: 2, succeeded: 1 });
+        activity.begin().fail("connection refused");
+        assert_eq!(activity.trouble().as_deref(), Some("connection refused"));
+        activity.begin().succeed();
+        assert_eq!(activity.trouble(), None);
     }
 }

@@ -61,7 +61,7 @@ pub(crate) enum Probe {
     /// A connection, which is up or not. `up` is the last reading, `seen` when it was up last.
     Connection { is_up: Reads<bool>, problem: &'static str, up: bool, seen: Option<Instant> },
     /// Calls of a server. The reading is `None` until the server was reached for the first time.
-    Calls { tally: Reads<Option<Tally>>, calls: Calls, reached: bool },
+    Calls { tally: Reads<Option<Tally>>, calls: Calls, why: Reads<Option<String>>, reached: bool },
     /// Work that is taken in and must move on.
     Held { work: Activity, limit: Duration },
     /// Work that knows by itself what is wrong with it.
@@ -92,7 +92,7 @@ impl Watched {
                     *seen = Some(now);
                 }
             }
-            Probe::Calls { tally, calls, reached } => {
+            Probe::Calls { tally, calls, reached, .. } => {
                 let tally = tally();
                 *reached = tally.is_some();
                 // A server that was not reached yet is tried all the time.
@@ -130,10 +130,15 @@ impl Watched {
                 last_ok = seen.map(|at| now.saturating_duration_since(at));
                 (!up).then(|| (*problem).to_owned())
             }
-            Probe::Calls { reached: false, .. } => Some("it was not reached yet".to_owned()),
-            Probe::Calls { calls, .. } => {
+            Probe::Calls { reached: false, why, .. } => {
+                Some(why().unwrap_or_else(|| "it was not reached yet".to_owned()))
+            }
+            Probe::Calls { calls, why, .. } => {
                 let in_vain = self.trace.in_vain_for(now);
-                (in_vain > calls.limit).then(|| format!("{} for {} s", calls.problem, in_vain.as_secs()))
+                (in_vain > calls.limit).then(|| {
+                    let why = why().map(|why| why + ",");
+                    format!("{} for {} s", why.as_deref().unwrap_or(calls.problem), in_vain.as_secs())
+                })
             }
             Probe::Held { .. } => stalled(),
             Probe::Work { problem, .. } => problem(),

@@ -17,6 +17,7 @@ const RUNTIME_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Vitals {
     role: &'static str,
+    name: Option<String>,
     runtime: Activity,
     runtime_trace: Trace,
     parts: Vec<Watched>,
@@ -40,6 +41,9 @@ impl fmt::Debug for Counted {
 pub struct Ready {
     /// The role's name.
     pub role: &'static str,
+    /// What this process is called, if it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Whether every part is well.
     pub ready: bool,
     /// The runtime, then the other parts in the order in which they were registered.
@@ -53,7 +57,20 @@ impl Vitals {
     /// A role. Its first part is the runtime that it runs on.
     pub fn new(role: &'static str) -> Self {
         let runtime_trace = Trace::begin(Instant::now());
-        Self { role, runtime: Activity::default(), runtime_trace, parts: Vec::new(), counts: Vec::new() }
+        Self {
+            role,
+            name: None,
+            runtime: Activity::default(),
+            runtime_trace,
+            parts: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// This process has a name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
     }
 
     /// Registers a connection. It is well while `is_up` says so, and else has this problem.
@@ -75,7 +92,20 @@ impl Vitals {
         calls: Calls,
         tally: impl Fn() -> Option<Tally> + Send + 'static,
     ) -> Self {
-        self.part(name, Probe::Calls { tally: Box::new(tally), calls, reached: false })
+        self.calls_telling(name, calls, tally, || None)
+    }
+
+    /// The same with what is known of why they fail, such as `connection refused`.
+    #[must_use]
+    pub fn calls_telling(
+        self,
+        name: &'static str,
+        calls: Calls,
+        tally: impl Fn() -> Option<Tally> + Send + 'static,
+        why: impl Fn() -> Option<String> + Send + 'static,
+    ) -> Self {
+        let (tally, why) = (Box::new(tally), Box::new(why));
+        self.part(name, Probe::Calls { tally, calls, why, reached: false })
     }
 
     /// Registers work that the role takes in. It has stalled if for longer than `limit` some of it is held, no server
@@ -144,7 +174,8 @@ impl Vitals {
         let mut parts = vec![Part::new("runtime", self.runtime_trace.succeeded_ago(now), problem)];
         parts.extend(self.parts.iter().map(|part| part.judge(now, || self.stalled(part, now))));
         let counts = self.counts.iter().map(|(kind, counted)| (*kind, (counted.0)())).collect();
-        Ready { role: self.role, ready: parts.iter().all(|part| part.ok), parts, counts }
+        let ready = parts.iter().all(|part| part.ok);
+        Ready { role: self.role, name: self.name.clone(), ready, parts, counts }
     }
 
     /// What is wrong with this part, if it holds work that has stalled.

@@ -27,14 +27,16 @@ const DEFAULT_MEMORY: usize = 256 << 20;
 const DEFAULT_MAX_HOLD_MS: u64 = 300_000;
 /// The longest deadline that a job may ask for, in milliseconds.
 const DEFAULT_MAX_TIMEOUT_MS: u64 = 60_000;
-/// Names the tool, and where people can read about it.
-const DEFAULT_USER_AGENT: &str =
-    concat!("linkbeat/", env!("CARGO_PKG_VERSION"), " (+https://linkbeat.example/bot)");
+/// Names the tool. An operator may add a page where people can read about it; linkbeat has none of its own.
+const DEFAULT_USER_AGENT: &str = concat!("linkbeat/", env!("CARGO_PKG_VERSION"));
 
 /// What the operator of a worker may set; never a request, or anybody could open our networks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkerSettings {
+    /// What the worker is called in connections, logs, its health and `linkbeat workers list`; absent: its host and
+    /// process.
+    pub name: Option<String>,
     /// Links checked at once; lowered when the system allows too few open files for it.
     pub concurrency: usize,
     /// Requests at once to one host, over all jobs and redirects.
@@ -88,6 +90,7 @@ impl Default for WorkerSettings {
             resolver: Vec::new(),
             max_body: DEFAULT_MAX_BODY,
             memory: DEFAULT_MEMORY,
+            name: None,
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             headers: Vec::new(),
             proxy: None,

@@ -141,7 +141,7 @@ impl Keeper {
         loop {
             let (connection, size) = (self.connection.clone(), self.size.clone());
             let open = || Reading::open(&connection, &settings, &self.wish, *size.borrow());
-            let Some(reading) = self.reopen.until_open(open).await.map(Arc::new) else { return };
+            let Some(reading) = Box::pin(self.reopen.until_open(open)).await.map(Arc::new) else { return };
             self.current.send_replace(Some(reading.clone()));
             let is_lost = self.attend(&reading).await;
             self.current.send_replace(None);
@@ -234,8 +234,9 @@ impl Reading {
         size: u16,
     ) -> Result<Self, ConnectError> {
         let (channel, name) = PartialSession::open(connection, settings, &wish.queue).await?;
-        let lanes =
-            channel.prepare(settings, Lanes::open(channel.lapin(), name, wish.prefetch, size)).await?;
+        let reader = &settings.connection_name;
+        let opening = Box::pin(Lanes::open(channel.lapin(), name, reader, wish.prefetch, size));
+        let lanes = channel.prepare(settings, opening).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
         let (queue, settings) = (wish.queue.clone(), settings.clone());
         Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, queue, settings })

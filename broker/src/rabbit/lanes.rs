@@ -24,6 +24,10 @@ pub(super) const REQUEUE: BasicNackOptions = BasicNackOptions { multiple: false,
 pub(super) struct Lanes {
     channel: Channel,
     queue: String,
+    /// Who reads, for operators: consumer tags begin with it.
+    reader: String,
+    /// How many lanes were begun: a tag is used once.
+    begun: AtomicUsize,
     /// Including those that leave and are not gone yet.
     open: watch::Sender<Vec<Arc<Lane>>>,
     /// Where the next look for a message begins, so that no lane waits for ever behind the others.
@@ -46,11 +50,14 @@ impl Lanes {
     pub(super) async fn open(
         channel: Channel,
         queue: String,
+        reader: &str,
         prefetch: u16,
         count: u16,
     ) -> lapin::Result<Self> {
         channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
-        let lanes = Self { channel, queue, open: watch::Sender::default(), turn: AtomicUsize::new(0) };
+        let (begun, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let lanes =
+            Self { channel, queue, reader: reader.to_owned(), begun, open: watch::Sender::default(), turn };
         lanes.fit(count).await?;
         Ok(lanes)
     }
@@ -137,8 +144,9 @@ impl Lanes {
     async fn begin(&self) -> lapin::Result<()> {
         let options = BasicConsumeOptions::default();
         let (queue, arguments) = (self.queue.as_str().into(), FieldTable::default());
+        let tag = format!("{} {}", self.reader, self.begun.fetch_add(1, Ordering::Relaxed));
         let lane = Lane {
-            consumer: self.channel.basic_consume(queue, "".into(), options, arguments).await?,
+            consumer: self.channel.basic_consume(queue, tag.as_str().into(), options, arguments).await?,
             leaving: CancellationToken::new(),
             drained: CancellationToken::new(),
             unsettled: TaskTracker::new(),

@@ -2,13 +2,14 @@ use clap::Args;
 use linkbeat_shared::{RequestOptions, Run, RunState};
 use linkbeat_store::{Filed, SharedStore};
 
-use super::{servers, write};
+use super::{selected, servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs, WorkerArgs};
 
 use crate::exit::{Failure, Status};
-use crate::filing::file;
+use crate::filing::{self, file};
 use crate::local_run;
 use crate::logging::print_note;
+use crate::settings::Settings;
 use crate::{proxies, shutdown};
 
 /// Imports INPUT into the database, checks its links in this process, and prints the report. Without
@@ -18,7 +19,9 @@ use crate::{proxies, shutdown};
 Examples:
   linkbeat check friends.csv
   linkbeat check friends.csv --backlink 'https?://my\\.blog' --timeout 3s
+  linkbeat check https://friend.example/
   curl -s https://my.blog/links.json | linkbeat check - --format markdown
+  linkbeat check link.yml -q --fail-on change     for cron: silent unless something changed
   linkbeat check                      the links imported before
   linkbeat check --resume             finish, or report again, the latest run
 
@@ -51,14 +54,20 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
     };
     let mut settings = global.settings(flags, "error")?;
     proxies::of_environment(&mut settings.worker);
-    let links = args.input.read()?;
+    let quiet = args.output.quiet;
+    tell_of_timeout(&settings, quiet);
+    let listed = if args.resume { None } else { args.input.read(quiet)? };
     let store = servers::store(&settings).await?;
     let filed = if args.resume {
         latest(&store).await?
     } else {
         hint_at_unfinished(&store, args.output.quiet).await?;
+        let links = selected(listed, &store).await?;
         file(&settings, &store, links).await?
     };
+    if !quiet {
+        filing::tell_of_white_list(&settings, &store).await?;
+    }
     let interrupt = shutdown::on_signal("interrupted: storing what was found, at most a few seconds");
     let ended = local_run::to_end(&settings, &store, &filed, args.output.quiet, &interrupt).await;
     let status = match ended {
@@ -76,6 +85,17 @@ pub(crate) async fn run(global: &GlobalArgs, args: CheckArgs) -> Result<Status, 
     status
 }
 
+/// The worker's operator bounds the deadline. Here that is the person who asks for it.
+fn tell_of_timeout(settings: &Settings, is_quiet: bool) {
+    let most = settings.worker.max_timeout;
+    match settings.check.timeout {
+        Some(asked) if asked > most && !is_quiet => print_note(format_args!(
+            "note: a timeout of {asked} is more than the maximum: each link gets {most}. worker.max_timeout raises it"
+        )),
+        _ => {}
+    }
+}
+
 async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     match store.runs(1).await?.pop() {
         Some(run) => Ok(Filed { run, existed: true, heard: true }),
@@ -86,8 +106,24 @@ async fn latest(store: &SharedStore) -> Result<Filed, Failure> {
     }
 }
 
+/// A run whose check was killed or interrupted would go on for ever. A new check ends it.
+async fn end_killed(store: &SharedStore, run: &Run, is_quiet: bool) -> Result<(), Failure> {
+    let Run { id, done, links, .. } = run;
+    store.cancel_run(*id).await?;
+    if !is_quiet {
+        print_note(format_args!(
+            "note: run {id} was not finished ({done} of {links} links) and is cancelled, as a new one begins; \
+             `linkbeat check --resume` would have finished it"
+        ));
+    }
+    Ok(())
+}
+
 async fn hint_at_unfinished(store: &SharedStore, quiet: bool) -> Result<(), Failure> {
     match store.runs(1).await?.pop() {
+        Some(run) if run.state == RunState::Running && local_run::has_died(store, run.id).await? => {
+            end_killed(store, &run, quiet).await?;
+        }
         Some(Run { id, state: RunState::Running | RunState::Incomplete, done, links, .. }) if !quiet => {
             print_note(format_args!(
                 "note: run {id} was not finished ({done} of {links} links); \

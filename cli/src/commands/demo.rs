@@ -11,7 +11,7 @@ use crate::args::OutputArgs;
 use crate::demo::{Act, BACKLINK, Street, WHITE_LISTED, cast};
 use crate::exit::{Failure, Status};
 use crate::filing::file;
-use crate::input::{self, BadRows, Source};
+use crate::input::{self, BadRows, NearRows, Source};
 use crate::local_run;
 use crate::logging::{LogFormat, print_note};
 use crate::settings::Settings;
@@ -97,7 +97,7 @@ async fn check_list(
     list: &Path,
     interrupt: &CancellationToken,
 ) -> Result<Option<RunSummary>, Failure> {
-    let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse)?;
+    let input = input::read_all(&[Source::from_path(list)], BadRows::Refuse, NearRows::Tell)?;
     let filed = file(settings, store, LinkSelection::Given(input.links)).await?;
     local_run::to_end(settings, store, &filed, false, interrupt).await
 }

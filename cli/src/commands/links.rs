@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use clap::{ArgGroup, Args, Subcommand};
 use linkbeat_shared::{
-    Attributes, BadText, Description, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink, Place,
-    Tag, Tags,
+    Attributes, BadText, Description, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink, Pin, Pinned,
+    Place, Tag, Tags,
 };
 use linkbeat_store::{LinkChanges, SharedStore};
 
@@ -14,7 +14,9 @@ use super::link_history::LinkHistoryArgs;
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
+use crate::listed::Listed;
 use crate::logging::print_note;
+use crate::output::Urls;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LinksCommand {
@@ -22,6 +24,9 @@ pub(crate) enum LinksCommand {
     Import {
         #[command(flatten)]
         input: InputArgs,
+        /// No notes on standard error
+        #[arg(long, short)]
+        quiet: bool,
     },
     /// List the stored links with their latest state
     List(ListArgs),
@@ -45,10 +50,17 @@ Examples:
   linkbeat links list --hidden
   linkbeat links list --reachable-below 99.5 --sort reachable
   linkbeat links list --verdict down --since 7d --sort since
-  linkbeat links list --verdict down --format csv --output down.csv")]
+  linkbeat links list --verdict down --format csv --output down.csv
+  linkbeat links list --format yaml --with-secrets --output links.yml
+
+Each of json, jsonl, yaml and csv can be imported again. Without --with-secrets, URLs lack user names and passwords;
+an import of such a URL leaves the stored ones as they are.")]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     filter: LinkFilterArgs,
+    /// Write whole URLs, with user names and passwords (json, jsonl, yaml, csv)
+    #[arg(long)]
+    with_secrets: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -125,6 +137,8 @@ Examples:
   linkbeat links set 'A friend' --active false
   linkbeat links set https://friend.example/ --page-url https://friend.example/links
   linkbeat links set https://friend.example/ --page-url none
+  linkbeat links set https://friend.example/ --url https://new.example/
+  linkbeat links set 'A friend' --pin hidden --note 'asked me to'
   linkbeat links set https://friend.example/ --group Friends --tags art,tech"
 )]
 pub(crate) struct SetArgs {
@@ -133,6 +147,9 @@ pub(crate) struct SetArgs {
     /// A new name
     #[arg(long, group = "change", value_parser = LinkName::parse)]
     name: Option<LinkName>,
+    /// A new URL; the link keeps its history
+    #[arg(long, group = "change", value_parser = LinkUrl::parse)]
+    url: Option<LinkUrl>,
     /// The page on which the backlink must stand; `none`: the link's own
     #[arg(long, group = "change", value_name = "URL", value_parser = parse_page_url)]
     page_url: Option<PageUrl>,
@@ -140,13 +157,32 @@ pub(crate) struct SetArgs {
     #[arg(long, group = "change", value_name = "BOOL")]
     active: Option<bool>,
     /// Whether it is shown, until the next check decides
-    #[arg(long, group = "change", value_name = "BOOL")]
+    #[arg(long, group = "change", value_name = "BOOL", conflicts_with = "pin")]
     shown: Option<bool>,
+    /// Keep it hidden or shown, whatever checks find: hidden or shown; `none`: checks decide again
+    #[arg(long, group = "change", value_name = "HOW", value_parser = parse_pin)]
+    pin: Option<PinTo>,
+    /// Why it is pinned
+    #[arg(long, value_name = "TEXT", requires = "pin")]
+    note: Option<Description>,
     /// Whether a backlink is asked of it
     #[arg(long, group = "change", value_name = "BOOL")]
     backlink: Option<bool>,
     #[command(flatten)]
     said: SaidArgs,
+}
+
+/// How a link is pinned, or `none`.
+#[derive(Debug, Clone, Copy)]
+struct PinTo(Option<Pinned>);
+
+fn parse_pin(text: &str) -> Result<PinTo, String> {
+    if text == "none" {
+        return Ok(PinTo(None));
+    }
+    text.parse()
+        .map(|pinned| PinTo(Some(pinned)))
+        .map_err(|_| format!("`{text}` is none of hidden, shown and none"))
 }
 
 /// A page URL, or `none`.
@@ -171,30 +207,34 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
     let settings = global.plain_settings()?;
     // Bad input is refused before the database is touched.
     let import = match &command {
-        LinksCommand::Import { input } => input.links()?,
-        _ => Vec::new().into(),
+        LinksCommand::Import { input, quiet } => Some(input.read(*quiet)?.ok_or_else(no_list)?),
+        _ => None,
     };
     let store = servers::store(&settings).await?;
-    let done = match command {
-        LinksCommand::Import { .. } => import_links(&store, import).await,
-        LinksCommand::Add(args) => add(&store, args).await,
-        LinksCommand::Set(args) => set(&store, args).await,
-        LinksCommand::Remove { links } => remove(&store, &links).await,
-        LinksCommand::List(_) | LinksCommand::History(_) => Ok(()),
+    let done = match (command, import) {
+        (LinksCommand::Import { quiet, .. }, Some(listed)) => import_links(&store, listed, quiet).await,
+        (LinksCommand::Add(args), _) => add(&store, args).await,
+        (LinksCommand::Set(args), _) => set(&store, args).await,
+        (LinksCommand::Remove { links }, _) => remove(&store, &links).await,
+        (LinksCommand::Import { .. } | LinksCommand::List(_) | LinksCommand::History(_), _) => Ok(()),
     };
     store.close().await;
     done.map(|()| Status::Passed)
 }
 
-async fn import_links(store: &SharedStore, links: GivenLinks) -> Result<(), Failure> {
-    if links.named() == 0 {
-        return Err(Failure::usage("name a list to import, such as `linkbeat links import friends.csv`"));
-    }
+fn no_list() -> Failure {
+    Failure::usage("name a list to import, such as `linkbeat links import friends.csv`")
+}
+
+async fn import_links(store: &SharedStore, listed: Listed, is_quiet: bool) -> Result<(), Failure> {
+    let links = listed.meet(store).await?;
     let imported = store.import(links).await?;
-    print_note(format_args!(
-        "{} added, {} updated, {} unchanged",
-        imported.added, imported.updated, imported.unchanged
-    ));
+    if !is_quiet {
+        print_note(format_args!(
+            "{} added, {} updated, {} unchanged",
+            imported.added, imported.updated, imported.unchanged
+        ));
+    }
     Ok(())
 }
 
@@ -202,7 +242,8 @@ async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
     let wanted = args.filter.query(settings.history.time_zone);
-    let written = write::links(&settings, &args.output, &store, &wanted).await;
+    let urls = if args.with_secrets { Urls::Whole } else { Urls::Redacted };
+    let written = write::links(&settings, &args.output, urls, &store, &wanted).await;
     store.close().await;
     written.map(|()| Status::Passed)
 }
@@ -238,8 +279,14 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
 
 async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
     let link = one(store, &args.link).await?;
+    if let Some(url) = &args.url {
+        refuse_known(store, &link, url).await?;
+    }
+    let note = args.note;
     let changes = LinkChanges {
         name: args.name,
+        url: args.url,
+        pin: args.pin.map(|PinTo(to)| to.map(|to| Pin { to, note })),
         page_url: args.page_url.map(|PageUrl(url)| url),
         active: args.active,
         shown: args.shown,
@@ -252,6 +299,16 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         None => return Err(not_stored(&args.link)),
     }
     Ok(())
+}
+
+/// A link cannot move to where another one is.
+async fn refuse_known(store: &SharedStore, link: &Link, url: &LinkUrl) -> Result<(), Failure> {
+    let found = store.find_links(&url.key()).await?;
+    match found.iter().find(|other| other.id != link.id && other.url.key() == url.key()) {
+        None => Ok(()),
+        Some(other) => Err(Failure::usage(format!("{url} is stored already, as {}", other.name))
+            .advise(format!("`linkbeat links remove {url}` first, if both are the same"))),
+    }
 }
 
 async fn remove(store: &SharedStore, wanted: &[String]) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod check;
 mod dead;
 mod demo;
@@ -13,14 +14,22 @@ mod parse;
 mod roles;
 mod run;
 mod runs;
+mod schedule;
 mod servers;
+mod up;
+mod which_run;
+mod workers;
 mod write;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::parse::parse;
+use linkbeat_shared::LinkSelection;
+use linkbeat_store::SharedStore;
+
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Status};
+use crate::listed::Listed;
 
 /// Watches links: checks them concurrently, hides those that are down or no longer link back, and shows
 /// them again when they recover.
@@ -40,7 +49,9 @@ Examples:
   linkbeat check friends.csv --backlink 'https?://my\\.blog' --white-list 'Old friend'
   linkbeat check --resume                        finish a check that was killed
   linkbeat links list --format json              what is shown and hidden now
-  linkbeat run --wait --format json              the same on a fleet of workers
+  linkbeat schedule add blog --every 6h          check the stored links every six hours
+  linkbeat up                                    all roles in one process, with the schedules
+  linkbeat run --wait --format json              check on a fleet of workers
 
 Every setting can also stand in linkbeat.toml, or in the variable of its path:
 check.timeout is LINKBEAT_CHECK_TIMEOUT.
@@ -65,15 +76,25 @@ pub(crate) enum Command {
     /// Look at runs
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    /// Have links checked again and again
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Look at messages that nobody could handle, put them back, or drop them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
-    /// Daemon: turns requests into runs and jobs
+    /// The workers of a fleet
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
+    /// Daemon: all roles in one process, with the schedules
+    Up(up::UpArgs),
+    /// Daemon: turns requests and the ticks of schedules into runs and jobs
     Producer(roles::ProducerArgs),
     /// Daemon: takes jobs and checks their links; start as many as you like, they need no database
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
+    /// Write a copy of the SQLite database to a file, while everything may go on running
+    Backup(backup::BackupArgs),
     /// Create or update the database's tables and, where a broker is named, its queues
     Migrate,
     /// See whether settings, broker, database and this machine are as they should be, and what to do if not
@@ -95,16 +116,28 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::History(command) => history::run(&global, command).await,
         Command::Run(args) => run::run(&global, args).await,
         Command::Runs(command) => runs::run(&global, command).await,
+        Command::Schedule(command) => schedule::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
+        Command::Workers(command) => workers::run(&global, command).await,
+        Command::Up(args) => up::run(&global, args).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,
+        Command::Backup(args) => backup::run(&global, args).await,
         Command::Migrate => migrate::run(&global).await,
         Command::Doctor(args) => doctor::run(&global, args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "linkbeat", &mut std::io::stdout());
             Ok(Status::Passed)
         }
+    }
+}
+
+/// The links of a list; without one all that are stored.
+async fn selected(listed: Option<Listed>, store: &SharedStore) -> Result<LinkSelection, Failure> {
+    match listed {
+        Some(listed) => listed.meet(store).await.map(LinkSelection::Given),
+        None => Ok(LinkSelection::Stored),
     }
 }
 

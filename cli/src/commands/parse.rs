@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::process::exit;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches};
 
 use super::Cli;
+use crate::lang;
 use crate::logging::print_note;
 use crate::settings::{HIDDEN, without_userinfo};
 
@@ -16,13 +17,31 @@ const SECRET_FLAGS: [&str; 4] = ["--database-url", "--broker-url", "--header", "
 /// Parses the command line of this process. Ends it for help, and for a command line that is wrong.
 pub(crate) fn parse() -> Cli {
     let arguments: Vec<_> = std::env::args_os().collect();
-    Cli::try_parse_from(&arguments).unwrap_or_else(|error| match refusal(error, &arguments) {
-        Ok(error) => error.exit(),
+    lang::speak(lang::of_arguments(&arguments));
+    parsed(&arguments).unwrap_or_else(|error| match refusal(error, &arguments) {
+        Ok(error) if lang::is_english() => error.exit(),
+        Ok(error) => say(&error),
         Err(text) => {
             print_note(text.trim_end());
             exit(2)
         }
     })
+}
+
+fn parsed(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = lang::in_language(Cli::command()).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Prints what clap says, with its own words in the language that is spoken.
+fn say(error: &clap::Error) -> ! {
+    let text = lang::spoken(error.render().to_string());
+    if error.use_stderr() {
+        print_note(text.trim_end());
+    } else {
+        anstream::print!("{text}");
+    }
+    exit(error.exit_code())
 }
 
 /// What clap says. `Err`: where it quoted something that may be a password, its text without that.
@@ -62,7 +81,7 @@ mod tests {
     fn printed(arguments: &[&str]) -> String {
         let arguments: Vec<OsString> =
             std::iter::once("linkbeat").chain(arguments.iter().copied()).map(Into::into).collect();
-        let error = Cli::try_parse_from(&arguments).map(drop).expect_err("a wrong command line");
+        let error = parsed(&arguments).map(drop).expect_err("a wrong command line");
         refusal(error, &arguments).map_or_else(|text| text, |error| error.render().to_string())
     }
 

@@ -1,29 +1,33 @@
 //! The roles as daemons. Each runs until a signal, and waits while its servers are away.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::Args;
 use linkbeat_broker::{Broker, RabbitBroker, SharedBroker, WatchedBroker};
 use linkbeat_producer::{Producer, RequestCounts};
 use linkbeat_recorder::Recorder;
 use linkbeat_shared::Timeout;
+use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_store::SharedStore;
 use linkbeat_worker::{Worker, WorkerSettings};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::servers;
 use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::exit::{Failure, Status};
 use crate::settings::Settings;
-use crate::{health, proxies, shutdown};
+use crate::{beat, health, minutes, proxies, shutdown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   linkbeat producer --broker-url amqp://localhost --database-url postgres://localhost/linkbeat
   LINKBEAT_CELERY_QUEUES=linkbeat.celery linkbeat producer    take the tasks of Celery clients, too
 
-docs/TRIGGERS.md tells how other apps have links checked.")]
+It also files the runs of schedules: see `linkbeat schedule`. docs/TRIGGERS.md tells how other apps have
+links checked.")]
 pub(crate) struct ProducerArgs {
     #[command(flatten)]
     daemon: DaemonArgs,
@@ -59,17 +63,24 @@ pub(crate) async fn producer(global: &GlobalArgs, args: ProducerArgs) -> Result<
     let notice = "stopping, within 10 s: the request at hand goes back to the queue";
     with_database(global, &args.daemon, PRODUCER, notice, async |settings, servers, shutdown| {
         let Servers { broker, celery, store, requests } = servers;
-        let most_links = settings.producer.max_links_per_request;
-        let mut producer = Producer::new(settings.producer, broker, store).counting(requests);
-        if let Some(celery) = celery {
-            let mut of_celery = settings.celery;
-            of_celery.database_url.get_or_insert(settings.database_url);
-            producer = producer.with_celery(of_celery, most_links, celery)?;
-        }
-        Box::pin(producer.run(shutdown)).await;
+        Box::pin(producer_of(&settings, broker, celery, store)?.counting(requests).run(shutdown)).await;
         Ok(())
     })
     .await
+}
+
+/// A producer with these settings. `celery` is the RabbitMQ of Celery clients, if their tasks are taken.
+pub(super) fn producer_of(
+    settings: &Settings,
+    broker: SharedBroker,
+    celery: Option<Arc<RabbitBroker>>,
+    store: SharedStore,
+) -> Result<Producer, Failure> {
+    let producer = Producer::new(settings.producer.clone(), broker, store);
+    let Some(celery) = celery else { return Ok(producer) };
+    let mut of_celery = settings.celery.clone();
+    of_celery.database_url.get_or_insert_with(|| settings.database_url.clone());
+    Ok(producer.with_celery(of_celery, settings.producer.max_links_per_request, celery)?)
 }
 
 /// `linkbeat recorder`
@@ -103,7 +114,7 @@ async fn with_database(
     let settings = global.settings(Flags { daemon: Some(args), ..Flags::default() }, "info")?;
     let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, role)?));
     let shutdown = shutdown::on_signal_to_daemon(notice);
-    let database = Arc::new(OnceLock::new());
+    let database = Arc::new(health::Database::default());
     let celery = servers::of_celery(&settings, role).filter(|_| role == PRODUCER);
     let vitals = health::with_database(health::of_role(role, &broker, STALL), Arc::clone(&database));
     let mut vitals = health::with_celery(vitals, celery.as_ref());
@@ -112,9 +123,13 @@ async fn with_database(
         vitals = health::with_requests(vitals, requests.clone());
     }
     let _health = health::serve(settings.health_addr, vitals)?;
-    let Some(store) = servers::patient_store(&settings, &shutdown).await? else { return Ok(Status::Passed) };
-    let store = database.get_or_init(|| store).clone();
+    let Some(store) = servers::patient_store(&settings, &database, &shutdown).await? else {
+        return Ok(Status::Passed);
+    };
+    let store = database.store.get_or_init(|| store).clone();
     tracing::info!(role, "started");
+    let minutes = minutes::of_work(role, "messages", broker.in_hand().clone());
+    let _minutes = AbortOnDropHandle::new(tokio::spawn(minutes));
     let mut outcome = Ok(());
     shutdown::within(STOP, shutdown.clone(), async {
         let servers =
@@ -137,14 +152,20 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
     let mut settings = global.settings(flags, "info")?;
     proxies::of_environment(&mut settings.worker);
-    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, "worker")?));
+    let name = beat::name_of(&settings.worker);
+    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, &format!("worker {name}"))?));
     let worker = Worker::new(&settings.worker, broker.clone())?;
     let shutdown =
         shutdown::on_signal_to_daemon("draining: checks under way are finished, the other jobs go back");
-    let vitals = health::of_role("worker", &broker, worker_stall(&settings.worker));
+    let vitals = health::of_role("worker", &broker, worker_stall(&settings.worker)).named(&name);
     let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
     let _health = health::serve(settings.health_addr, vitals)?;
-    tracing::info!(role = "worker", "started");
+    tracing::info!(role = "worker", worker.name = %name, "started");
+    let beat = WorkerMessage::started(name, settings.worker.concurrency as u64, Utc::now());
+    let beating = beat::of_worker(broker.clone(), beat, worker.checks().clone(), worker.health());
+    let _beating = AbortOnDropHandle::new(tokio::spawn(beating));
+    let minutes = minutes::of_work("worker", "checks", worker.checks().clone());
+    let _minutes = AbortOnDropHandle::new(tokio::spawn(minutes));
     // It ends before its broker is closed.
     let _ = worker.run(shutdown).await;
     broker.close().await;
@@ -153,7 +174,7 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
 }
 
 /// At least one check ends within its deadline, once its host's turn has come.
-fn worker_stall(settings: &WorkerSettings) -> Duration {
+pub(super) fn worker_stall(settings: &WorkerSettings) -> Duration {
     let turn = settings.min_interval.map(Timeout::duration).unwrap_or_default();
     settings.max_timeout.duration() + turn + STALL
 }

@@ -7,14 +7,14 @@ use linkbeat_producer::Outbox;
 use linkbeat_shared::RequestOptions;
 use linkbeat_store::{Filed, SharedStore};
 
-use super::{servers, write};
+use super::{selected, servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
-use crate::filing::file;
+use crate::filing::{self, file};
 use crate::logging::print_note;
 use crate::output::FormatName;
 use crate::settings::Settings;
-use crate::{follow, progress, shutdown};
+use crate::{ask, follow, progress, shutdown};
 
 /// How often a followed run is read from the database.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -26,12 +26,15 @@ const HINT_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  linkbeat run                                   file a run and print its id (or with --format json)
-  linkbeat run --wait --format json              follow it and print its report
+  linkbeat run --all                             file a run and print its id (or with --format json)
+  linkbeat run --all --wait --format json        follow it and print its report
   linkbeat run friends.csv --wait --backlink 'https?://my\\.blog'")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     input: InputArgs,
+    /// Check all stored links, and do not ask before
+    #[arg(long, conflicts_with = "input")]
+    all: bool,
     /// Follow the run to its end and print its report
     #[arg(long)]
     wait: bool,
@@ -51,10 +54,18 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     if !args.wait {
         refuse_report_flags(&args.output)?;
     }
-    let links = args.input.read()?;
+    let listed = args.input.read(args.output.quiet)?;
+    if listed.is_none() && !args.all && !args.input.yes {
+        confirm_all()?;
+    }
     let broker = servers::connect(&settings, "run").await?;
     let store = servers::store(&settings).await?;
+    let links = selected(listed, &store).await?;
+    let is_quiet = args.output.quiet;
     let filed = file(&settings, &store, links).await?;
+    if !is_quiet {
+        filing::tell_of_white_list(&settings, &store).await?;
+    }
     // No producer need be at hand. Should this fail, one publishes the rest.
     let outbox = Outbox::new(broker.clone(), store.clone());
     outbox.add(&filed);
@@ -66,12 +77,22 @@ pub(crate) async fn run(global: &GlobalArgs, args: RunArgs) -> Result<Status, Fa
     status
 }
 
+/// Without a list all stored links are checked, which may be more than a person meant. A program means it.
+fn confirm_all() -> Result<(), Failure> {
+    let question = "This files a run of all stored links. Go on?";
+    if !ask::is_possible() || ask::confirm(question) {
+        return Ok(());
+    }
+    Err(Failure::usage("nothing was filed").advise("name a list, or say --all"))
+}
+
 /// Refuses flags that say how the report is written, since there is no report yet. A format from a setting is
 /// meant for other commands, so it is ignored.
 fn refuse_report_flags(output: &OutputArgs) -> Result<(), Failure> {
     let flag = match (&output.output, output.format) {
         (Some(_), _) => "--output FILE",
         (None, Some(FormatName::Csv)) => "--format csv",
+        (None, Some(FormatName::Yaml)) => "--format yaml",
         (None, Some(FormatName::Junit)) => "--format junit",
         (None, Some(FormatName::Markdown)) => "--format markdown",
         (None, None | Some(FormatName::Table | FormatName::Json | FormatName::Jsonl)) => return Ok(()),

@@ -5,8 +5,9 @@ use linkbeat_recorder::Rules;
 use linkbeat_shared::{Decision, RunId, RunState, RunSummary};
 use linkbeat_store::{Decided, SharedStore};
 
+use super::which_run::WhichRun;
 use super::{servers, write};
-use crate::args::{Flags, GlobalArgs, OutputArgs, parse_run_id};
+use crate::args::{Flags, GlobalArgs, OutputArgs};
 use crate::exit::{Failure, Status};
 use crate::logging::print_note;
 
@@ -26,16 +27,17 @@ pub(crate) enum RunsCommand {
     /// The report of one run, as far as it has come
     #[command(after_help = "\
 Examples:
-  linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11
+  linkbeat runs show latest
+  linkbeat runs show 0198c5f0-7d2c
   linkbeat runs show 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11 --format junit --output report.xml
 
 Exit status: 0 the run is finished and every link passed; 1 some link did not pass, or the run
 goes on, was cancelled or was discarded; 2 there is no such run; 3 the run is held back, or it is
 incomplete, as jobs of it are parked.")]
     Show {
-        /// The run's id
-        #[arg(value_parser = parse_run_id)]
-        id: RunId,
+        /// The run: its id, the beginning of it, or `latest`
+        #[arg(value_name = "RUN")]
+        run: WhichRun,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -48,9 +50,9 @@ Examples:
   linkbeat runs list
   linkbeat runs apply 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11")]
     Apply {
-        /// The run's id
-        #[arg(value_parser = parse_run_id)]
-        id: RunId,
+        /// The run: its id, the beginning of it, or `latest`
+        #[arg(value_name = "RUN")]
+        run: WhichRun,
     },
     /// Leave the links of a run that was held back as they are
     #[command(after_help = "\
@@ -59,15 +61,15 @@ The run's checks are kept as history. They change no link, and the next run deci
 Examples:
   linkbeat runs discard 0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11")]
     Discard {
-        /// The run's id
-        #[arg(value_parser = parse_run_id)]
-        id: RunId,
+        /// The run: its id, the beginning of it, or `latest`
+        #[arg(value_name = "RUN")]
+        run: WhichRun,
     },
     /// Stop a run: its open jobs are not published again, and what still comes in changes no link
     Cancel {
-        /// The run's id
-        #[arg(value_parser = parse_run_id)]
-        id: RunId,
+        /// The run: its id, the beginning of it, or `latest`
+        #[arg(value_name = "RUN")]
+        run: WhichRun,
     },
 }
 
@@ -75,10 +77,10 @@ Examples:
 pub(crate) async fn run(global: &GlobalArgs, command: RunsCommand) -> Result<Status, Failure> {
     match command {
         RunsCommand::List { limit, output } => list(global, limit, &output).await,
-        RunsCommand::Show { id, output } => show(global, id, &output).await,
-        RunsCommand::Apply { id } => decide(global, id, Decision::Applied).await,
-        RunsCommand::Discard { id } => decide(global, id, Decision::Discarded).await,
-        RunsCommand::Cancel { id } => cancel(global, id).await,
+        RunsCommand::Show { run, output } => show(global, &run, &output).await,
+        RunsCommand::Apply { run } => decide(global, &run, Decision::Applied).await,
+        RunsCommand::Discard { run } => decide(global, &run, Decision::Discarded).await,
+        RunsCommand::Cancel { run } => cancel(global, &run).await,
     }
 }
 
@@ -91,9 +93,10 @@ async fn list(global: &GlobalArgs, limit: u32, output: &OutputArgs) -> Result<St
     Ok(Status::Passed)
 }
 
-async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Status, Failure> {
+async fn show(global: &GlobalArgs, run: &WhichRun, output: &OutputArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
+    let id = run.id(&store).await?;
     let status = match store.summary(id).await? {
         Some(run) => write::report(&settings, output, &*store, &run, write::LOOK_AT_PARKED).await,
         None => Err(no_run(id)),
@@ -102,9 +105,12 @@ async fn show(global: &GlobalArgs, id: RunId, output: &OutputArgs) -> Result<Sta
     status
 }
 
-async fn decide(global: &GlobalArgs, id: RunId, decision: Decision) -> Result<Status, Failure> {
+async fn decide(global: &GlobalArgs, run: &WhichRun, decision: Decision) -> Result<Status, Failure> {
     let store = servers::store(&global.plain_settings()?).await?;
-    let decided = carry_out(&store, id, decision).await;
+    let decided = match run.id(&store).await {
+        Ok(id) => carry_out(&store, id, decision).await,
+        Err(failure) => Err(failure),
+    };
     store.close().await;
     decided.map(|()| Status::Passed)
 }
@@ -160,8 +166,9 @@ fn not_held(id: RunId, state: RunState) -> Failure {
         .advise("see `linkbeat runs list`")
 }
 
-async fn cancel(global: &GlobalArgs, id: RunId) -> Result<Status, Failure> {
+async fn cancel(global: &GlobalArgs, run: &WhichRun) -> Result<Status, Failure> {
     let store = servers::store(&global.plain_settings()?).await?;
+    let id = run.id(&store).await?;
     let run = store.cancel_run(id).await?;
     store.close().await;
     match run {

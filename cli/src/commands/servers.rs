@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_broker::{BrokerSettings, RabbitBroker, SharedBroker};
-use linkbeat_store::{OpenMode, SharedStore};
+use linkbeat_store::{OpenMode, SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Failure;
+use crate::health;
 use crate::settings::{BrokerAddress, Settings};
 
 /// How long a daemon waits between two tries to reach its database.
@@ -23,6 +24,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<SharedStore, Failure> {
 /// The same for a daemon, which waits for a database that is away. `None`: it was told to stop meanwhile.
 pub(crate) async fn patient_store(
     settings: &Settings,
+    database: &health::Database,
     shutdown: &CancellationToken,
 ) -> Result<Option<SharedStore>, Failure> {
     loop {
@@ -30,6 +32,9 @@ pub(crate) async fn patient_store(
             Ok(store) => return Ok(Some(store)),
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, advice = error.advice(), "waiting for the database");
+                if let StoreError::Unavailable { problem, .. } = &error {
+                    database.note(problem);
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -62,7 +67,7 @@ pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerS
         let problem = format!("`linkbeat {role}` is for a fleet, which needs RabbitMQ");
         return Err(Failure::usage(problem).advise(
             "set --broker-url amqp://USER:PASSWORD@HOST:5672/ or LINKBEAT_BROKER_URL. On one machine, \
-             `linkbeat check` needs no broker",
+             `linkbeat check` and `linkbeat up` need no broker",
         ));
     };
     let name = format!("linkbeat {role}");

@@ -5,20 +5,22 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
+use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_shared::{Lang, Run, RunState, RunSummary};
 use linkbeat_store::{HistoryRules, HistoryStatus, LinkQuery, Reports, SharedStore};
 use serde_json::Value;
 
 use sink::Sink;
 
-use crate::args::OutputArgs;
+use crate::args::{FailOn, OutputArgs};
 use crate::exit::{Failure, Status};
 use crate::finding::Finding;
 use crate::logging::print_note;
 use crate::output::link_history::LinkHistory;
-use crate::output::{self, Format, FormatName, ListFormat, Prose, Style};
+use crate::output::schedules::Shown;
+use crate::output::{self, Format, FormatName, ListFormat, Manner, Prose, Style, Urls};
 use crate::plain::PlainJson;
 use crate::settings::{Origin, Settings};
 
@@ -35,19 +37,22 @@ pub(crate) async fn report(
     run: &RunSummary,
     what_to_do: &str,
 ) -> Result<Status, Failure> {
-    let format = format(settings, args);
-    let mut sink = sink(settings, args)?;
-    let written = stream::report(&*format, reports, run, sink.out()).await;
-    sink.end(written)?;
+    if !is_silent(settings, args, run) {
+        let format = format(settings, args, Urls::Redacted);
+        let mut sink = sink(settings, args)?;
+        let written = stream::report(&*format, reports, run, sink.out()).await;
+        sink.end(written)?;
+    }
     // Its rows are the links that have a result, and nothing else.
     if settings.output.format == FormatName::Csv && !args.quiet {
         note_unfinished(run);
     }
     match run.state {
-        RunState::Finished if run.counts.all_passed() => Ok(Status::Passed),
-        RunState::Finished | RunState::Running | RunState::Discarded | RunState::Cancelled => {
-            Ok(Status::SomeFailed)
-        }
+        RunState::Finished => Ok(finished(run, settings.output.fail_on)),
+        RunState::Running | RunState::Discarded | RunState::Cancelled => match settings.output.fail_on {
+            FailOn::Never => Ok(Status::Passed),
+            FailOn::Down | FailOn::Change => Ok(Status::SomeFailed),
+        },
         RunState::HeldBack => Err(held_back(run)),
         RunState::Incomplete => Err(Failure::infrastructure(format!(
             "{} links have no result: their jobs failed by our own fault and are parked",
@@ -55,6 +60,27 @@ pub(crate) async fn report(
         ))
         .advise(what_to_do)),
     }
+}
+
+fn finished(run: &RunSummary, fail_on: FailOn) -> Status {
+    let fails = match fail_on {
+        FailOn::Down => !run.counts.all_passed(),
+        FailOn::Change => has_changed(run),
+        FailOn::Never => false,
+    };
+    if fails { Status::SomeFailed } else { Status::Passed }
+}
+
+/// Whether the run hid or showed a link.
+fn has_changed(run: &RunSummary) -> bool {
+    run.counts.to_not_show + run.counts.to_show > 0
+}
+
+/// With `--quiet`, people are told only of changes. Programs and files get every report.
+fn is_silent(settings: &Settings, args: &OutputArgs, run: &RunSummary) -> bool {
+    let for_people = matches!(settings.output.format, FormatName::Table | FormatName::Markdown);
+    let is_news = has_changed(run) || run.state != RunState::Finished;
+    args.quiet && args.output.is_none() && for_people && !is_news
 }
 
 /// The same text for all outputs: what was seen, and how a person decides.
@@ -85,10 +111,11 @@ fn note_unfinished(run: &RunSummary) {
 pub(crate) async fn links(
     settings: &Settings,
     args: &OutputArgs,
+    urls: Urls,
     store: &SharedStore,
     wanted: &LinkQuery,
 ) -> Result<(), Failure> {
-    let format = format(settings, args);
+    let format = format(settings, args, urls);
     let mut sink = sink(settings, args)?;
     let written = stream::links(&*format, store, wanted, sink.out()).await;
     sink.end(written)
@@ -101,11 +128,15 @@ pub(crate) fn link_history(
     history: &LinkHistory,
 ) -> Result<(), Failure> {
     let output = settings.output;
-    let terminal = args.output.is_none() && io::stdout().is_terminal();
     let prose = Prose { lang: output.lang, warn_certificate_days: output.warn_certificate_days };
     let mut sink = sink(settings, args)?;
-    let written =
-        output::link_history::write(history, output.format, prose, Style::detect(terminal), sink.out());
+    let written = output::link_history::write(
+        history,
+        output.format,
+        prose,
+        Style::detect(args.output.is_none()),
+        sink.out(),
+    );
     sink.end(written.map_err(Into::into))
 }
 
@@ -123,7 +154,7 @@ pub(crate) fn history_status(
 
 /// Writes stored runs.
 pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Result<(), Failure> {
-    let format = format(settings, args);
+    let format = format(settings, args, Urls::Redacted);
     let mut sink = sink(settings, args)?;
     let written = format.runs(runs, sink.out());
     sink.end(written.map_err(Into::into))
@@ -131,7 +162,7 @@ pub(crate) fn runs(settings: &Settings, args: &OutputArgs, runs: &[Run]) -> Resu
 
 /// Writes parked messages to standard output.
 pub(crate) fn dead_letters(items: &[Value], format: ListFormat) -> Result<(), Failure> {
-    let style = Style::detect(io::stdout().is_terminal());
+    let style = Style::detect(true);
     to_stdout(|out| match format {
         ListFormat::Table => output::dead::table(items, style, out),
         ListFormat::Json => output::dead::json(&Value::from(items), &mut PlainJson(out)),
@@ -143,9 +174,39 @@ pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
     to_stdout(|out| output::dead::json(item, &mut PlainJson(out)))
 }
 
+/// Writes the workers that live to standard output.
+pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(), Failure> {
+    let style = Style::detect(true);
+    to_stdout(|out| match format {
+        ListFormat::Table => output::workers::table(workers, style, out),
+        ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
+    })
+}
+
+/// Writes schedules to standard output.
+pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::list(shown, out),
+        ListFormat::Json => {
+            let items = shown.iter().map(output::schedules::item).collect();
+            output::dead::json(&items, &mut PlainJson(out))
+        }
+    })
+}
+
+/// Writes one of them, with its latest ticks.
+pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure> {
+    to_stdout(|out| match format {
+        ListFormat::Table => output::schedules::one(shown, out),
+        ListFormat::Json => {
+            output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
+        }
+    })
+}
+
 /// Writes what the doctor found to standard output.
 pub(crate) fn findings(findings: &[Finding], settings: &[Origin], format: ListFormat) -> Result<(), Failure> {
-    let style = Style::detect(io::stdout().is_terminal());
+    let style = Style::detect(true);
     to_stdout(|out| match format {
         ListFormat::Table => output::findings::table(findings, settings, style, out),
         ListFormat::Json => output::findings::json(findings, settings, &mut PlainJson(out)),
@@ -159,13 +220,13 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(),
 }
 
 fn sink<'a>(settings: &Settings, args: &'a OutputArgs) -> Result<Sink<'a>, Failure> {
-    let json = matches!(settings.output.format, FormatName::Json | FormatName::Jsonl);
+    let json = matches!(settings.output.format, FormatName::Json | FormatName::Jsonl | FormatName::Yaml);
     Sink::open(args.output.as_deref(), json)
 }
 
-fn format(settings: &Settings, args: &OutputArgs) -> Box<dyn Format> {
+fn format(settings: &Settings, args: &OutputArgs, urls: Urls) -> Box<dyn Format> {
     let prose =
         Prose { lang: settings.output.lang, warn_certificate_days: settings.output.warn_certificate_days };
-    let terminal = args.output.is_none() && io::stdout().is_terminal();
-    output::format(settings.output.format, prose, Style::detect(terminal))
+    let manner = Manner { prose, style: Style::detect(args.output.is_none()), urls, bom: args.bom };
+    output::format(settings.output.format, manner)
 }

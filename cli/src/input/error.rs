@@ -36,6 +36,12 @@ pub(crate) enum InputError {
     /// OPML that breaks XML's grammar.
     #[error("{at}:{line}: is not valid XML: {problem}")]
     Xml { at: Source, line: usize, problem: String },
+    /// TOML that breaks TOML's grammar.
+    #[error("{at}:{line}: is not valid TOML: {problem}")]
+    Toml { at: Source, line: usize, problem: String },
+    /// HTML that cannot be taken in.
+    #[error("{at}: cannot be read as HTML: {problem}")]
+    Html { at: Source, problem: String },
     /// JSON or YAML of another form.
     #[error("{at}: is {shape} without a list of links")]
     NoList { at: Source, shape: &'static str },
@@ -63,7 +69,11 @@ impl InputError {
                  name, page_url (or linkpage), active, shown, backlink, group, avatar, description, screenshot, feed, \
                  tags"
             }
-            Self::Json { .. } | Self::Yaml { .. } | Self::Xml { .. } => "correct it there",
+            Self::Json { .. }
+            | Self::Yaml { .. }
+            | Self::Xml { .. }
+            | Self::Toml { .. }
+            | Self::Html { .. } => "correct it there",
             Self::NoList { .. } => {
                 r#"write [{"name": …, "url": …}, …] or {"link_list": [{"name": …, "link": …}, …]}"#
             }

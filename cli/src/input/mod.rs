@@ -10,22 +10,22 @@ mod kept;
 mod lines;
 mod quote;
 mod row;
+mod seen;
 mod shapes;
 mod source;
 
-use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
 use std::fmt;
-use std::hash::BuildHasher;
 
 use linkbeat_shared::{GivenLinks, NewLink};
 
 pub(crate) use error::{InputError, RowErrors};
+pub(crate) use seen::{NearLinks, Seen};
 pub(crate) use source::Source;
 
 use error::RowError;
 use kept::Keeping;
 use row::{Problem, Row};
+use seen::Place;
 use source::Decoded;
 
 /// What to do about rows that are no usable link.
@@ -37,6 +37,15 @@ pub(crate) enum BadRows {
     Skip,
 }
 
+/// What to do about rows that most likely are one link ([`linkbeat_shared::LinkUrl::near_key`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NearRows {
+    /// Take all, and point them out.
+    Tell,
+    /// Take only the first (`--merge-duplicates`). So it is with rows that are the same link for certain.
+    Merge,
+}
+
 /// What was read: at least one link.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -46,6 +55,10 @@ pub(crate) struct Input {
     pub(crate) skipped: RowErrors,
     /// What each input was read as, if its name does not say so.
     pub(crate) read: Vec<ReadAs>,
+    /// Links that most likely are links of rows before them.
+    pub(crate) near: NearLinks,
+    /// Tells whether a link is among them.
+    pub(crate) seen: Seen,
 }
 
 /// What an input was read as. As text: `friends.yml: read as YAML in GB18030`.
@@ -70,8 +83,12 @@ impl fmt::Display for ReadAs {
 ///
 /// # Errors
 /// A source that cannot be read, or that holds no usable link. With [`BadRows::Refuse`] also any bad row.
-pub(crate) fn read_all(sources: &[Source], bad_rows: BadRows) -> Result<Input, InputError> {
-    let mut intake = Intake::new(bad_rows);
+pub(crate) fn read_all(
+    sources: &[Source],
+    bad_rows: BadRows,
+    near_rows: NearRows,
+) -> Result<Input, InputError> {
+    let mut intake = Intake::new(bad_rows, near_rows);
     for source in sources {
         intake.take(source.clone(), source.read()?)?;
     }
@@ -81,32 +98,25 @@ pub(crate) fn read_all(sources: &[Source], bad_rows: BadRows) -> Result<Input, I
 /// What was read so far.
 struct Intake {
     bad_rows: BadRows,
+    near_rows: NearRows,
     /// The inputs that were read.
     read: Vec<ReadAs>,
     kept: Keeping,
     bad: RowErrors,
-    /// Where each link was first seen, by the hash of its key. Nobody can foresee these hashes, as their key is drawn at
-    /// random. Of a million links, two differ and have the same hash once in 30 million readings.
-    seen: HashMap<u64, Place>,
-    hashes: RandomState,
-}
-
-/// A row, for messages.
-#[derive(Clone, Copy)]
-struct Place {
-    source: u32,
-    line: u32,
+    seen: Seen,
+    near: NearLinks,
 }
 
 impl Intake {
-    fn new(bad_rows: BadRows) -> Self {
+    fn new(bad_rows: BadRows, near_rows: NearRows) -> Self {
         Self {
             bad_rows,
+            near_rows,
             read: Vec::new(),
             kept: Keeping::new(),
             bad: RowErrors::default(),
-            seen: HashMap::new(),
-            hashes: RandomState::new(),
+            seen: Seen::default(),
+            near: NearLinks::default(),
         }
     }
 
@@ -115,13 +125,14 @@ impl Intake {
         let mut links = 0_usize;
         self.seen.reserve(expected_links(&text));
         let shape = shapes::of(&source, &text);
-        let is_expected = charset.is_none() && shape.is_named_by(&source);
+        let is_expected = charset.is_none() && (shape.is_named_by(&source) || source.is_url());
         self.read.push(ReadAs { source: source.clone(), shape: shape.name, charset, is_expected });
         for Row { line, fields } in shape.rows(&source, &text)? {
             let parsed = fields.and_then(|fields| fields.parse().map(|link| (fields, link)));
             links += usize::from(parsed.is_ok());
-            match parsed.and_then(|(fields, link)| self.first_of(&link, line).map(|()| fields)) {
-                Ok(fields) => self.kept.push(&fields).map_err(|error| source.unreadable(error))?,
+            match parsed.and_then(|(fields, link)| Ok((fields, self.is_new(&link, line)?))) {
+                Ok((_, false)) => {}
+                Ok((fields, true)) => self.kept.push(&fields).map_err(|error| source.unreadable(error))?,
                 Err(Problem { field, message }) => {
                     bad.push(RowError { source: source.clone(), line, field, message });
                 }
@@ -137,23 +148,25 @@ impl Intake {
         }
     }
 
-    /// That no row before was of the same link.
-    fn first_of(&mut self, link: &NewLink, line: usize) -> Result<(), Problem> {
+    /// Whether the link is taken: no row before was of the same one.
+    fn is_new(&mut self, link: &NewLink, line: usize) -> Result<bool, Problem> {
         let key = link.url.key();
         let place = Place { source: bounded(self.read.len() - 1), line: bounded(line) };
-        match self.seen.entry(self.hashes.hash_one(&key)) {
-            Entry::Occupied(first) => {
-                let Place { source, line } = *first.get();
-                let first = self.read.get(source as usize).map(|first| first.source.to_string());
-                let first = first.unwrap_or_default();
-                let url = quote::quote(&key);
-                Err(Problem::of("url", format!("`{url}` is the same link as {first}:{line}; keep one")))
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(place);
-                Ok(())
-            }
+        let merges = self.near_rows == NearRows::Merge;
+        if let Err(first) = self.seen.take(&key, place) {
+            let (url, first) = (quote::quote(&key), self.name(first));
+            let problem = || Problem::of("url", format!("`{url}` is the same link as {first}; keep one"));
+            return if merges { Ok(false) } else { Err(problem()) };
         }
+        let Some(first) = self.seen.take_near(&link.url, place) else { return Ok(true) };
+        let (here, first) = (self.name(place), self.name(first));
+        self.near.push(|| format!("{here}: `{}` looks like the link of {first}", quote::quote(&key)));
+        Ok(!merges)
+    }
+
+    fn name(&self, Place { source, line }: Place) -> String {
+        let source = self.read.get(source as usize).map(|read| read.source.to_string()).unwrap_or_default();
+        format!("{source}:{line}")
     }
 
     fn finish(self) -> Result<Input, InputError> {
@@ -162,7 +175,7 @@ impl Intake {
         }
         let kept = self.kept.finish().map_err(|error| Source::Stdin.unreadable(error))?;
         let read = self.read.into_iter().filter(|read| !read.is_expected).collect();
-        Ok(Input { links: GivenLinks::of(kept), skipped: self.bad, read })
+        Ok(Input { links: GivenLinks::of(kept), skipped: self.bad, read, near: self.near, seen: self.seen })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tags};
+use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Pin, Tags};
 use serde::{Deserialize, Serialize};
 
 use super::quote::quote;
@@ -44,6 +44,10 @@ pub(super) struct Fields {
     pub(super) screenshot: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) feed: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) pin: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) pin_note: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
@@ -80,6 +84,8 @@ impl Fields {
             backlink: present(&self.backlink, |text| boolean("backlink", text))?,
             group: usable(&self.group),
             attributes: self.attributes(),
+            // A list of somebody else's may mean something else by it.
+            pin: self.pin.parse().ok().map(|to| Pin { to, note: self.pin_note.parse().ok() }),
         })
     }
 
@@ -133,8 +139,8 @@ fn url(field: &'static str, text: &str) -> Result<LinkUrl, Problem> {
 
 fn boolean(field: &'static str, text: &str) -> Result<bool, Problem> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" => Ok(true),
-        "false" | "0" | "no" => Ok(false),
+        "true" | "1" | "yes" | "是" => Ok(true),
+        "false" | "0" | "no" | "否" => Ok(false),
         _ => Err(Problem::of(field, format!("`{}` is neither yes nor no; write true or false", quote(text)))),
     }
 }

@@ -11,7 +11,7 @@ macro_rules! sample {
     };
 }
 
-const SAMPLES: [Sample; 17] = [
+const SAMPLES: [Sample; 26] = [
     sample!(
         "butterfly.yml",
         "YAML",
@@ -20,7 +20,39 @@ const SAMPLES: [Sample; 17] = [
     ),
     sample!("redefine.yml", "YAML", "友|甲|http://a.example/|/a.png|x", "技术|乙|http://b.example/||"),
     sample!("flat.yml", "YAML", "|甲|http://127.0.9.1:8940/ok||"),
-    sample!("upptime.yml", "YAML", "|Site|http://127.0.9.1:8940/ok||"),
+    sample!(
+        "jekyll.yml",
+        "YAML",
+        "友|甲|http://a.example/||see [x](http://x.example/)",
+        "技术|乙|http://b.example/||"
+    ),
+    sample!("upptime.yml", "YAML", "|Site|http://127.0.9.1:8940/ok||", "|API|https://api.example/health||"),
+    sample!("hugo.toml", "TOML", "|甲|http://a.example/|/a.png|", "|乙|http://b.example/||"),
+    sample!("circle.json", "JSON", "|甲|http://a.example/|/a.png|", "|乙|http://b.example/||"),
+    sample!(
+        "list.md",
+        "Markdown",
+        "朋友|甲|http://a.example/||第一位",
+        "朋友|乙 blog|https://b.example/x_(y)||写代码",
+        "朋友|丙|https://c.example/||",
+        "朋友|丁|https://d.example/|https://d.example/d.png|",
+        "朋友|戊|https://e.example/||"
+    ),
+    sample!("table.md", "Markdown", "|甲 <b> @x|http://a.example/%7C||", "|乙|http://b.example/||"),
+    sample!(
+        "friends.md",
+        "Markdown",
+        "|甲|https://a.example/|/a.png|第一位 | x",
+        "|乙|https://b.example/|/b.png|第二位"
+    ),
+    sample!(
+        "friends.html",
+        "HTML",
+        "技术 & 生活|甲|http://a.example/?a=1&b=2|/a.png|第一位",
+        "技术 & 生活|乙 blog|https://b.example/||第二位"
+    ),
+    sample!("bookmarks.html", "HTML", "Friends|甲|http://a.example/||"),
+    sample!("report.xml", "JUnit", "|甲 & x|http://a.example/||", "|乙|http://b.example/||"),
     sample!("urls.yml", "YAML", "||http://a.example/||", "||https://b.example/||"),
     sample!("classes.json", "JSON", "友|甲|http://127.0.9.1:8940/ok||"),
     sample!("friendsobj.json", "JSON", "|甲|http://127.0.9.1:8940/ok|a|d"),
@@ -45,7 +77,7 @@ const SAMPLES: [Sample; 17] = [
 fn read(file: &str, bytes: &[u8]) -> Input {
     let source = Source::File(file.into());
     let text = source.decode(bytes.to_vec()).unwrap();
-    let mut intake = Intake::new(BadRows::Refuse);
+    let mut intake = Intake::new(BadRows::Refuse, NearRows::Tell);
     intake.take(source, text).unwrap();
     intake.finish().unwrap()
 }
@@ -107,7 +139,7 @@ fn a_bad_row_deep_inside_names_its_line() {
     let yaml = "- class_name: x\n  link_list:\n    - name: A\n      link: http://a.example/\n    - name: B\n      link: nowhere\n";
     let json = "{\"x\": 1,\n \"friends\": [\n{\"url\": \"http://a.example/\"},\n\n{\"url\": \"nowhere\"}]}";
     for (text, line) in [(yaml, 5), (json, 5)] {
-        let mut intake = Intake::new(BadRows::Refuse);
+        let mut intake = Intake::new(BadRows::Refuse, NearRows::Tell);
         intake.take(Source::File("a".into()), plain(text)).unwrap();
         let error = intake.finish().err().unwrap().to_string();
         assert!(error.contains(&format!("a:{line}: url: ")), "{error}");
@@ -121,7 +153,7 @@ fn nothing_nested_deep_or_full_of_aliases_harms() {
     let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nlinks:\n  - *c\n  - {url: http://a.example/, name: *a}\n";
     let flow = format!("- {}", "[".repeat(100_000));
     for text in [deep.as_str(), &objects, bomb, &flow] {
-        let mut intake = Intake::new(BadRows::Skip);
+        let mut intake = Intake::new(BadRows::Skip, NearRows::Tell);
         let taken = intake.take(Source::File("a".into()), plain(text));
         assert_eq!(taken.is_ok(), text == bomb, "{taken:?}");
     }

@@ -2,15 +2,21 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
 use super::InputError;
+use super::quote::quote;
 
 /// Most bytes read from one source: four million links or so.
 const MAX_BYTES: u64 = 256 << 20;
+
+/// How long a list may take to begin that comes on standard input without being named.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where links come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub(crate) enum Source {
     File(PathBuf),
     /// Standard input, written `-`.
     Stdin,
+    /// A link itself.
+    Url(String),
 }
 
 /// The text of a source.
@@ -33,6 +41,7 @@ impl fmt::Display for Source {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("standard input"),
+            Self::Url(url) => f.write_str(&quote(url)),
         }
     }
 }
@@ -40,7 +49,30 @@ impl fmt::Display for Source {
 impl Source {
     /// What an argument names.
     pub(crate) fn from_path(path: &Path) -> Self {
-        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
+        match path.to_str() {
+            Some("-") => Self::Stdin,
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+                Self::Url(url.to_owned())
+            }
+            _ => Self::File(path.to_owned()),
+        }
+    }
+
+    /// Standard input, if a list comes from there: `None` at a terminal, at its end, and where nothing comes in time.
+    /// Whoever starts linkbeat may leave a pipe open that nobody writes to.
+    pub(crate) fn redirected() -> Option<Self> {
+        if io::stdin().is_terminal() {
+            return None;
+        }
+        let (came, answer) = sync_channel(1);
+        std::thread::spawn(move || {
+            came.send(io::stdin().lock().fill_buf().is_ok_and(|text| !text.is_empty()))
+        });
+        answer.recv_timeout(PATIENCE).unwrap_or(false).then_some(Self::Stdin)
+    }
+
+    pub(super) fn is_url(&self) -> bool {
+        matches!(self, Self::Url(_))
     }
 
     /// The whole text, without a byte order mark.
@@ -48,6 +80,7 @@ impl Source {
         let bytes = match self {
             Self::File(path) => File::open(path).and_then(read_file),
             Self::Stdin => read_bounded(io::stdin().lock(), MAX_BYTES, 0),
+            Self::Url(url) => return Ok(Decoded { text: url.clone(), charset: None }),
         };
         self.decode(bytes.map_err(|error| self.unreadable(error))?.ok_or_else(|| self.too_large())?)
     }
@@ -56,7 +89,7 @@ impl Source {
     pub(super) fn has_extension(&self, extension: &str) -> bool {
         match self {
             Self::File(path) => path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)),
-            Self::Stdin => false,
+            Self::Stdin | Self::Url(_) => false,
         }
     }
 
@@ -128,6 +161,7 @@ mod tests {
     fn a_dash_is_standard_input() {
         assert_eq!(Source::from_path(Path::new("-")), Source::Stdin);
         assert_eq!(Source::from_path(Path::new("./-")), Source::File("./-".into()));
+        assert_eq!(Source::from_path(Path::new("https://a/")), Source::Url("https://a/".into()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 /// Reads files, each given as its name and its bytes.
 fn read(files: &[(&str, &[u8])], bad_rows: BadRows) -> Result<Input, String> {
     let sources: Vec<Source> = files.iter().map(|(name, _)| Source::File(name.into())).collect();
-    let mut intake = Intake::new(bad_rows);
+    let mut intake = Intake::new(bad_rows, NearRows::Tell);
     for (source, (_, bytes)) in sources.into_iter().zip(files) {
         let text = source.decode(bytes.to_vec()).map_err(|error| Failure::from(error).to_string())?;
         intake.take(source, text).map_err(|error| Failure::from(error).to_string())?;
@@ -70,6 +70,7 @@ fn every_field_is_read() {
             feed: Some("/atom.xml".parse().unwrap()),
             tags: Some(Tags::try_from(BTreeSet::from(["b".parse().unwrap(), "a".parse().unwrap()])).unwrap()),
         },
+        pin: None,
     };
     let csv = "backlink,shown,active,page_url,url,name,tags,feed,screenshot,description,avatar,Group\nno,0,YES,https://a.example/friends,https://a.example/,\"A, B\",\"b, a\",/atom.xml,https://a.example/s.jpg,\"Two\nwords\",/a.png,友链";
     let json = r#"[{"name":"A, B","url":"https://a.example/","page_url":"https://a.example/friends","active":true,"shown":0,"backlink":"False","group":"友链","avatar":"/a.png","description":"Two\nwords","screenshot":"https://a.example/s.jpg","feed":"/atom.xml","tags":["b","a",""]}]"#;
@@ -156,7 +157,7 @@ fn what_is_no_text_says_so() {
 #[test]
 fn a_file_that_cannot_be_read_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let read = |path: &Path| read_all(&[Source::File(path.into())], BadRows::Refuse);
+    let read = |path: &Path| read_all(&[Source::File(path.into())], BadRows::Refuse, NearRows::Tell);
     let missing = folder.path().join("missing.csv");
     assert_eq!(
         Failure::from(read(&missing).unwrap_err()).to_string(),
@@ -244,6 +245,28 @@ fn duplicates_are_found_within_and_across_inputs_and_the_first_is_kept() {
     assert_eq!(input.skipped.total(), 2);
     // A second copy of a file adds nothing, and is not broken either.
     assert_eq!(read(&[files[1], files[1]], BadRows::Skip).unwrap().links.named(), 2);
+}
+
+#[test]
+fn near_duplicates_are_pointed_out_or_merged() {
+    let text = "http://a.example/~me/\nhttps://www.a.example/%7Eme\nhttp://b.example/\nHTTP://b.example\n";
+    let take = |bad_rows, near_rows| {
+        let mut intake = Intake::new(bad_rows, near_rows);
+        let text = Decoded { text: text.to_owned(), charset: None };
+        intake.take(Source::File("a".into()), text).unwrap();
+        intake.finish().unwrap()
+    };
+    let told = take(BadRows::Skip, NearRows::Tell);
+    assert_eq!((told.links.named(), told.near.total(), told.skipped.total()), (3, 1, 1));
+    assert_eq!(told.near.to_string(), "\n  a:2: `https://www.a.example/%7Eme` looks like the link of a:1");
+    let merged = take(BadRows::Refuse, NearRows::Merge);
+    assert_eq!(
+        merged.links,
+        vec![link(None, "http://a.example/~me/"), link(None, "http://b.example/")].into()
+    );
+    assert!(merged.seen.has(&"http://a.example/~me/".parse().unwrap()));
+    assert!(merged.seen.has_near(&"https://a.example/~me".parse().unwrap()));
+    assert!(!merged.seen.has_near(&"https://c.example/".parse().unwrap()));
 }
 
 #[test]

@@ -22,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::stderr::STDERR;
 use crate::exit::Failure;
+use crate::lang;
 use crate::plain::{plain, plain_json, plain_lines};
 
 /// How log lines are written.
@@ -47,7 +48,11 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
     })?;
     FORMAT.get_or_init(|| format);
     std::panic::set_hook(Box::new(log_panic));
-    let ansi = io::stderr().is_terminal();
+    let ansi = match anstream::ColorChoice::global() {
+        anstream::ColorChoice::Always => true,
+        anstream::ColorChoice::Never => false,
+        _ => io::stderr().is_terminal(),
+    };
     // A second command in one process (the demo) finds the first one's logging in place.
     let _ = subscriber(filter, format, ansi, |line| STDERR.push(line)).try_init();
     Ok(())
@@ -105,7 +110,7 @@ impl Write for Line {
 
 /// Prints a note for people, who may wait for it.
 pub(crate) fn print_note(note: impl Display) {
-    STDERR.push((plain_lines(&note.to_string()) + "\n").into_bytes());
+    STDERR.push((plain_lines(&lang::said(&note.to_string())) + "\n").into_bytes());
     STDERR.wait();
 }
 
@@ -117,6 +122,15 @@ pub(crate) fn print_failure(failure: &Failure) {
         STDERR.wait();
     } else {
         print_note(format_args!("error: {failure}"));
+    }
+}
+
+/// Prints what people should know before it does harm: as a line of the log where the log is JSON.
+pub(crate) fn print_warning(warning: &str) {
+    if FORMAT.get() == Some(&LogFormat::Json) {
+        tracing::warn!("{warning}");
+    } else {
+        print_note(format_args!("warning: {warning}"));
     }
 }
 

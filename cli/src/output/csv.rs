@@ -10,10 +10,13 @@ use linkbeat_shared::{
 
 use super::plain::plain;
 use super::reason_word::reason_word;
-use super::{Begun, Format, Pages};
+use super::{Begun, Format, Pages, Urls};
 
 pub(super) struct Csv {
     pub(super) lang: Lang,
+    pub(super) urls: Urls,
+    /// Whether a byte order mark comes first, by which Excel knows UTF-8.
+    pub(super) bom: bool,
 }
 
 const REPORT_HEADER: [&str; 15] = [
@@ -33,7 +36,7 @@ const REPORT_HEADER: [&str; 15] = [
     "tls_issuer",
     "failed",
 ];
-const LINKS_HEADER: [&str; 25] = [
+const LINKS_HEADER: [&str; 27] = [
     "id",
     "name",
     "url",
@@ -53,6 +56,8 @@ const LINKS_HEADER: [&str; 25] = [
     "tls_expires_at",
     "tls_issuer",
     "failed",
+    "pin",
+    "pin_note",
     "group",
     "avatar",
     "description",
@@ -66,15 +71,15 @@ const RUNS_HEADER: [&str; 8] =
 
 impl Format for Csv {
     fn report<'a>(&'a self, _: &'a RunSummary, out: &'a mut dyn Write) -> Begun<'a, LinkReport> {
-        Ok(Box::new(Sheet::begin(REPORT_HEADER, |link| self.report_row(link), out)?))
+        Ok(Box::new(self.sheet(REPORT_HEADER, |link| self.report_row(link), out)?))
     }
 
     fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
-        Ok(Box::new(Sheet::begin(LINKS_HEADER, |link| self.link_row(link), out)?))
+        Ok(Box::new(self.sheet(LINKS_HEADER, |link| self.link_row(link), out)?))
     }
 
     fn runs(&self, runs: &[Run], out: &mut dyn Write) -> io::Result<()> {
-        let mut sheet = Box::new(Sheet::begin(RUNS_HEADER, run_row, out)?);
+        let mut sheet = Box::new(self.sheet(RUNS_HEADER, run_row, out)?);
         sheet.page(runs)?;
         sheet.end()
     }
@@ -119,6 +124,21 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 impl Csv {
+    fn sheet<'a, T, R, const COLUMNS: usize>(
+        &self,
+        header: [&str; COLUMNS],
+        row: R,
+        out: &'a mut dyn Write,
+    ) -> io::Result<Sheet<'a, R, COLUMNS>>
+    where
+        R: Fn(&T) -> [String; COLUMNS],
+    {
+        if self.bom {
+            out.write_all("\u{feff}".as_bytes())?;
+        }
+        Sheet::begin(header, row, out)
+    }
+
     fn report_row(&self, link: &LinkReport) -> [String; 15] {
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&link.details);
         [
@@ -140,16 +160,15 @@ impl Csv {
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 25] {
+    fn link_row(&self, link: &Link) -> [String; 27] {
         let (state, attributes) = (&link.state, &link.attributes);
-        let tags: Vec<_> = attributes.tags.iter().flat_map(Tags::iter).map(Tag::as_str).collect();
-        let tags = tags.join(",");
+        let tags = tags(attributes.tags.as_ref());
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
         [
             link.id.to_string(),
             no_formula(link.name.as_str()),
-            link.url.to_string(),
-            text(link.page_url.as_ref()),
+            self.urls.text(&link.url),
+            text(link.page_url.as_ref().map(|url| self.urls.text(url))),
             link.active.to_string(),
             state.shown.to_string(),
             link.backlink.to_string(),
@@ -165,6 +184,8 @@ impl Csv {
             tls_expires_at,
             tls_issuer,
             failed,
+            text(link.pin.as_ref().map(|pin| pin.to)),
+            said(link.pin.as_ref().and_then(|pin| pin.note.as_ref())),
             said(link.group.as_ref()),
             said(attributes.avatar.as_ref()),
             said(attributes.description.as_ref()),
@@ -190,6 +211,13 @@ fn details(details: &Details) -> [String; 5] {
         text(certificate.map(|certificate| no_formula(&plain(&certificate.issuer)))),
         text(details.failed.map(FailedPage::as_str)),
     ]
+}
+
+/// Labels with commas between; as an array of JSON where that could be read otherwise.
+fn tags(tags: Option<&Tags>) -> String {
+    let tags: Vec<_> = tags.into_iter().flat_map(Tags::iter).map(Tag::as_str).collect();
+    let is_plain = tags.iter().all(|tag| !tag.contains([',', ';', '[', '"']));
+    if is_plain { tags.join(",") } else { serde_json::Value::from(tags).to_string() }
 }
 
 fn run_row(run: &Run) -> [String; 8] {
@@ -218,9 +246,14 @@ fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection").
+/// A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection"). So does one that has
+/// one already: whoever reads the list again takes exactly one away.
 /// It stands before names, issuers and what lists say. All other columns begin with words of ours.
 fn no_formula(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    if formula { format!("'{text}") } else { text.to_owned() }
+    if is_formula(text.trim_start_matches('\'')) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// Whether a spreadsheet would take this for a formula.
+pub(crate) fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }

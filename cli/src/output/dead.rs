@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::listing::{Cell, Column, Listing};
+use super::listing::{Cell, Column, Listing, WhenNarrow};
 use super::{Style, grid};
 
 /// One line each; items are those of the JSON form.
@@ -15,10 +15,10 @@ pub(crate) fn table(items: &[Value], style: Style, out: &mut dyn Write) -> io::R
     let columns = vec![
         Column::fixed("ID"),
         Column::fixed("FROM"),
-        Column::fixed("PARKED AT (UTC)"),
+        Column::fixed("PARKED AT (UTC)").when_narrow(WhenNarrow::Shortened("PARKED (UTC)", 16)),
         Column::number("TRIES"),
-        Column::fixed("RUN"),
-        Column::narrowing("CAUSE", 20),
+        Column::fixed("RUN").when_narrow(WhenNarrow::Follows),
+        Column::told("CAUSE"),
     ];
     grid::write(&Listing { columns, rows: items.iter().map(row).collect() }, style, out)
 }

@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::link_item::StoredLinkItem;
 use super::run_item::RunItem;
-use super::{Begun, Format, Pages};
+use super::{Begun, Format, Pages, Urls};
 
 pub(super) struct Json {
     pub(super) lang: Lang,
+    pub(super) urls: Urls,
 }
 
 /// Where the links of a report belong in the message, which is made without them.
@@ -29,7 +30,7 @@ impl Format for Json {
     }
 
     fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
-        let item = |link: &Link| StoredLinkItem::of(link, self.lang);
+        let item = |link: &Link| StoredLinkItem::of(link, self.lang, self.urls);
         Ok(Box::new(Array::begin(item, 0, String::new(), out)?))
     }
 

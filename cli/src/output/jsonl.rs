@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::link_item::StoredLinkItem;
 use super::run_item::RunItem;
-use super::{Begun, Format, Pages};
+use super::{Begun, Format, Pages, Urls};
 
 pub(super) struct Jsonl {
     pub(super) lang: Lang,
+    pub(super) urls: Urls,
 }
 
 impl Format for Jsonl {
@@ -21,7 +22,7 @@ impl Format for Jsonl {
     }
 
     fn links<'a>(&'a self, out: &'a mut dyn Write) -> Begun<'a, Link> {
-        let item = |link: &Link| StoredLinkItem::of(link, self.lang);
+        let item = |link: &Link| StoredLinkItem::of(link, self.lang, self.urls);
         Ok(Box::new(Lines { out, item, last: None }))
     }
 

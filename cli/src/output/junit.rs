@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use linkbeat_shared::{Lang, Link, LinkReport, Run, RunState, RunSummary, Verdict};
+use linkbeat_shared::{Details, Lang, Link, LinkReport, Note, Run, RunState, RunSummary, Verdict};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
@@ -108,8 +108,10 @@ impl Junit {
             ("name", allowed(&name)),
             ("time", seconds(link.elapsed_ms.unwrap_or_default().into()).into()),
         ]);
+        let seen = seen(&link.details);
         match link.verdict {
-            Some(Verdict::Up) => case.write_empty().map(drop),
+            Some(Verdict::Up) if seen.is_empty() => case.write_empty().map(drop),
+            Some(Verdict::Up) => case.write_inner_content(|xml| properties(&seen, xml)).map(drop),
             None => case
                 .write_inner_content(|xml| {
                     xml.create_element("skipped")
@@ -118,7 +120,12 @@ impl Junit {
                         .map(drop)
                 })
                 .map(drop),
-            Some(verdict) => case.write_inner_content(|xml| self.failure(link, verdict, xml)).map(drop),
+            Some(verdict) => case
+                .write_inner_content(|xml| {
+                    properties(&seen, xml)?;
+                    self.failure(link, verdict, xml)
+                })
+                .map(drop),
         }
     }
 
@@ -136,6 +143,29 @@ impl Junit {
             .write_text_content(BytesText::new(&text))
             .map(drop)
     }
+}
+
+/// What else a check saw, as far as there is anything.
+fn seen(details: &Details) -> Vec<(&'static str, String)> {
+    let notes: Vec<_> = details.notes.iter().copied().map(Note::as_str).collect();
+    let certificate = details.certificate.as_ref();
+    let texts = [
+        ("redirects", details.redirects.join(" ")),
+        ("notes", notes.join(" ")),
+        ("tls_expires_at", certificate.map(|found| found.expires_at.to_rfc3339()).unwrap_or_default()),
+        ("tls_issuer", certificate.map(|found| found.issuer.clone()).unwrap_or_default()),
+    ];
+    texts.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
+fn properties(seen: &[(&'static str, String)], xml: &mut Xml<'_>) -> io::Result<()> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let all = xml.create_element("properties").write_inner_content(|xml| {
+        seen.iter().try_for_each(|(name, text)| property(name, &allowed(text), xml))
+    });
+    all.map(drop)
 }
 
 fn property(name: &str, value: &str, xml: &mut Xml<'_>) -> io::Result<()> {

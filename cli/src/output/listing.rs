@@ -1,11 +1,11 @@
 //! What people are shown of links, as columns and cells; the table and Markdown only draw it.
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Change, Lang, Link, Run, RunState, Verdict};
+use linkbeat_shared::{Change, Lang, Link, Pin, Run, RunState, Verdict, readable_host, readable_url};
 
 use super::Prose;
 use super::plain::plain;
-use super::remarks::reason_and_remarks;
+use super::remarks::{reason_and_remarks, with_redirect};
 use super::words::{self, Words, words};
 
 /// Columns and the cells under them; each row has as many cells as there are columns.
@@ -20,10 +20,25 @@ pub(super) struct Column {
     pub(super) heading: &'static str,
     /// How far it may be narrowed, in terminal columns; `None`: not at all.
     pub(super) least: Option<usize>,
+    /// What becomes of it where the terminal is too narrow for all columns.
+    pub(super) when_narrow: WhenNarrow,
     /// Whether its cells are numbers, which stand to the right.
     pub(super) number: bool,
     /// Whether it is left out when all its cells are empty.
     optional: bool,
+}
+
+/// What becomes of a column in a terminal that is too narrow for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenNarrow {
+    /// It stays.
+    Stays,
+    /// Only so many characters of its cells are shown, under this heading.
+    Shortened(&'static str, usize),
+    /// It moves to a line of its own below the row, and is never cut.
+    Told,
+    /// It follows there, with its heading, if there is room.
+    Follows,
 }
 
 /// One cell.
@@ -44,15 +59,24 @@ pub(super) enum Kind {
 
 impl Column {
     pub(super) fn fixed(heading: &'static str) -> Self {
-        Self { heading, least: None, number: false, optional: false }
+        Self { heading, least: None, when_narrow: WhenNarrow::Stays, number: false, optional: false }
     }
 
     pub(super) fn narrowing(heading: &'static str, least: usize) -> Self {
-        Self { heading, least: Some(least), number: false, optional: false }
+        Self { least: Some(least), ..Self::fixed(heading) }
     }
 
     pub(super) fn number(heading: &'static str) -> Self {
-        Self { heading, least: None, number: true, optional: false }
+        Self { number: true, ..Self::fixed(heading) }
+    }
+
+    /// What is told of a row: reasons, which are never cut.
+    pub(super) fn told(heading: &'static str) -> Self {
+        Self { when_narrow: WhenNarrow::Told, ..Self::fixed(heading) }
+    }
+
+    pub(super) fn when_narrow(self, when_narrow: WhenNarrow) -> Self {
+        Self { when_narrow, ..self }
     }
 
     fn optional(self) -> Self {
@@ -67,6 +91,16 @@ impl Cell {
 
     pub(super) fn text(text: &str) -> Self {
         Self::of(Kind::Text, text)
+    }
+
+    /// A URL as people read it.
+    pub(super) fn url(url: &str) -> Self {
+        Self::of(Kind::Url, &readable_url(url))
+    }
+
+    /// A name, which may be a host.
+    pub(super) fn name(name: &str) -> Self {
+        Self::text(&readable_host(name))
     }
 
     fn yes_no(yes: bool, words: &Words) -> Self {
@@ -105,11 +139,11 @@ impl Listing {
     pub(super) fn of_runs(runs: &[Run], lang: Lang) -> Self {
         let words = words(lang);
         let columns = vec![
-            Column::fixed(words.run),
+            Column::fixed(words.run).when_narrow(WhenNarrow::Shortened(words.run, 13)),
             Column::fixed(words.state),
             Column::number(words.links),
             Column::number(words.done),
-            Column::fixed(words.begun),
+            Column::fixed(words.begun).when_narrow(WhenNarrow::Shortened(words.begun, 16)),
             Column::number(words.seconds),
             Column::number(words.missing).optional(),
         ];
@@ -130,18 +164,22 @@ impl Listing {
     }
 }
 
+/// How far names and URLs may be narrowed.
+pub(super) const NAME: usize = 10;
+pub(super) const URL: usize = 16;
+
 /// The columns of stored links.
 pub(super) fn link_columns(lang: Lang) -> Vec<Column> {
     let words = words(lang);
     vec![
-        Column::narrowing(words.name, 10),
-        Column::narrowing(words.url, 16),
+        Column::narrowing(words.name, NAME),
+        Column::narrowing(words.url, URL),
         Column::fixed(words.active),
         Column::fixed(words.shown),
         Column::fixed(words.verdict),
-        Column::narrowing(words.reason, 22),
-        Column::fixed(words.last_checked),
-        Column::fixed(words.certificate_until).optional(),
+        Column::told(words.reason),
+        Column::fixed(words.last_checked).when_narrow(WhenNarrow::Shortened(words.checked, 10)),
+        Column::fixed(words.certificate_until).when_narrow(WhenNarrow::Follows).optional(),
     ]
 }
 
@@ -149,10 +187,13 @@ pub(super) fn link_columns(lang: Lang) -> Vec<Column> {
 pub(super) fn link_row(link: &Link, now: DateTime<Utc>, prose: Prose) -> Vec<Cell> {
     let (words, state) = (words(prose.lang), &link.state);
     let told = reason_and_remarks(state.verdict, state.reason.as_ref(), &state.details, now, prose);
+    let told = with_redirect(told, &state.details, prose);
+    let told = [link.pin.as_ref().map(|pin| pinned(pin, words)), Some(told).filter(|told| !told.is_empty())];
+    let told = told.into_iter().flatten().collect::<Vec<_>>().join(prose.separator());
     let last_checked = state.last_checked_at.map_or_else(|| words.never.to_owned(), moment);
     vec![
-        Cell::text(link.name.as_str()),
-        Cell::of(Kind::Url, &link.url.to_string()),
+        Cell::name(link.name.as_str()),
+        Cell::url(&link.url.to_string()),
         Cell::yes_no(link.active, words),
         Cell::yes_no(state.shown, words),
         state.verdict.map_or_else(|| Cell::text(""), |verdict| Cell::verdict(verdict, prose.lang)),
@@ -160,6 +201,14 @@ pub(super) fn link_row(link: &Link, now: DateTime<Utc>, prose: Prose) -> Vec<Cel
         Cell::text(&last_checked),
         Cell::text(&certificate_until(link)),
     ]
+}
+
+/// That a person hid or showed it for good, and why.
+fn pinned(pin: &Pin, words: &Words) -> String {
+    match &pin.note {
+        Some(note) => format!("{}: {note}", words.pinned),
+        None => words.pinned.to_owned(),
+    }
 }
 
 /// The last day on which the certificate holds, where there is one.

@@ -64,7 +64,7 @@ impl Pages<LinkReport> for MarkdownReport<'_> {
     }
 
     fn end(self: Box<Self>) -> io::Result<()> {
-        writeln!(self.out, "### {}", summary(self.run, self.rows.ending_certificates, self.prose))?;
+        writeln!(self.out, "### {}", summary(self.run, self.rows.remarked, self.prose))?;
         if !self.lines.is_empty() {
             writeln!(self.out)?;
             headings(&self.rows.columns(), self.out)?;

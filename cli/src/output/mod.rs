@@ -23,18 +23,22 @@ mod reason_word;
 mod remarks;
 mod report_rows;
 mod run_item;
+pub(crate) mod schedules;
 mod summary;
 mod table;
 mod words;
+pub(crate) mod workers;
+mod yaml;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
-use linkbeat_shared::{Lang, Link, LinkReport, Run, RunSummary};
+use linkbeat_shared::{Lang, Link, LinkReport, LinkUrl, Run, RunSummary};
 use linkbeat_store::ReportLinks;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::plain::{self, plain};
+pub(crate) use csv::is_formula;
 
 /// The formats by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub(crate) enum FormatName {
     Json,
     /// One JSON object per link, and one for the counts
     Jsonl,
+    /// The same as json, as a list of YAML
+    Yaml,
     /// For spreadsheets: one row per link
     Csv,
     /// For Jenkins, GitLab and the like: one test case per link
@@ -104,6 +110,16 @@ pub(crate) struct Prose {
     pub(crate) warn_certificate_days: u32,
 }
 
+impl Prose {
+    /// What stands between two things that are told.
+    fn separator(self) -> &'static str {
+        match self.lang {
+            Lang::En => "; ",
+            Lang::Zh => "；",
+        }
+    }
+}
+
 /// What the table may make use of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
@@ -114,30 +130,67 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// For files and pipes.
+    /// As in files and pipes.
+    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { color: false, width: None };
 
-    /// What standard output can do (`NO_COLOR` and `TERM` are heeded), if it is where the result goes
-    /// and is a terminal.
-    pub(crate) fn detect(terminal: bool) -> Self {
-        if !terminal {
-            return Self::PLAIN;
-        }
+    /// What standard output can do, if it is where the result goes. `NO_COLOR` and `TERM` decide about colours where
+    /// `--color` does not.
+    pub(crate) fn detect(to_stdout: bool) -> Self {
+        let choice = match anstream::ColorChoice::global() {
+            anstream::ColorChoice::Auto if !to_stdout => anstream::ColorChoice::Never,
+            anstream::ColorChoice::Auto => anstream::AutoStream::choice(&io::stdout()),
+            choice => choice,
+        };
+        let is_terminal = to_stdout && io::stdout().is_terminal();
         Self {
-            color: anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
-            width: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
+            color: choice != anstream::ColorChoice::Never,
+            width: terminal_size::terminal_size().filter(|_| is_terminal).map(|(width, _)| width.0.into()),
         }
     }
 }
 
-/// The format of that name. `style` matters to the table alone, `prose` wherever people read.
-pub(crate) fn format(name: FormatName, prose: Prose, style: Style) -> Box<dyn Format> {
+/// How URLs are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Urls {
+    /// Without user names and passwords.
+    #[default]
+    Redacted,
+    /// Whole, in lists of stored links that programs read (`--with-secrets`).
+    Whole,
+}
+
+impl Urls {
+    fn text(self, url: &LinkUrl) -> String {
+        match self {
+            Self::Redacted => url.to_string(),
+            Self::Whole => url.expose().to_owned(),
+        }
+    }
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// Matters wherever people read.
+    pub(crate) prose: Prose,
+    /// Matters to the table alone.
+    pub(crate) style: Style,
+    /// Matters to lists of stored links that programs read.
+    pub(crate) urls: Urls,
+    /// Whether a CSV begins with a byte order mark.
+    pub(crate) bom: bool,
+}
+
+/// The format of that name.
+pub(crate) fn format(name: FormatName, Manner { prose, style, urls, bom }: Manner) -> Box<dyn Format> {
     let lang = prose.lang;
     match name {
         FormatName::Table => Box::new(table::Table { prose, style }),
-        FormatName::Json => Box::new(json::Json { lang }),
-        FormatName::Jsonl => Box::new(jsonl::Jsonl { lang }),
-        FormatName::Csv => Box::new(csv::Csv { lang }),
+        FormatName::Json => Box::new(json::Json { lang, urls }),
+        FormatName::Jsonl => Box::new(jsonl::Jsonl { lang, urls }),
+        FormatName::Yaml => Box::new(yaml::Yaml { lang, urls }),
+        FormatName::Csv => Box::new(csv::Csv { lang, urls, bom }),
         FormatName::Junit => Box::new(junit::Junit { lang }),
         FormatName::Markdown => Box::new(markdown::Markdown { prose }),
     }

@@ -1,7 +1,7 @@
 //! What is worth a look although it decides nothing: notes, and certificates that soon end.
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Details, Lang, Reason, RunSummary, Verdict};
+use linkbeat_shared::{Details, Lang, Reason, RunSummary, Verdict, readable_url};
 
 use super::Prose;
 
@@ -31,11 +31,14 @@ pub(super) fn reason_and_remarks(
     let reason = reason.map(|reason| prose.lang.reason_of(reason, details.failed));
     let certificate = days_left(verdict, details, now, prose).map(|days| certificate(prose.lang, days));
     let notes = details.notes.iter().filter_map(|note| prose.lang.note(*note).map(str::to_owned));
-    let separator = match prose.lang {
-        Lang::En => "; ",
-        Lang::Zh => "；",
-    };
-    reason.into_iter().chain(certificate).chain(notes).collect::<Vec<_>>().join(separator)
+    reason.into_iter().chain(certificate).chain(notes).collect::<Vec<_>>().join(prose.separator())
+}
+
+/// The same, and where redirects led.
+pub(super) fn with_redirect(told: String, details: &Details, prose: Prose) -> String {
+    let Some(last) = details.redirects.last() else { return told };
+    let led = format!("→ {}", readable_url(last));
+    if told.is_empty() { led } else { told + prose.separator() + &led }
 }
 
 /// The whole days that the certificate of a link that is up still holds, where they are few enough to warn

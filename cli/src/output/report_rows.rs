@@ -9,31 +9,32 @@ use linkbeat_shared::{Change, Counts, LinkReport, RunSummary, Verdict};
 use linkbeat_store::ReportLinks;
 
 use super::Prose;
-use super::listing::{Cell, Column, Kind};
-use super::remarks::{certificate_ends_soon, reason_and_remarks, report_time};
+use super::listing::{Cell, Column, NAME, URL};
+use super::remarks::{certificate_ends_soon, reason_and_remarks, report_time, with_redirect};
+use super::summary::Remarked;
 use super::words::words;
 
 /// Makes rows of the links that are worth one.
 pub(super) struct ReportRows {
     now: DateTime<Utc>,
     prose: Prose,
-    /// Links so far that are up and whose certificate ends within the days to warn of.
-    pub(super) ending_certificates: u64,
+    /// What the summary says of the links so far.
+    pub(super) remarked: Remarked,
 }
 
 impl ReportRows {
     pub(super) fn new(run: &RunSummary, prose: Prose) -> Self {
-        Self { now: report_time(run), prose, ending_certificates: 0 }
+        Self { now: report_time(run), prose, remarked: Remarked::default() }
     }
 
     pub(super) fn columns(&self) -> Vec<Column> {
         let words = words(self.prose.lang);
         vec![
             Column::fixed(words.change),
-            Column::narrowing(words.name, 10),
-            Column::narrowing(words.url, 16),
+            Column::narrowing(words.name, NAME),
+            Column::narrowing(words.url, URL),
             Column::fixed(words.verdict),
-            Column::narrowing(words.reason, 22),
+            Column::told(words.reason),
             Column::number(words.milliseconds),
         ]
     }
@@ -41,12 +42,14 @@ impl ReportRows {
     /// The row of a link; `None`: there is nothing to say about it.
     pub(super) fn row(&mut self, link: &LinkReport) -> Option<Vec<Cell>> {
         let ends_soon = certificate_ends_soon(link.verdict, &link.details, self.now, self.prose);
-        self.ending_certificates += u64::from(ends_soon);
+        self.remarked.ending_certificates += u64::from(ends_soon);
+        self.remarked.redirected += u64::from(!link.details.redirects.is_empty());
         let (verdict, reason) = (link.verdict, link.reason.as_ref());
         let told = reason_and_remarks(verdict, reason, &link.details, self.now, self.prose);
         let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
         let changes = link.change.is_some() || link.proposed.is_some();
-        (failed || changes || !told.is_empty()).then(|| self.cells(link, &told))
+        let is_worth_it = failed || changes || !told.is_empty();
+        is_worth_it.then(|| self.cells(link, &with_redirect(told, &link.details, self.prose)))
     }
 
     fn cells(&self, link: &LinkReport, told: &str) -> Vec<Cell> {
@@ -54,8 +57,8 @@ impl ReportRows {
         let white_listed = || Cell::text(words(lang).white_listed);
         vec![
             Cell::change(link.change, link.proposed, lang),
-            Cell::text(link.name.as_str()),
-            Cell::of(Kind::Url, &link.url.to_string()),
+            Cell::name(link.name.as_str()),
+            Cell::url(&link.url.to_string()),
             link.verdict.map_or_else(white_listed, |verdict| Cell::verdict(verdict, lang)),
             Cell::text(told),
             Cell::text(&link.elapsed_ms.map(|elapsed| elapsed.to_string()).unwrap_or_default()),

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 use linkbeat_shared::{
     Alike, Attributes, Certificate, Change, ConnectKind, Counts, Details, DnsKind, HeldBack, Link, LinkId,
-    LinkName, LinkReport, LinkState, Note, Phase, Reason, RequestId, RunId, RunState, RunSummary, Verdict,
+    LinkName, LinkReport, LinkState, Note, Phase, Reason, RequestId, Run, RunId, RunState, RunSummary,
+    Verdict,
 };
 use uuid::Uuid;
 
@@ -172,6 +173,7 @@ pub(super) fn links() -> Vec<Link> {
         backlink: true,
         group: None,
         attributes: Attributes::default(),
+        pin: None,
         state,
     };
     let down = LinkState {
@@ -192,4 +194,21 @@ pub(super) fn links() -> Vec<Link> {
         },
         Link { active: false, ..stored(2, "@new", "http://new.example/", fresh) },
     ]
+}
+
+/// A run that went well and one that lacks results.
+pub(super) fn runs() -> Vec<Run> {
+    let run = |number, state, missing| Run {
+        id: RunId(id(number)),
+        request_id: RequestId(id(number + 1)),
+        state,
+        links: 24,
+        done: 24 - missing,
+        missing,
+        created_at: time(),
+        finished_at: Some(time() + Duration::milliseconds(5_130)),
+        reply_to: None,
+        trace: None,
+    };
+    vec![run(0x90, RunState::Finished, 0), run(0x80, RunState::Incomplete, 3)]
 }

@@ -4,10 +4,19 @@ use linkbeat_shared::{Counts, Lang, RunState, RunSummary, Verdict};
 
 use super::{Prose, words};
 
+/// Links that are up and worth a remark in the summary.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Remarked {
+    /// Their certificate ends within the days to warn of.
+    pub(super) ending_certificates: u64,
+    /// They led elsewhere.
+    pub(super) redirected: u64,
+}
+
 /// Such as `24 checked: 20 up, 4 down · 1 hidden, 0 shown · 1 white-listed · 5.1 s`. It also counts the certificates
 /// that end soon. Verdicts that no link got are left out; so is the time, while the run goes on. Of a run that is not
 /// finished it begins with its state.
-pub(super) fn summary(run: &RunSummary, ending_certificates: u64, prose: Prose) -> String {
+pub(super) fn summary(run: &RunSummary, remarked: Remarked, prose: Prose) -> String {
     let (counts, lang) = (&run.counts, prose.lang);
     let mut parts = vec![progress(run, lang)];
     parts.push(match lang {
@@ -30,7 +39,14 @@ pub(super) fn summary(run: &RunSummary, ending_certificates: u64, prose: Prose) 
         });
     }
     parts.extend(without_result(run, lang));
-    match ending_certificates {
+    match remarked.redirected {
+        0 => {}
+        redirected => parts.push(match lang {
+            Lang::En => format!("{redirected} redirected"),
+            Lang::Zh => format!("重定向 {redirected}"),
+        }),
+    }
+    match remarked.ending_certificates {
         0 => {}
         ending => parts.push(match (lang, ending) {
             (Lang::En, 1) => "1 certificate about to expire".to_owned(),

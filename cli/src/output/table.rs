@@ -58,7 +58,7 @@ impl Pages<LinkReport> for ReportTable<'_> {
     }
 
     fn end(self: Box<Self>) -> io::Result<()> {
-        let summary = summary(self.run, self.rows.ending_certificates, self.prose);
+        let summary = summary(self.run, self.rows.remarked, self.prose);
         if self.listing.end(self.out)? {
             return writeln!(self.out, "\n{summary}");
         }

@@ -1,14 +1,21 @@
 //! Each format's exact output, which is a contract with scripts and people; the texts are in `expected/`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
 use linkbeat_shared::wire::{ReportMessage, decode};
-use linkbeat_shared::{Change, Counts, Lang, Link, LinkName, LinkReport, RunState, Verdict};
+use linkbeat_shared::{
+    Attributes, Change, Counts, Lang, Link, LinkName, LinkReport, NewLink, Pin, Pinned, Reason, RunState,
+    Tags, Verdict,
+};
 use linkbeat_store::ReportLinks;
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use super::sample::Report;
-use super::{Format, FormatName, Prose, Style, sample};
+use super::{Format, FormatName, Manner, Prose, Style, Urls, sample};
+use crate::input::{BadRows, NearRows, Source, read_all};
 
 fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
@@ -17,7 +24,11 @@ fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -
 }
 
 fn format(name: FormatName, lang: Lang, style: Style) -> Box<dyn Format> {
-    super::format(name, Prose { lang, warn_certificate_days: 14 }, style)
+    super::format(name, manner(Prose { lang, warn_certificate_days: 14 }, style))
+}
+
+fn manner(prose: Prose, style: Style) -> Manner {
+    Manner { prose, style, urls: Urls::Redacted, bom: false }
 }
 
 fn plainly(name: FormatName, lang: Lang) -> Box<dyn Format> {
@@ -59,9 +70,19 @@ fn write_links(format: &dyn Format, links: &[Link], out: &mut dyn Write) -> io::
     pages.end()
 }
 
+/// With `UPDATE_EXPECTED=1` the texts are written anew, to be looked at with `git diff`.
+#[track_caller]
+fn assert_expected(actual: &str, file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/output/expected").join(file);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    assert_eq!(actual, std::fs::read_to_string(&path).unwrap(), "{file}");
+}
+
 macro_rules! expected {
     ($actual:expr, $file:literal) => {
-        assert_eq!($actual, include_str!(concat!("expected/", $file)), $file);
+        assert_expected(&$actual, $file);
     };
 }
 
@@ -78,6 +99,42 @@ fn the_table_fits_a_narrow_terminal_and_is_coloured_there() {
     let table =
         written(|out| write_report(&*format(FormatName::Table, Lang::Zh, style), &sample::report(), out));
     expected!(table, "report_narrow.ansi");
+}
+
+#[test]
+fn no_reason_is_cut_at_80_and_120_columns() {
+    let at = |width, lang| {
+        let format = format(FormatName::Table, lang, Style { color: false, width: Some(width) });
+        let report = written(|out| write_report(&*format, &sample::report(), out));
+        let links = written(|out| write_links(&*format, &sample::links(), out));
+        let runs = written(|out| format.runs(&sample::runs(), out));
+        for line in report.lines().chain(links.lines()).chain(runs.lines()) {
+            let is_summary = line.contains(" · 5.1 ");
+            assert!(line.width() <= width || is_summary, "{line}");
+        }
+        for link in &sample::report().links {
+            let reason =
+                link.reason.as_ref().map(|reason| super::plain(&lang.reason(reason))).unwrap_or_default();
+            assert!(report.contains(&reason), "{reason} in {report}");
+        }
+        format!("{report}\n{links}\n{runs}")
+    };
+    expected!(at(80, Lang::En), "terminal_80.txt");
+    expected!(at(120, Lang::En), "terminal_120.txt");
+    expected!(at(80, Lang::Zh), "terminal_80_zh.txt");
+}
+
+#[test]
+fn a_link_takes_two_lines_at_80_columns_also_with_the_longest_reason() {
+    let mut report = sample::good_report();
+    report.run.counts = Counts { active: 1, checked: 1, down: 1, ..Counts::default() };
+    report.links[0].verdict = Some(Verdict::Down);
+    report.links[0].reason = Some(Reason::BacklinkMissing { truncated: true });
+    report.links[0].name = LinkName::parse(&"友".repeat(200)).unwrap();
+    let format = format(FormatName::Table, Lang::En, Style { color: false, width: Some(80) });
+    let table = written(|out| write_report(&*format, &report, out));
+    assert_eq!(table.lines().count(), 5, "a heading, two lines, an empty one, the summary: {table}");
+    assert!(table.lines().nth(2).unwrap().ends_with("(it is over the size limit)"), "{table}");
 }
 
 #[test]
@@ -161,7 +218,7 @@ fn a_run_that_went_well_says_which_certificates_are_about_to_end() {
     let markdown = written_in(FormatName::Markdown, Lang::Zh);
     assert!(markdown.contains("证书即将过期 1") && markdown.contains("| 证书 5 天后过期 |"), "{markdown}");
     let calm = Prose { lang: Lang::En, warn_certificate_days: 5 };
-    let calm = super::format(FormatName::Table, calm, Style::PLAIN);
+    let calm = super::format(FormatName::Table, manner(calm, Style::PLAIN));
     assert!(written(|out| write_report(&*calm, &report, out)).starts_with("All is well · 1 checked: 1 up"));
 }
 
@@ -185,6 +242,20 @@ fn json_is_the_report_message() {
 }
 
 #[test]
+fn yaml_has_what_json_has() {
+    for (yaml, json) in [
+        (report(FormatName::Yaml, Lang::Zh), report(FormatName::Json, Lang::Zh)),
+        (links(FormatName::Yaml), links(FormatName::Json)),
+    ] {
+        let read: serde_json::Value = serde_yaml_ng::from_str(&yaml).unwrap();
+        assert_eq!(read, serde_json::from_str::<serde_json::Value>(&json).unwrap(), "{yaml}");
+    }
+    assert!(links(FormatName::Yaml).starts_with("- id: \"0190a1b2"), "{}", links(FormatName::Yaml));
+    let none = written(|out| write_links(&*plainly(FormatName::Yaml, Lang::En), &[], out));
+    assert_eq!(none, "[]\n");
+}
+
+#[test]
 fn jsonl_ends_with_the_counts() {
     let lines = report(FormatName::Jsonl, Lang::En);
     expected!(lines, "report.jsonl");
@@ -197,6 +268,12 @@ fn jsonl_ends_with_the_counts() {
 fn csv_has_a_row_per_link_and_no_formulas() {
     expected!(report(FormatName::Csv, Lang::En), "report.csv");
     expected!(links(FormatName::Csv), "links.csv");
+    let prose = Prose { lang: Lang::En, warn_certificate_days: 14 };
+    let excel = super::format(FormatName::Csv, Manner { bom: true, ..manner(prose, Style::PLAIN) });
+    assert_eq!(
+        written(|out| write_links(&*excel, &sample::links(), out)),
+        format!("\u{feff}{}", links(FormatName::Csv))
+    );
 }
 
 #[test]
@@ -240,24 +317,130 @@ fn a_closed_pipe_is_told_as_such() {
     }
 }
 
+/// Writes links whole, reads them again, and says what was read.
+fn read_again(name: FormatName, links: &[Link], folder: &Path) -> Vec<NewLink> {
+    let prose = Prose { lang: Lang::En, warn_certificate_days: 14 };
+    let format = super::format(name, Manner { urls: Urls::Whole, ..manner(prose, Style::PLAIN) });
+    let file = folder.join("links");
+    std::fs::write(&file, written(|out| write_links(&*format, links, out))).unwrap();
+    read_all(&[Source::File(file)], BadRows::Refuse, NearRows::Tell).unwrap().links.iter().collect()
+}
+
+/// What an import of the link must say.
+fn said(link: &Link) -> NewLink {
+    NewLink {
+        name: Some(link.name.clone()),
+        url: link.url.clone(),
+        page_url: link.page_url.clone(),
+        active: Some(link.active),
+        shown: Some(link.state.shown),
+        backlink: Some(link.backlink),
+        group: link.group.clone(),
+        attributes: link.attributes.clone(),
+        pin: link.pin.clone(),
+    }
+}
+
+/// The formats that are read again without loss.
+const INVERSE: [FormatName; 4] = [FormatName::Csv, FormatName::Json, FormatName::Jsonl, FormatName::Yaml];
+
 #[test]
 fn listed_links_can_be_read_again() {
-    use crate::input::{BadRows, Source, read_all};
     let folder = tempfile::tempdir().unwrap();
-    for name in [FormatName::Csv, FormatName::Json] {
-        let file = folder.path().join("links");
-        std::fs::write(&file, links(name)).unwrap();
-        let read: Vec<_> = read_all(&[Source::File(file)], BadRows::Refuse).unwrap().links.iter().collect();
-        let stored = sample::links();
-        assert_eq!(read.len(), stored.len());
-        for (read, stored) in read.iter().zip(&stored) {
-            let keys = (read.url.key(), read.page_url.as_ref(), read.active, read.shown, read.backlink);
-            let (active, shown, backlink) = (stored.active, stored.state.shown, stored.backlink);
-            let expected =
-                (stored.url.key(), stored.page_url.as_ref(), Some(active), Some(shown), Some(backlink));
-            assert_eq!(keys, expected, "{name:?}");
+    let stored = sample::links();
+    let all: Vec<_> = stored.iter().map(said).collect();
+    for name in INVERSE {
+        assert_eq!(read_again(name, &stored, folder.path()), all, "{name:?}");
+    }
+    let key = |link: &NewLink| (link.name.clone(), link.url.key(), link.active, link.shown);
+    let read: Vec<_> = read_again(FormatName::Markdown, &stored, folder.path()).iter().map(key).collect();
+    assert_eq!(read, all.iter().map(key).collect::<Vec<_>>());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Export and import are inverse, whatever the texts of a link are.
+    #[test]
+    fn what_is_exported_is_imported_as_it_was(
+        texts in prop::collection::vec(hostile_text(), 8),
+        user in prop::option::of("[a-z]{1,5}"),
+        flags in any::<[bool; 3]>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |at: usize| texts[at].as_str();
+        let user = user.map(|user| format!("{user}:p%40ss@")).unwrap_or_default();
+        let mut link = sample::links().remove(0);
+        link.url = format!("https://{user}a.example/x?y={}", flags[0]).parse().unwrap();
+        link.page_url = flags[1].then(|| format!("http://{user}b.example/").parse().unwrap());
+        link.name = LinkName::parse(text(0)).unwrap_or(link.name);
+        (link.active, link.backlink, link.state.shown) = (flags[0], flags[1], flags[2]);
+        link.group = text(1).parse().ok();
+        link.attributes = Attributes {
+            avatar: text(2).parse().ok(),
+            description: text(3).parse().ok(),
+            screenshot: text(4).parse().ok(),
+            feed: text(5).parse().ok(),
+            tags: Tags::usable([text(6), text(7)]),
+        };
+        let to = if flags[2] { Pinned::Shown } else { Pinned::Hidden };
+        link.pin = flags[0].then(|| Pin { to, note: text(7).parse().ok() });
+        for name in INVERSE {
+            prop_assert_eq!(read_again(name, std::slice::from_ref(&link), folder.path()), [said(&link)], "{:?}", name);
         }
     }
+}
+
+/// Texts that a format may stumble over. What means "none" in a list is left out.
+fn hostile_text() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "=1+1",
+        "'",
+        "''=x",
+        "-",
+        "+",
+        "@",
+        "\"",
+        "\"\"",
+        ",",
+        ";",
+        "|",
+        "\\",
+        "\\n",
+        ": ",
+        "# ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "&",
+        "*a",
+        "!",
+        "%",
+        "null",
+        "true",
+        "~",
+        "~x",
+        "小明",
+        "友",
+        "\u{85}",
+        "\u{2028}",
+        "\u{202e}",
+        "\u{feff}",
+        "😀",
+        "http://x/",
+        "<b>",
+        "`",
+        "0x1F",
+        "1e3",
+        " ",
+        "a",
+    ];
+    let piece = prop_oneof![4 => prop::sample::select(pieces).prop_map(str::to_owned), 1 => any::<String>()];
+    prop::collection::vec(piece, 0..4)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter("means none", |text| !["-", "—", "无"].contains(&text.trim()))
 }
 
 #[test]

@@ -8,7 +8,7 @@ use linkbeat_broker::{BadBrokerUrl, BrokerUrls};
 /// The in-process queue, or RabbitMQ. As text and in `Debug` it leaves passwords out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BrokerAddress {
-    /// `memory://`: no server. Only `linkbeat check` works without one.
+    /// `memory://`: no server. `linkbeat check` and `linkbeat up` work without one.
     Memory,
     /// `amqp://…` or `amqps://…`, several nodes of a cluster separated by commas.
     Rabbit(BrokerUrls),

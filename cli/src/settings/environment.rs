@@ -17,6 +17,19 @@ pub(super) fn variable(setting: &str) -> String {
     format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
 }
 
+/// The variables of all settings.
+pub(super) fn variables(defaults: &Dict, above: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, default) in defaults {
+        let setting = format!("{above}{key}");
+        match default.as_dict() {
+            Some(inner) => found.extend(variables(inner, &format!("{setting}."))),
+            None => found.push(variable(&setting)),
+        }
+    }
+    found
+}
+
 /// What the variables say.
 pub(super) struct Environment(Dict);
 

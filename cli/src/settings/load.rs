@@ -7,11 +7,12 @@ use figment::value::Dict;
 use linkbeat_store::DatabaseUrl;
 use serde::Serialize;
 
-use super::environment::Environment;
+use super::environment::{Environment, variables};
 use super::secret::{is_secret, without_userinfo};
-use super::source::{FLAG, File, Flags, origin};
+use super::source::{FLAG, File, Flags, line_in_file, origin};
 use super::{BrokerAddress, Settings};
 use crate::exit::Failure;
+use crate::lang;
 
 /// The file that is read when no `--config` is given and it exists.
 const DEFAULT_FILE: &str = "linkbeat.toml";
@@ -28,9 +29,30 @@ pub(crate) fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Settin
     merged.extract().map_err(|error| bad_setting(&merged, &error))
 }
 
+/// Variables that look like settings and are none, each with the one that may be meant.
+pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {
+    let defaults = Figment::from(Serialized::defaults(Settings::default()));
+    let known = defaults.extract().map(|shape: Dict| variables(&shape, "")).unwrap_or_default();
+    let set = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let is_unknown = |name: &String| {
+        name.starts_with("LINKBEAT_") && !name.starts_with("LINKBEAT_TEST_") && !known.contains(name)
+    };
+    let meant = |name: &str| {
+        let short = name.trim_start_matches("LINKBEAT");
+        let longer = known.iter().map(String::as_str).filter(|known| known.ends_with(short));
+        longer
+            .min_by_key(|known| known.len())
+            .or_else(|| nearest(name, known.iter().map(String::as_str)))
+            .map(str::to_owned)
+    };
+    set.filter(is_unknown).map(|name| (name.clone(), meant(&name))).collect()
+}
+
 /// The same before its values are parsed.
 pub(super) fn merged(file: Option<&Path>, flags: &impl Serialize) -> Result<Figment, Failure> {
-    let defaults = Figment::from(Serialized::defaults(Settings::default()));
+    let mut defaults = Settings::default();
+    defaults.output.lang = lang::of_environment();
+    let defaults = Figment::from(Serialized::defaults(defaults));
     let shape: Dict = defaults.extract().map_err(|error| bad_setting(&defaults, &error))?;
     let mut merged = defaults;
     if let Some(file) = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists())) {
@@ -47,9 +69,13 @@ pub(super) fn bad_setting(all: &Figment, error: &figment::Error) -> Failure {
         }
         _ => error.path.join("."),
     };
-    let from = match origin(&setting, all.find_metadata(&setting).or(error.metadata.as_ref())) {
+    let source = all.find_metadata(&setting).or(error.metadata.as_ref());
+    let from = match origin(&setting, source) {
         from if from == FLAG => flag(&setting),
-        from => from,
+        from => match line_in_file(&setting, source) {
+            Some(line) => format!("{from}:{line}"),
+            None => from,
+        },
     };
     let problem = problem(&setting, &error.kind);
     let failure =
@@ -61,6 +87,10 @@ pub(super) fn bad_setting(all: &Figment, error: &figment::Error) -> Failure {
 /// What is wrong. A value of another type may be quoted, unless the setting is secret.
 fn problem(setting: &str, kind: &Kind) -> String {
     match kind {
+        Kind::UnknownField(name, expected) if nearest(name, expected.iter().copied()).is_some() => {
+            let meant = nearest(name, expected.iter().copied()).unwrap_or_default();
+            format!("there is no such setting; did you mean `{meant}`?")
+        }
         Kind::UnknownField(_, expected) => format!("there is no such setting, only {}", expected.join(", ")),
         Kind::InvalidType(found, expected) if is_secret(setting) => {
             format!("{} was found, and {expected} was expected", type_of(found))
@@ -68,6 +98,13 @@ fn problem(setting: &str, kind: &Kind) -> String {
         // The types of secret settings quote nothing in their errors.
         kind => without_userinfo(&kind.to_string()),
     }
+}
+
+/// The name that somebody most likely meant.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = known.map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = alike.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    Some(best).filter(|(alike, _)| *alike > 0.85).map(|(_, known)| known)
 }
 
 /// The flag of a setting.
@@ -136,7 +173,12 @@ mod tests {
     fn mistakes_in_the_file_name_the_setting_and_the_file() {
         for (text, part) in [
             ("[check]\ntimeout = 'soon'", "check.timeout"),
-            ("[check]\ntimeuot = '5s'", "timeuot"),
+            ("[check]\ntimeuot = '5s'", "check.timeuot"),
+            ("[check]\n\ntimeuot = '5s'", ":3): there is no such setting; did you mean `timeout`?"),
+            ("[output]\nformat = 'xls'", ":2): "),
+            ("check.timeout = 'soon'", ":1): "),
+            ("[chekc]\ntimeout = '5s'", ":1): there is no such setting; did you mean `check`?"),
+            ("[check]\nzzz = 1", "only backlink, "),
             ("[check]\nbacklink = 'a(?=b)'", "look-around"),
             ("[output]\nformat = 'xls'", "xls"),
             ("nonsense", "expected"),

@@ -24,11 +24,12 @@ use linkbeat_store::DatabaseUrl;
 use linkbeat_worker::WorkerSettings;
 use serde::{Deserialize, Serialize};
 
+use crate::args::FailOn;
 use crate::logging::LogFormat;
 use crate::output::FormatName;
 
 pub(crate) use broker_address::BrokerAddress;
-pub(crate) use load::load;
+pub(crate) use load::{load, unknown_variables};
 pub(crate) use origins::{Origin, origins};
 pub(crate) use secret::{HIDDEN, Secret, without_userinfo};
 
@@ -119,14 +120,22 @@ const WARN_CERTIFICATE_DAYS: u32 = 14;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OutputSettings {
     pub(crate) format: FormatName,
+    #[serde(with = "as_text")]
     pub(crate) lang: Lang,
+    /// When a run ends a command with exit status 1.
+    pub(crate) fail_on: FailOn,
     /// 0: no warnings ahead.
     pub(crate) warn_certificate_days: u32,
 }
 
 impl Default for OutputSettings {
     fn default() -> Self {
-        Self { format: FormatName::Table, lang: Lang::En, warn_certificate_days: WARN_CERTIFICATE_DAYS }
+        Self {
+            format: FormatName::Table,
+            lang: Lang::En,
+            fail_on: FailOn::Down,
+            warn_certificate_days: WARN_CERTIFICATE_DAYS,
+        }
     }
 }
 

@@ -79,6 +79,24 @@ impl<T: Serialize> Provider for Flags<'_, T> {
     }
 }
 
+/// The line of the settings file in which a setting stands. Its values have no places by now, so its name is looked for.
+pub(super) fn line_in_file(setting: &str, source: Option<&Metadata>) -> Option<usize> {
+    let file = source?.source.as_ref()?.file_path()?;
+    let text = std::fs::read_to_string(file).ok()?;
+    let mut section = String::new();
+    let is_meant =
+        |name: &str| setting.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    text.lines().zip(1..).find_map(|(line, number)| {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            section = format!("{}.", name.trim());
+            return (name.trim() == setting).then_some(number);
+        }
+        let (key, _) = line.split_once('=')?;
+        is_meant(&format!("{section}{}", key.trim())).then_some(number)
+    })
+}
+
 /// Where the value of a setting comes from: `flag`, the variable, the file, or `default`.
 pub(super) fn origin(setting: &str, source: Option<&Metadata>) -> String {
     let Some(source) = source else { return "default".to_owned() };

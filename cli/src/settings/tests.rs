@@ -10,7 +10,8 @@ use super::{Settings, load, origins};
 const SECRET: &str = "s3cret";
 
 /// Settings whose value is any text. It is no secret, and `Debug` shows it.
-const FREE_TEXT: [&str; 14] = [
+const FREE_TEXT: [&str; 15] = [
+    "worker.name",
     "broker_ca",
     "celery.queues",
     "celery.tasks",

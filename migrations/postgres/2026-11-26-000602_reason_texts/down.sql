@@ -13,7 +13,8 @@ SELECT id, name, url_key AS url, host, active, backlink, shown,
        shown_since, verdict_since, group_name,
        attributes ->> 'avatar' AS avatar, attributes ->> 'description' AS description,
        attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags,
-       details ->> 'failed' AS failed_page, details ->> 'title' AS title
+       details ->> 'failed' AS failed_page, details ->> 'title' AS title,
+       pin, pin_note
 FROM links;
 
 CREATE VIEW linkbeat_checks AS

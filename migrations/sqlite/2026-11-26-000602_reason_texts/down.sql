@@ -16,7 +16,8 @@ SELECT lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || sub
        shown_since, verdict_since, group_name,
        attributes ->> 'avatar' AS avatar, attributes ->> 'description' AS description,
        attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags,
-       details ->> '$.failed' AS failed_page, details ->> '$.title' AS title
+       details ->> '$.failed' AS failed_page, details ->> '$.title' AS title,
+       pin, pin_note
 FROM links;
 
 CREATE VIEW linkbeat_checks AS

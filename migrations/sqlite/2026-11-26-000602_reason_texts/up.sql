@@ -90,6 +90,7 @@ FROM (
            attributes ->> 'avatar' AS avatar, attributes ->> 'description' AS description,
            attributes ->> 'screenshot' AS screenshot, attributes ->> 'feed' AS feed, attributes -> 'tags' AS tags,
            details ->> '$.failed' AS failed_page, details ->> '$.title' AS title,
+           pin, pin_note,
            -- Without userinfo.
            iif(instr(substr(page_url, instr(page_url, '://') + 3), '@') BETWEEN 1 AND instr(substr(page_url, instr(page_url, '://') + 3), '/'),
                substr(page_url, 1, instr(page_url, '://') + 2) || substr(substr(page_url, instr(page_url, '://') + 3), instr(substr(page_url, instr(page_url, '://') + 3), '@') + 1),

@@ -4,6 +4,7 @@ mod asked;
 mod celery;
 mod counts;
 mod requests;
+mod schedules;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use celery::CeleryDoor;
 pub use celery::{BackendAddress, BadBackend, CelerySettings, RedisAddress};
 pub use counts::RequestCounts;
 pub use requests::Intake;
+pub use schedules::{CannotRun, RunNow, Scheduler, run_now};
 
 /// How long a fault of our own is waited out before a request is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,6 +27,6 @@ fn check_size(request: &Request, limit: usize) -> Result<(), Unreadable> {
         LinkSelection::Given(links) if links.named() > limit => {
             Err(asked::too_many_links(links.named(), limit))
         }
-        LinkSelection::Given(_) | LinkSelection::Stored => Ok(()),
+        LinkSelection::Given(_) | LinkSelection::Matching(_) | LinkSelection::Stored => Ok(()),
     }
 }

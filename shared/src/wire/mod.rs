@@ -15,6 +15,7 @@ mod request;
 mod results;
 mod schema;
 mod to_recorder;
+mod worker;
 
 pub use accepted::AcceptedMessage;
 pub use cancel::CancelMessage;
@@ -30,3 +31,4 @@ pub use results::ResultsMessage;
 use schema::default_true;
 pub use schema::{Message, Unreadable, decode, encode, schema_of};
 pub use to_recorder::ToRecorder;
+pub use worker::{WORKER_ALIVE, WorkerMessage};

@@ -10,12 +10,13 @@ use super::{Message, Unreadable, schema_of};
 use crate::fields::{Fields, kind_of};
 use crate::options::in_messages;
 use crate::{
-    Attributes, Lang, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId, RequestOptions,
-    Tags,
+    Attributes, Lang, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId,
+    RequestOptions, Tags,
 };
 
 /// The fields of a request, besides its options.
-const FIELDS: [&str; 7] = ["schema", "request_id", "links", "lang", "accepted", "progress", "cancel"];
+const FIELDS: [&str; 9] =
+    ["schema", "request_id", "links", "groups", "tags", "lang", "accepted", "progress", "cancel"];
 /// The fields of a link.
 const OF_LINKS: [&str; 10] =
     ["name", "url", "page_url", "backlink", "group", "avatar", "description", "screenshot", "feed", "tags"];
@@ -32,6 +33,12 @@ pub struct RequestMessage {
     /// Exactly these links, imported first where they are new; absent: all stored active links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links: Option<Vec<RequestLinkMessage>>,
+    /// Instead of `links`: the stored active links of one of these groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// Instead of `links`: the stored active links that have one of these tags. With `groups`: that match both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
     /// The language of the texts in the report: `en` or `zh`; absent: `en`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lang: Option<Lang>,
@@ -107,6 +114,8 @@ impl RequestMessage {
             schema: fields.text("schema").and_then(|schema| fields.needed("schema", schema))?,
             request_id: fields.uuid("request_id").and_then(|id| fields.needed("request_id", id))?,
             links: fields.list("links")?.map(read_links).transpose()?,
+            groups: fields.texts("groups")?,
+            tags: fields.texts("tags")?,
             lang: fields
                 .text("lang")?
                 .map(|lang| lang.parse().map_err(|_| BAD_LANG.to_owned()))
@@ -125,15 +134,23 @@ impl RequestMessage {
 
     /// Whether nothing is asked for that only a run could give.
     fn asks_for_nothing(&self) -> bool {
-        let wishes = self.accepted || self.progress || self.links.is_some();
+        let selects = self.links.is_some() || self.groups.is_some() || self.tags.is_some();
+        let wishes = self.accepted || self.progress || selects;
         !wishes && self.options == RequestOptions::default()
     }
 
-    /// Parses the links, which is all that is left to parse; the first bad one is the error.
+    /// Parses which links, which is all that is left to parse; the first bad one is the error.
     pub fn into_request(self, reply_to: Option<ReplyTo>) -> Result<Request, Unreadable> {
+        let filtered = self.groups.is_some() || self.tags.is_some();
         let links = match self.links {
-            None => LinkSelection::Stored,
+            Some(_) if filtered => {
+                return Err(Unreadable::Invalid("links: cannot be given with groups or tags".to_owned()));
+            }
             Some(links) => LinkSelection::given(parse_links(links)?),
+            None => LinkSelection::matching(LinkFilter {
+                groups: parse_all("groups", self.groups)?,
+                tags: parse_all("tags", self.tags)?,
+            }),
         };
         let lang = self.lang.unwrap_or_default();
         let request = Request::new(RequestId(self.request_id), links, self.options, reply_to);
@@ -149,11 +166,13 @@ impl From<&Request> for RequestMessage {
             schema: schema_of::<Self>(),
             request_id: request.id.0,
             links: match &request.links {
-                LinkSelection::Stored => None,
+                LinkSelection::Stored | LinkSelection::Matching(_) => None,
                 LinkSelection::Given(links) => {
                     Some(links.iter().map(|link| RequestLinkMessage::from(&link)).collect())
                 }
             },
+            groups: named(&request.links, |filter| &filter.groups),
+            tags: named(&request.links, |filter| &filter.tags),
             lang: (request.lang != Lang::default()).then_some(request.lang),
             accepted: false,
             progress: request.progress,
@@ -161,6 +180,13 @@ impl From<&Request> for RequestMessage {
             options: request.options(),
         }
     }
+}
+
+/// What the filter of a request names in one of its lists, if it names anything.
+fn named<T: ToString>(links: &LinkSelection, list: impl Fn(&LinkFilter) -> &Vec<T>) -> Option<Vec<String>> {
+    let LinkSelection::Matching(filter) = links else { return None };
+    let texts: Vec<String> = list(filter).iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then_some(texts)
 }
 
 impl From<&NewLink> for RequestLinkMessage {
@@ -237,6 +263,21 @@ fn usable<T: FromStr>(text: Option<&String>) -> Option<T> {
     text.and_then(|text| text.parse().ok())
 }
 
+/// A list that is there names something: an empty one must not stand for all links.
+fn parse_all<T: FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    texts: Option<Vec<String>>,
+) -> Result<Vec<T>, Unreadable> {
+    let Some(texts) = texts else { return Ok(Vec::new()) };
+    if texts.is_empty() {
+        return Err(Unreadable::Invalid(format!("{field}: names nothing")));
+    }
+    let parse = |(index, text): (usize, &String)| {
+        text.parse().map_err(|error| Unreadable::Invalid(format!("{field}[{index}]: {error}")))
+    };
+    texts.iter().enumerate().map(parse).collect()
+}
+
 fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadable> {
     let numbered = |index: usize, field: &str, error: &dyn std::fmt::Display| {
         Unreadable::Invalid(format!("links[{index}].{field}: {error}"))
@@ -261,6 +302,7 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 active: None,
                 shown: None,
                 backlink: link.backlink,
+                pin: None,
             })
         })
         .collect()
@@ -307,6 +349,27 @@ mod tests {
         assert!(links[1].group.is_none() && links[1].attributes.is_empty());
         let again = RequestMessage::from(&request).into_request(None).unwrap();
         assert_eq!(again.links, request.links);
+    }
+
+    #[test]
+    fn a_request_may_ask_for_the_stored_links_of_groups_and_tags() {
+        let with = |fields: &str| {
+            request(&format!(
+                r#"{{"schema":"linkbeat.request/1","request_id":"0190a1b2-0000-7000-8000-000000000001",{fields}}}"#
+            ))
+        };
+        let asked = with(r#""groups":["Friends"],"tags":["art","tech"]"#).unwrap();
+        let LinkSelection::Matching(filter) = &asked.links else { panic!("no filter") };
+        assert_eq!((filter.groups[0].as_str(), filter.tags.len()), ("Friends", 2));
+        assert_eq!(RequestMessage::from(&asked).into_request(None).unwrap(), asked);
+        for (fields, problem) in [
+            (r#""groups":[]"#, "groups: names nothing"),
+            (r#""tags":["art",""]"#, "tags[1]"),
+            (r#""tags":["art"],"links":[{"url":"http://a/"}]"#, "cannot be given with"),
+        ] {
+            let error = with(fields).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
     }
 
     #[test]

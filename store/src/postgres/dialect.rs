@@ -13,6 +13,7 @@ use diesel::sql_types::{
 };
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 use futures::future::{try_join3, try_join4};
+use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, DayRow, HourRow, LinkRow};
+use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
 use crate::traits::{HistoryStatus, PartitionStatus};
 use crate::values::{Id, Moment};
@@ -111,11 +112,43 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
     links::table.filter(of_keys).select(LinkRow::as_select()).kept().load(connection).await
 }
 
+/// That an active link matches a filter: `$1` are its groups, `$2` its tags.
+const MATCHES: &str = "active AND (cardinality($1) = 0 OR group_name = ANY ($1))
+                       AND (cardinality($2) = 0 OR attributes -> 'tags' ?| $2)";
+
+/// How many active links match.
+pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = count
+        .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
+        .bind::<Array<Text>, _>(column(&filter.tags, |tag| tag.as_str()));
+    count.get_result(connection).await.map(|row: CountRow| row.count)
+}
+
+/// Active links that match, in the order of host and id, those after this one.
+pub(super) async fn matching_links(
+    connection: &mut Connection,
+    filter: &LinkFilter,
+    (host, id): (&str, Id),
+    limit: i64,
+) -> QueryResult<Vec<LinkRow>> {
+    let page = sql_query(format!(
+        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > ($3, $4) ORDER BY host, id LIMIT $5"
+    ));
+    let page = page
+        .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
+        .bind::<Array<Text>, _>(column(&filter.tags, |tag| tag.as_str()))
+        .bind::<Text, _>(host)
+        .bind::<types::Id, _>(id)
+        .bind::<BigInt, _>(limit);
+    page.load(connection).await
+}
+
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                            shown_since, pin, pin_note)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     );
     insert
         .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
@@ -130,6 +163,8 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
         .bind::<Array<Bool>, _>(column(rows, |row| row.shown))
         .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin.as_ref()))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin_note.as_ref()))
         .kept()
         .execute(connection)
         .await

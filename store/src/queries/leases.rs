@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel::prelude::{ExpressionMethods, QueryDsl};
 use diesel::sql_query;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use super::{Connection, dialect};
 use crate::error::Fault;
 use crate::kept::Keep;
-use crate::schema::sql as types;
+use crate::schema::{leases, sql as types};
 use crate::values::{Id, Moment};
 
 /// The longest lease: 49 days.
@@ -37,4 +38,10 @@ pub(super) async fn take(
         .execute(connection)
         .await?;
     Ok(taken == 1)
+}
+
+pub(super) async fn has_run_out(connection: &mut Connection, name: &str) -> Result<bool, Fault> {
+    let now = dialect::now(connection).await?;
+    let old = leases::table.filter(leases::name.eq(name)).filter(leases::until.le(now)).count();
+    Ok(old.get_result::<i64>(connection).await? > 0)
 }

@@ -16,6 +16,7 @@ mod progress;
 mod reports;
 mod results;
 mod runs;
+mod schedules;
 mod store;
 
 use super::{Backend, Connection, Database, dialect};

@@ -10,7 +10,7 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{Lang, LinkSelection, Run, RunId, RunState};
+use linkbeat_shared::{Lang, LinkFilter, LinkSelection, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
@@ -48,6 +48,7 @@ pub(super) async fn file(
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
+        LinkSelection::Matching(filter) => plan_matching(connection, run.id, planner, &filter).await?,
         LinkSelection::Given(given) => {
             let places = links::import(connection, &given).await?.places;
             // A large list needs its memory no longer.
@@ -100,6 +101,26 @@ async fn plan_stored(
             .kept()
             .load(connection)
             .await?;
+        let Some(last) = page.last() else { break };
+        (host, id) = (last.host.clone(), last.id);
+        jobs::insert(connection, &filing.plan(page)).await?;
+    }
+    let (jobs, planned) = filing.finish();
+    jobs::insert(connection, &jobs).await?;
+    Ok(planned)
+}
+
+/// Plans the active links that match; returns how many.
+async fn plan_matching(
+    connection: &mut Connection,
+    run: RunId,
+    planner: Box<dyn Planner>,
+    filter: &LinkFilter,
+) -> Result<Planned, Fault> {
+    let mut filing = Filing::begin(run, planner, dialect::count_matching(connection, filter).await?);
+    let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
+    loop {
+        let page = dialect::matching_links(connection, filter, (&host, id), stored_count(PAGE)).await?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
         jobs::insert(connection, &filing.plan(page)).await?;

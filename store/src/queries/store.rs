@@ -8,21 +8,22 @@ use chrono::{DateTime, NaiveDate, Utc};
 use linkbeat_shared::history::{ShownTime, Zone};
 use linkbeat_shared::{
     Asker, Decision, GivenLinks, JobId, Link, LinkId, LinkReport, LinkSelection, RequestId, Run, RunId,
-    RunSummary,
+    RunSummary, ScheduleId,
 };
 use uuid::Uuid;
 
 use super::{
     Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
-    parkings, progress, reports, results, runs,
+    parkings, progress, reports, results, runs, schedules,
 };
 use crate::error::StoreError;
 use crate::reporting::Tallies;
 use crate::traits::{
     CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported,
-    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewTask,
-    OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports, Runs,
-    StoredJob, TaskChange, TaskState, Unannounced, Unpublished, UnpublishedRun, Untold,
+    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewSchedule,
+    NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports,
+    Runs, ScheduleChange, Schedules, Settled, StoredJob, StoredSchedule, TaskChange, TaskState, Tick,
+    TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -75,12 +76,8 @@ impl Links for Database {
 #[async_trait]
 impl Filing for Database {
     async fn file_run(&self, mut run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
-        let kind = match run.links {
-            LinkSelection::Stored => Work::Plan,
-            LinkSelection::Given(_) => Work::WriteMany,
-        };
-        // On its own, so that it can be dropped when the links are stored.
-        let links = std::mem::replace(&mut run.links, LinkSelection::Stored);
+        let kind = work_of(&run.links);
+        let links = take_links(&mut run);
         let run = Arc::new(run);
         let filing = run.clone();
         let file =
@@ -95,6 +92,19 @@ impl Filing for Database {
             None => filed,
         }
     }
+}
+
+/// How a run of these links is filed.
+fn work_of(links: &LinkSelection) -> Work {
+    match links {
+        LinkSelection::Stored | LinkSelection::Matching(_) => Work::Plan,
+        LinkSelection::Given(_) => Work::WriteMany,
+    }
+}
+
+/// The links of a run, on their own, so that they can be dropped when they are stored.
+fn take_links(run: &mut NewRun) -> LinkSelection {
+    std::mem::replace(&mut run.links, LinkSelection::Stored)
 }
 
 #[async_trait]
@@ -263,6 +273,12 @@ impl Leases for Database {
             async move |connection: &mut Connection| leases::take(connection, &name, holder, length).await;
         self.transaction(Work::Write, take).await
     }
+
+    async fn has_run_out(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        let look = async move |connection: &mut Connection| leases::has_run_out(connection, &name).await;
+        self.transaction(Work::Read, look).await
+    }
 }
 
 #[async_trait]
@@ -316,6 +332,72 @@ impl CeleryTasks for Database {
             celery_tasks::forget(connection, state, unchanged_for, limit).await
         };
         self.transaction(Work::Write, forget).await
+    }
+}
+
+#[async_trait]
+impl Schedules for Database {
+    async fn clock(&self) -> Result<DateTime<Utc>> {
+        let now = async move |connection: &mut Connection| Ok(dialect::now(connection).await?.0);
+        self.transaction(Work::Read, now).await
+    }
+
+    async fn add_schedule(&self, schedule: NewSchedule) -> Result<bool> {
+        self.transaction(Work::Write, async move |connection| schedules::add(connection, schedule).await)
+            .await
+    }
+
+    async fn schedules(&self, after: Option<&str>, limit: u32) -> Result<Vec<StoredSchedule>> {
+        let after = after.unwrap_or_default().to_owned();
+        let page = async move |connection: &mut Connection| schedules::page(connection, &after, limit).await;
+        self.transaction(Work::Read, page).await
+    }
+
+    async fn find_schedule(&self, name: &str) -> Result<Option<StoredSchedule>> {
+        let name = name.to_owned();
+        self.transaction(Work::Read, async move |connection| schedules::find(connection, &name).await).await
+    }
+
+    async fn change_schedule(&self, read: &StoredSchedule, change: ScheduleChange) -> Result<bool> {
+        let (id, revision) = (read.id, read.revision);
+        let change = async move |connection: &mut Connection| {
+            schedules::change(connection, id, revision, change).await
+        };
+        self.transaction(Work::Write, change).await
+    }
+
+    async fn remove_schedule(&self, id: ScheduleId) -> Result<bool> {
+        self.transaction(Work::Write, async move |connection| schedules::remove(connection, id).await).await
+    }
+
+    async fn due_schedules(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<StoredSchedule>> {
+        self.transaction(Work::Read, async move |connection| schedules::due(connection, now, limit).await)
+            .await
+    }
+
+    async fn settle_ticks(&self, step: TickStep, tick: Option<TickRun>) -> Result<Settled> {
+        let kind = tick.as_ref().map_or(Work::Write, |tick| work_of(&tick.run.links));
+        let tick = tick.map(|mut tick| {
+            let links = take_links(&mut tick.run);
+            (tick, links)
+        });
+        let settle =
+            async move |connection: &mut Connection| schedules::settle(connection, &step, tick).await;
+        self.transaction(kind, settle).await
+    }
+
+    async fn run_schedule(&self, id: ScheduleId, mut tick: TickRun) -> Result<Settled> {
+        let kind = work_of(&tick.run.links);
+        let links = take_links(&mut tick.run);
+        let run =
+            async move |connection: &mut Connection| schedules::by_hand(connection, id, tick, links).await;
+        self.transaction(kind, run).await
+    }
+
+    async fn ticks(&self, id: ScheduleId, limit: u32) -> Result<Vec<Tick>> {
+        let ticks =
+            async move |connection: &mut Connection| schedules::latest_ticks(connection, id, limit).await;
+        self.transaction(Work::Read, ticks).await
     }
 }
 

@@ -186,6 +186,7 @@ impl<'a> Decision<'a> {
                 name: &link.name,
                 url: &link.url_key,
                 state: &link.state()?,
+                pin: link.pinned()?,
                 backlink_left_open: link.backlink && !job.asks_for_backlinks,
             };
             match self.judge.judge(&judged, result, &job.rules, job.kind) {

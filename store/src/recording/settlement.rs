@@ -77,6 +77,7 @@ impl<'a> Settlement<'a> {
             name: &link.name,
             url: &link.url_key,
             state: &link.state()?,
+            pin: link.pinned()?,
             backlink_left_open: link.backlink && !asks_for_backlinks(&self.run.check_spec)?,
         };
         let result = check.result(proposal.details()?)?;

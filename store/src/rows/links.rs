@@ -1,7 +1,9 @@
 //! Links: rows of `links` and `removed_links`.
 
 use diesel::{AsChangeset, Queryable, QueryableByName, Selectable};
-use linkbeat_shared::{Attributes, Known, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, RunId};
+use linkbeat_shared::{
+    Attributes, Known, Link, LinkId, LinkName, LinkState, LinkUrl, NewLink, Pin, Pinned, RunId,
+};
 
 use super::{ChangeRow, link_document, number, of_link, parse, reason};
 use crate::LinkChanges;
@@ -37,6 +39,15 @@ pub(crate) struct LinkRow {
     pub(crate) last_run_seq: i64,
     pub(crate) passed_in_a_row: i64,
     pub(crate) failed_in_a_row: i64,
+    pub(crate) pin: Option<String>,
+    pub(crate) pin_note: Option<String>,
+}
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub(crate) struct CountRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(crate) count: i64,
 }
 
 /// What a link was called that is no longer stored.
@@ -62,7 +73,7 @@ impl LinkRow {
             attributes: attributes_document(&link.attributes),
             active: link.active.unwrap_or(true),
             backlink: link.backlink.unwrap_or(true),
-            shown: link.shown.unwrap_or(true),
+            shown: link.pin.as_ref().map_or(link.shown.unwrap_or(true), |pin| pin.to.is_shown()),
             shown_since: now,
             hidden_reason: None,
             verdict: None,
@@ -76,21 +87,33 @@ impl LinkRow {
             last_run_seq: 0,
             passed_in_a_row: 0,
             failed_in_a_row: 0,
+            pin: link.pin.as_ref().map(|pin| pin.to.as_str().to_owned()),
+            pin_note: link.pin.as_ref().and_then(note),
         }
     }
 
     /// Takes over what an import says about a stored link.
     pub(crate) fn update(&mut self, link: &NewLink) -> Result<(), Fault> {
-        link.url.expose().clone_into(&mut self.url);
+        // linkbeat writes URLs without userinfo. Such a one never takes the place of its whole one.
+        if link.url.expose() != self.url_key {
+            link.url.expose().clone_into(&mut self.url);
+        }
+        let page_url = link.page_url.clone().filter(|page| !self.is_page_without_user(page));
         self.edit(&LinkChanges {
             name: link.name.clone(),
-            page_url: link.page_url.clone().map(Some),
+            page_url: page_url.map(Some),
             active: link.active,
-            shown: None,
             backlink: link.backlink,
             group: link.group.clone(),
             attributes: link.attributes.clone(),
+            ..LinkChanges::default()
         })
+    }
+
+    /// Whether this is the stored links page, without the userinfo that this has.
+    fn is_page_without_user(&self, page: &LinkUrl) -> bool {
+        let stored = self.page_url.as_deref().and_then(|stored| LinkUrl::parse(stored).ok());
+        stored.is_some_and(|stored| stored.key() == page.expose())
     }
 
     /// Makes the changes of a person, except to what is shown.
@@ -98,8 +121,14 @@ impl LinkRow {
         if let Some(name) = &changes.name {
             name.as_str().clone_into(&mut self.name);
         }
+        if let Some(url) = &changes.url {
+            url.expose().clone_into(&mut self.url);
+            self.url_key = url.key();
+        }
         if let Some(page_url) = &changes.page_url {
             self.page_url = page_url.as_ref().map(|url| url.expose().to_owned());
+        }
+        if changes.url.is_some() || changes.page_url.is_some() {
             let fetched = self.page_url.as_ref().unwrap_or(&self.url);
             parse::<LinkUrl>(fetched, "links.url")?.host().clone_into(&mut self.host);
         }
@@ -119,7 +148,13 @@ impl LinkRow {
     /// Makes the changes of a person. Returns the hiding or showing that is among them.
     pub(crate) fn set(&mut self, changes: &LinkChanges, now: Moment) -> Result<Option<ChangeRow>, Fault> {
         self.edit(changes)?;
-        let Some(shown) = changes.shown else { return Ok(None) };
+        let pin = changes.pin.as_ref().or(changes.shown.is_some().then_some(&None));
+        if let Some(pin) = pin {
+            self.pin = pin.as_ref().map(|pin| pin.to.as_str().to_owned());
+            self.pin_note = pin.as_ref().and_then(note);
+        }
+        let pinned = changes.pin.as_ref().and_then(Option::as_ref).map(|pin| pin.to.is_shown());
+        let Some(shown) = pinned.or(changes.shown) else { return Ok(None) };
         let before = Visible::of(self);
         self.shown = shown;
         self.hidden_reason = None;
@@ -129,6 +164,11 @@ impl LinkRow {
         let (details, _) = of_link(self.details.as_ref())?;
         self.details = link_document(details, Known::default());
         Ok(self.changed_since(before, None, now))
+    }
+
+    /// Whether a person hid or showed it for good.
+    pub(crate) fn pinned(&self) -> Result<Option<Pinned>, Fault> {
+        self.pin.as_deref().map(|word| parse(word, "links.pin")).transpose()
     }
 
     pub(crate) fn state(&self) -> Result<LinkState, Fault> {
@@ -211,6 +251,10 @@ impl Visible {
     }
 }
 
+fn note(pin: &Pin) -> Option<String> {
+    pin.note.as_ref().map(|note| note.as_str().to_owned())
+}
+
 fn attributes(stored: Option<&Document>) -> Result<Attributes, Fault> {
     stored.map_or_else(|| Ok(Attributes::default()), |document| document.read("links.attributes"))
 }
@@ -223,7 +267,8 @@ impl TryFrom<LinkRow> for Link {
     type Error = Fault;
 
     fn try_from(row: LinkRow) -> Result<Self, Fault> {
-        let state = row.state()?;
+        let (state, pinned) = (row.state()?, row.pinned()?);
+        let note = row.pin_note.as_deref().map(|note| parse(note, "links.pin_note")).transpose()?;
         Ok(Self {
             id: LinkId(row.id.0),
             name: LinkName::parse(&row.name)
@@ -234,6 +279,7 @@ impl TryFrom<LinkRow> for Link {
             backlink: row.backlink,
             group: row.group_name.map(|group| parse(&group, "links.group_name")).transpose()?,
             attributes: attributes(row.attributes.as_ref())?,
+            pin: pinned.map(|to| Pin { to, note }),
             state,
         })
     }

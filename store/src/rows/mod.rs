@@ -10,6 +10,7 @@ mod holds;
 mod jobs;
 mod links;
 mod runs;
+mod schedules;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -27,8 +28,11 @@ pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
     check_spec, unpublished_runs_sql,
 };
-pub(crate) use links::{LinkRow, RemovedLinkRow};
+pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
 pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};
+pub(crate) use schedules::{
+    NewScheduleRow, NextTickRow, ScheduleChangeRow, ScheduleRow, TickCountsRow, TickRow,
+};
 
 use crate::error::Fault;
 

@@ -1,5 +1,7 @@
 //! Opening the file.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -23,6 +25,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the database in `file` and brings its schema up to date, or only looks whether it is.
 pub(super) fn open(file: &Path, mode: OpenMode) -> Result<(SqliteConnection, Migrated), Fault> {
+    look_at(file)?;
     if mode == OpenMode::Check && !file.exists() {
         // SQLite would make the file; what it lacks is known.
         migrations::pending::<Sqlite>(&MIGRATIONS, &[], mode)?;
@@ -38,6 +41,39 @@ pub(super) fn open(file: &Path, mode: OpenMode) -> Result<(SqliteConnection, Mig
         })?;
     }
     Ok((connection, Migrated { applied }))
+}
+
+/// How each file of a SQLite database begins (<https://www.sqlite.org/fileformat.html> §1.3).
+const BEGINNING: &[u8] = b"SQLite format 3\0";
+
+/// Finds what SQLite has no clear words for.
+fn look_at(file: &Path) -> Result<(), Fault> {
+    let bad = |problem: String, advice| Err(Fault::BadFile { problem, advice });
+    match file.metadata() {
+        Ok(found) if found.is_dir() => {
+            bad("it is a folder".to_owned(), "name a file in it, such as sqlite://FOLDER/linkbeat.db")
+        }
+        Ok(found) if found.is_file() && !begins_as_database(file) => bad(
+            "the file is no SQLite database".to_owned(),
+            "name another file, or a new one: linkbeat makes it. Lists are read with `linkbeat links import`",
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => match file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => bad(
+                format!("there is no folder {}", folder.display()),
+                "make the folder, or correct the path in --database-url",
+            ),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Whether the file is empty or begins as a database does. A file that cannot be read is left to SQLite.
+fn begins_as_database(file: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read =
+        File::open(file).and_then(|file| file.take(BEGINNING.len() as u64).read_to_end(&mut beginning));
+    read.is_err() || beginning.is_empty() || beginning == BEGINNING
 }
 
 fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
@@ -63,6 +99,23 @@ pub(super) fn connect_to_theirs(file: &Path) -> Result<SqliteConnection, Fault> 
         SqliteConnection::establish(file).map_err(|error| Fault::Unavailable(error.to_string()))?;
     connection.batch_execute(&format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()))?;
     Ok(connection)
+}
+
+/// Writes a copy of the database in `file` to `copy`, as it is at one moment, while others may go on writing.
+pub(super) fn backup(file: &Path, copy: &Path) -> Result<(), Fault> {
+    look_at(file)?;
+    let copied =
+        copy.to_str().ok_or_else(|| Fault::Unavailable("the copy's path is not UTF-8".to_owned()))?;
+    if copy.exists() {
+        return Err(Fault::BadFile {
+            problem: format!("{copied} exists already"),
+            advice: "name a file that does not exist yet",
+        });
+    }
+    let mut connection = connect_to_theirs(file)?;
+    // Unlike a copy of the file, this has what the write-ahead log holds (https://www.sqlite.org/lang_vacuum.html).
+    diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(copied).execute(&mut connection)?;
+    Ok(())
 }
 
 /// WAL lets others read while one writes. Turning it on in a new file is the one step for which SQLite does

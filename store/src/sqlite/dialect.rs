@@ -11,13 +11,14 @@ use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName,
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
+use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 
 use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, DayRow, HourRow, LinkRow};
+use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
 use crate::traits::HistoryStatus;
 use crate::values::{Id, Moment, json};
@@ -99,13 +100,46 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
     of_keys.bind::<Text, _>(json(keys)).kept().load(connection).await
 }
 
+/// That an active link matches a filter: `?1` are its groups, `?2` its tags, as JSON.
+const MATCHES: &str = "active AND (?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
+                       AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(attributes, '$.tags') AS tag
+                                                 WHERE tag.value IN (SELECT value FROM json_each(?2))))";
+
+/// How many active links match.
+pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = count
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()));
+    count.get_result(connection).await.map(|row: CountRow| row.count)
+}
+
+/// Active links that match, in the order of host and id, those after this one.
+pub(super) async fn matching_links(
+    connection: &mut Connection,
+    filter: &LinkFilter,
+    (host, id): (&str, Id),
+    limit: i64,
+) -> QueryResult<Vec<LinkRow>> {
+    let page = sql_query(format!(
+        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
+    ));
+    let page = page
+        .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
+        .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()))
+        .bind::<Text, _>(host)
+        .bind::<types::Id, _>(id)
+        .bind::<BigInt, _>(limit);
+    page.load(connection).await
+}
+
 /// One statement for all.
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since)
+                            shown_since, pin, pin_note)
          SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
          FROM json_each(?)",
     );
     let rows = values(rows, |row| {
@@ -121,7 +155,9 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.active,
             row.backlink,
             row.shown,
-            row.shown_since
+            row.shown_since,
+            row.pin,
+            row.pin_note
         ])
     });
     insert.bind::<Text, _>(rows).kept().execute(connection).await.map(drop)

@@ -67,6 +67,11 @@ impl Database {
     }
 }
 
+/// Writes a copy of the database in `file` to `copy`.
+pub(crate) fn backup(file: &Path, copy: &Path) -> std::result::Result<(), Fault> {
+    connect::backup(file, copy).map_err(explained)
+}
+
 fn explained(fault: Fault) -> Fault {
     fault.explained(result_code::meaning)
 }

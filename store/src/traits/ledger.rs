@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Asker, CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, RecheckAfter, RequestId, Run, RunId,
-    RunSummary, ShowRules,
+    Asker, CheckResult, CheckSpec, JobId, Link, LinkReport, LinkState, Pinned, RecheckAfter, RequestId, Run,
+    RunId, RunSummary, ShowRules,
 };
 use uuid::Uuid;
 
@@ -91,6 +91,8 @@ pub struct Judged<'a> {
     pub url: &'a str,
     /// Its state before the result.
     pub state: &'a LinkState,
+    /// A person hid or showed it for good.
+    pub pin: Option<Pinned>,
     /// A backlink is asked of the link, but the run asks for none: the result says nothing about it.
     pub backlink_left_open: bool,
 }

@@ -2,7 +2,9 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use linkbeat_shared::{Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Tag, Verdict};
+use linkbeat_shared::{
+    Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict,
+};
 
 use crate::Result;
 
@@ -10,7 +12,8 @@ use crate::Result;
 #[async_trait]
 pub trait Links: Send + Sync + Debug {
     /// Adds links, or updates the stored ones of the same [`linkbeat_shared::LinkUrl::key`]: what is
-    /// `Some` is taken over, except that `shown` counts for new links only. Nothing else changes.
+    /// `Some` is taken over, except that `shown` and `pin` count for new links only. Nothing else changes. A URL without
+    /// userinfo leaves that of the stored one as it is: linkbeat writes URLs without it.
     async fn import(&self, links: GivenLinks) -> Result<Imported>;
 
     /// Stored links in the order of their ids, those after `after`, at most `limit`.
@@ -50,14 +53,18 @@ pub struct Imported {
 pub struct LinkChanges {
     /// Its name.
     pub name: Option<LinkName>,
+    /// What to fetch. The link keeps its history. Another link must not have this URL.
+    pub url: Option<LinkUrl>,
     /// The page on which the backlink must stand; `Some(None)` takes it away.
     pub page_url: Option<Option<LinkUrl>>,
     /// Whether runs check it.
     pub active: Option<bool>,
-    /// Whether it is shown. Either value clears the hidden reason and both counts in a row.
+    /// Whether it is shown. Either value clears the hidden reason, both counts in a row, and the pin.
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it.
     pub backlink: Option<bool>,
+    /// Hides or shows it for good; `Some(None)` leaves it to checks again, as it is.
+    pub pin: Option<Option<Pin>>,
     /// The section of the list that it stands in.
     pub group: Option<GroupName>,
     /// What else is said of it. Attributes that are not named stay.

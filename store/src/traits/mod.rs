@@ -14,6 +14,7 @@ mod outbox;
 mod partitions;
 mod reports;
 mod runs;
+mod schedules;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -32,10 +33,14 @@ pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedR
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};
 pub use runs::Runs;
+pub use schedules::{
+    NewSchedule, ScheduleChange, ScheduleState, Schedules, Settled, Skip, StoredSchedule, Tick, TickCounts,
+    TickOutcome, TickRun, TickStep,
+};
 
 /// What a producer needs.
-pub trait ProducerStore: Filing + Outbox + Leases + CeleryStore {}
-impl<T: Filing + Outbox + Leases + CeleryStore> ProducerStore for T {}
+pub trait ProducerStore: Filing + Outbox + Leases + CeleryStore + Schedules {}
+impl<T: Filing + Outbox + Leases + CeleryStore + Schedules> ProducerStore for T {}
 
 /// What the door for Celery's tasks needs, besides filing.
 pub trait CeleryStore: CeleryTasks + Runs + Reports {}

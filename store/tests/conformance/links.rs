@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linkbeat_shared::{LinkId, LinkState, NewLink, Reason, Verdict};
+use linkbeat_shared::{LinkId, LinkState, NewLink, Pin, Pinned, Reason, Verdict};
 use linkbeat_store::LinkChanges;
 
 use crate::database::TestDatabase;
@@ -17,6 +17,9 @@ cases![
     repeats_far_apart_are_one_link,
     many_links_are_changed_at_once,
     credentials_do_not_make_another_link,
+    a_url_without_its_user_keeps_the_whole_one,
+    a_link_moves_with_its_history,
+    a_pinned_link_is_told_from_others,
     very_long_urls_are_links_too,
     many_links_are_imported_in_seconds,
     importers_at_the_same_time_agree,
@@ -158,6 +161,70 @@ async fn credentials_do_not_make_another_link(database: Arc<TestDatabase>) {
     assert_eq!(stored(&store, "https://a.example/").await.url.expose(), "https://me:new@a.example/");
     let shown = database.value("SELECT url FROM linkbeat_links").await.unwrap();
     assert_eq!(shown, "https://a.example/");
+}
+
+async fn a_url_without_its_user_keeps_the_whole_one(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let whole = NewLink {
+        page_url: Some(url("https://me:old@page.example/links")),
+        ..link("https://me:old@a.example/")
+    };
+    store.import_links(&[whole]).await.unwrap();
+    let redacted = |name: &str, page: &str| NewLink {
+        name: Some(make::name(name)),
+        page_url: Some(url(page)),
+        ..link("https://a.example/")
+    };
+    store.import_links(&[redacted("again", "https://page.example/links")]).await.unwrap();
+    let kept = stored(&store, "https://a.example/").await;
+    assert_eq!((kept.name, kept.url.expose()), (name("again"), "https://me:old@a.example/"));
+    assert_eq!(kept.page_url.unwrap().expose(), "https://me:old@page.example/links");
+    store.import_links(&[redacted("moved", "https://page.example/friends")]).await.unwrap();
+    let page = stored(&store, "https://a.example/").await.page_url.unwrap();
+    assert_eq!(page.expose(), "https://page.example/friends", "another page is another page");
+    let by_hand = LinkChanges { url: Some(url("https://a.example/")), ..LinkChanges::default() };
+    let changed = store.set_link(kept.id, &by_hand).await.unwrap().unwrap();
+    assert_eq!(changed.url.expose(), "https://a.example/", "a person may take it away");
+}
+
+async fn a_link_moves_with_its_history(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let ids = store.import_links(&[link("http://a.example/"), link("http://b.example/")]).await.unwrap().ids;
+    let (run, plan) = file_stored(&store).await;
+    record(&store, run, &plan.jobs, Verdict::Down).await;
+    let before = stored(&store, "http://a.example/").await;
+    let to = |text| LinkChanges { url: Some(url(text)), ..LinkChanges::default() };
+    let moved = store.set_link(ids[0], &to("https://c.example/")).await.unwrap().unwrap();
+    assert_eq!(
+        (moved.id, &moved.state, moved.url.key().as_str()),
+        (ids[0], &before.state, "https://c.example/")
+    );
+    assert!(store.find_links("http://a.example/").await.unwrap().is_empty());
+    assert_eq!(store.import_links(&[link("https://c.example/")]).await.unwrap().unchanged, 1);
+    let host = database.value("SELECT host FROM linkbeat_links WHERE url = 'https://c.example/'").await;
+    assert_eq!(host.as_deref(), Some("c.example"));
+    assert!(store.set_link(ids[0], &to("http://b.example/")).await.is_err(), "another link has this URL");
+}
+
+async fn a_pinned_link_is_told_from_others(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let pin = |to| Pin { to, note: Some("a friend's wish".parse().unwrap()) };
+    let new = NewLink { pin: Some(pin(Pinned::Hidden)), ..link("https://a.example/") };
+    let id = store.import_links(&[new]).await.unwrap().ids[0];
+    let imported = stored(&store, "https://a.example/").await;
+    assert_eq!((imported.pin.as_ref(), imported.state.shown), (Some(&pin(Pinned::Hidden)), false));
+    assert_eq!(database.value("SELECT pin FROM linkbeat_links").await.as_deref(), Some("hidden"));
+
+    let set = |pin| LinkChanges { pin: Some(pin), ..LinkChanges::default() };
+    let changed = store.set_link(id, &set(Some(pin(Pinned::Shown)))).await.unwrap().unwrap();
+    assert_eq!((changed.pin, changed.state.shown), (Some(pin(Pinned::Shown)), true));
+    assert_eq!(database.value("SELECT change FROM linkbeat_changes").await.as_deref(), Some("shown"));
+    let free = store.set_link(id, &set(None)).await.unwrap().unwrap();
+    assert_eq!((free.pin, free.state.shown), (None, true), "it stays as it is until the next check");
+    store.set_link(id, &set(Some(pin(Pinned::Hidden)))).await.unwrap();
+    let shown = LinkChanges { shown: Some(true), ..LinkChanges::default() };
+    let shown = store.set_link(id, &shown).await.unwrap().unwrap();
+    assert_eq!((shown.pin, shown.state.shown), (None, true), "shown until the next check, which decides");
 }
 
 async fn very_long_urls_are_links_too(database: Arc<TestDatabase>) {

@@ -49,5 +49,6 @@ mod rechecks;
 mod recording;
 mod reports;
 mod runs;
+mod schedules;
 mod size;
 mod views;

@@ -107,6 +107,7 @@ impl Planner for TestPlanner {
             backlink: link.backlink,
             group: None,
             attributes: Attributes::default(),
+            pin: None,
             state: LinkState::default(),
         });
         if called.starts_with("white ") {
@@ -127,6 +128,11 @@ impl Planner for TestPlanner {
         jobs.extend(self.job(JobKind::WhiteListed, white));
         jobs
     }
+}
+
+/// A planner of jobs of this size, whose plan nobody looks at.
+pub(crate) fn planner(job_links: usize) -> Box<dyn Planner> {
+    Box::new(TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: Arc::default() })
 }
 
 /// Files a run in jobs of this size.

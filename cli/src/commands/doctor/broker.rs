@@ -20,7 +20,8 @@ const MAKE_THEM: &str = "run `linkbeat migrate` as a user who may configure, or 
 
 pub(super) async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
     if settings.broker_url == BrokerAddress::Memory && roles.0.is_none() {
-        let text = "memory://: `linkbeat check` needs no broker; a fleet would need RabbitMQ";
+        let text =
+            "memory://: `linkbeat check` and `linkbeat up` need no broker; a fleet would need RabbitMQ";
         return vec![Finding::ok("broker", text)];
     }
     let role = roles.0.map_or("doctor", Role::as_str);

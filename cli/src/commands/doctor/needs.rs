@@ -35,6 +35,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
             Need::Write("jobs"),
             Need::Write("suspects"),
             Need::Write("isolated"),
+            Need::Write("events"),
             Need::Write("delay"),
             Need::Write("dead"),
         ],
@@ -72,6 +73,8 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
             ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("progress", &["SELECT", "INSERT"]),
+            ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
         ],
         Role::Recorder => &[

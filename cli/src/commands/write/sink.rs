@@ -110,7 +110,14 @@ fn failure(file: Option<&Path>, error: &io::Error) -> Failure {
     match error.kind() {
         // The format has no form for this.
         ErrorKind::InvalidInput => Failure::usage(error.to_string()),
-        _ => Failure::infrastructure(format!("cannot write {what}: {error}")),
+        kind => {
+            let failure = Failure::infrastructure(format!("cannot write {what}: {error}"));
+            match kind {
+                ErrorKind::NotFound => failure.advise("make its folder first"),
+                ErrorKind::IsADirectory => failure.advise("name a file in it"),
+                _ => failure,
+            }
+        }
     }
 }
 

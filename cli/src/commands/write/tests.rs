@@ -16,7 +16,7 @@ use linkbeat_store::{
 };
 
 use super::stream;
-use crate::output::{self, FormatName, Prose, Style};
+use crate::output::{self, FormatName, Manner, Prose, Style, Urls};
 
 /// More than the rows that a table holds back to find its widths.
 const LINKS: usize = 15_000;
@@ -28,7 +28,9 @@ async fn reports_and_listings_are_written_while_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, run) = checked_links(folder.path()).await;
     for name in FormatName::value_variants() {
-        let format = output::format(*name, Prose { lang: Lang::En, warn_certificate_days: 14 }, Style::PLAIN);
+        let prose = Prose { lang: Lang::En, warn_certificate_days: 14 };
+        let manner = Manner { prose, style: Style::PLAIN, urls: Urls::Redacted, bom: false };
+        let format = output::format(*name, manner);
         let mut report = Watch::new(&store);
         stream::report(&*format, &*store, &run, &mut report).await.unwrap();
         if *name == FormatName::Markdown {

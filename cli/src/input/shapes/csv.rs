@@ -6,11 +6,12 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::Look;
-use super::names::{Field, NAMES, is_url};
+use super::names::{Field, NAMES, is_url, put};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row, Rows};
 use crate::input::{InputError, Source};
+use crate::output::is_formula;
 
 /// What may stand between two columns. The first that gives a URL a column of its own counts.
 const SEPARATORS: [char; 3] = [',', '\t', ';'];
@@ -19,17 +20,28 @@ const SEPARATORS: [char; 3] = [',', '\t', ';'];
 /// comma in it. Otherwise one error about the header helps more than an error about every line.
 pub(super) fn fits(look: &Look<'_>) -> bool {
     let cells = |separator| look.first.split(separator).map(|cell: &str| cell.trim().trim_matches('"'));
-    let names_url = |separator| cells(separator).any(is_url);
     let holds_url = |separator| cells(separator).skip(1).any(is_address);
     let is_row = look.first.split_once(',').is_some_and(|(column, _)| !column.contains("://"));
     separator_line(look.text).is_some()
-        || SEPARATORS.into_iter().any(names_url)
+        || has_header(look)
         || (!look.first.contains(' ') && SEPARATORS.into_iter().skip(1).any(holds_url))
         || is_row
 }
 
-fn is_address(cell: &str) -> bool {
+/// Whether the first line names a column with URLs.
+pub(super) fn has_header(look: &Look<'_>) -> bool {
+    let names_url =
+        |separator| look.first.split(separator).any(|cell: &str| is_url(cell.trim().trim_matches('"')));
+    SEPARATORS.into_iter().any(names_url)
+}
+
+pub(super) fn is_address(cell: &str) -> bool {
     cell.starts_with("http://") || cell.starts_with("https://")
+}
+
+fn is_picture(url: &str) -> bool {
+    let path = url.trim().split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    [".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".ico"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// What the first line says that stands between columns, as spreadsheets write it: `sep=;`.
@@ -106,7 +118,10 @@ impl Columns {
             let found: Vec<String> = record.iter().map(|name| format!("`{}`", quote(name))).collect();
             return Err(format!("the header names no column `url`; its columns are {}", found.join(", ")));
         };
-        let page = addresses.next().map(|at| (Field::PageUrl, at));
+        let text = |at: usize| record.get(at).unwrap_or_default();
+        let page = addresses
+            .next()
+            .map(|at| (if is_picture(text(at)) { Field::Avatar } else { Field::PageUrl }, at));
         let name = record.iter().position(|cell| !is_address(cell.trim())).map(|at| (Field::Name, at));
         let places = [Some((Field::Url, url)), name, page].into_iter().flatten().collect();
         Ok(Self { count: record.len(), are_named: false, places })
@@ -123,21 +138,8 @@ impl Columns {
         }
         let mut fields = Fields::default();
         for (field, column) in &self.places {
-            let text = record.get(*column).unwrap_or_default().to_owned();
-            match field {
-                Field::Name => fields.name = text,
-                Field::Url => fields.url = text,
-                Field::PageUrl => fields.page_url = text,
-                Field::Active => fields.active = text,
-                Field::Shown => fields.shown = text,
-                Field::Backlink => fields.backlink = text,
-                Field::Group => fields.group = text,
-                Field::Avatar => fields.avatar = text,
-                Field::Description => fields.description = text,
-                Field::Screenshot => fields.screenshot = text,
-                Field::Feed => fields.feed = text,
-                Field::Tags => fields.tags = text.split([',', ';']).map(str::to_owned).collect(),
-            }
+            let text = record.get(*column).unwrap_or_default();
+            put(&mut fields, *field, without_guard(text).to_owned());
         }
         Ok(fields)
     }
@@ -189,6 +191,11 @@ impl Iterator for Records<'_> {
             };
         }
     }
+}
+
+/// What our own CSV wrote before a text that a spreadsheet would take for a formula is taken away again.
+fn without_guard(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|_| is_formula(text.trim_start_matches('\''))).unwrap_or(text)
 }
 
 /// Whether a quote that is never closed made the last record run over several lines. The reader takes that for a

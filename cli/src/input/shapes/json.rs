@@ -3,21 +3,24 @@
 
 use serde_json::value::RawValue;
 
-use super::Look;
 use super::tree::{self, Links};
+use super::{Look, markdown, toml};
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
 pub(super) fn fits(look: &Look<'_>) -> bool {
-    look.text.trim_start().starts_with(['[', '{'])
+    let is_other = || markdown::begins_with_link(look.text) || toml::fits(look);
+    look.text.trim_start().starts_with(['[', '{']) && !is_other()
 }
 
-/// At least two lines, and each of the first two is an object.
+/// Each of the first two lines is an object. One line alone must be a link as linkbeat writes it: other objects in one line
+/// are JSON as well.
 pub(super) fn fits_lines(look: &Look<'_>) -> bool {
     let mut lines = look.text.lines().filter(|line| !line.trim().is_empty());
     let is_object =
         |line: &str| line.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(line).is_ok();
-    lines.next().is_some_and(is_object) && lines.next().is_some_and(is_object)
+    let Some(first) = lines.next().filter(|line| is_object(line)) else { return false };
+    lines.next().map_or_else(|| tree::is_stored_link(first), is_object)
 }
 
 /// The whole text is looked through first, so a text that is no JSON gives no link.

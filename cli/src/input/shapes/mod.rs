@@ -2,10 +2,15 @@
 //! the content leaves open.
 
 mod csv;
+mod html;
 mod json;
+mod junit;
+mod markdown;
 mod names;
 mod opml;
+mod pages;
 mod plain;
+mod toml;
 mod tree;
 mod yaml;
 
@@ -25,10 +30,14 @@ pub(super) struct Shape {
 type Read = for<'a> fn(&Source, &'a str) -> Result<Rows<'a>, InputError>;
 
 /// The first shape that fits counts. The last one fits every text.
-static SHAPES: [Shape; 6] = [
+static SHAPES: [Shape; 10] = [
     Shape { name: "JSON Lines", endings: &["jsonl", "ndjson"], fits: json::fits_lines, read: json::lines },
     Shape { name: "JSON", endings: &["json"], fits: json::fits, read: json::rows },
     Shape { name: "OPML", endings: &["opml"], fits: opml::fits, read: opml::rows },
+    Shape { name: "JUnit", endings: &["xml"], fits: junit::fits, read: junit::rows },
+    Shape { name: "HTML", endings: &["html", "htm"], fits: html::fits, read: html::rows },
+    Shape { name: "TOML", endings: &["toml"], fits: toml::fits, read: toml::rows },
+    Shape { name: "Markdown", endings: &["md", "markdown"], fits: markdown::fits, read: markdown::rows },
     Shape { name: "YAML", endings: &["yml", "yaml"], fits: yaml::fits, read: yaml::rows },
     Shape { name: "CSV", endings: &["csv", "tsv"], fits: csv::fits, read: csv::rows },
     Shape { name: "plain URLs", endings: &["txt"], fits: |_| true, read: plain::rows },
@@ -43,11 +52,14 @@ struct Look<'a> {
 
 /// The shape of this text.
 pub(super) fn of(source: &Source, text: &str) -> &'static Shape {
+    let [.., plain] = &SHAPES;
+    if source.is_url() {
+        return plain;
+    }
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.find(|line| !line.starts_with('#')).unwrap_or_default();
     let look = Look { text, first };
-    let [.., last] = &SHAPES;
-    SHAPES.iter().find(|shape| shape.is_named_by(source) || (shape.fits)(&look)).unwrap_or(last)
+    SHAPES.iter().find(|shape| shape.is_named_by(source) || (shape.fits)(&look)).unwrap_or(plain)
 }
 
 impl Shape {

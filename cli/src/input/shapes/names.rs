@@ -1,5 +1,7 @@
 //! What lists call the fields of a link.
 
+use crate::input::row::Fields;
+
 /// A field of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -15,10 +17,12 @@ pub(super) enum Field {
     Screenshot,
     Feed,
     Tags,
+    Pin,
+    PinNote,
 }
 
 /// The names of each field, in small letters. The first that a list has counts.
-pub(super) const NAMES: [(Field, &[&str]); 12] = [
+pub(super) const NAMES: [(Field, &[&str]); 14] = [
     (
         Field::Name,
         &[
@@ -33,25 +37,47 @@ pub(super) const NAMES: [(Field, &[&str]); 12] = [
             "网站名称",
             "昵称",
             "标题",
+            "网站名",
+            "站点名称",
+            "博客名称",
         ],
     ),
     (
         Field::Url,
         &[
-            "url", "link", "href", "website", "homepage", "site", "htmlurl", "链接", "网址", "地址", "网站",
+            "url",
+            "link",
+            "href",
+            "website",
+            "homepage",
+            "site",
+            "htmlurl",
+            "site_url",
+            "link_url",
+            "uri",
+            "链接",
+            "网址",
+            "地址",
+            "网站",
             "主页",
+            "网站链接",
+            "网站地址",
+            "站点地址",
+            "博客地址",
         ],
     ),
     (Field::PageUrl, &["page_url", "linkpage", "link_page", "友链页", "友链页面"]),
-    (Field::Active, &["active"]),
-    (Field::Shown, &["shown"]),
+    (Field::Active, &["active", "启用"]),
+    (Field::Shown, &["shown", "显示"]),
     (Field::Backlink, &["backlink"]),
     (Field::Group, &["group", "category", "分组", "分类"]),
     (Field::Avatar, &["avatar", "logo", "头像"]),
-    (Field::Description, &["description", "descr", "desc", "描述", "简介", "介绍"]),
+    (Field::Description, &["description", "descr", "desc", "intro", "描述", "简介", "介绍", "签名"]),
     (Field::Screenshot, &["screenshot", "siteshot", "截图"]),
-    (Field::Feed, &["feed", "rss", "atom", "xmlurl", "订阅"]),
+    (Field::Feed, &["feed", "rss", "atom", "xmlurl", "feed_url", "订阅"]),
     (Field::Tags, &["tags", "标签"]),
+    (Field::Pin, &["pin"]),
+    (Field::PinNote, &["pin_note"]),
 ];
 
 /// Where an object that holds a list says which section that list is.
@@ -71,4 +97,34 @@ pub(super) fn names(field: Field) -> &'static [&'static str] {
 /// Whether a list calls the URL of a link so.
 pub(super) fn is_url(name: &str) -> bool {
     names(Field::Url).contains(&name.trim().to_lowercase().as_str())
+}
+
+/// Which field a list means by this name.
+pub(super) fn field(name: &str) -> Option<Field> {
+    let name = name.trim().to_lowercase();
+    NAMES.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(field, _)| *field)
+}
+
+/// Takes the text of a field.
+pub(super) fn put(fields: &mut Fields, field: Field, text: String) {
+    match field {
+        Field::Name => fields.name = text,
+        Field::Url => fields.url = text,
+        Field::PageUrl => fields.page_url = text,
+        Field::Active => fields.active = text,
+        Field::Shown => fields.shown = text,
+        Field::Backlink => fields.backlink = text,
+        Field::Group => fields.group = text,
+        Field::Avatar => fields.avatar = text,
+        Field::Description => fields.description = text,
+        Field::Screenshot => fields.screenshot = text,
+        Field::Feed => fields.feed = text,
+        Field::Pin => fields.pin = text,
+        Field::PinNote => fields.pin_note = text,
+        // An array is what linkbeat writes where a tag has a comma in it.
+        Field::Tags => {
+            let split = || text.split([',', ';']).map(str::to_owned).collect();
+            fields.tags = serde_json::from_str(&text).unwrap_or_else(|_| split());
+        }
+    }
 }

@@ -53,7 +53,7 @@ fn link(tag: &BytesStart<'_>, line: usize, section: Option<&String>) -> Option<R
     Some(Row { line, fields: Ok(Fields { name, url, description, feed, tags, group, ..Fields::default() }) })
 }
 
-fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Option<String> {
+pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Option<String> {
     let mut attributes = tag.attributes();
     let mut attributes = attributes.with_checks(false).flatten();
     let attribute = attributes.find(|attribute| attribute.key.as_ref().eq_ignore_ascii_case(wanted))?;

@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::csv::is_address;
 use super::json::without_position;
 use super::names::{Field, LISTS, NAMES, NAMES_OF_SECTIONS, SECTIONS, is_url};
 use crate::input::lines::Lines;
@@ -93,10 +94,13 @@ impl<'a> Links<'a> {
             },
             Some(b'"') => {
                 let url: String = serde_json::from_str(element).ok()?;
-                let is_url = *strict || url.starts_with("http://") || url.starts_with("https://");
+                let is_url = *strict || is_address(&url);
                 return is_url.then(|| Ok(Fields { url, group: group.clone(), ..Fields::default() }));
             }
             _ => {
+                if let Some(fields) = positional(element, group) {
+                    return Some(Ok(fields));
+                }
                 self.look_into(element, group, *strict, depth + 1);
                 Err(Problem::of_row("is no object; write {\"name\": …, \"url\": …}".to_owned()))
             }
@@ -125,6 +129,16 @@ impl Iterator for Links<'_> {
     }
 }
 
+/// A link without names for its fields, as some feeds of friends have it: `["name", "URL", "avatar"]`.
+fn positional(element: &str, group: &str) -> Option<Fields> {
+    let texts: Vec<String> = serde_json::from_str(element).ok()?;
+    let [name, url, more @ ..] = texts.as_slice() else { return None };
+    let is_link = is_address(url) && !is_address(name);
+    let avatar = more.first().cloned().unwrap_or_default();
+    let (name, url, group) = (name.clone(), url.clone(), group.to_owned());
+    is_link.then(|| Fields { name, url, avatar, group, ..Fields::default() })
+}
+
 /// The elements of an array, one by one.
 struct Elements<'a> {
     /// What is left of it.
@@ -148,6 +162,14 @@ impl<'a> Iterator for Elements<'a> {
 pub(super) fn object(json: &str) -> Result<Fields, Problem> {
     let members = serde_json::from_str::<Members<'_>>(json);
     members.map_err(|error| Problem::of_row(without_position(&error)))?.fields("")
+}
+
+/// Whether a line is a link as linkbeat lists it.
+pub(super) fn is_stored_link(json: &str) -> bool {
+    let is_ours = |object: &Members<'_>| {
+        ["shown", "verdict"].iter().all(|name| object.0.iter().any(|(found, _)| found == name))
+    };
+    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && is_ours(&object))
 }
 
 /// Whether a line is a message with a schema and no link, such as the counts that end a report.
@@ -199,6 +221,8 @@ fn put(fields: &mut Fields, field: Field, name: &'static str, value: Value) -> R
         Field::Screenshot => fields.screenshot = extra(&value),
         Field::Feed => fields.feed = extra(&value),
         Field::Tags => fields.tags = tags(&value),
+        Field::Pin => fields.pin = extra(&value),
+        Field::PinNote => fields.pin_note = extra(&value),
     }
     Ok(())
 }

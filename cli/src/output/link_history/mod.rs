@@ -56,7 +56,8 @@ pub(crate) fn write(
     match format {
         FormatName::Table => table::write(history, prose.lang, style, out),
         FormatName::Csv => sheet::write(history, out),
-        FormatName::Json => {
+        // JSON is YAML, too.
+        FormatName::Json | FormatName::Yaml => {
             serde_json::to_writer_pretty(&mut *out, &whole(history))?;
             writeln!(out)
         }

@@ -1,0 +1,258 @@
+//! Markdown: links in lists, in tables and in text, as in an *awesome list* or a page of friends. linkbeat's own
+//! `markdown`, too.
+
+use std::iter::Peekable;
+
+use super::Look;
+use super::csv::{self, is_address};
+use super::names::{self, Field};
+use super::pages::{self, clean};
+use crate::input::row::{Fields, Row, Rows};
+use crate::input::{InputError, Source};
+
+/// What stands before a link of Markdown: of `[name](URL)`, of `<URL>`, and of a bare URL in a list.
+const MARKS: [&str; 5] = ["](", "](<", "<", "* ", "+ "];
+
+/// The first address stands in a link of Markdown, or there is a table.
+pub(super) fn fits(look: &Look<'_>) -> bool {
+    has_table(look.text) || (is_marked(look.text) && !csv::has_header(look))
+}
+
+/// Whether the text begins with a link, and so with a bracket that is none of JSON's.
+pub(super) fn begins_with_link(text: &str) -> bool {
+    let text = text.trim_start();
+    let inside = text.strip_prefix('[').unwrap_or_default().trim_start();
+    text.starts_with("[![") || (!inside.starts_with(['"', '{', '[', ']']) && link(text).is_some())
+}
+
+fn is_marked(text: &str) -> bool {
+    let first = ["http://", "https://"].into_iter().filter_map(|scheme| text.find(scheme)).min();
+    let Some(at) = first else { return false };
+    let before = text[..at].rsplit('\n').next().unwrap_or_default();
+    // In YAML such a link stands in a value.
+    let in_value = before.split_once(": ").is_some_and(|(key, value)| {
+        !key.trim_start_matches(['-', ' ']).contains(' ') && !value.trim_start().starts_with('[')
+    });
+    let in_json = before.trim_start().starts_with(['{', '"']) || text.trim_start().starts_with(['{', '"']);
+    MARKS.iter().any(|mark| before.ends_with(mark)) && !in_value && !in_json
+}
+
+fn has_table(text: &str) -> bool {
+    let mut lines = text.lines();
+    let mut before = lines.next();
+    lines.any(|line| {
+        let head = before.replace(line);
+        is_rule(line) && head.is_some_and(|head| cells(head).len() == cells(line).len())
+    })
+}
+
+/// The line below the head of a table, such as `| --- | ---: |`.
+fn is_rule(line: &str) -> bool {
+    line.contains('|') && line.contains('-') && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
+}
+
+pub(super) fn rows<'a>(_: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+    let mut reader =
+        Reader { lines: text.lines().zip(1..).peekable(), section: String::new(), rows: Vec::new() };
+    reader.read();
+    Ok(Box::new(pages::each_once(reader.rows).into_iter()))
+}
+
+struct Reader<I: Iterator> {
+    lines: Peekable<I>,
+    /// The heading above.
+    section: String,
+    rows: Vec<Row>,
+}
+
+impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<I> {
+    fn read(&mut self) {
+        while let Some((line, number)) = self.lines.next() {
+            let line = line.trim();
+            let below = self.lines.peek().map_or("", |(line, _)| line);
+            if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| line.starts_with(fence)) {
+                // Code is no list.
+                self.lines.by_ref().find(|(line, _)| line.trim().starts_with(fence));
+            } else if is_rule(below) && line.contains('|') {
+                self.lines.next();
+                self.read_table(&cells(line));
+            } else if let Some(heading) = line.strip_prefix('#') {
+                self.take_line(line, number);
+                self.section = section(heading.trim_start_matches('#'));
+            } else {
+                self.take_line(line, number);
+            }
+        }
+    }
+
+    fn read_table(&mut self, head: &[String]) {
+        let fields: Vec<Option<Field>> = head.iter().map(|cell| names::field(&words(cell))).collect();
+        while let Some((line, number)) = self.lines.next_if(|(line, _)| line.contains('|')) {
+            let cells = cells(line);
+            let found: Vec<Link<'_>> = cells.iter().flat_map(|cell| links(cell)).collect();
+            let mut row = Fields { group: self.section.clone(), ..Fields::default() };
+            for (field, cell) in fields.iter().zip(&cells) {
+                if let Some(field) = field {
+                    names::put(&mut row, *field, content(cell));
+                }
+            }
+            let Some(first) = found.into_iter().find(|link| is_address(link.url)) else { continue };
+            if row.url.is_empty() {
+                first.url.clone_into(&mut row.url);
+            }
+            if row.name.is_empty() {
+                row.name = first.name;
+            }
+            self.rows.push(Row { line: number, fields: Ok(row) });
+        }
+    }
+
+    /// The links of a line. What follows the only one of an item says what it is about.
+    fn take_line(&mut self, line: &str, number: usize) {
+        let found = links(line);
+        let is_alone = found.len() == 1 && is_item(line);
+        for link in found {
+            let mut fields = Fields {
+                name: link.name,
+                url: link.url.to_owned(),
+                avatar: link.avatar.to_owned(),
+                group: self.section.clone(),
+                ..Fields::default()
+            };
+            if is_alone {
+                let after = |c: char| c.is_whitespace() || "-–—:：,，.|)）".contains(c);
+                fields.description = words(line[link.end..].trim_start_matches(after));
+                if fields.name.is_empty() {
+                    let before = line[..link.start]
+                        .trim_start_matches(|c: char| "-*+. ".contains(c) || c.is_ascii_digit());
+                    fields.name = words(before.trim_end_matches(after));
+                }
+            }
+            self.rows.push(Row { line: number, fields: Ok(fields) });
+        }
+    }
+}
+
+/// An item of a list.
+fn is_item(line: &str) -> bool {
+    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with(['-', '*', '+']) || (number.len() < line.len() && number.starts_with(['.', ')']))
+}
+
+/// A heading as the section below it. The line of counts over linkbeat's own report is none.
+fn section(heading: &str) -> String {
+    if heading.contains(" · ") { String::new() } else { words(heading) }
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let line = line.trim().replace("\\|", "&#124;");
+    let line = line.strip_prefix('|').unwrap_or(&line);
+    let line = line.strip_suffix('|').unwrap_or(line);
+    line.split('|').map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// What a cell of a table holds: the place of its picture, the address or the name of its link, or its text.
+fn content(cell: &str) -> String {
+    if let Some((_, place, _)) = cell.strip_prefix('!').and_then(link) {
+        return place.to_owned();
+    }
+    let is_link = |link: &Link<'_>| link.start == 0 && link.end == cell.len();
+    match links(cell).into_iter().find(is_link) {
+        Some(link) if link.name.is_empty() || is_address(&link.name) => link.url.to_owned(),
+        Some(link) => link.name,
+        None => words(cell),
+    }
+}
+
+/// A link in a line.
+struct Link<'a> {
+    name: String,
+    url: &'a str,
+    avatar: &'a str,
+    /// Where it begins and ends in the line.
+    start: usize,
+    end: usize,
+}
+
+/// The links of a line that have a whole address.
+fn links(line: &str) -> Vec<Link<'_>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    while let Some(rest) = line.get(start..).filter(|rest| !rest.is_empty()) {
+        let (link, length) = first_link(line, rest, start);
+        found.extend(link.filter(|link| is_address(link.url)));
+        start += length;
+    }
+    found
+}
+
+/// The link that `rest` begins with, if it does, and how long what it begins with is.
+fn first_link<'a>(line: &'a str, rest: &'a str, start: usize) -> (Option<Link<'a>>, usize) {
+    let link_to = |name: String, url, avatar, length| {
+        (Some(Link { name, url, avatar, start, end: start + length }), length)
+    };
+    if let Some((_, _, length)) = rest.strip_prefix('!').and_then(link) {
+        return (None, 1 + length);
+    }
+    if let Some((label, url, length)) = link(rest) {
+        let picture = label.find("![").and_then(|at| Some((at, link(&label[at + 1..])?)));
+        let Some((at, (alt, avatar, end))) = picture else { return link_to(words(label), url, "", length) };
+        let around = words(&format!("{} {}", &label[..at], &label[at + 1 + end..]));
+        return link_to(if around.is_empty() { words(alt) } else { around }, url, avatar, length);
+    }
+    if let Some((label, url)) =
+        rest.strip_prefix('[').and_then(|label| label.split_once("]:")).filter(|_| start == 0)
+    {
+        let url = url.split_whitespace().next().unwrap_or_default().trim_matches(['<', '>']);
+        return link_to(words(label), url, "", line.len());
+    }
+    if let Some(url) =
+        rest.strip_prefix('<').filter(|url| is_address(url)).and_then(|url| url.split('>').next())
+    {
+        return link_to(String::new(), url, "", (url.len() + 2).min(rest.len()));
+    }
+    if is_address(rest) {
+        let ends = |c: char| c.is_whitespace() || "<>|\"'`)，。）、；".contains(c);
+        let url = rest.split(ends).next().unwrap_or_default().trim_end_matches(['.', ',', ';', '*']);
+        return link_to(String::new(), url, "", url.len());
+    }
+    (None, rest.chars().next().map_or(1, char::len_utf8))
+}
+
+/// The label and the address of a link at the beginning of the text, and how long it is: `[label](address "title")`.
+fn link(text: &str) -> Option<(&str, &str, usize)> {
+    let label_end = closing(text, '[', ']')?;
+    let place = text[label_end + 1..].strip_prefix('(').map(|_| &text[label_end + 1..])?;
+    let end = closing(place, '(', ')')?;
+    let inside = place[1..end].trim();
+    let address = match inside.strip_prefix('<').and_then(|address| address.split_once('>')) {
+        Some((address, _)) => address,
+        None => inside.split_whitespace().next().unwrap_or_default(),
+    };
+    Some((&text[1..label_end], address, label_end + 1 + end + 1))
+}
+
+/// Where the bracket is closed with which the text begins.
+fn closing(text: &str, open: char, close: char) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            c if c == open => depth += 1,
+            c if c == close && depth == 1 => return Some(at),
+            c if c == close => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// The text without marks for emphasis and code.
+fn words(text: &str) -> String {
+    clean(&text.replace("**", "").replace("__", "").replace(['*', '`', '\\'], ""))
+}
