@@ -19,6 +19,8 @@ const FAULTS: &str = "linkbeat-faults";
 /// The size of its run, where that is large.
 const RUN_SIZE: &str = "linkbeat-run-size";
 const LARGE: &str = "large";
+/// Who asked for a run.
+const ASKER: &str = "linkbeat-asker";
 /// How long it has still to wait, in milliseconds.
 const DELAY_LEFT: &str = "linkbeat-delay-left-ms";
 /// Why it was parked, from which queue, and when.
@@ -48,6 +50,10 @@ pub struct Headers {
     pub faults: u32,
     /// The size of its run.
     pub run_size: RunSize,
+    /// Who asked for a run, as a producer found it. Anybody may have written this.
+    pub asker: String,
+    /// The AMQP user who published it, if the message says so. RabbitMQ has made sure that it is true. Never sent.
+    pub user: Option<String>,
     /// How long it has still to wait.
     pub(crate) delay_left: Duration,
     /// How it was parked.
@@ -137,6 +143,7 @@ impl Headers {
             (LOSSES, number(self.losses.into())),
             (FAULTS, number(self.faults.into())),
             (RUN_SIZE, if self.run_size == RunSize::Large { LARGE.to_owned() } else { String::new() }),
+            (ASKER, self.asker.clone()),
             (DELAY_LEFT, number(delay_left)),
             (CAUSE, self.parked.cause.clone()),
             (QUEUE, self.parked.queue.clone()),
@@ -160,6 +167,7 @@ impl Headers {
                 FAULTS => headers.faults = count(),
                 RUN_SIZE if text == LARGE => headers.run_size = RunSize::Large,
                 RUN_SIZE => {}
+                ASKER => text.clone_into(&mut headers.asker),
                 DELAY_LEFT => headers.delay_left = Duration::from_millis(text.parse().unwrap_or(0)),
                 CAUSE => text.clone_into(&mut headers.parked.cause),
                 QUEUE => text.clone_into(&mut headers.parked.queue),
@@ -184,6 +192,7 @@ fn is_known(name: &str) -> bool {
         LOSSES,
         FAULTS,
         RUN_SIZE,
+        ASKER,
         DELAY_LEFT,
         CAUSE,
         QUEUE,
@@ -211,12 +220,13 @@ mod tests {
             losses: 2,
             faults: 4,
             run_size: RunSize::Large,
+            asker: "blog".into(),
             delay_left: Duration::from_millis(3),
             parked: Parked { cause: "é".into(), queue: "jobs".into(), at: "2026-01-01T00:00:00Z".into() },
             ..Headers::default()
         };
         assert!(headers.add_foreign("task", "links.check"));
-        assert_eq!(headers.texts().len(), 11);
+        assert_eq!(headers.texts().len(), 12);
         assert_eq!(read(&headers.texts()), headers);
         assert_eq!(Headers::default().texts(), []);
     }

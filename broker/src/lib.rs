@@ -29,7 +29,7 @@ pub use headers::{HeaderValue, Headers};
 pub use memory::MemoryBroker;
 pub use message::{Message, Target};
 pub use moving::move_to;
-pub use namespace::{BadNamespace, Namespace};
+pub use namespace::{BadNamespace, Namespace, Namespaces};
 pub use queue::{Exchange, ForeignExchange, ForeignExchangeKind, Queue, QueueKind};
 pub use rabbit::{
     BadBrokerTls, BadBrokerUrl, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,

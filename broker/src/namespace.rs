@@ -1,5 +1,6 @@
 //! The prefix of every name.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +9,47 @@ const NAMESPACE_MAX: usize = 64;
 /// Prefixes every queue and exchange, such as `linkbeat` in `linkbeat.jobs`: 1 to 64 of `a-z 0-9 _ . -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Namespace(String);
+
+/// One namespace, or several separated by commas, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Namespaces {
+    first: Namespace,
+    others: Vec<Namespace>,
+}
+
+impl Namespaces {
+    /// All of them, at least one.
+    pub fn all(&self) -> impl Iterator<Item = &Namespace> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The only one, if there is only one.
+    pub fn only(&self) -> Option<&Namespace> {
+        self.others.is_empty().then_some(&self.first)
+    }
+}
+
+impl FromStr for Namespaces {
+    type Err = BadNamespace;
+
+    fn from_str(text: &str) -> Result<Self, BadNamespace> {
+        let mut all = text.split(',').map(|name| name.trim().parse::<Namespace>());
+        let first = all.next().unwrap_or(Err(BadNamespace::Form))?;
+        let others = all.collect::<Result<Vec<_>, _>>()?;
+        let named: HashSet<&Namespace> = std::iter::once(&first).chain(&others).collect();
+        if named.len() <= others.len() {
+            return Err(BadNamespace::Twice);
+        }
+        Ok(Self { first, others })
+    }
+}
+
+impl fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        self.others.iter().try_for_each(|namespace| write!(f, ",{namespace}"))
+    }
+}
 
 /// Why a text is not a [`Namespace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +60,9 @@ pub enum BadNamespace {
     /// RabbitMQ keeps these names for itself.
     #[error("names that begin with `amq.` belong to RabbitMQ")]
     Reserved,
+    /// Of several, one is named twice.
+    #[error("a namespace is named twice")]
+    Twice,
 }
 
 impl Default for Namespace {
@@ -61,5 +106,18 @@ mod tests {
         }
         assert!("x".repeat(64).parse::<Namespace>().is_ok());
         assert!("amqp".parse::<Namespace>().is_ok());
+    }
+
+    #[test]
+    fn several_namespaces_are_separated_by_commas() {
+        let all = |text: &str| text.parse::<Namespaces>().map(|several| several.to_string());
+        assert_eq!(all("blog"), Ok("blog".to_owned()));
+        assert_eq!(all("blog, shop"), Ok("blog,shop".to_owned()));
+        assert_eq!(all("blog,shop,blog"), Err(BadNamespace::Twice));
+        for text in ["", "blog,", ",", "blog,Shop"] {
+            assert_eq!(all(text), Err(BadNamespace::Form), "{text}");
+        }
+        let several: Namespaces = "blog,shop".parse().unwrap();
+        assert_eq!((several.only(), several.all().count()), (None, 2));
     }
 }

@@ -122,23 +122,30 @@ impl Queue {
     pub const SUSPECTS: Self = Self::work("suspects");
     /// Jobs that were lost from there again: `linkbeat.isolated`. Taken one at a time.
     pub const ISOLATED: Self = Self::work("isolated");
-    /// Workers to recorder: `linkbeat.results`.
+    /// Workers to recorder: `linkbeat.results`. The results of small runs, and notices of parked jobs.
     pub const RESULTS: Self = Self::work("results");
+    /// The results of large runs: `linkbeat.results.large`. So those of a small run do not wait behind them.
+    pub const RESULTS_LARGE: Self = Self::work("results.large");
     /// Other apps to producer: `linkbeat.requests`.
     pub const REQUESTS: Self = Self::work("requests");
+    /// Requests for large runs: `linkbeat.requests.large`. The producer moves them here and files them one at a time. So
+    /// the others do not wait for them.
+    pub const REQUESTS_LARGE: Self = Self::work("requests.large");
     /// Messages nobody could handle, for people to look at: `linkbeat.dead`.
     pub const DEAD: Self = Self::own("dead", QueueKind::Quorum, Removal::Never);
     /// What all workers hear: `linkbeat.broadcast`.
     pub(crate) const BROADCAST: Self = Self::own("broadcast", BROADCAST, Removal::Default);
 
     /// The queues that messages are taken from, each by one reader.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::JOBS,
         Self::JOBS_LARGE,
         Self::SUSPECTS,
         Self::ISOLATED,
         Self::RESULTS,
+        Self::RESULTS_LARGE,
         Self::REQUESTS,
+        Self::REQUESTS_LARGE,
         Self::DEAD,
     ];
 
@@ -150,6 +157,14 @@ impl Queue {
         match size {
             RunSize::Small => Self::JOBS,
             RunSize::Large => Self::JOBS_LARGE,
+        }
+    }
+
+    /// Where the results of a run of this size wait for a recorder.
+    pub fn of_results(size: RunSize) -> Self {
+        match size {
+            RunSize::Small => Self::RESULTS,
+            RunSize::Large => Self::RESULTS_LARGE,
         }
     }
 

@@ -23,34 +23,72 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";
 /// Besides the default exchange, which has no name.
-const EXCHANGES: [&str; 10] = [
+const EXCHANGES: [&str; 12] = [
     "jobs",
     "jobs.large",
     "suspects",
     "isolated",
     "results",
+    "results.large",
     "requests",
+    "requests.large",
     "dead",
     "events",
     "broadcast",
     "delay.1s",
 ];
-const QUEUES: [&str; 9] =
-    ["jobs", "jobs.large", "suspects", "isolated", "results", "requests", "dead", "broadcast", "delay.1s"];
+const QUEUES: [&str; 11] = [
+    "jobs",
+    "jobs.large",
+    "suspects",
+    "isolated",
+    "results",
+    "results.large",
+    "requests",
+    "requests.large",
+    "dead",
+    "broadcast",
+    "delay.1s",
+];
 
 /// What a user may write to and read from; `default` is the default exchange.
 const ROLES: [(&str, &[&str], &[&str]); 4] = [
     (
         "linkbeat-producer",
-        &["jobs", "jobs.large", "results", "requests", "dead", "events", "delay.1s", "default"],
-        &["requests"],
+        &[
+            "jobs",
+            "jobs.large",
+            "results",
+            "results.large",
+            "requests",
+            "requests.large",
+            "dead",
+            "events",
+            "delay.1s",
+            "default",
+        ],
+        &["requests", "requests.large"],
     ),
     (
         "linkbeat-worker",
-        &["jobs", "jobs.large", "suspects", "isolated", "results", "dead", "events", "delay.1s"],
+        &[
+            "jobs",
+            "jobs.large",
+            "suspects",
+            "isolated",
+            "results",
+            "results.large",
+            "dead",
+            "events",
+            "delay.1s",
+        ],
         &["jobs", "jobs.large", "suspects", "isolated", "broadcast"],
     ),
-    ("linkbeat-recorder", &["results", "dead", "events", "broadcast", "default"], &["results"]),
+    (
+        "linkbeat-recorder",
+        &["results", "dead", "events", "broadcast", "default"],
+        &["results", "results.large"],
+    ),
     ("blog", &["requests"], &[]),
 ];
 

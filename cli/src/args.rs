@@ -43,7 +43,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broker_key: Option<PathBuf>,
-    /// Prefix of every exchange and queue [env: LINKBEAT_NAMESPACE] [default: linkbeat]
+    /// Prefix of every exchange and queue. A worker may serve several: a,b [env: LINKBEAT_NAMESPACE] [default: linkbeat]
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<String>,

@@ -27,11 +27,21 @@ const DATABASE: Calls =
 
 /// What every role has: its broker. `stall` is how long it may hold messages, wait for no server, and do nothing.
 pub(crate) fn of_role(role: &'static str, broker: &Arc<WatchedBroker>, stall: Duration) -> Vitals {
+    with_broker(Vitals::new(role), "", broker, stall)
+}
+
+/// A broker more. `suffix` tells its parts from those of others.
+pub(crate) fn with_broker(
+    vitals: Vitals,
+    suffix: &str,
+    broker: &Arc<WatchedBroker>,
+    stall: Duration,
+) -> Vitals {
     let (session, publisher) = (Arc::clone(broker), Arc::clone(broker));
-    Vitals::new(role)
-        .connection("connected", "no session with the broker", move || session.ready())
-        .calls("publishing", PUBLISHING, move || Some(publisher.publishing().tally()))
-        .held("consuming", broker.in_hand().clone(), stall)
+    vitals
+        .connection(format!("connected{suffix}"), "no session with the broker", move || session.ready())
+        .calls(format!("publishing{suffix}"), PUBLISHING, move || Some(publisher.publishing().tally()))
+        .held(format!("consuming{suffix}"), broker.in_hand().clone(), stall)
 }
 
 /// The database of a role, which may not have been reached yet.
@@ -74,9 +84,14 @@ pub(crate) fn with_requests(vitals: Vitals, requests: RequestCounts) -> Vitals {
     vitals.counts("requests", move || requests.read())
 }
 
-/// A worker. `checks` counts one piece of work for each check.
-pub(crate) fn with_checks(vitals: Vitals, checks: Activity, health: watch::Receiver<Health>) -> Vitals {
-    vitals.work("checking", checks, move || match &*health.borrow() {
+/// A worker. `checks` counts one piece of work for each check. `suffix` as above.
+pub(crate) fn with_checks(
+    vitals: Vitals,
+    suffix: &str,
+    checks: Activity,
+    health: watch::Receiver<Health>,
+) -> Vitals {
+    vitals.work(format!("checking{suffix}"), checks, move || match &*health.borrow() {
         Health::Paused { fault, since } => {
             let seconds = (Utc::now() - since).num_seconds().max(0);
             Some(format!("paused for {seconds} s: {}", fault.as_str()))

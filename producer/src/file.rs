@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{Request, RunId, RunSize, TraceContext};
-use linkbeat_store::{Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
+use linkbeat_store::{Account, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
 
@@ -14,16 +14,20 @@ const KEPT_BYTES: usize = 256 << 10;
 /// Files a request as a run with all its jobs, in one transaction. Nothing is published: see [`crate::Outbox`].
 /// The same request id again gives the run that exists.
 pub async fn file<S: Filing + ?Sized>(store: &Arc<S>, request: Request) -> Result<Filed, StoreError> {
-    file_keeping(store, request).await.map(|(filed, _)| filed)
+    file_keeping(store, request, None).await.map(|(filed, _)| filed)
 }
 
 /// The same; gives the jobs as well, if they are few, and none otherwise.
 pub(crate) async fn file_keeping<S: Filing + ?Sized>(
     store: &Arc<S>,
     request: Request,
+    account: Option<&Account>,
 ) -> Result<(Filed, Vec<StoredJob>), StoreError> {
     let Prepared { run, planner, kept } = Prepared::from(request);
-    let filed = store.file_run(run, planner).await?;
+    let filed = match account {
+        None => store.file_run(run, planner).await?,
+        Some(account) => store.file_asked(run, planner, account).await?,
+    };
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
     Ok((filed, kept.jobs()))
 }

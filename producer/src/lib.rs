@@ -29,7 +29,7 @@ pub use file::file;
 pub use outbox::Outbox;
 
 pub use reply_queues::{BadReplyQueues, ReplyQueues};
-pub use settings::ProducerSettings;
+pub use settings::{Allow, ProducerSettings};
 
 use crate::doors::CeleryDoor;
 use crate::line::Waiting;
@@ -87,19 +87,19 @@ impl Producer {
         Self { intake: self.intake.counting(counts), ..self }
     }
 
-    /// The same, which also serves the tasks of Celery clients. `broker` is their RabbitMQ, see
-    /// [`CelerySettings::broker`].
+    /// The same, which also serves the tasks of Celery clients. `limits` say what they may ask for. `broker` is their
+    /// RabbitMQ, see [`CelerySettings::broker`].
     ///
     /// # Errors
     /// A backend that cannot be used as it is set.
     pub fn with_celery(
         self,
         settings: CelerySettings,
-        most_links: usize,
+        limits: ProducerSettings,
         broker: Arc<RabbitBroker>,
     ) -> Result<Self, StoreError> {
         let store = self.outbox.store.clone();
-        let door = CeleryDoor::new(settings, most_links, self.outbox.clone(), store, broker)?;
+        let door = CeleryDoor::new(settings, limits, self.outbox.clone(), store, broker)?;
         Ok(Self { celery: Some(door), ..self })
     }
 

@@ -13,7 +13,7 @@ use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
 use linkbeat_shared::{JobId, Request, RunId, RunSize, derived_id};
 use linkbeat_store::{
-    Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
+    Account, Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,16 @@ impl Outbox {
     ///
     /// The same request id again gives the run that exists; what was never published of it is published now.
     pub async fn file(&self, request: Request) -> Result<Filed, StoreError> {
-        let (filed, jobs) = file_keeping(&self.store, request).await?;
+        self.file_for(request, None).await
+    }
+
+    /// The same for an app, within its limits.
+    pub(crate) async fn file_for(
+        &self,
+        request: Request,
+        account: Option<&Account>,
+    ) -> Result<Filed, StoreError> {
+        let (filed, jobs) = file_keeping(&self.store, request, account).await?;
         if filed.existed {
             for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
                 let waiting = Waiting::of_run(run.id, run.size);
@@ -151,7 +160,9 @@ impl Outbox {
     /// Messages between producer and recorder that nobody has taken yet.
     pub(crate) async fn backlog(&self) -> Result<u64, ProducerError> {
         let mut waiting = 0;
-        for queue in Queue::ALL.into_iter().filter(Queue::holds_jobs).chain([Queue::RESULTS]) {
+        for queue in
+            Queue::ALL.into_iter().filter(Queue::holds_jobs).chain([Queue::RESULTS, Queue::RESULTS_LARGE])
+        {
             waiting += self.broker.waiting(&queue).await.map_err(PublishError::from)?;
         }
         Ok(waiting)
@@ -300,7 +311,7 @@ impl Outbox {
         let target = match job.kind {
             JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
             JobKind::Check | JobKind::Recheck => Target::Queue(Queue::of_jobs(job.run_size)),
-            JobKind::WhiteListed => Target::Queue(Queue::RESULTS),
+            JobKind::WhiteListed => Target::Queue(Queue::of_results(job.run_size)),
         };
         let message = Message::new(job.id.0, job.body).traced(job.trace.as_ref()).of_run(job.run_size);
         self.broker.publish(&target, message).await?;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 /// Jobs that may wait in a queue.
 const JOBS_WAITING: u64 = 256;
-/// Messages of results that may wait: as many as a recorder stores at once. More would only wait longer.
+/// Messages of results of large runs that may wait: as many as a recorder stores at once.
 const RESULTS_WAITING: u64 = 256;
 /// A page of fewer jobs is not worth its statements.
 pub(crate) const WORTH_IT: u64 = 64;
@@ -59,9 +59,9 @@ impl Window {
         self.room = self.room.saturating_sub(jobs);
     }
 
-    /// Large runs also wait for the recorder, so that the results of a small run do not wait behind theirs.
+    /// Large runs also wait for the recorder: more results would only wait longer.
     async fn look(&self, broker: &SharedBroker) -> Result<u64, PublishError> {
-        if self.size == RunSize::Large && broker.waiting(&Queue::RESULTS).await? >= RESULTS_WAITING {
+        if self.size == RunSize::Large && broker.waiting(&Queue::RESULTS_LARGE).await? >= RESULTS_WAITING {
             return Ok(0);
         }
         Ok(JOBS_WAITING.saturating_sub(broker.waiting(&Queue::of_jobs(self.size)).await?))

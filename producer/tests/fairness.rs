@@ -142,13 +142,13 @@ async fn large_runs_wait_for_the_recorder_and_small_ones_do_not() {
     let publishing = Publishing::start().await;
     for _ in 0..WINDOW {
         let message = Message::new(Uuid::now_v7(), "a result");
-        publishing.broker.publish(&Target::Queue(Queue::RESULTS), message).await.unwrap();
+        publishing.broker.publish(&Target::Queue(Queue::RESULTS_LARGE), message).await.unwrap();
     }
     publishing.outbox.file(request(LARGE)).await.unwrap();
     publishing.outbox.file(request(10)).await.unwrap();
     assert_eq!(publishing.settled(&Queue::JOBS).await, 10);
     assert_eq!(publishing.waiting(&Queue::JOBS_LARGE).await, 0);
-    let mut results = publishing.broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
+    let mut results = publishing.broker.subscribe(&Queue::RESULTS_LARGE, 1).await.unwrap();
     for _ in 0..WINDOW / 2 {
         results.next().await.unwrap().ack().await.unwrap();
     }

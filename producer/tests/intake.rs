@@ -40,7 +40,7 @@ async fn ask(broker: &SharedBroker) -> Uuid {
 /// Waits until this request has a run.
 async fn filed(store: &SharedStore, request: Uuid) {
     let filed = async {
-        while !store.runs(10).await.unwrap().iter().any(|run| run.request_id.0 == request) {
+        while !store.runs(200).await.unwrap().iter().any(|run| run.request_id.0 == request) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -158,4 +158,33 @@ async fn a_request_that_is_held_goes_back_when_the_producer_stops() {
     stop.cancel();
     tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
     assert_eq!(broker.waiting(&Queue::REQUESTS).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn requests_for_large_runs_are_filed_from_a_queue_of_their_own() {
+    let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
+    let watched = Watched::over(MemoryBroker::new(1_000));
+    let broker: SharedBroker = watched.clone();
+    // More than an intake takes at once.
+    for _ in 0..100 {
+        let id = Uuid::now_v7();
+        let body = format!(r#"{{"schema":"linkbeat.request/1","request_id":"{id}"}}"#);
+        broker.publish(&Target::Queue(Queue::REQUESTS), Message::new(id, body)).await.unwrap();
+    }
+    let small = ask(&broker).await;
+    let (intake, stop) = (intake(&broker, &store), CancellationToken::new());
+    let token = stop.clone();
+    let serving = tokio::spawn(async move { intake.run(token).await });
+    filed(&store, small).await;
+    let drained = async {
+        while store.runs(200).await.unwrap().len() < 101 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, drained).await.unwrap();
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, serving).await.unwrap().unwrap();
+    let apart = Target::Queue(Queue::REQUESTS_LARGE);
+    let moved = watched.published.borrow().iter().filter(|(target, _)| *target == apart).count();
+    assert_eq!(moved, 100, "all of them, and the small one not");
 }

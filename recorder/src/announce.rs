@@ -5,7 +5,7 @@
 //! message ids.
 //!
 //! This goes on beside the recording. Neither a long report nor a broker that takes no message keeps results from
-//! being stored.
+//! being stored. An answer that nobody takes holds up no other one ([`Places`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,19 +18,19 @@ use linkbeat_broker::{Message, PublishError, SharedBroker, Target};
 use linkbeat_shared::wire::{CancelMessage, EventMessage, ReportMessage};
 use linkbeat_shared::{Asker, Report, Run, RunId, RunState, RunSummary, derived_id};
 use linkbeat_store::{RecorderStore, ReportLinks, StoreError, Unannounced};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::TICK;
+use crate::in_hand::InHand;
 use crate::outage::Outage;
+use crate::places::{AT_ONCE, Place, Places};
 use crate::settle::Settler;
 use crate::signs::{Sign, Signs};
 
 /// Runs closed in one go.
 const PAGE: u32 = 100;
-/// Ends announced at once. An answer that nobody takes holds its place for as long as it may take.
-const AT_ONCE: usize = 16;
 /// Jobs closed in one go.
 const JOBS: u32 = 5_000;
 /// Most links listed in a reply.
@@ -51,18 +51,20 @@ pub(crate) struct Announcer {
     settler: Settler,
     closing: Outage,
     announcing: Outage,
-    slots: Arc<Semaphore>,
-    /// More ends may wait to be claimed than there were slots.
+    places: Arc<Places>,
+    /// First come the changes of a run, then its end.
+    in_hand: Arc<InHand>,
+    /// More ends may wait to be claimed than there were places.
     left: AtomicBool,
     /// The one run whose end is announced here; `None`: all are.
     only: Option<RunId>,
 }
 
-/// An end to be announced, and the slot that it takes.
+/// An end to be announced, and the place that it takes.
 #[derive(Debug)]
 struct Claimed {
     claim: Unannounced,
-    _slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -71,16 +73,19 @@ pub(crate) enum AnnounceError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Another answer to the same asker has been under way for long.
+    #[error("whoever asked takes no answer at the moment")]
+    AskerStuck,
 }
 
 impl Announcer {
-    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
+    /// `in_hand`: what is being recorded.
+    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn RecorderStore>, in_hand: Arc<InHand>) -> Self {
         let closing = Outage::when("complete runs cannot be closed");
         let announcing = Outage::when("ends of runs cannot be announced");
         let settler = Settler::new(broker.clone(), store.clone());
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let left = AtomicBool::new(false);
-        Self { broker, store, settler, closing, announcing, slots, left, only: None }
+        let (places, left) = (Arc::default(), AtomicBool::new(false));
+        Self { broker, store, settler, closing, announcing, places, in_hand, left, only: None }
     }
 
     /// Leaves the ends of all other runs to others.
@@ -91,10 +96,7 @@ impl Announcer {
     /// Closes and announces runs until `recorded_all`, then once more those that the last results ended. It does so at
     /// each sign, and on every tick. The ticks are for runs that get no result (all links removed, none at all), for
     /// cancelled ones, and for what another recorder left behind.
-    ///
-    /// While a batch is `in_hand` it announces nothing that was found by a look: first come the changes of a run, then
-    /// its end.
-    pub(crate) async fn run(&self, signs: &Signs, in_hand: &Mutex<()>, recorded_all: &CancellationToken) {
+    pub(crate) async fn run(&self, signs: &Signs, recorded_all: &CancellationToken) {
         let (claims, claimed) = mpsc::channel(AT_ONCE);
         let overdue = async {
             recorded_all.cancelled().await;
@@ -102,7 +104,7 @@ impl Announcer {
         };
         let ending = async {
             tokio::join!(
-                Box::pin(self.find_ends(signs, in_hand, recorded_all, claims)),
+                Box::pin(self.find_ends(signs, recorded_all, claims)),
                 Box::pin(self.announce_all(claimed, signs))
             )
         };
@@ -116,7 +118,6 @@ impl Announcer {
     async fn find_ends(
         &self,
         signs: &Signs,
-        in_hand: &Mutex<()>,
         recorded_all: &CancellationToken,
         claims: mpsc::Sender<Claimed>,
     ) {
@@ -130,27 +131,32 @@ impl Announcer {
                 _ = ticks.tick() => None,
             };
             match sign {
-                None => self.sweep(signs, in_hand, &claims).await,
+                None => self.sweep(signs, &claims).await,
                 Some(Sign { complete, look }) => {
                     self.end(complete, &claims).await;
                     if look {
-                        self.look(signs, in_hand, &claims).await;
+                        self.look(signs, &claims).await;
                     }
                 }
             }
         }
-        self.sweep(signs, in_hand, &claims).await;
+        self.sweep(signs, &claims).await;
         // As long as there is more than can be announced at once.
-        while self.left.load(Ordering::Relaxed) && self.slots.acquire().await.is_ok() {
-            self.sweep(signs, in_hand, &claims).await;
+        while self.left.load(Ordering::Relaxed) {
+            self.places.one_left().await;
+            self.sweep(signs, &claims).await;
         }
     }
 
     /// Ends runs of which every result has just been stored.
     async fn end(&self, mut complete: Vec<RunId>, claims: &mpsc::Sender<Claimed>) {
         complete.retain(|run| self.only.is_none_or(|only| only == *run));
+        let room = self.places.room();
+        if complete.len() > room {
+            self.places.make_room();
+        }
         // The others are found on a tick.
-        complete.truncate(self.slots.available_permits());
+        complete.truncate(room);
         if complete.is_empty() {
             return;
         }
@@ -164,11 +170,11 @@ impl Announcer {
     }
 
     /// Carries out proposals, and closes what is complete. Where that ended a run, announces it.
-    async fn look(&self, signs: &Signs, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
+    async fn look(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
         let more = self.settler.settle().await;
         if self.close().await || self.left.load(Ordering::Relaxed) {
             self.settler.tell().await;
-            self.claim(in_hand, claims).await;
+            self.claim(claims).await;
         }
         if more {
             signs.look();
@@ -176,11 +182,11 @@ impl Announcer {
     }
 
     /// The same, and announces whatever ended and was not announced.
-    async fn sweep(&self, signs: &Signs, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
+    async fn sweep(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
         let more = self.settler.settle().await;
         self.close().await;
         self.settler.tell().await;
-        self.claim(in_hand, claims).await;
+        self.claim(claims).await;
         if more {
             signs.look();
         }
@@ -201,10 +207,10 @@ impl Announcer {
     }
 
     /// Claims ends of runs, as many as can be announced at once. The others are left, also for other recorders.
-    async fn claim(&self, in_hand: &Mutex<()>, claims: &mpsc::Sender<Claimed>) {
-        drop(in_hand.lock().await);
-        let room = self.slots.available_permits();
+    async fn claim(&self, claims: &mpsc::Sender<Claimed>) {
+        let room = self.places.room();
         if room == 0 {
+            self.places.make_room();
             self.left.store(true, Ordering::Relaxed);
             return;
         }
@@ -221,11 +227,11 @@ impl Announcer {
         }
     }
 
-    /// Has them announced. Nobody else takes slots, so there is one for each.
+    /// Has them announced. Nobody else takes places, so there is one for each.
     async fn hand_on(&self, claimed: Vec<Unannounced>, claims: &mpsc::Sender<Claimed>) {
         for claim in claimed {
-            let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
-            if claims.send(Claimed { claim, _slot: slot }).await.is_err() {
+            let Some(place) = self.places.take() else { return };
+            if claims.send(Claimed { claim, place }).await.is_err() {
                 return;
             }
         }
@@ -235,26 +241,31 @@ impl Announcer {
     async fn announce_all(&self, claimed: mpsc::Receiver<Claimed>, signs: &Signs) {
         let claimed =
             futures::stream::unfold(claimed, async |mut claimed| Some((claimed.recv().await?, claimed)));
-        let announce = |Claimed { claim, _slot: slot }| async move {
-            let announced = self.announce_within(&claim).await;
-            drop(slot);
+        let announce = |Claimed { claim, place }| async move {
+            let goes_on = self.announce_within(&claim, &place).await;
+            drop(place);
             // If one failed, the next might fail as well: they are looked for on the next tick.
-            if announced && self.left.load(Ordering::Relaxed) {
+            if goes_on && self.left.load(Ordering::Relaxed) {
                 signs.look();
             }
         };
         claimed.for_each_concurrent(AT_ONCE, announce).await;
     }
 
-    /// Whether it was announced.
-    async fn announce_within(&self, claim: &Unannounced) -> bool {
+    /// Announces a run, as long as others do not need its place. `false`: it failed.
+    async fn announce_within(&self, claim: &Unannounced, place: &Place) -> bool {
         let run = &claim.run;
-        match timeout(LIMIT, self.announce_patiently(claim)).await {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => {
+        let announcing = timeout(LIMIT, self.announce_patiently(claim, place));
+        match place.make_room.run_until_cancelled(announcing).await {
+            Some(Ok(Ok(()))) => return true,
+            Some(Ok(Err(AnnounceError::AskerStuck))) | None => {
+                tracing::info!(run.id = %run.id, "whoever asked takes no answer for long; trying again in a minute");
+                return true;
+            }
+            Some(Ok(Err(error))) => {
                 tracing::warn!(run.id = %run.id, %error, "the end of a run could not be announced; trying again");
             }
-            Err(_) => {
+            Some(Err(_)) => {
                 tracing::warn!(run.id = %run.id, "the end of a run was not announced within {LIMIT:?}; trying again");
             }
         }
@@ -262,9 +273,10 @@ impl Announcer {
     }
 
     /// Announces a run, again and again while the database is away. As long as it is claimed, nobody else may.
-    async fn announce_patiently(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+    async fn announce_patiently(&self, claim: &Unannounced, place: &Place) -> Result<(), AnnounceError> {
+        self.in_hand.let_go(claim.run.id).await;
         loop {
-            match self.announce(claim).await {
+            match self.announce(claim, place).await {
                 Err(AnnounceError::Store(error)) if error.is_transient() => {
                     self.announcing.met(&error);
                 }
@@ -274,17 +286,21 @@ impl Announcer {
         }
     }
 
-    async fn announce(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+    async fn announce(&self, claim: &Unannounced, place: &Place) -> Result<(), AnnounceError> {
         let run = &claim.run;
         if run.state == RunState::Cancelled {
             let cancel = Message::of(derived_id::cancel_broadcast(run.id), &CancelMessage::new(run.id));
             self.broker.publish(&Target::Broadcast, cancel.traced(run.trace.as_ref())).await?;
         }
         let summary = &claim.summary;
-        tokio::try_join!(self.publish_event(run, summary), self.reply_to_all(claim))?;
+        let ((), told_all) =
+            tokio::try_join!(self.publish_event(run, summary), self.reply_to_all(claim, place))?;
         self.close_jobs(run).await?;
         let (state, missing, seconds) = (run.state.as_str(), summary.missing, summary.seconds());
         tracing::info!(run.id = %run.id, run.links = run.links, state, missing, seconds, "run ended");
+        if !told_all {
+            return Err(AnnounceError::AskerStuck);
+        }
         self.store.mark_announced(claim).await?;
         Ok(())
     }
@@ -307,11 +323,14 @@ impl Announcer {
         Ok(self.broker.publish(&target, Message::of(id, &event).traced(run.trace.as_ref())).await?)
     }
 
-    /// Answers all who asked. A run in which all passed and nothing changed lists no links.
-    async fn reply_to_all(&self, claim: &Unannounced) -> Result<(), AnnounceError> {
+    /// Answers all who asked, but those who are stuck: whether there are none. A run in which all passed and nothing
+    /// changed lists no links.
+    async fn reply_to_all(&self, claim: &Unannounced, place: &Place) -> Result<bool, AnnounceError> {
         let Unannounced { run, summary, askers, .. } = claim;
+        let (askers, stuck): (Vec<_>, Vec<_>) =
+            askers.iter().partition(|asker| place.may_answer(&asker.reply_to.queue));
         if askers.is_empty() {
-            return Ok(());
+            return Ok(stuck.is_empty());
         }
         let links = match summary.counts.all_as_before() {
             true => Vec::new(),
@@ -319,8 +338,9 @@ impl Announcer {
         };
         let report = Report::new(summary.clone(), links);
         // One that reads nothing keeps no other waiting. The number of askers is bounded.
-        let replies = askers.iter().map(|asker| self.reply(run, &report, asker));
-        join_all(replies).await.into_iter().collect()
+        let replies = askers.into_iter().map(|asker| self.reply(run, &report, asker));
+        join_all(replies).await.into_iter().collect::<Result<(), _>>()?;
+        Ok(stuck.is_empty())
     }
 
     async fn reply(&self, run: &Run, report: &Report, asker: &Asker) -> Result<(), AnnounceError> {

@@ -1,7 +1,9 @@
 //! RESULTS -> STORED.
 //!
-//! Results come from the queue `linkbeat.results` in batches. Each batch is one transaction, in which the rules decide
-//! what is shown ([`Rules`]). Only after the commit are changes published and the messages acknowledged.
+//! Results come from the queues `linkbeat.results` and `linkbeat.results.large` in batches. Each batch is one
+//! transaction, in which the rules decide what is shown ([`Rules`]). Only after the commit are changes published and the
+//! messages acknowledged. The queues are served beside each other, so a small run does not wait for the results of a
+//! large one.
 //!
 //! Besides, the recorder carries out what results only proposed ([`settle`]), closes and announces the runs that ended
 //! ([`announce`]), makes the partitions of the table of checks ahead ([`partitions`]), and rolls up and removes old checks
@@ -10,8 +12,10 @@
 mod announce;
 mod history;
 mod identity;
+mod in_hand;
 mod outage;
 mod partitions;
+mod places;
 mod progress;
 mod record;
 mod rules;
@@ -23,11 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::OptionFuture;
+use futures::future::{OptionFuture, join_all};
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
-use linkbeat_shared::RunId;
+use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::{HistoryRules, RecorderStore};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +40,7 @@ pub use settings::{HistorySettings, RecorderSettings};
 
 use crate::announce::{AnnounceError, Announcer};
 use crate::history::Historian;
+use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
 use crate::progress::Progress;
 use crate::record::Recording;
@@ -52,7 +56,8 @@ pub struct Recorder {
     settings: RecorderSettings,
     broker: SharedBroker,
     store: Arc<dyn RecorderStore>,
-    recording: Recording,
+    /// One for each queue of results.
+    recordings: [Recording; 2],
     announcer: Announcer,
     partitions: PartitionMaker,
     /// Nobody, unless rules are given.
@@ -64,9 +69,13 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder on these servers.
     pub fn new(settings: RecorderSettings, broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
+        let in_hand = Arc::<InHand>::default();
+        let recording = |size| {
+            Recording::new(Queue::of_results(size), broker.clone(), store.clone(), Arc::clone(&in_hand))
+        };
         Self {
-            recording: Recording::new(broker.clone(), store.clone()),
-            announcer: Announcer::new(broker.clone(), store.clone()),
+            recordings: [RunSize::Small, RunSize::Large].map(recording),
+            announcer: Announcer::new(broker.clone(), store.clone(), in_hand),
             progress: Some(Progress::new(broker.clone(), store.clone())),
             partitions: PartitionMaker::new(store.clone()),
             historian: None,
@@ -91,16 +100,17 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (signs, in_hand, recorded_all) = (Signs::default(), Mutex::new(()), CancellationToken::new());
+        let (signs, recorded_all) = (Signs::default(), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            self.record(&shutdown, &signs, &in_hand).await;
+            join_all(self.recordings.each_ref().map(|of_queue| self.record(of_queue, &shutdown, &signs)))
+                .await;
         };
         // All in this one task: where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
-            Box::pin(self.announcer.run(&signs, &in_hand, &recorded_all)),
+            Box::pin(self.announcer.run(&signs, &recorded_all)),
             Box::pin(self.partitions.run(&recorded_all)),
             Box::pin(OptionFuture::from(
                 self.historian.as_ref().map(|historian| historian.run(&recorded_all))
@@ -115,12 +125,9 @@ impl Recorder {
         }
     }
 
-    /// `in_hand` is locked from the moment a batch is stored until its changes are published.
-    async fn record(&self, shutdown: &CancellationToken, signs: &Signs, in_hand: &Mutex<()>) {
-        let Ok(mut results) = self.broker.subscribe(&Queue::RESULTS, self.settings.batch_messages).await
-        else {
-            return;
-        };
+    async fn record(&self, recording: &Recording, shutdown: &CancellationToken, signs: &Signs) {
+        let subscribed = self.broker.subscribe(&recording.queue, self.settings.batch_messages).await;
+        let Ok(mut results) = subscribed else { return };
         loop {
             let first = tokio::select! {
                 biased;
@@ -129,9 +136,7 @@ impl Recorder {
             };
             let Some(first) = first else { return };
             let batch = self.batch(first, &mut *results).await;
-            let in_hand = in_hand.lock().await;
-            self.recording.store(batch, signs, shutdown).await;
-            drop(in_hand);
+            recording.store(batch, signs, shutdown).await;
         }
         results.stop().await;
     }

@@ -48,7 +48,8 @@ impl Progress {
                         tracing::warn!(%error, "the progress of a run could not be told");
                     }
                     Ok(Ok(())) => self.outage.over(),
-                    Err(_) => {}
+                    // Progress is told to nobody in particular.
+                    Ok(Err(AnnounceError::AskerStuck)) | Err(_) => {}
                 }
             }
         };

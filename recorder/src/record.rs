@@ -13,6 +13,7 @@ use linkbeat_shared::{Change, JobId, LinkReport, RequestId, RunId, TraceContext,
 use linkbeat_store::{JobResults, Judge, Ledger, Next, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::in_hand::InHand;
 use crate::outage::Outage;
 use crate::signs::Signs;
 use crate::{Rules, TICK};
@@ -22,9 +23,12 @@ const SETTLED_AT_ONCE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
+    /// Where the results come from.
+    pub(crate) queue: Queue,
     broker: SharedBroker,
     store: Arc<dyn Ledger>,
     judge: Arc<dyn Judge>,
+    in_hand: Arc<InHand>,
     outage: Outage,
 }
 
@@ -36,14 +40,21 @@ struct Batch {
 }
 
 impl Recording {
-    pub(crate) fn new(broker: SharedBroker, store: Arc<dyn Ledger>) -> Self {
+    /// What is recorded is `in_hand` until its changes are told.
+    pub(crate) fn new(
+        queue: Queue,
+        broker: SharedBroker,
+        store: Arc<dyn Ledger>,
+        in_hand: Arc<InHand>,
+    ) -> Self {
         let outage = Outage::when("results cannot be stored");
-        Self { broker, store, judge: Arc::new(Rules), outage }
+        Self { queue, broker, store, judge: Arc::new(Rules), in_hand, outage }
     }
 
     /// Stores a batch, settles its messages, and gives a sign of what is to be done about its runs.
     pub(crate) async fn store(&self, batch: Vec<Delivery>, signs: &Signs, shutdown: &CancellationToken) {
         let Batch { results, parkings } = self.read(batch).await;
+        let _in_hand = self.in_hand.take(results.iter().map(|(_, results)| results.run_id));
         if !results.is_empty() {
             self.store_results(results, signs, shutdown).await;
         }
@@ -203,9 +214,9 @@ impl Recording {
     }
 
     async fn park(&self, delivery: Delivery, cause: &str) {
-        tracing::error!(message.id = %delivery.message.id, cause, "a message from the results queue is parked");
+        tracing::error!(message.id = %delivery.message.id, cause, queue = %self.queue, "a message with results is parked");
         // On failure the broker is closed, and the message goes back to its queue.
-        let _ = park(&*self.broker, delivery, &Queue::RESULTS, cause).await;
+        let _ = park(&*self.broker, delivery, &self.queue, cause).await;
     }
 }
 

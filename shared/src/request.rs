@@ -69,7 +69,7 @@ pub enum LinkSelection {
     Stored,
     /// Those stored links that match when the run is filed.
     Matching(LinkFilter),
-    /// Exactly these: imported first, in the transaction that files the run.
+    /// Exactly these: imported first.
     Given(GivenLinks),
 }
 
@@ -187,11 +187,7 @@ pub enum OnBlocked {
 impl FromStr for OnBlocked {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "hide" => Ok(Self::Hide),
-            "keep" => Ok(Self::Keep),
-            other => Err(format!("`{other}` is neither hide nor keep")),
-        }
+        hide_or_keep(text, [Self::Hide, Self::Keep])
     }
 }
 
@@ -209,10 +205,14 @@ pub enum OnSign {
 impl FromStr for OnSign {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "hide" => Ok(Self::Hide),
-            "keep" => Ok(Self::Keep),
-            other => Err(format!("`{other}` is neither hide nor keep")),
-        }
+        hide_or_keep(text, [Self::Hide, Self::Keep])
+    }
+}
+
+fn hide_or_keep<T>(text: &str, [hide, keep]: [T; 2]) -> Result<T, String> {
+    match text {
+        "hide" => Ok(hide),
+        "keep" => Ok(keep),
+        other => Err(format!("`{other}` is neither hide nor keep")),
     }
 }

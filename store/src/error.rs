@@ -3,6 +3,7 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
+use crate::account::OverLimit;
 use crate::meaning::{Meaning, Obstacle};
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
@@ -57,6 +58,9 @@ pub enum StoreError {
         /// Its URL.
         database: String,
     },
+    /// An app asked for more than it may.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// A stored value that this linkbeat cannot read.
     #[error("the database {database} holds something unreadable: {what}")]
     Corrupt {
@@ -92,6 +96,7 @@ impl StoreError {
             Self::NewerSchema { .. } => "use a newer linkbeat",
             Self::OlderSchema { .. } => "run `linkbeat migrate`",
             Self::Conflict { .. } => "try again",
+            Self::OverLimit(_) => "ask for less, or later",
             Self::Corrupt { .. } => "was it changed by hand?",
             Self::Query { .. } => "this should not happen, please report it",
         }
@@ -123,6 +128,8 @@ pub(crate) enum Fault {
     BadFile { problem: String, advice: &'static str },
     #[error("others were changing the same rows")]
     Conflict,
+    #[error(transparent)]
+    OverLimit(OverLimit),
     #[error("{0}")]
     Corrupt(String),
     #[error("{0}")]
@@ -165,6 +172,7 @@ impl Fault {
                 StoreError::Unavailable { database, problem, obstacle: Obstacle::Other }
             }
             Self::Conflict => StoreError::Conflict { database },
+            Self::OverLimit(limit) => StoreError::OverLimit(limit),
             Self::Corrupt(what) => StoreError::Corrupt { database, what },
             Self::Refused(problem) | Self::Migration(problem) => StoreError::Query { database, problem },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { database, found, known },

@@ -11,6 +11,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
+mod account;
 mod database_url;
 mod django;
 mod error;
@@ -34,6 +35,7 @@ mod sqlite;
 mod traits;
 mod values;
 
+pub use account::{Account, OverLimit};
 pub use database_url::DatabaseUrl;
 pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;

@@ -1,6 +1,7 @@
 //! A namespace's queues, seen from outside, by AMQP. So a test puts requests and rubbish into them, repeats
 //! messages, and lets queues vanish.
 
+use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, QueueDeclareOptions,
 };
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -18,8 +20,19 @@ use uuid::Uuid;
 use crate::{eventually, shared_server};
 
 /// All queues of a namespace, but the rungs of its delays. Tests for Celery's clients have one of theirs there.
-const QUEUES: [&str; 9] =
-    ["jobs", "jobs.large", "suspects", "isolated", "results", "requests", "dead", "broadcast", "celery"];
+const QUEUES: [&str; 11] = [
+    "jobs",
+    "jobs.large",
+    "suspects",
+    "isolated",
+    "results",
+    "results.large",
+    "requests",
+    "requests.large",
+    "dead",
+    "broadcast",
+    "celery",
+];
 const RUNGS: [&str; 5] = ["delay.1s", "delay.10s", "delay.1m", "delay.10m", "delay.1h"];
 /// Its exchanges besides those that queues have of their own.
 const EXCHANGES: [&str; 1] = ["events"];
@@ -111,6 +124,21 @@ impl Queues {
             Some(originals.len())
         })
         .await
+    }
+
+    /// Makes a queue as an app does for its answers. It takes as many messages as `most`, and then no more.
+    pub async fn make(&self, queue: &str, most: i32) {
+        let name = self.name(queue);
+        let arguments = [
+            ("x-max-length".into(), AMQPValue::LongInt(most)),
+            ("x-overflow".into(), AMQPValue::LongString("reject-publish".into())),
+        ];
+        let arguments = FieldTable::from(BTreeMap::from(arguments));
+        self.talk("the queue to be made", async |channel| {
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name.as_str().into(), options, arguments.clone()).await.ok().map(drop)
+        })
+        .await;
     }
 
     /// Reads all messages of a queue, and leaves them there.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use crate::support::Folder;
 use crate::support::process::{BINARY, Ended, linkbeat, run};
 use crate::support::site::{Answer, Street};
+use crate::support::{Folder, eventually};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 const PASSWORD: &str = "hunter2";
@@ -38,10 +38,13 @@ impl World {
             database_url: database.url.clone(),
             namespace: "linkbeat".to_owned(),
         };
-        run(linkbeat(folder.path(), ["migrate"])
-            .env("LINKBEAT_BROKER_URL", &place.broker_url)
-            .env("LINKBEAT_DATABASE_URL", &place.database_url))
-        .expect(0);
+        // On a busy machine a new RabbitMQ takes a while.
+        eventually("the queues", || {
+            let mut migrate = linkbeat(folder.path(), ["migrate"]);
+            migrate.env("LINKBEAT_BROKER_URL", &place.broker_url);
+            let ended = run(migrate.env("LINKBEAT_DATABASE_URL", &place.database_url));
+            (ended.status == Some(0)).then_some(())
+        });
         let mut fleet = Fleet::new(BINARY, folder.path(), place, &[]);
         for (role, user) in [
             (Role::Producer, "linkbeat-producer"),

@@ -12,7 +12,7 @@ use crate::support::site::{Answer, Street};
 use crate::support::{Folder, eventually};
 
 /// The example client, as anybody would run it.
-fn python_client(fleet: &Fleet, folder: &Folder, args: &[&str]) -> Ended {
+pub(crate) fn python_client(fleet: &Fleet, folder: &Folder, args: &[&str]) -> Ended {
     let python = std::env::var("LINKBEAT_TEST_PYTHON")
         .expect("LINKBEAT_TEST_PYTHON must name a Python with pika; run scripts/test");
     let client = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/request_run.py");

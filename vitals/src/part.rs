@@ -1,5 +1,6 @@
 //! One part of a role: what is watched, and when it is well.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ pub enum Unanswered {
 #[derive(Debug, Clone, Serialize)]
 pub struct Part {
     /// Its name, such as `database`.
-    pub part: &'static str,
+    pub part: Cow<'static, str>,
     /// Whether it is well.
     pub ok: bool,
     /// How long ago it last did what it should, in seconds. Absent: it has not yet.
@@ -42,16 +43,20 @@ pub struct Part {
 }
 
 impl Part {
-    pub(crate) fn new(part: &'static str, last_ok: Option<Duration>, problem: Option<String>) -> Self {
+    pub(crate) fn new(
+        part: impl Into<Cow<'static, str>>,
+        last_ok: Option<Duration>,
+        problem: Option<String>,
+    ) -> Self {
         let last_ok_seconds = last_ok.map(|ago| (ago.as_secs_f64() * 10.0).round() / 10.0);
-        Self { part, ok: problem.is_none(), last_ok_seconds, problem }
+        Self { part: part.into(), ok: problem.is_none(), last_ok_seconds, problem }
     }
 }
 
 /// One part as it is watched.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) probe: Probe,
     pub(crate) trace: Trace,
 }
@@ -143,6 +148,6 @@ impl Watched {
             Probe::Held { .. } => stalled(),
             Probe::Work { problem, .. } => problem(),
         };
-        Part::new(self.name, last_ok, problem)
+        Part::new(self.name.clone(), last_ok, problem)
     }
 }

@@ -1,5 +1,6 @@
 //! Which parts a role has, and what they amount to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ impl Vitals {
     #[must_use]
     pub fn connection(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         problem: &'static str,
         is_up: impl Fn() -> bool + Send + 'static,
     ) -> Self {
@@ -88,7 +89,7 @@ impl Vitals {
     #[must_use]
     pub fn calls(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         calls: Calls,
         tally: impl Fn() -> Option<Tally> + Send + 'static,
     ) -> Self {
@@ -99,7 +100,7 @@ impl Vitals {
     #[must_use]
     pub fn calls_telling(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         calls: Calls,
         tally: impl Fn() -> Option<Tally> + Send + 'static,
         why: impl Fn() -> Option<String> + Send + 'static,
@@ -111,7 +112,7 @@ impl Vitals {
     /// Registers work that the role takes in. It has stalled if for longer than `limit` some of it is held, no server
     /// is waited for, and nothing moves in any part. Then `/live` fails too.
     #[must_use]
-    pub fn held(self, name: &'static str, work: Activity, limit: Duration) -> Self {
+    pub fn held(self, name: impl Into<Cow<'static, str>>, work: Activity, limit: Duration) -> Self {
         self.part(name, Probe::Held { work, limit })
     }
 
@@ -119,7 +120,7 @@ impl Vitals {
     #[must_use]
     pub fn work(
         self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         work: Activity,
         problem: impl Fn() -> Option<String> + Send + 'static,
     ) -> Self {
@@ -137,8 +138,8 @@ impl Vitals {
         self
     }
 
-    fn part(mut self, name: &'static str, probe: Probe) -> Self {
-        self.parts.push(Watched { name, probe, trace: Trace::begin(Instant::now()) });
+    fn part(mut self, name: impl Into<Cow<'static, str>>, probe: Probe) -> Self {
+        self.parts.push(Watched { name: name.into(), probe, trace: Trace::begin(Instant::now()) });
         self
     }
 

@@ -28,8 +28,8 @@ async fn send(broker: &MemoryBroker, size: RunSize, check: CheckSpec, links: Vec
     job.id
 }
 
-async fn next_results(broker: &MemoryBroker) -> ResultsMessage {
-    let mut results = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
+async fn next_results(broker: &MemoryBroker, size: RunSize) -> ResultsMessage {
+    let mut results = broker.subscribe(&Queue::of_results(size), 1).await.unwrap();
     let delivery = timeout(PATIENCE, results.next()).await.expect("results in time").unwrap();
     let message = decode(&delivery.message.body).unwrap();
     delivery.ack().await.unwrap();
@@ -71,7 +71,7 @@ async fn a_small_run_begins_at_once_beside_a_large_one_that_hangs() {
     // More links than there are slots left, so they take turns in them.
     let links = (0..3 * KEPT).map(|n| link(&lively.url(&format!("/{n}")))).collect();
     let small = send(&broker, RunSize::Small, CheckSpec::default(), links).await;
-    let results = next_results(&broker).await;
+    let results = next_results(&broker, RunSize::Small).await;
     assert_eq!((results.job_id, results.results.len()), (small.0, 3 * KEPT));
     assert!(results.results.iter().all(|result| result.verdict == Some(Verdict::Up)));
     assert_eq!(hanging.visits(), SLOTS - KEPT, "the large run has not taken the slots that are kept");
@@ -92,7 +92,7 @@ async fn a_job_of_a_large_run_that_comes_from_a_delay_joins_the_others_of_its_ki
     broker.publish(&Target::Queue(Queue::JOBS), message).await.unwrap();
     let watched = linkbeat_testbed::broker::Watched::over(broker.clone());
     let (stop, working) = work(Worker::new(&few_slots(), watched.clone()).unwrap());
-    assert_eq!(next_results(&broker).await.job_id, job.id.0);
+    assert_eq!(next_results(&broker, RunSize::Large).await.job_id, job.id.0);
     stop.cancel();
     timeout(PATIENCE, working).await.expect("drained in time").unwrap();
     let moved = Target::Queue(Queue::JOBS_LARGE);
@@ -114,7 +114,7 @@ async fn one_namespace_that_floods_the_worker_leaves_the_other_its_share() {
     for size in [RunSize::Small, RunSize::Large] {
         let links = (0..20).map(|n| link(&lively.url(&format!("/{n}")))).collect();
         let job = send(&other, size, CheckSpec::default(), links).await;
-        let results = next_results(&other).await;
+        let results = next_results(&other, size).await;
         assert_eq!((results.job_id, results.results.len()), (job.0, 20));
     }
     assert_eq!(hanging.visits(), SLOTS - kept_for_the_other);

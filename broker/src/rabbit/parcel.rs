@@ -193,6 +193,7 @@ pub(super) fn message(delivery: &mut Delivery, queue: &Queue, settings: &BrokerS
     let properties = &delivery.properties;
     let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
     let mut headers = Headers::of_texts(properties.headers().iter().flat_map(text_headers));
+    headers.user = text(properties.user_id());
     for (name, value) in properties.headers().iter().flat_map(other_headers) {
         headers.add_value(name, value);
     }

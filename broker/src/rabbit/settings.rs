@@ -105,6 +105,24 @@ impl Deref for BrokerUrls {
     }
 }
 
+/// In a virtual host or user name it stands for the namespace.
+const NAMESPACE: &str = "{namespace}";
+
+impl BrokerUrls {
+    /// Those of one namespace: `{namespace}` in the virtual host and in the user name stands for it.
+    #[must_use]
+    pub fn of_namespace(&self, namespace: &Namespace) -> Self {
+        let mut urls = self.clone();
+        for url in &mut urls.0 {
+            let name = namespace.to_string();
+            url.uri.vhost = url.uri.vhost.replace(NAMESPACE, &name);
+            let user = &mut url.uri.authority.userinfo.username;
+            *user = user.replace(NAMESPACE, &name);
+        }
+        urls
+    }
+}
+
 impl FromStr for BrokerUrls {
     type Err = BadBrokerUrl;
 
@@ -299,6 +317,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<BrokerUrls>(), Err(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_namespace_may_have_a_virtual_host_and_a_user_of_its_own() {
+        let urls: BrokerUrls = "amqp://{namespace}-worker:secret@mq/{namespace}".parse().unwrap();
+        let urls = urls.of_namespace(&"blog".parse().unwrap());
+        assert_eq!(urls[0].vhost(), "blog");
+        assert_eq!(urls[0].uri().authority.userinfo.username, "blog-worker");
+        let plain: BrokerUrls = "amqp://me:secret@mq/shared".parse().unwrap();
+        assert_eq!(plain.of_namespace(&Namespace::default()), plain);
     }
 
     #[test]

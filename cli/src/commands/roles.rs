@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
+use futures::future::join_all;
 use linkbeat_broker::{Broker, RabbitBroker, SharedBroker, WatchedBroker};
 use linkbeat_producer::{Producer, RequestCounts};
 use linkbeat_recorder::Recorder;
 use linkbeat_shared::Timeout;
 use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_store::SharedStore;
+use linkbeat_vitals::Vitals;
 use linkbeat_worker::{Worker, WorkerSettings};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -80,7 +82,7 @@ pub(super) fn producer_of(
     let Some(celery) = celery else { return Ok(producer) };
     let mut of_celery = settings.celery.clone();
     of_celery.database_url.get_or_insert_with(|| settings.database_url.clone());
-    Ok(producer.with_celery(of_celery, settings.producer.max_links_per_request, celery)?)
+    Ok(producer.with_celery(of_celery, settings.producer.clone(), celery)?)
 }
 
 /// `linkbeat recorder`
@@ -153,24 +155,59 @@ pub(crate) async fn worker(global: &GlobalArgs, args: WorkerRoleArgs) -> Result<
     let mut settings = global.settings(flags, "info")?;
     proxies::of_environment(&mut settings.worker);
     let name = beat::name_of(&settings.worker);
-    let broker = Arc::new(WatchedBroker::new(servers::reconnecting(&settings, &format!("worker {name}"))?));
-    let worker = Worker::new(&settings.worker, broker.clone())?;
+    let mut brokers = Vec::new();
+    for namespace in settings.namespace.all() {
+        let connection = format!("worker {name}");
+        brokers.push(Arc::new(WatchedBroker::new(servers::reconnecting_in(
+            namespace,
+            &settings,
+            &connection,
+        )?)));
+    }
+    let shared: Vec<SharedBroker> = brokers.iter().map(|broker| broker.clone() as SharedBroker).collect();
+    let workers = Worker::sharing(&settings.worker, shared)?;
     let shutdown =
         shutdown::on_signal_to_daemon("draining: checks under way are finished, the other jobs go back");
-    let vitals = health::of_role("worker", &broker, worker_stall(&settings.worker)).named(&name);
-    let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
+    let vitals = worker_vitals(&settings, &brokers, &workers).named(&name);
     let _health = health::serve(settings.health_addr, vitals)?;
-    tracing::info!(role = "worker", worker.name = %name, "started");
-    let beat = WorkerMessage::started(name, settings.worker.concurrency as u64, Utc::now());
-    let beating = beat::of_worker(broker.clone(), beat, worker.checks().clone(), worker.health());
-    let _beating = AbortOnDropHandle::new(tokio::spawn(beating));
-    let minutes = minutes::of_work("worker", "checks", worker.checks().clone());
-    let _minutes = AbortOnDropHandle::new(tokio::spawn(minutes));
-    // It ends before its broker is closed.
-    let _ = worker.run(shutdown).await;
-    broker.close().await;
+    tracing::info!(role = "worker", worker.name = %name, namespaces = %settings.namespace, "started");
+    let _beating: Vec<_> = brokers
+        .iter()
+        .zip(&workers)
+        .map(|(broker, worker)| beats(&settings, &name, broker, worker))
+        .collect();
+    // They share an engine, and so its counts.
+    let minutes = workers.first().map(|worker| minutes::of_work("worker", "checks", worker.checks().clone()));
+    let _minutes = minutes.map(|minutes| AbortOnDropHandle::new(tokio::spawn(minutes)));
+    // They end before their brokers are closed.
+    join_all(workers.iter().map(|worker| worker.run(shutdown.clone()))).await;
+    join_all(brokers.iter().map(|broker| broker.close())).await;
     tracing::info!(role = "worker", "stopped");
     Ok(Status::Passed)
+}
+
+/// Says in a namespace that this worker lives, until it is dropped.
+fn beats(
+    settings: &Settings,
+    name: &str,
+    broker: &Arc<WatchedBroker>,
+    worker: &Worker,
+) -> AbortOnDropHandle<()> {
+    let beat = WorkerMessage::started(name.to_owned(), settings.worker.concurrency as u64, Utc::now());
+    let beating = beat::of_worker(broker.clone(), beat, worker.checks().clone(), worker.health());
+    AbortOnDropHandle::new(tokio::spawn(beating))
+}
+
+/// Each namespace has its parts. Where there are several, their names say whose they are.
+fn worker_vitals(settings: &Settings, brokers: &[Arc<WatchedBroker>], workers: &[Worker]) -> Vitals {
+    let stall = worker_stall(&settings.worker);
+    let several = workers.len() > 1;
+    let parts = settings.namespace.all().zip(brokers).zip(workers);
+    parts.fold(Vitals::new("worker"), |vitals, ((namespace, broker), worker)| {
+        let suffix = if several { format!(" {namespace}") } else { String::new() };
+        let vitals = health::with_broker(vitals, &suffix, broker, stall);
+        health::with_checks(vitals, &suffix, worker.checks().clone(), worker.health())
+    })
 }
 
 /// At least one check ends within its deadline, once its host's turn has come.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use linkbeat_broker::{BrokerSettings, RabbitBroker, SharedBroker};
+use linkbeat_broker::{BrokerSettings, Namespace, RabbitBroker, SharedBroker};
 use linkbeat_store::{OpenMode, SharedStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,15 @@ pub(crate) fn reconnecting(settings: &Settings, role: &str) -> Result<SharedBrok
     Ok(RabbitBroker::new(broker_settings(settings, role)?))
 }
 
+/// The same for one of several namespaces.
+pub(crate) fn reconnecting_in(
+    namespace: &Namespace,
+    settings: &Settings,
+    role: &str,
+) -> Result<SharedBroker, Failure> {
+    Ok(RabbitBroker::new(broker_settings_in(namespace, settings, role)?))
+}
+
 /// The RabbitMQ of Celery clients, if their tasks are taken.
 pub(crate) fn of_celery(settings: &Settings, role: &str) -> Option<Arc<RabbitBroker>> {
     let ours = broker_settings(settings, role).ok().filter(|_| settings.celery.is_on())?;
@@ -63,6 +72,20 @@ pub(crate) fn of_celery(settings: &Settings, role: &str) -> Option<Arc<RabbitBro
 
 /// What the broker crate needs to know.
 pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerSettings, Failure> {
+    let Some(namespace) = settings.namespace.only() else {
+        let problem =
+            format!("`linkbeat {role}` serves one namespace, and `{}` are several", settings.namespace);
+        return Err(Failure::usage(problem).advise("name one with --namespace; only a worker serves several"));
+    };
+    broker_settings_in(namespace, settings, role)
+}
+
+/// The same for one of several namespaces.
+pub(crate) fn broker_settings_in(
+    namespace: &Namespace,
+    settings: &Settings,
+    role: &str,
+) -> Result<BrokerSettings, Failure> {
     let BrokerAddress::Rabbit(urls) = &settings.broker_url else {
         let problem = format!("`linkbeat {role}` is for a fleet, which needs RabbitMQ");
         return Err(Failure::usage(problem).advise(
@@ -71,7 +94,7 @@ pub(crate) fn broker_settings(settings: &Settings, role: &str) -> Result<BrokerS
         ));
     };
     let name = format!("linkbeat {role}");
-    let mut broker = BrokerSettings::new(urls.clone(), settings.namespace.clone(), name);
+    let mut broker = BrokerSettings::new(urls.of_namespace(namespace), namespace.clone(), name);
     broker.tls = settings.broker_tls();
     broker.check_tls()?;
     Ok(broker)

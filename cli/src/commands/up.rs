@@ -68,7 +68,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Fai
     let vitals = health::of_role(UP, &broker, roles::worker_stall(&settings.worker));
     let vitals = health::with_database(vitals, Arc::clone(&database));
     let vitals = health::with_celery(vitals, celery.as_ref());
-    let vitals = health::with_checks(vitals, worker.checks().clone(), worker.health());
+    let vitals = health::with_checks(vitals, "", worker.checks().clone(), worker.health());
     let _health = health::serve(settings.health_addr, vitals)?;
     let Some(store) = store(&settings, &database, &shutdown).await? else { return Ok(Status::Passed) };
     let store = database.store.get_or_init(|| store).clone();

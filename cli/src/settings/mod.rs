@@ -16,7 +16,7 @@ mod source;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use linkbeat_broker::{BrokerTls, Namespace};
+use linkbeat_broker::{BrokerTls, Namespaces};
 use linkbeat_producer::{CelerySettings, ProducerSettings};
 use linkbeat_recorder::{HistorySettings, RecorderSettings};
 use linkbeat_shared::{Lang, RequestOptions, as_text};
@@ -49,9 +49,9 @@ pub(crate) struct Settings {
     pub(crate) broker_certificate: Option<PathBuf>,
     /// PEM file of its private key.
     pub(crate) broker_key: Option<PathBuf>,
-    /// Prefixes every exchange and queue.
+    /// Prefixes every exchange and queue. A worker may serve several, separated by commas.
     #[serde(with = "as_text")]
-    pub(crate) namespace: Namespace,
+    pub(crate) namespace: Namespaces,
     /// A level such as `info`, or a filter such as `linkbeat_worker=debug,warn`; empty: by command.
     pub(crate) log: String,
     /// Where `/live` and `/ready` are served; none: nowhere.
@@ -82,7 +82,7 @@ impl Default for Settings {
             broker_ca: None,
             broker_certificate: None,
             broker_key: None,
-            namespace: Namespace::default(),
+            namespace: Namespaces::default(),
             log: String::new(),
             health_addr: None,
             log_format: LogFormat::default(),

@@ -17,16 +17,19 @@ pub use counts::RequestCounts;
 pub use requests::Intake;
 pub use schedules::{CannotRun, RunNow, Scheduler, run_now};
 
+use crate::ProducerSettings;
+
 /// How long a fault of our own is waited out before a request is tried again: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Whether a request names no more links than are taken at once.
-fn check_size(request: &Request, limit: usize) -> Result<(), Unreadable> {
+/// Whether an app may ask for these links, and for so many at once.
+fn admit(request: &Request, settings: &ProducerSettings) -> Result<(), Unreadable> {
+    let limit = settings.max_links_per_request;
     match &request.links {
         LinkSelection::Given(links) if links.named() > limit => {
             Err(asked::too_many_links(links.named(), limit))
         }
-        LinkSelection::Given(_) | LinkSelection::Matching(_) | LinkSelection::Stored => Ok(()),
+        links => settings.allow.refusal(links).map_or(Ok(()), |why| Err(Unreadable::Invalid(why.to_owned()))),
     }
 }

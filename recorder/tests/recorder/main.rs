@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a case ends where it meets what it does not expect")]
 
 mod announcing;
+mod answers;
 mod dropped;
 mod settling;
 mod world;

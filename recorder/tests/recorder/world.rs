@@ -8,8 +8,8 @@ use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Ta
 use linkbeat_recorder::{Recorder, RecorderSettings, Rules};
 use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, Reason, RequestId,
-    RunId, ShowRules, TraceContext, Verdict,
+    CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, Reason, ReplyTo,
+    RequestId, RunId, ShowRules, TraceContext, Verdict,
 };
 use linkbeat_store::{JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
 use linkbeat_testbed::broker::{Fate, Watched};
@@ -37,8 +37,13 @@ impl World {
 
     /// The same, in this database.
     pub(crate) async fn over(url: &str) -> Self {
+        Self::on(MemoryBroker::new(100), url).await
+    }
+
+    /// The same over this broker.
+    pub(crate) async fn on(broker: SharedBroker, url: &str) -> Self {
         let store = open(&url.parse().unwrap(), OpenMode::Migrate).await.unwrap();
-        Self { store, broker: MemoryBroker::new(100), stop: CancellationToken::new(), recorder: None }
+        Self { store, broker, stop: CancellationToken::new(), recorder: None }
     }
 
     /// Starts a recorder whose announcements never get through: whoever publishes one waits.
@@ -49,6 +54,13 @@ impl World {
             _ => Fate::Through,
         });
         self.start(Recorder::new(RecorderSettings::default(), broker.clone(), self.store.clone()));
+        broker
+    }
+
+    /// Starts a recorder. `fate` decides what becomes of what it publishes.
+    pub(crate) fn start_treated(&mut self, fate: fn(&Target) -> Fate) -> Arc<Watched> {
+        let broker = self.start_watched();
+        broker.treats(fate);
         broker
     }
 
@@ -82,7 +94,7 @@ impl World {
     pub(crate) async fn file_links(&self, count: usize) -> (RunId, Vec<PlannedJob>) {
         let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://link-{n}.example/")).unwrap());
         let id = RunId::new();
-        (id, self.plan(id, (0..count).map(link).collect()).await)
+        (id, self.plan(id, (0..count).map(link).collect(), None).await)
     }
 
     /// Has these links checked once, all of them up; that run is over and told.
@@ -109,18 +121,26 @@ impl World {
 
     /// The same, under this id.
     pub(crate) async fn file_as(&self, id: RunId) -> PlannedJob {
-        let url = LinkUrl::parse(&format!("http://{}.example/", id.0.simple())).unwrap();
-        self.plan(id, vec![NewLink::from_url(url)]).await.remove(0)
+        self.plan(id, vec![own_link(id)], None).await.remove(0)
     }
 
-    async fn plan(&self, id: RunId, links: Vec<NewLink>) -> Vec<PlannedJob> {
+    /// Files a run of one link whose report goes to this queue, and sends its result.
+    pub(crate) async fn end_a_run_for(&self, asker: &str) -> RunId {
+        let id = RunId::new();
+        let reply_to = ReplyTo { queue: asker.to_owned(), correlation_id: None };
+        let job = self.plan(id, vec![own_link(id)], Some(reply_to)).await.remove(0);
+        self.send(id, &job).await;
+        id
+    }
+
+    async fn plan(&self, id: RunId, links: Vec<NewLink>, reply_to: Option<ReplyTo>) -> Vec<PlannedJob> {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
             links: LinkSelection::given(links),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
-            reply_to: None,
+            reply_to,
             lang: <_>::default(),
             progress: false,
             trace: trace(),
@@ -166,6 +186,11 @@ impl World {
         };
         tokio::time::timeout(PATIENCE, recorded).await.unwrap();
     }
+}
+
+/// A link that no other run has.
+fn own_link(run: RunId) -> NewLink {
+    NewLink::from_url(LinkUrl::parse(&format!("http://{}.example/", run.0.simple())).unwrap())
 }
 
 /// The first announcement that was tried in vain.

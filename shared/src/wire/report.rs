@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ pub struct ReportMessage {
     pub schema: String,
     /// 0: the run was carried out, as far as it has come; 2: the request was not valid; 3: our own fault, as
     /// when links lack a result because their job is parked, or perhaps our own fault, so that the run was held back;
-    /// 4: somebody cancelled or discarded the run.
+    /// 4: somebody cancelled or discarded the run; 5: whoever asked has asked for too much.
     pub code: u8,
     /// The request that is answered; absent if the message that was refused has no id that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,9 +27,12 @@ pub struct ReportMessage {
     pub data: Option<ReportData>,
     /// A sentence for people; empty when all is well.
     pub message: String,
-    /// A word for programs: `bad_request`, `newer_schema`, `unknown_request`, `too_many_askers`, `incomplete`,
-    /// `held_back`, `discarded` or `cancelled`; empty when all is well.
+    /// A word for programs: `bad_request`, `newer_schema`, `unknown_request`, `too_many_askers`, `over_limit`,
+    /// `incomplete`, `held_back`, `discarded` or `cancelled`; empty when all is well.
     pub error: String,
+    /// Of `over_limit`: after how many seconds it is worth the while to ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
     /// How long the run took, in seconds.
     pub time: f64,
 }
@@ -168,6 +172,7 @@ impl ReportMessage {
             data: Some(ReportData::without_links(run)),
             message: sentence(run, lang),
             error: error.to_owned(),
+            retry_after_s: None,
             time: run.seconds(),
         }
     }
@@ -175,7 +180,13 @@ impl ReportMessage {
     /// A request that led to no run.
     pub fn failed(code: u8, error: &str, request_id: Option<Uuid>, message: String) -> Self {
         let (schema, error) = (schema_of::<Self>(), error.to_owned());
-        Self { schema, code, request_id, data: None, message, error, time: 0.0 }
+        Self { schema, code, request_id, data: None, message, error, retry_after_s: None, time: 0.0 }
+    }
+
+    /// A request of somebody who has asked for too much.
+    pub fn over_limit(request_id: Option<Uuid>, message: String, ask_again_in: Option<Duration>) -> Self {
+        let retry_after_s = ask_again_in.map(|time| time.as_secs() + 1);
+        Self { retry_after_s, ..Self::failed(5, "over_limit", request_id, message) }
     }
 }
 

@@ -80,6 +80,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Unreadable> {
 /// The schema that a message carries.
 fn schema_in(bytes: &[u8]) -> Result<String, Unreadable> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object")]
     struct Probe {
         schema: String,
     }

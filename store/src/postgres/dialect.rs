@@ -30,6 +30,8 @@ use crate::values::{Id, Moment};
 /// meanwhile; they write only what the checks made of a link.
 const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
 
+/// Whoever edits links waits for others who do, until their transactions end.
+pub(super) const EDITORS_WAIT: bool = true;
 /// The condition that a link has the tag that is bound between the two.
 pub(super) const HAS_TAG: [&str; 2] = ["coalesce(jsonb_exists(links.attributes -> 'tags', ", "), false)"];
 
@@ -103,6 +105,32 @@ pub(super) async fn lock_links(connection: &mut impl Postgres, ids: &[Id]) -> Qu
 pub(super) async fn lock_for_editing(connection: &mut Connection) -> QueryResult<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(EDIT_LOCK);
     lock.kept().execute(connection).await.map(drop)
+}
+
+/// All active links by host and id, page by page, as they were when it was opened: nobody's change moves a link to a later
+/// page. It ends with the transaction.
+pub(super) struct ActiveLinks;
+
+impl ActiveLinks {
+    pub(super) async fn open(connection: &mut Connection) -> QueryResult<Self> {
+        let open =
+            "DECLARE active_links NO SCROLL CURSOR FOR SELECT * FROM links WHERE active ORDER BY host, id";
+        sql_query(open).execute(connection).await.map(|_| Self)
+    }
+
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut Connection,
+        limit: usize,
+    ) -> QueryResult<Vec<LinkRow>> {
+        sql_query(format!("FETCH {limit} FROM active_links")).load(connection).await
+    }
+}
+
+/// Keeps others from filing for the same asker until the transaction ends.
+pub(super) async fn lock_asker(connection: &mut Connection, asker: &str) -> QueryResult<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended('linkbeat asker ' || $1, 0))");
+    lock.bind::<Text, _>(asker).execute(connection).await.map(drop)
 }
 
 /// The stored links of these keys.

@@ -1,6 +1,6 @@
 //! Runs, from the request to the announcement of their end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use diesel::dsl::sql;
@@ -10,11 +10,12 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{Lang, LinkFilter, LinkSelection, Run, RunId, RunState};
+use linkbeat_shared::{Lang, LinkFilter, LinkSelection, NewLink, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, askers, dialect, holds, jobs, links, progress};
+use super::{Connection, asked, askers, dialect, holds, jobs, links, progress};
+use crate::account::Account;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
 use crate::kept::Keep;
@@ -25,14 +26,14 @@ use crate::schema::{links as links_table, runs, sql as types};
 use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
 
-/// Of two processes that file the same request at the same time, the later one waits at the insertion:
-/// then it finds the run of the first, or, in a transaction that cannot see it, meets a conflict. So does one that
-/// finds the run while others change it. `links` are those of the run.
+/// Of two processes that file the same request at the same time, the later one waits at the insertion. Then it finds the
+/// run of the first. `links` are those of the run.
 pub(super) async fn file(
     connection: &mut Connection,
     run: &NewRun,
     links: LinkSelection,
     planner: Box<dyn Planner>,
+    account: Option<&Account>,
 ) -> Result<Filed, Fault> {
     let row = NewRunRow::from(run);
     let id = row.id;
@@ -45,6 +46,9 @@ pub(super) async fn file(
     }
     if run.progress {
         progress::follow(connection, run.id).await?;
+    }
+    if let Some(account) = account {
+        asked::expect_room(connection, account, 1).await?;
     }
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
@@ -66,7 +70,32 @@ pub(super) async fn file(
     );
     let update = diesel::update(runs::table.find(id)).set(counts);
     let row: RunRow = update.returning(RunRow::as_returning()).kept().get_result(connection).await?;
+    if let Some(account) = account {
+        asked::admit(connection, account, run.id, planned.links).await?;
+    }
     Ok(Filed { run: row.try_into()?, existed: false, heard: true })
+}
+
+/// Imports some links of a run that is filed after that. `false`: there is no need to go on, because the run is filed already,
+/// or whoever asks may not have it.
+pub(super) async fn import_ahead(
+    connection: &mut Connection,
+    run: &NewRun,
+    account: Option<&Account>,
+    (named, some): (usize, Vec<NewLink>),
+) -> Result<bool, Fault> {
+    let filed = runs::table.filter(runs::request_id.eq(Id(run.request_id.0)));
+    if diesel::select(diesel::dsl::exists(filed)).get_result(connection).await? {
+        return Ok(false);
+    }
+    if let Some(account) = account {
+        match asked::expect_room(connection, account, stored_count(named)).await {
+            Err(Fault::OverLimit(_)) => return Ok(false),
+            room => room?,
+        }
+    }
+    links::import(connection, &some.into()).await?;
+    Ok(true)
 }
 
 /// Finds the run that this request has already, and keeps who asks for it now.
@@ -88,21 +117,12 @@ async fn plan_stored(
 ) -> Result<Planned, Fault> {
     let active = links_table::table.filter(links_table::active);
     let mut filing = Filing::begin(run, planner, active.count().get_result(connection).await?);
-    let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
+    let mut pages = dialect::ActiveLinks::open(connection).await?;
     loop {
-        // A row value is what the index on (host, id) serves.
-        let rest =
-            sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
-        let page: Vec<LinkRow> = active
-            .filter(rest)
-            .order((links_table::host, links_table::id))
-            .limit(stored_count(PAGE))
-            .select(LinkRow::as_select())
-            .kept()
-            .load(connection)
-            .await?;
-        let Some(last) = page.last() else { break };
-        (host, id) = (last.host.clone(), last.id);
+        let page = pages.next(connection, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
         jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();
@@ -110,7 +130,7 @@ async fn plan_stored(
     Ok(planned)
 }
 
-/// Plans the active links that match; returns how many.
+/// Plans the active links that match, each once; returns how many. Somebody may move one to a later host meanwhile.
 async fn plan_matching(
     connection: &mut Connection,
     run: RunId,
@@ -118,11 +138,12 @@ async fn plan_matching(
     filter: &LinkFilter,
 ) -> Result<Planned, Fault> {
     let mut filing = Filing::begin(run, planner, dialect::count_matching(connection, filter).await?);
-    let (mut host, mut id) = (String::new(), Id(Uuid::nil()));
+    let (mut host, mut id, mut seen) = (String::new(), Id(Uuid::nil()), HashSet::new());
     loop {
-        let page = dialect::matching_links(connection, filter, (&host, id), stored_count(PAGE)).await?;
+        let mut page = dialect::matching_links(connection, filter, (&host, id), stored_count(PAGE)).await?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
+        page.retain(|link| seen.insert(link.id));
         jobs::insert(connection, &filing.plan(page)).await?;
     }
     let (jobs, planned) = filing.finish();
@@ -130,8 +151,7 @@ async fn plan_matching(
     Ok(planned)
 }
 
-/// Plans these links; returns how many. The import holds the lock under which links
-/// are edited, so they stay as they are until all are planned.
+/// Plans these links; returns how many. Those that somebody removes meanwhile are left out.
 async fn plan_given(
     connection: &mut Connection,
     run: RunId,

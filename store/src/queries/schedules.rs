@@ -175,7 +175,7 @@ async fn begin(
         let ended = runs_queries::cancel(connection, run).await?;
         replaced.extend(ended.filter(|run| run.state == RunState::Cancelled).map(|run| run.id));
     }
-    let filed = runs_queries::file(connection, &tick.run, links, tick.planner).await?;
+    let filed = runs_queries::file(connection, &tick.run, links, tick.planner, None).await?;
     Ok(Settled::Fired { filed, replaced })
 }
 

@@ -16,7 +16,9 @@ use super::{
     Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
     parkings, progress, reports, results, runs, schedules,
 };
+use crate::account::Account;
 use crate::error::StoreError;
+use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
     CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported,
@@ -75,13 +77,33 @@ impl Links for Database {
 
 #[async_trait]
 impl Filing for Database {
-    async fn file_run(&self, mut run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
-        let kind = work_of(&run.links);
+    async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed> {
+        self.file(run, planner, None).await
+    }
+
+    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed> {
+        self.file(run, planner, Some(account.clone())).await
+    }
+}
+
+impl Database {
+    async fn file(
+        &self,
+        mut run: NewRun,
+        planner: Box<dyn Planner>,
+        account: Option<Account>,
+    ) -> Result<Filed> {
+        // A limit is exact only where the transaction sees what others have committed.
+        let kind = if account.is_some() { Work::WriteMany } else { work_of(&run.links) };
         let links = take_links(&mut run);
         let run = Arc::new(run);
+        if let LinkSelection::Given(given) = &links {
+            self.import_ahead(&run, given, account.as_ref()).await?;
+        }
         let filing = run.clone();
-        let file =
-            async move |connection: &mut Connection| runs::file(connection, &filing, links, planner).await;
+        let file = async move |connection: &mut Connection| {
+            runs::file(connection, &filing, links, planner, account.as_ref()).await
+        };
         let filed = self.transaction(kind, file).await;
         let Err(StoreError::Conflict { .. }) = filed else { return filed };
         // Somebody else filed the same request at the same time, and was first, or its run was changed meanwhile.
@@ -91,6 +113,29 @@ impl Filing for Database {
             Some(filed) => Ok(filed),
             None => filed,
         }
+    }
+
+    /// Imports a long list in parts, each in a transaction of its own. Whoever edits links waits for all others who do. So
+    /// a short list need not wait for the whole of a long one. Filing the run then finds its links, and edits none.
+    async fn import_ahead(
+        &self,
+        run: &Arc<NewRun>,
+        given: &GivenLinks,
+        account: Option<&Account>,
+    ) -> Result<()> {
+        if !dialect::EDITORS_WAIT || given.named() <= PART {
+            return Ok(());
+        }
+        for part in given.pages(PART) {
+            let (run, account, part) = (run.clone(), account.cloned(), (given.named(), part));
+            let import = async move |connection: &mut Connection| {
+                runs::import_ahead(connection, &run, account.as_ref(), part).await
+            };
+            if !self.transaction(Work::WriteMany, import).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

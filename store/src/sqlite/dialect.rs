@@ -13,6 +13,7 @@ use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Connection;
 use crate::error::Fault;
@@ -23,6 +24,8 @@ use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as typ
 use crate::traits::HistoryStatus;
 use crate::values::{Id, Moment, json};
 
+/// All transactions wait for each other anyway.
+pub(super) const EDITORS_WAIT: bool = false;
 /// The condition that a link has the tag that is bound between the two.
 pub(super) const HAS_TAG: [&str; 2] =
     ["EXISTS (SELECT 1 FROM json_each(links.attributes, '$.tags') AS tag WHERE tag.value = ", ")"];
@@ -91,6 +94,46 @@ pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> Query
 
 #[expect(clippy::unused_async, reason = "others have to wait for it")]
 pub(super) async fn lock_for_editing(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
+}
+
+/// All active links by host and id, page by page. Nobody changes them meanwhile.
+pub(super) struct ActiveLinks {
+    last: (String, Id),
+}
+
+impl ActiveLinks {
+    #[expect(clippy::unused_async, reason = "others have to wait for it")]
+    pub(super) async fn open(_: &mut Connection) -> QueryResult<Self> {
+        Ok(Self { last: (String::new(), Id(Uuid::nil())) })
+    }
+
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut Connection,
+        limit: usize,
+    ) -> QueryResult<Vec<LinkRow>> {
+        // A row value is what the index on (host, id) serves.
+        let (host, id) = &self.last;
+        let rest =
+            sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
+        let page: Vec<LinkRow> = links::table
+            .filter(links::active)
+            .filter(rest)
+            .order((links::host, links::id))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .select(LinkRow::as_select())
+            .load(connection)
+            .await?;
+        if let Some(last) = page.last() {
+            self.last = (last.host.clone(), last.id);
+        }
+        Ok(page)
+    }
+}
+
+#[expect(clippy::unused_async, reason = "others have to wait for it")]
+pub(super) async fn lock_asker(_: &mut Connection, _: &str) -> QueryResult<()> {
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use linkbeat_shared::{
 
 use super::JobKind;
 use crate::Result;
+use crate::account::Account;
 
 /// Requests become runs and jobs.
 #[async_trait]
@@ -19,6 +20,10 @@ pub trait Filing: Send + Sync + Debug {
     /// The active links that `run.links` selects are handed to `planner` ordered by the host of the page
     /// to fetch, then id, in pages: a run of a million links never lies in memory whole.
     async fn file_run(&self, run: NewRun, planner: Box<dyn Planner>) -> Result<Filed>;
+
+    /// The same for an app, within its limits. [`StoreError::OverLimit`](crate::StoreError::OverLimit): it asked for too
+    /// much, and nothing was filed. A run that it has already counts for nothing more.
+    async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed>;
 }
 
 /// Turns links into jobs, page by page. The producer owns it.

@@ -1,15 +1,20 @@
 //! Filing runs.
 
-use std::sync::Arc;
+use std::num::NonZeroU32;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
     CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId,
     RunState, ShowRules, TraceContext,
 };
-use linkbeat_store::{LinkChanges, NewRun, OpenJobs, Unpublished};
+use linkbeat_store::{
+    Account, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
+    Unpublished,
+};
 
-use crate::database::TestDatabase;
+use crate::database::{Kind, TestDatabase};
 use crate::make::{self, ImportLinks, file, link, name, new_run, url};
 
 /// From the specification's examples.
@@ -26,6 +31,9 @@ cases![
     given_links_are_imported_and_no_others_planned,
     runs_of_many_pages_cover_each_link_once,
     a_run_of_no_links_has_no_jobs,
+    an_app_stays_within_its_limits,
+    of_many_requests_at_once_only_so_many_are_filed,
+    a_short_list_does_not_wait_for_the_run_of_a_long_one,
 ];
 
 async fn a_run_is_filed_whole(database: Arc<TestDatabase>) {
@@ -241,4 +249,118 @@ async fn a_run_of_no_links_has_no_jobs(database: Arc<TestDatabase>) {
     let closed = store.close_runs(10).await.unwrap();
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].id, closed[0].state), (filed.run.id, RunState::Finished));
+}
+
+fn account(name: &str, runs_at_once: u32, links_a_day: u64) -> Account {
+    let links_a_day = (links_a_day > 0).then_some(links_a_day);
+    Account { name: name.to_owned(), runs_at_once: NonZeroU32::new(runs_at_once), links_a_day }
+}
+
+async fn file_for(store: &SharedStore, run: NewRun, account: &Account) -> Result<Filed, StoreError> {
+    let (planner, _) = make::planner(3);
+    store.file_asked(run, planner, account).await
+}
+
+fn of_links(count: usize) -> NewRun {
+    new_run(LinkSelection::given(make::links(count)))
+}
+
+async fn an_app_stays_within_its_limits(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let blog = account("blog", 2, 0);
+    let first = of_links(1);
+    let run = file_for(&store, first.clone(), &blog).await.unwrap().run.id;
+    file_for(&store, of_links(1), &blog).await.unwrap();
+    let refused = file_for(&store, of_links(1), &blog).await.unwrap_err();
+    assert_eq!(refused, StoreError::OverLimit(OverLimit::Runs { limit: 2.try_into().unwrap() }));
+    assert!(file_for(&store, first, &blog).await.unwrap().existed, "what it has already is no run more");
+    file_for(&store, of_links(1), &account("shop", 2, 0)).await.unwrap();
+    store.cancel_run(run).await.unwrap();
+    file_for(&store, of_links(1), &blog).await.unwrap();
+
+    let reader = account("reader", 0, 10);
+    file_for(&store, of_links(6), &reader).await.unwrap();
+    let refused = file_for(&store, of_links(5), &reader).await.unwrap_err();
+    let StoreError::OverLimit(OverLimit::Links { limit: 10, left: 4, asked: 5, room_in: Some(room_in) }) =
+        refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!(room_in > Duration::from_secs(86_000) && room_in <= Duration::from_secs(86_400), "{room_in:?}");
+    file_for(&store, of_links(4), &reader).await.unwrap();
+    assert!(file_for(&store, of_links(1), &reader).await.is_err());
+    assert_eq!(store.runs(100).await.unwrap().len(), 6, "nothing is left of what was refused");
+}
+
+/// However many producers file, and whichever links are asked for.
+async fn of_many_requests_at_once_only_so_many_are_filed(database: Arc<TestDatabase>) {
+    let (store, other) = (database.open().await, database.open().await);
+    store.import_links(&make::links(20)).await.unwrap();
+    let stored = || new_run(LinkSelection::Stored);
+    for (number, run) in [(0, of_links(20)), (1, stored())] {
+        for (account, most) in
+            [(account(&format!("blog-{number}"), 3, 0), 3), (account(&format!("shop-{number}"), 0, 99), 4)]
+        {
+            let at_once = (0..12).map(|n| {
+                let run = NewRun { id: RunId::new(), request_id: RequestId::new(), ..run.clone() };
+                let (store, account) = (if n % 2 == 0 { &store } else { &other }, &account);
+                async move { file_for(store, run, account).await }
+            });
+            let filed = futures::future::join_all(at_once).await;
+            let refused = |filed: &&Result<Filed, StoreError>| matches!(filed, Err(StoreError::OverLimit(_)));
+            assert_eq!(filed.iter().filter(|filed| filed.is_ok()).count(), most, "{filed:?}");
+            assert_eq!(filed.iter().filter(refused).count(), 12 - most, "{filed:?}");
+        }
+    }
+}
+
+/// Plans as usual, once it may.
+struct Held {
+    begun: mpsc::Sender<()>,
+    goes_on: mpsc::Receiver<()>,
+    planner: Box<dyn Planner>,
+}
+
+impl Planner for Held {
+    fn begin(&mut self, run: RunId, links: u64) {
+        self.begun.send(()).unwrap();
+        self.goes_on.recv_timeout(Duration::from_secs(30)).unwrap();
+        self.planner.begin(run, links);
+    }
+
+    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+        self.planner.add(name, link)
+    }
+
+    fn finish(&mut self) -> Vec<PlannedJob> {
+        self.planner.finish()
+    }
+}
+
+/// SQLite does one thing after the other.
+async fn a_short_list_does_not_wait_for_the_run_of_a_long_one(database: Arc<TestDatabase>) {
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let (store, other) = (database.open().await, database.open().await);
+    let ((begun, has_begun), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let (planner, plan) = make::planner(16);
+    let long = of_links(5_000);
+    let again = long.clone();
+    let filing = {
+        let store = store.clone();
+        tokio::spawn(async move { store.file_run(long, Box::new(Held { begun, goes_on, planner })).await })
+    };
+    tokio::task::spawn_blocking(move || has_begun.recv_timeout(Duration::from_secs(30)))
+        .await
+        .unwrap()
+        .unwrap();
+    let short = new_run(LinkSelection::given(vec![link("https://short.example/")]));
+    let filed = tokio::time::timeout(Duration::from_secs(10), file(&other, short, 1)).await;
+    go_on.send(()).unwrap();
+    assert_eq!(filed.map(|(filed, _)| filed.run.links), Ok(1), "it does not wait");
+    assert_eq!(filing.await.unwrap().unwrap().run.links, 5_000);
+    assert_eq!(plan.lock().unwrap().links.len(), 5_000);
+    let (planner, _) = make::planner(16);
+    assert!(store.file_run(again, planner).await.unwrap().existed);
 }

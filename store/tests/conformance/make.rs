@@ -130,18 +130,19 @@ impl Planner for TestPlanner {
     }
 }
 
-/// A planner of jobs of this size, whose plan nobody looks at.
-pub(crate) fn planner(job_links: usize) -> Box<dyn Planner> {
-    Box::new(TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: Arc::default() })
-}
-
 /// Files a run in jobs of this size.
 pub(crate) async fn file(store: &SharedStore, run: NewRun, job_links: usize) -> (Filed, Plan) {
-    let plan = Arc::new(Mutex::new(Plan::default()));
-    let planner = TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: plan.clone() };
-    let filed = store.file_run(run, Box::new(planner)).await.unwrap();
+    let (planner, plan) = planner(job_links);
+    let filed = store.file_run(run, planner).await.unwrap();
     let plan = plan.lock().unwrap().clone();
     (filed, plan)
+}
+
+/// Cuts a run into jobs of so many links. The other value is what comes of it.
+pub(crate) fn planner(job_links: usize) -> (Box<dyn Planner>, Arc<Mutex<Plan>>) {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let planner = TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: plan.clone() };
+    (Box::new(planner), plan)
 }
 
 /// Files a run of all stored links in jobs of one link.

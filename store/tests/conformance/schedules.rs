@@ -81,7 +81,7 @@ fn tick(schedule: &StoredSchedule, due: &str, overlap: Overlap) -> TickRun {
         request_id: derived_id::tick_request(schedule.id, due),
         ..new_run(LinkSelection::given(links(1)))
     };
-    TickRun { due, overlap, run, planner: planner(1) }
+    TickRun { due, overlap, run, planner: planner(1).0 }
 }
 
 async fn fire(store: &SharedStore, name: &str, due: &str, then: &str, overlap: Overlap) -> Settled {

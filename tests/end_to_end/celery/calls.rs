@@ -1,5 +1,6 @@
 //! Tasks, and how they end, over `rpc://`.
 
+use linkbeat_testbed::servers::PrivateServers;
 use serde_json::{Value, json};
 
 use super::App;
@@ -43,6 +44,22 @@ out([first, all, packed, old, both, typed])
     assert_eq!(said[4].as_array().unwrap().len(), 2);
     assert_eq!(data(5)["active_num"], 1);
     assert_eq!(app.runs(), 7);
+}
+
+#[test]
+fn an_app_stays_within_what_the_operator_allows() {
+    let settings = [("LINKBEAT_PRODUCER_ALLOW", "given"), ("LINKBEAT_PRODUCER_MAX_LINKS_PER_DAY", "2")];
+    let app = App::with(PrivateServers::start("provide_celery"), "rpc://", &settings);
+    let up = app.street.set("up", Answer::Page(200, String::new()));
+    let links = json!([{ "name": "a", "url": up }, { "name": "b", "url": format!("{up}?2") }]);
+    let said = app.run(
+        &links,
+        "out([failure(send()), get(send(links=links[:1]))['data']['up'], failure(send(links=links))])",
+    );
+    let contains = |at: usize, part: &str| said[at].as_str().is_some_and(|text| text.contains(part));
+    assert!(contains(0, "ValueError") && contains(0, "producer.allow = given"), "{said}");
+    assert_eq!(said[1], 1);
+    assert!(contains(2, "ValueError") && contains(2, "only 1 are left"), "{said}");
 }
 
 #[test]

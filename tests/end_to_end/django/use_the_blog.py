@@ -12,9 +12,12 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.test.utils import setup_test_environment  # noqa: E402
 
 from friends.models import Link, Run  # noqa: E402
 
+# So that a page tells with what it was made.
+setup_test_environment()
 visitor, owner = Client(), Client()
 
 

@@ -66,7 +66,7 @@ const BAG: [(Fault, usize); 17] = [
 ];
 
 /// Work queues whose messages the database can make again.
-const QUEUES: [&str; 2] = ["jobs", "results"];
+const QUEUES: [&str; 3] = ["jobs", "results", "results.large"];
 const WORKERS: usize = 4;
 /// After a queue was made it may be lost with its broker for a while (RabbitMQ 3.10).
 const QUEUES_ARE_SAFE: Duration = Duration::from_secs(5);

@@ -18,5 +18,5 @@ pub(super) async fn publish(
     let links = results.results.iter().map(|result| result.link_id);
     let id = derived_id::results_message(job.id, links);
     let message = Message::of(id, &results).traced(cause.headers.trace.as_ref());
-    broker.publish(&Target::Queue(Queue::RESULTS), message).await
+    broker.publish(&Target::Queue(Queue::of_results(cause.headers.run_size)), message).await
 }

@@ -12,6 +12,7 @@
 //! parks it.
 
 mod fault;
+mod frame;
 mod frames;
 mod header;
 mod method;

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results,
-    /// requests, or another one that linkbeat reads here
+    /// results.large, requests, requests.large, or another one that linkbeat reads here
     #[arg(long)]
     queue: Option<String>,
     /// Only those whose cause contains this text, in the same upper and lower case

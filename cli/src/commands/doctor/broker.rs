@@ -25,12 +25,15 @@ pub(super) async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
         return vec![Finding::ok("broker", text)];
     }
     let role = roles.0.map_or("doctor", Role::as_str);
-    let mut broker = match servers::broker_settings(settings, role) {
-        Ok(broker) => broker,
-        Err(failure) => return vec![Finding::failure("broker", failure)],
-    };
-    broker.connect_timeout = broker.connect_timeout.min(PATIENCE);
-    findings(&inspect_broker(&broker).await, &settings.namespace.to_string(), roles)
+    let of_each = settings.namespace.all().map(async |namespace| {
+        let mut broker = match servers::broker_settings_in(namespace, settings, role) {
+            Ok(broker) => broker,
+            Err(failure) => return vec![Finding::failure("broker", failure)],
+        };
+        broker.connect_timeout = broker.connect_timeout.min(PATIENCE);
+        findings(&inspect_broker(&broker).await, &namespace.to_string(), roles)
+    });
+    futures::future::join_all(of_each).await.concat()
 }
 
 fn findings(seen: &BrokerInspection, namespace: &str, roles: Roles) -> Vec<Finding> {
@@ -154,8 +157,8 @@ fn of_queue(short: &str, text: String, messages: u32, of_nobody: bool) -> Findin
             return Finding::warning("queues", text, "see what was parked: `linkbeat dead list`");
         }
         "jobs" | "jobs.large" | "suspects" | "isolated" => "start workers: `linkbeat worker`",
-        "results" => "start a recorder: `linkbeat recorder`",
-        "requests" => "start a producer: `linkbeat producer`",
+        "results" | "results.large" => "start a recorder: `linkbeat recorder`",
+        "requests" | "requests.large" => "start a producer: `linkbeat producer`",
         _ => return Finding::ok("queues", text),
     };
     match of_nobody {

@@ -17,6 +17,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
     match role {
         Role::Producer => &[
             Need::Read("requests"),
+            Need::Read("requests.large"),
             Need::Write("requests"),
             Need::Write("jobs"),
             Need::Write("delay"),
@@ -41,6 +42,7 @@ pub(super) fn of_broker(role: Role) -> &'static [Need] {
         ],
         Role::Recorder => &[
             Need::Read("results"),
+            Need::Read("results.large"),
             Need::Write("results"),
             Need::Write("events"),
             Need::Write("broadcast"),
@@ -71,6 +73,7 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("history_progress", &["SELECT"]),
             ("checks_partitions", &["SELECT"]),
             ("leases", &["SELECT", "INSERT", "UPDATE"]),
+            ("asked", &["SELECT", "INSERT"]),
             ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("progress", &["SELECT", "INSERT"]),
             ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),

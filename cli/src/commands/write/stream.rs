@@ -41,16 +41,28 @@ pub(super) async fn report(
     Ok(pages.end()?)
 }
 
-/// Writes the stored links that are `wanted`. The database chooses and sorts their ids, 16 bytes for each link.
+/// Writes the stored links that are `wanted`.
 pub(super) async fn links(
     format: &dyn Format,
     store: &SharedStore,
     wanted: &LinkQuery,
     out: &mut dyn Write,
 ) -> Result<(), StreamError> {
-    let ids = store.link_ids(wanted).await?;
     let mut pages = format.links(out)?;
-    for some in ids.chunks(PAGE as usize) {
+    let all = LinkQuery { reachable_from: wanted.reachable_from, ..LinkQuery::default() };
+    if *wanted == all {
+        let mut after = None;
+        loop {
+            let page = store.links(after, PAGE).await?;
+            after = last(&page, |link| link.id);
+            pages.page(&page)?;
+            if after.is_none() {
+                return Ok(pages.end()?);
+            }
+        }
+    }
+    // The database chooses and sorts their ids, 16 bytes for each link.
+    for some in store.link_ids(wanted).await?.chunks(PAGE as usize) {
         pages.page(&store.links_of(some).await?)?;
     }
     Ok(pages.end()?)

@@ -23,6 +23,8 @@ pub(super) struct Card {
     pub(super) kwargs: String,
     /// Queues to which its result goes with the backend `rpc://`.
     pub(super) askers: Vec<String>,
+    /// The AMQP user who asks for it; empty: the message does not say.
+    pub(super) asker: String,
     /// The worker that took it, as Celery names workers.
     pub(super) taken_by: String,
     /// How often it was asked for.

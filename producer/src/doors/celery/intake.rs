@@ -19,7 +19,7 @@ use super::failure::{Failure, Kind};
 use super::outcome::Outcome;
 use super::sent::Sent;
 use super::{CelerySettings, Desk, answers, call};
-use crate::doors::{FIRST_PAUSE, LONGEST_PAUSE, check_size};
+use crate::doors::{FIRST_PAUSE, LONGEST_PAUSE, admit};
 
 /// Tasks taken at once; the others wait in the queue. Filing goes on one by one for each connection to the database.
 pub(super) const PREFETCH: u16 = 32;
@@ -97,6 +97,7 @@ async fn take(desk: &Arc<Desk>, queue: &str, message: &Message) -> Result<Settle
         return Ok(Settled::Park("the message names no task with an id of at most 255 bytes"));
     };
     card.taken_by = desk.teller.hostname().to_owned();
+    card.asker = message.headers.user.clone().unwrap_or_default();
     let asked = asked(desk, &id, &card, arguments);
     let mut request = None;
     let (state, outcome, due_in) = match asked {
@@ -153,7 +154,7 @@ fn asked(
     }
     let message = call::request(&card.name, id, arguments?)?;
     let request = message.clone().into_request(None).map_err(|error| call::invalid(&error))?;
-    check_size(&request, desk.most_links).map_err(|error| call::invalid(&error))?;
+    admit(&request, &desk.limits).map_err(|error| call::invalid(&error))?;
     Ok((message, request))
 }
 
@@ -183,7 +184,7 @@ pub(super) async fn file(
 ) -> Result<(), StoreError> {
     // It is never closed.
     let turn = desk.filing.acquire().await;
-    let filed = desk.outbox.file(request).await;
+    let filed = desk.outbox.file_for(request, desk.limits.account(&card.asker).as_ref()).await;
     drop(turn);
     match filed {
         Ok(filed) => {
@@ -194,18 +195,26 @@ pub(super) async fn file(
             Ok(())
         }
         Err(error) if error.is_transient() => Err(error),
+        Err(StoreError::OverLimit(limit)) => {
+            tracing::warn!(task.id = id, asker = ?card.asker, %limit, "a task goes beyond a limit");
+            end(desk, id, state, &Failure::value_error(limit.to_string())).await
+        }
         Err(error) => {
             tracing::error!(task.id = id, %error, "the run of a task cannot be filed");
             let failure =
                 Failure::new(Kind::Runtime, "linkbeat's database refused the run of this task; see its log");
-            let outcome = Some(Outcome::failed(&failure).to_json());
-            desk.store
-                .change_task(id, &[state], TaskChange { outcome, ..TaskChange::to(TaskState::Ended) })
-                .await?;
-            desk.ended.notify_one();
-            Ok(())
+            end(desk, id, state, &failure).await
         }
     }
+}
+
+/// Ends a task that leads to no run.
+async fn end(desk: &Arc<Desk>, id: &str, state: TaskState, failure: &Failure) -> Result<(), StoreError> {
+    let outcome = Some(Outcome::failed(failure).to_json());
+    let change = TaskChange { outcome, ..TaskChange::to(TaskState::Ended) };
+    desk.store.change_task(id, &[state], change).await?;
+    desk.ended.notify_one();
+    Ok(())
 }
 
 /// A task that is known: its message came again, or somebody else asks for it. `false`: somebody else has changed it

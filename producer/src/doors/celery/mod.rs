@@ -36,7 +36,7 @@ pub use settings::CelerySettings;
 
 use self::backend::{Backend, Django, Nowhere, Redis, Rpc};
 use self::events::Teller;
-use crate::Outbox;
+use crate::{Outbox, ProducerSettings};
 
 /// Celery's exchange for events.
 const EVENTS: ForeignExchange =
@@ -60,8 +60,8 @@ pub(crate) struct CeleryDoor {
 #[derive(Debug)]
 struct Desk {
     settings: CelerySettings,
-    /// Most links that one task may name.
-    most_links: usize,
+    /// What an app may ask for.
+    limits: ProducerSettings,
     outbox: Arc<Outbox>,
     store: Arc<dyn CeleryStore>,
     /// The apps' RabbitMQ. It may be linkbeat's own, over connections of its own: what is wrong there harms no jobs.
@@ -82,7 +82,7 @@ impl CeleryDoor {
     /// A door that files into this outbox. `broker` is the apps' RabbitMQ.
     pub(crate) fn new(
         settings: CelerySettings,
-        most_links: usize,
+        limits: ProducerSettings,
         outbox: Arc<Outbox>,
         store: Arc<dyn ProducerStore>,
         broker: Arc<RabbitBroker>,
@@ -105,7 +105,7 @@ impl CeleryDoor {
         let (filing, ended, waiting) = (Semaphore::new(FILED_AT_ONCE), Notify::new(), Notify::new());
         let desk = Desk {
             settings,
-            most_links,
+            limits,
             outbox,
             store,
             broker,
