@@ -153,7 +153,10 @@ fn comparable(value: &Value) -> Value {
         Value::Object(fields) => fields
             .iter()
             .filter(|(key, _)| {
-                !matches!(key.as_str(), "id" | "run_id" | "last_run_id" | "time" | "elapsed_ms")
+                !matches!(
+                    key.as_str(),
+                    "id" | "run_id" | "request_id" | "last_run_id" | "time" | "elapsed_ms"
+                )
             })
             .map(|(key, value)| (key.clone(), comparable(value)))
             .collect(),

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use linkbeat_shared::wire::WORKER_ALIVE;
 use linkbeat_testbed::database::Database;
 use linkbeat_testbed::fleet::{CommandLine, Fleet as Processes, Place, Role};
 pub(crate) use linkbeat_testbed::free_port;
@@ -162,6 +163,10 @@ impl Servers {
                 let next = tokio::time::timeout(super::PATIENCE, events.next()).await;
                 let delivery =
                     next.unwrap_or_else(|_| panic!("no `{last}` after {seen:#?}")).unwrap().unwrap();
+                // Workers say every few seconds that they live.
+                if delivery.routing_key.as_str() == WORKER_ALIVE {
+                    continue;
+                }
                 let event: serde_json::Value = serde_json::from_slice(&delivery.data).unwrap();
                 assert_eq!(event["event"], delivery.routing_key.as_str(), "the routing key is the event");
                 seen.push(event);
