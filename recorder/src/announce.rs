@@ -127,24 +127,25 @@ impl Announcer {
             let sign = tokio::select! {
                 biased;
                 () = recorded_all.cancelled() => break,
-                sign = signs.next() => Some(sign),
+                // Before the signs: under load there is always one.
                 _ = ticks.tick() => None,
+                sign = signs.next() => Some(sign),
             };
             match sign {
-                None => self.sweep(signs, &claims).await,
+                None => self.look(true, signs, &claims).await,
                 Some(Sign { complete, look }) => {
                     self.end(complete, &claims).await;
                     if look {
-                        self.look(signs, &claims).await;
+                        self.look(false, signs, &claims).await;
                     }
                 }
             }
         }
-        self.sweep(signs, &claims).await;
+        self.look(true, signs, &claims).await;
         // As long as there is more than can be announced at once.
         while self.left.load(Ordering::Relaxed) {
             self.places.one_left().await;
-            self.sweep(signs, &claims).await;
+            self.look(true, signs, &claims).await;
         }
     }
 
@@ -169,24 +170,14 @@ impl Announcer {
         }
     }
 
-    /// Carries out proposals, and closes what is complete. Where that ended a run, announces it.
-    async fn look(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
+    /// Carries out proposals, and closes what is complete. Where that ended a run, claims it; with `all`, also whatever
+    /// else ended and was not announced.
+    async fn look(&self, all: bool, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
         let more = self.settler.settle().await;
-        if self.close().await || self.left.load(Ordering::Relaxed) {
+        if self.close().await || all || self.left.load(Ordering::Relaxed) {
             self.settler.tell().await;
             self.claim(claims).await;
         }
-        if more {
-            signs.look();
-        }
-    }
-
-    /// The same, and announces whatever ended and was not announced.
-    async fn sweep(&self, signs: &Signs, claims: &mpsc::Sender<Claimed>) {
-        let more = self.settler.settle().await;
-        self.close().await;
-        self.settler.tell().await;
-        self.claim(claims).await;
         if more {
             signs.look();
         }
