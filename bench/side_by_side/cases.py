@@ -1,8 +1,8 @@
-"""The loads, each with those who take part. A case gives rows; `taken in turn` means one round of each, then the next."""
+"""The loads, each with those who take part. A case gives an outcome: rows, latencies or notes."""
 
 import json
-import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from contenders import HERE, Embedded, Fleet, Loop, Lychee, Original
 from sites import BACKLINK
 
 
-# What two contenders share, such as the servers, is counted for each by what it used during its round.
 @dataclass
 class Row:
     name: str
@@ -40,7 +39,7 @@ def in_turn(title, urls, contenders, rounds, sites):
             before = sites.cpu()
             row.rounds.append(who.round(urls))
             row.sites_cpu.append(sites.cpu() - before)
-            print(f"   {number + 1}/{rounds} {who.name}: {row.rounds[-1].wall:.2f} s", file=os.sys.stderr)
+            print(f"   {number + 1}/{rounds} {who.name}: {row.rounds[-1].wall:.2f} s", file=sys.stderr)
     for who in contenders:
         if hasattr(who, "close"):
             who.close()
@@ -62,7 +61,7 @@ def best(make, settings, urls):
         if hasattr(who, "close"):
             who.close()
     setting = min(walls, key=walls.get)
-    print(f"   best of {walls}: {setting}", file=os.sys.stderr)
+    print(f"   best of {walls}: {setting}", file=sys.stderr)
     return make(setting)
 
 
@@ -178,6 +177,7 @@ def floor(place, sites, options):
             taken, _ = measured.command([place.program("linkbeat-bench"), what, where, "20000"], cwd=place.folder)
             taken.cpu += measured.cpu(watched) - before
             row.rounds.append(taken)
+            # No sites take part.
             row.sites_cpu.append(0.0)
         outcome.rows.append(row)
     return outcome
@@ -188,7 +188,7 @@ def _ask(how, broker, where, url, times):
 
 
 def _told(how, broker, where, url, times):
-    arguments = [os.sys.executable, str(Path(HERE) / "ask.py"), how, broker, where, url, str(times), BACKLINK]
+    arguments = [sys.executable, str(Path(HERE) / "ask.py"), how, broker, where, url, str(times), BACKLINK]
     return json.loads(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, timeout=900).stdout)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -118,6 +119,7 @@ class Fleet:
         self._run("links", "import", _write(self.place, urls))
 
     def round(self, _urls):
+        # Servers that others use as well count by what they used during this round.
         watched = {name: process.pid for name, process in self.roles.items()}
         watched |= {"RabbitMQ": self.place.broker_pid, "PostgreSQL": self.place.database_pid}
         before = {name: measured.cpu(process) for name, process in watched.items()}
@@ -151,7 +153,7 @@ class Original:
         self.environment = dict(
             os.environ, ORIGINAL_BROKER_URL=place.broker_url, ORIGINAL_DATABASE_URL=place.new_database(), PYTHONPATH="."
         )
-        self.python = str(Path(os.sys.executable).absolute())
+        self.python = str(Path(sys.executable).absolute())
         arguments = [self.python, "-m", "celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "ERROR"]
         self.worker = subprocess.Popen(arguments, cwd=HERE / "original", env=self.environment, stdout=subprocess.DEVNULL)
         time.sleep(4)

@@ -3,6 +3,8 @@
 All loopback addresses are one machine, so each host has an address of its own and none is another's.
 """
 
+import os
+import socket
 import subprocess
 import time
 import urllib.request
@@ -44,7 +46,7 @@ class Sites:
         self.port = _free_port()
         settings = self.folder / "nginx.conf"
         settings.write_text(CONFIGURATION.format(folder=self.folder, port=self.port))
-        user = ["-g", "user root;"] if _is_root() else []
+        user = ["-g", "user root;"] if os.geteuid() == 0 else []
         self.nginx = subprocess.Popen(["nginx", "-c", str(settings), "-p", str(self.folder), *user])
         _answers(f"http://127.0.0.1:{self.port}/")
 
@@ -74,15 +76,7 @@ class Sites:
             process.wait()
 
 
-def _is_root():
-    import os
-
-    return os.geteuid() == 0
-
-
 def _free_port():
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
