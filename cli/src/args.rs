@@ -283,6 +283,19 @@ pub(crate) struct DaemonArgs {
     health_addr: Option<SocketAddr>,
 }
 
+/// Where the dashboard is served.
+#[derive(Debug, Default, Args, Serialize)]
+pub(crate) struct DashboardArgs {
+    /// Serve the dashboard on this address [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// The path under which a proxy serves it, such as /links
+    #[arg(long, value_name = "PATH")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_path: Option<String>,
+}
+
 /// The flags of one command, in the shape of [`Settings`].
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Flags<'a> {
@@ -294,6 +307,8 @@ pub(crate) struct Flags<'a> {
     pub(crate) worker_daemon: Option<&'a WorkerDaemonArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<&'a OutputArgs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dashboard: Option<&'a DashboardArgs>,
     #[serde(flatten)]
     pub(crate) daemon: Option<&'a DaemonArgs>,
 }

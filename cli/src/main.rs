@@ -5,6 +5,7 @@ mod ask;
 mod beat;
 mod commands;
 mod demo;
+mod desk;
 mod embedded;
 mod exit;
 mod filing;

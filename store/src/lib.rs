@@ -45,9 +45,9 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
-    CeleryStore, CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus,
-    Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay, LinkHour,
-    LinkOrder, LinkQuery, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
+    CeleryStore, CeleryTask, CeleryTasks, DashboardStore, Decided, Filed, Filing, History, HistoryRules,
+    HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay,
+    LinkHour, LinkOrder, LinkQuery, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
     ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore, Readings, Recorded,
     RecorderStore, ReportLinks, Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session,
     Settled, SharedStore, Skip, Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod dashboard;
 mod dead;
 mod demo;
 mod doctor;
@@ -93,6 +94,8 @@ pub(crate) enum Command {
     Worker(roles::WorkerRoleArgs),
     /// Daemon: stores results, decides what is shown, closes runs
     Recorder(roles::RecorderArgs),
+    /// Daemon: pages, a JSON API and feeds of what is stored, over HTTP
+    Dashboard(dashboard::DashboardRoleArgs),
     /// Write a copy of the SQLite database to a file, while everything may go on running
     Backup(backup::BackupArgs),
     /// Create or update the database's tables and, where a broker is named, its queues
@@ -123,6 +126,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,
         Command::Recorder(args) => roles::recorder(&global, args).await,
+        Command::Dashboard(args) => dashboard::run(&global, args).await,
         Command::Backup(args) => backup::run(&global, args).await,
         Command::Migrate => migrate::run(&global).await,
         Command::Doctor(args) => doctor::run(&global, args).await,

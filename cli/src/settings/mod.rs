@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use linkbeat_broker::{BrokerTls, Namespaces};
+use linkbeat_dashboard::DashboardSettings;
 use linkbeat_producer::{CelerySettings, ProducerSettings};
 use linkbeat_recorder::{HistorySettings, RecorderSettings};
 use linkbeat_shared::{Lang, RequestOptions, as_text};
@@ -72,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) recorder: RecorderSettings,
     /// For how long history is kept.
     pub(crate) history: HistorySettings,
+    /// What the operator of a dashboard decides.
+    pub(crate) dashboard: DashboardSettings,
 }
 
 impl Default for Settings {
@@ -93,6 +96,7 @@ impl Default for Settings {
             celery: CelerySettings::default(),
             recorder: RecorderSettings::default(),
             history: HistorySettings::default(),
+            dashboard: DashboardSettings::default(),
         }
     }
 }

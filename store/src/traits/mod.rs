@@ -50,6 +50,10 @@ impl<T: CeleryTasks + Runs + Reports> CeleryStore for T {}
 pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions + History {}
 impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore for T {}
 
+/// What a dashboard needs.
+pub trait DashboardStore: Links + Runs + Reports + Readings + Schedules + Holds + Session {}
+impl<T: Links + Runs + Reports + Readings + Schedules + Holds + Session> DashboardStore for T {}
+
 /// All that a database can do.
 pub trait Store: ProducerStore + RecorderStore + Links + Readings + Session {}
 impl<T: ProducerStore + RecorderStore + Links + Readings + Session> Store for T {}

@@ -1,0 +1,91 @@
+//! `linkbeat dashboard`
+
+use std::sync::Arc;
+
+use clap::Args;
+use linkbeat_dashboard::{BasePath, Dashboard, Ports};
+use linkbeat_producer::Outbox;
+use linkbeat_store::SharedStore;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::servers;
+use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
+use crate::desk::OwnDesk;
+use crate::exit::{Failure, Status};
+use crate::settings::{BrokerAddress, Settings};
+use crate::{health, shutdown};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  linkbeat dashboard                                        on http://127.0.0.1:8080/
+  linkbeat dashboard --listen 127.0.0.1:9000 --base-path /links    behind a proxy that serves it under /links")]
+pub(crate) struct DashboardRoleArgs {
+    #[command(flatten)]
+    dashboard: DashboardArgs,
+    #[command(flatten)]
+    daemon: DaemonArgs,
+}
+
+/// The name of this command.
+const DASHBOARD: &str = "dashboard";
+
+/// `linkbeat dashboard`
+pub(crate) async fn run(global: &GlobalArgs, args: DashboardRoleArgs) -> Result<Status, Failure> {
+    let flags = Flags { dashboard: Some(&args.dashboard), daemon: Some(&args.daemon), ..Flags::default() };
+    let settings = global.settings(flags, "info")?;
+    let shutdown = shutdown::on_signal_to_daemon("stopping");
+    let database = Arc::new(health::Database::default());
+    let vitals = linkbeat_vitals::Vitals::new(DASHBOARD);
+    let _health = health::serve(settings.health_addr, health::with_database(vitals, Arc::clone(&database)))?;
+    let Some(store) = store(&settings, &database, &shutdown).await? else { return Ok(Status::Passed) };
+    let store = database.store.get_or_init(|| store).clone();
+    let outbox = outbox(&settings, &store)?;
+    let _publishing = outbox.clone().map(|outbox| {
+        let stop = shutdown.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move { outbox.run(stop).await }))
+    });
+    serve(&settings, store.clone(), outbox, shutdown).await?;
+    store.close().await;
+    tracing::info!(role = DASHBOARD, "stopped");
+    Ok(Status::Passed)
+}
+
+/// Serves the dashboard until `shutdown`.
+async fn serve(
+    settings: &Settings,
+    store: SharedStore,
+    outbox: Option<Arc<Outbox>>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
+    let failed = |error| Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
+    let ports = Ports { desk: Arc::new(OwnDesk { store: store.clone(), outbox }), store };
+    Dashboard::new(settings.dashboard.clone(), ports).serve(listener, shutdown).await.map_err(failed)
+}
+
+/// A SQLite file is made and migrated. PostgreSQL is waited for.
+async fn store(
+    settings: &Settings,
+    database: &health::Database,
+    shutdown: &CancellationToken,
+) -> Result<Option<SharedStore>, Failure> {
+    if settings.database_url.is_sqlite() {
+        return servers::store(settings).await.map(Some);
+    }
+    servers::patient_store(settings, database, shutdown).await
+}
+
+/// Where RabbitMQ is named, jobs are published at once. Else `linkbeat up` finds the run within seconds.
+fn outbox(settings: &Settings, store: &SharedStore) -> Result<Option<Arc<Outbox>>, Failure> {
+    if settings.broker_url == BrokerAddress::Memory {
+        return Ok(None);
+    }
+    let broker = servers::reconnecting(settings, DASHBOARD)?;
+    Ok(Some(Arc::new(Outbox::new(broker, store.clone()))))
+}

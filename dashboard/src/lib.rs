@@ -1,0 +1,15 @@
+//! STORED -> SHOWN: pages for people, a JSON API for programs, and feeds for blogs, over HTTP.
+//!
+//! It reads through the small traits of the store, and writes by filing requests and by the few actions that it has. It
+//! knows no broker and no worker: what it needs of them comes in as [`Ports`].
+
+mod api;
+mod feeds;
+mod pages;
+mod ports;
+mod serve;
+mod settings;
+
+pub use ports::{CannotFile, Desk, Ports};
+pub use serve::Dashboard;
+pub use settings::{BadBasePath, BasePath, DashboardSettings};
