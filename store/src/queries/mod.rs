@@ -6,6 +6,7 @@
 mod asked;
 mod askers;
 mod celery_tasks;
+mod fresh;
 mod history;
 mod holds;
 mod jobs;
