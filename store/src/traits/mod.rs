@@ -57,8 +57,8 @@ pub trait DashboardStore: Links + Runs + Reports + Readings + Schedules + Holds 
 impl<T: Links + Runs + Reports + Readings + Schedules + Holds + Access + Session> DashboardStore for T {}
 
 /// All that a database can do.
-pub trait Store: ProducerStore + RecorderStore + Links + Readings + Access + Session {}
-impl<T: ProducerStore + RecorderStore + Links + Readings + Access + Session> Store for T {}
+pub trait Store: ProducerStore + RecorderStore + DashboardStore {}
+impl<T: ProducerStore + RecorderStore + DashboardStore> Store for T {}
 
 /// A store as [`crate::open`] gives it. Where less is needed it is passed on as `Arc<dyn Links>` and so on.
 pub type SharedStore = Arc<dyn Store>;
