@@ -45,13 +45,14 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
-    Access,     CeleryStore, CeleryTask, CeleryTasks, DashboardStore, Decided, Filed, Filing, Hash, History, HistoryRules,
-    HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay,
-    LinkHour, LinkOrder, LinkQuery, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
-    ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore, Readings, Recorded,
-    RecorderStore, ReportLinks, Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Scope, Session,
-    Settled, SharedStore, Skip, Store, StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickCounts,
-    TickOutcome, TickRun, TickStep, TokenName, Unannounced, Unpublished, UnpublishedRun, Untold,
+    Access, CeleryStore, CeleryTask, CeleryTasks, DashboardStore, Decided, Filed, Filing, Hash, History,
+    HistoryRules, HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger,
+    LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask,
+    Next, OpenJobs, Outbox, ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore,
+    Readings, Recorded, RecorderStore, ReportLinks, Reports, Ruling, Runs, ScheduleChange, ScheduleState,
+    Schedules, Scope, Session, Settled, SharedStore, Skip, Store, StoredJob, StoredSchedule, StoredToken,
+    TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep, TokenName, Unannounced,
+    Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.

@@ -7,7 +7,6 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, dialect};
 use crate::error::Fault;
-use crate::kept::Keep;
 use crate::rows::{NewTokenRow, SessionRow, TokenRow};
 use crate::schema::{sessions, tokens};
 use crate::traits::{Hash, Scope, StoredToken, TokenName};
@@ -18,7 +17,7 @@ const FORGET: i64 = 1_000;
 
 pub(super) async fn token(connection: &mut Connection, hash: &Hash) -> Result<Option<StoredToken>, Fault> {
     let token = tokens::table.filter(tokens::hash.eq(&hash[..])).select(TokenRow::as_select());
-    let row: Option<TokenRow> = token.kept().first(connection).await.optional()?;
+    let row: Option<TokenRow> = token.first(connection).await.optional()?;
     row.map(StoredToken::try_from).transpose()
 }
 
@@ -60,10 +59,12 @@ pub(super) async fn begin_session(
 }
 
 pub(super) async fn session(connection: &mut Connection, session: &Hash) -> Result<Option<Hash>, Fault> {
-    let lasting = sessions::ends_at.gt(dialect::clock());
+    let now = dialect::now(connection).await?;
+    let lasting = sessions::ends_at.gt(now);
     let session = sessions::table.find(&session[..]).filter(lasting).select(sessions::proof);
     let proof: Option<Vec<u8>> = session.first(connection).await.optional()?;
-    let hash = |proof: Vec<u8>| Hash::try_from(proof).map_err(|_| Fault::Corrupt("sessions.proof".to_owned()));
+    let hash =
+        |proof: Vec<u8>| Hash::try_from(proof).map_err(|_| Fault::Corrupt("sessions.proof".to_owned()));
     proof.map(hash).transpose()
 }
 

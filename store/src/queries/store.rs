@@ -13,19 +13,20 @@ use linkbeat_shared::{
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, access, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
-    parkings, progress, reports, results, runs, schedules,
+    Connection, Database, access, askers, celery_tasks, dialect, history, holds, jobs, leases, links,
+    listing, parkings, progress, reports, results, runs, schedules,
 };
 use crate::account::Account;
 use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Access, CeleryTask, CeleryTasks, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus, Holds, Imported,
-    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewSchedule,
-    NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports,
-    Runs, ScheduleChange, Schedules, Scope, Settled, StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick,
-    TickRun, TickStep, TokenName, Unannounced, Unpublished, UnpublishedRun, Untold,
+    Access, CeleryTask, CeleryTasks, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus,
+    Holds, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links,
+    NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded,
+    ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled, StoredJob, StoredSchedule,
+    StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName, Unannounced, Unpublished,
+    UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -88,9 +89,8 @@ impl Access for Database {
 
     async fn add_token(&self, name: &TokenName, hash: &Hash, scope: Scope) -> Result<bool> {
         let (name, hash) = (name.clone(), *hash);
-        let add = async move |connection: &mut Connection| {
-            access::add_token(connection, &name, &hash, scope).await
-        };
+        let add =
+            async move |connection: &mut Connection| access::add_token(connection, &name, &hash, scope).await;
         self.transaction(Work::Write, add).await
     }
 

@@ -87,7 +87,10 @@ impl FromStr for TokenName {
         let fits = (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         match fits {
             true => Ok(Self(name.to_owned())),
-            false => Err("the name of a token has 1 to 100 characters, none of them a control character".to_owned()),
+            false => {
+                Err("the name of a token has 1 to 100 characters, none of them a control character"
+                    .to_owned())
+            }
         }
     }
 }
