@@ -6,6 +6,7 @@
 mod access;
 mod asked;
 mod askers;
+mod browsing;
 mod celery_tasks;
 mod history;
 mod holds;

@@ -31,6 +31,7 @@ mod access;
 mod any_order;
 mod apps;
 mod askers;
+mod browsing;
 mod celery_tasks;
 mod changes;
 mod codes;
