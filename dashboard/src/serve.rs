@@ -1,11 +1,15 @@
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{self, Access, Unprotected};
 use crate::ports::Ports;
 use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
@@ -27,6 +31,7 @@ pub(crate) struct App(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) settings: DashboardSettings,
     pub(crate) ports: Ports,
+    pub(crate) access: Access,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
 }
@@ -41,9 +46,13 @@ impl std::ops::Deref for App {
 
 impl Dashboard {
     /// A dashboard of what these ports lead to.
-    pub fn new(settings: DashboardSettings, ports: Ports) -> Self {
-        let stop = CancellationToken::new();
-        Self { app: App(Arc::new(Shared { settings, ports, stop })) }
+    ///
+    /// # Errors
+    /// Anybody could come in from elsewhere, or the database does not say whether there are tokens.
+    pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
+        access::check(&settings, &*ports.store).await?;
+        let (stop, access) = (CancellationToken::new(), Access::new(&settings));
+        Ok(Self { app: App(Arc::new(Shared { settings, ports, access, stop })) })
     }
 
     /// Serves until `shutdown`, and then what is under way.
@@ -59,7 +68,7 @@ impl Dashboard {
                 stop.cancel();
             }
         };
-        let serving = async { axum::serve(listener, self.routes()).with_graceful_shutdown(ending).await };
+        let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -70,13 +79,19 @@ impl Dashboard {
         }
     }
 
+    /// The gate stands around the whole router, so that it can ask the router before a handler runs. It takes the base path
+    /// away.
+    fn service(&self) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+        let gate = from_fn_with_state(self.app.clone(), access::gate);
+        let guarded = Router::new().fallback_service(self.routes()).layer(gate);
+        guarded.into_make_service_with_connect_info()
+    }
+
     fn routes(&self) -> Router {
-        let base = self.app.settings.base_path.to_string();
-        let routes = Router::new()
+        Router::new()
             .merge(pages::routes())
             .nest("/api/v1", api::routes())
             .nest("/feed", feeds::routes())
-            .with_state(self.app.clone());
-        if base.is_empty() { routes } else { Router::new().nest(&base, routes) }
+            .with_state(self.app.clone())
     }
 }

@@ -371,13 +371,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use super::sql::Moment;
+
+    tokens (name) {
+        name -> Text,
+        hash -> Binary,
+        scope -> Text,
+        made_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::sql::Moment;
+
+    sessions (hash) {
+        hash -> Binary,
+        proof -> Binary,
+        began_at -> Moment,
+        ends_at -> Moment,
+    }
+}
+
 diesel::joinable!(jobs -> runs (run_id));
 diesel::joinable!(checks -> runs (run_id));
 diesel::joinable!(link_days -> history_zones (zone));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(progress, runs);
 diesel::allow_tables_to_appear_in_same_query!(runs, ticks);
-diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
+diesel::allow_tables_to_appear_in_same_query!(changes, checks, links, proposals, removed_links);
 diesel::allow_tables_to_appear_in_same_query!(links, runs);
 diesel::allow_tables_to_appear_in_same_query!(checks, runs, late_checks);
 diesel::allow_tables_to_appear_in_same_query!(link_days, history_zones);

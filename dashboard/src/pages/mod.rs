@@ -1,5 +1,7 @@
 //! Pages for people.
 
+mod login;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,7 +10,7 @@ use axum::routing::get;
 use crate::serve::App;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/", get(overview))
+    Router::new().route("/", get(overview)).merge(login::routes())
 }
 
 async fn overview(State(app): State<App>) -> Result<String, StatusCode> {

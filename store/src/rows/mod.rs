@@ -1,5 +1,6 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
+mod access;
 mod askers;
 mod celery_tasks;
 mod changes;
@@ -15,9 +16,10 @@ mod schedules;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub(crate) use access::{NewTokenRow, SessionRow, TokenRow};
 pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
-pub(crate) use changes::ChangeRow;
+pub(crate) use changes::{ChangeRow, StoredChangeRow};
 pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, FETCHED, NOT_REUSED, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES,
     outcomes_of,
@@ -27,7 +29,7 @@ pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, ho
 pub(crate) use holds::{AlikeRow, Hold, OUT_OF_REACH, ProposalRow, REACHED, UnsettledRunRow, UntoldRunRow};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
-    check_spec, unpublished_runs_sql,
+    check_spec, job_kind, unpublished_runs_sql,
 };
 pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
 pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally, check_spec_text};

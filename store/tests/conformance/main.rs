@@ -27,9 +27,11 @@ macro_rules! cases {
     };
 }
 
+mod access;
 mod any_order;
 mod apps;
 mod askers;
+mod browsing;
 mod celery_tasks;
 mod changes;
 mod codes;
