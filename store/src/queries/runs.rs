@@ -50,11 +50,14 @@ pub(super) async fn file(
     if let Some(account) = account {
         asked::expect_room(connection, account, 1).await?;
     }
+    let mut filed_at = None;
     let planned = match links {
         LinkSelection::Stored => plan_stored(connection, run, planner).await?,
         LinkSelection::Matching(filter) => plan_matching(connection, run, planner, &filter).await?,
         LinkSelection::Given(given) => {
             let places = links::import(connection, &given).await?.places;
+            // Its checks are of the links as they are now: see `fresh`.
+            filed_at = Some(dialect::now(connection).await?);
             // A large list needs its memory no longer.
             drop(given);
             plan_given(connection, run, planner, places.active_by_host()).await?
@@ -66,6 +69,7 @@ pub(super) async fn file(
         runs::to_check.eq(planned.to_check),
         runs::known.eq(planned.known),
         runs::needed.eq(needed.map_or(0, |needed| i64::try_from(needed).unwrap_or(i64::MAX))),
+        filed_at.map(|at| runs::created_at.eq(at)),
         runs::hold.eq(if needed.is_some() { Hold::Open } else { Hold::Free }.as_str()),
     );
     let update = diesel::update(runs::table.find(id)).set(counts);
