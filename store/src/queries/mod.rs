@@ -9,7 +9,7 @@ mod askers;
 mod browsing;
 mod celery_tasks;
 mod fresh;
-mod history;
+pub(super) mod history;
 mod holds;
 mod jobs;
 mod leases;
@@ -23,4 +23,4 @@ mod runs;
 mod schedules;
 mod store;
 
-use super::{Backend, Connection, Database, dialect};
+use super::{Backend, Connection, Database, dialect, rollup};
