@@ -13,6 +13,8 @@ use crate::rows::{NOT_REUSED, RawCheck, RawColumns};
 use crate::schema::checks;
 use crate::values::Id;
 
+/// Checks that one step adds, about.
+pub(super) const CHECKS: i64 = 4_000;
 /// Runs that are rolled up together.
 pub(super) const RUNS: i64 = 64;
 

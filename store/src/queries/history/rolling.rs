@@ -26,8 +26,8 @@ use crate::schema::{history_progress, history_zones, late_checks, link_days, lin
 use crate::traits::HistoryRules;
 use crate::values::{Id, Moment};
 
-/// Checks that one step adds, about.
-const CHECKS: usize = 4_000;
+/// Late checks that one statement marks.
+const MARKED: usize = 4_000;
 /// Late checks that one step adds. They may lie on any days.
 const LATE: i64 = 200;
 
@@ -110,7 +110,7 @@ async fn page(
     let page = Page {
         runs: rolling,
         after,
-        most_of_a_run: stored_count((CHECKS / rolling.len()).max(1)),
+        most_of_a_run: (rollup::CHECKS / stored_count(rolling.len())).max(1),
         zone: rules.zone,
         hours_since: hours_since(rules, now),
     };
@@ -171,7 +171,7 @@ pub(in super::super) async fn note_late(
     let late = stored.iter().filter(|check| begun.contains(&check.run_id) && !check.is_reused());
     let late: Vec<LateCheckRow> =
         late.map(|check| LateCheckRow { link_id: check.link_id, run_id: check.run_id }).collect();
-    for rows in late.chunks(CHECKS) {
+    for rows in late.chunks(MARKED) {
         insert_all!(connection, late_checks::table, rows)?;
     }
     Ok(())
