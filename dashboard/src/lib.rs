@@ -5,11 +5,12 @@
 
 mod api;
 mod feeds;
+mod live;
 mod pages;
 mod ports;
 mod serve;
 mod settings;
 
-pub use ports::{CannotFile, Desk, Ports};
+pub use ports::{BadList, CannotFile, Desk, Facts, Ports, ScheduleRun, Setting};
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

@@ -34,6 +34,18 @@ impl BasePath {
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
+
+    /// What follows in an address that begins with it; `None`: it does not, or it is the root.
+    pub(crate) fn without(&self, address: &str) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        match address.strip_prefix(&self.0)? {
+            rest if rest.starts_with('/') => Some(rest.to_owned()),
+            rest if rest.is_empty() || rest.starts_with('?') => Some(format!("/{rest}")),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for BasePath {
@@ -67,6 +79,22 @@ pub struct BadBasePath(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_begin_with_it_or_do_not() {
+        let base: BasePath = "/x/y".parse().unwrap();
+        for (address, rest) in [
+            ("/x/y", Some("/")),
+            ("/x/y/", Some("/")),
+            ("/x/y?a", Some("/?a")),
+            ("/x/y/runs?a", Some("/runs?a")),
+            ("/x/yes", None),
+            ("/runs", None),
+        ] {
+            assert_eq!(base.without(address).as_deref(), rest, "{address}");
+        }
+        assert_eq!(BasePath::default().without("/runs"), None);
+    }
 
     #[test]
     fn a_base_path_is_plain() {
