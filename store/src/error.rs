@@ -4,6 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use linkbeat_vitals::UnderWay;
 
 use crate::account::OverLimit;
+use crate::cursor::BadCursor;
 use crate::meaning::{Meaning, Obstacle};
 
 /// Why the database did not do what it was asked. URLs in it never carry passwords.
@@ -61,6 +62,9 @@ pub enum StoreError {
     /// An app asked for more than it may.
     #[error(transparent)]
     OverLimit(#[from] OverLimit),
+    /// The page that is asked for is none of this list.
+    #[error(transparent)]
+    BadCursor(#[from] BadCursor),
     /// A stored value that this linkbeat cannot read.
     #[error("the database {database} holds something unreadable: {what}")]
     Corrupt {
@@ -97,6 +101,7 @@ impl StoreError {
             Self::OlderSchema { .. } => "run `linkbeat migrate`",
             Self::Conflict { .. } => "try again",
             Self::OverLimit(_) => "ask for less, or later",
+            Self::BadCursor(_) => "begin with the first page",
             Self::Corrupt { .. } => "was it changed by hand?",
             Self::Query { .. } => "this should not happen, please report it",
         }
@@ -130,6 +135,8 @@ pub(crate) enum Fault {
     Conflict,
     #[error(transparent)]
     OverLimit(OverLimit),
+    #[error(transparent)]
+    BadCursor(#[from] BadCursor),
     #[error("{0}")]
     Corrupt(String),
     #[error("{0}")]
@@ -173,6 +180,7 @@ impl Fault {
             }
             Self::Conflict => StoreError::Conflict { database },
             Self::OverLimit(limit) => StoreError::OverLimit(limit),
+            Self::BadCursor(bad) => StoreError::BadCursor(bad),
             Self::Corrupt(what) => StoreError::Corrupt { database, what },
             Self::Refused(problem) | Self::Migration(problem) => StoreError::Query { database, problem },
             Self::NewerSchema { found, known } => StoreError::NewerSchema { database, found, known },

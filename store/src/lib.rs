@@ -12,6 +12,7 @@
 #![expect(clippy::duplicate_mod, reason = "queries/ is compiled once for each database")]
 
 mod account;
+mod cursor;
 mod database_url;
 mod django;
 mod error;
@@ -36,6 +37,7 @@ mod traits;
 mod values;
 
 pub use account::{Account, OverLimit};
+pub use cursor::{BadCursor, Cursor};
 pub use database_url::DatabaseUrl;
 pub use django::{DjangoResult, DjangoResults};
 pub use error::StoreError;
@@ -45,13 +47,15 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
-    CeleryStore, CeleryTask, CeleryTasks, DashboardStore, Decided, Filed, Filing, History, HistoryRules,
-    HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged, Leases, Ledger, LinkChanges, LinkDay,
-    LinkHour, LinkOrder, LinkQuery, Links, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
-    ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore, Readings, Recorded,
-    RecorderStore, ReportLinks, Reports, Ruling, Runs, ScheduleChange, ScheduleState, Schedules, Session,
-    Settled, SharedStore, Skip, Store, StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts,
-    TickOutcome, TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
+    Browsing, CeleryStore, CeleryTask, CeleryTasks, ChangeKind, ChangeQuery, Count, DashboardStore, Decided,
+    Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged,
+    Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, LinkSort, LinkTotal, Links,
+    ListedChange, ListedCheck, ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next,
+    OpenJobs, Outbox, Page, PageOf, ParkedJob, ParkingNotice, PartitionStatus, Partitions, PlannedJob,
+    Planner, ProducerStore, Readings, Recorded, RecorderStore, ReportLinks, Reports, Ruling, RunLinkSort,
+    Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip, SortLinksBy, Store,
+    StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep,
+    Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.

@@ -376,7 +376,7 @@ diesel::joinable!(link_days -> history_zones (zone));
 diesel::allow_tables_to_appear_in_same_query!(jobs, runs);
 diesel::allow_tables_to_appear_in_same_query!(progress, runs);
 diesel::allow_tables_to_appear_in_same_query!(runs, ticks);
-diesel::allow_tables_to_appear_in_same_query!(checks, links, proposals, removed_links);
+diesel::allow_tables_to_appear_in_same_query!(changes, checks, links, proposals, removed_links);
 diesel::allow_tables_to_appear_in_same_query!(checks, runs, late_checks);
 diesel::allow_tables_to_appear_in_same_query!(link_days, history_zones);
 

@@ -69,6 +69,11 @@ impl Document {
         Self(document)
     }
 
+    /// The text of one of its fields.
+    pub(crate) fn text_of(&self, field: &str) -> Option<String> {
+        self.0.get(field)?.as_str().map(str::to_owned)
+    }
+
     /// What was stored; `what` names it.
     pub(crate) fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T, Fault> {
         T::deserialize(&self.0).map_err(|error| Fault::Corrupt(format!("{what}: {error}")))

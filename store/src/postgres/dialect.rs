@@ -23,7 +23,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
-use crate::traits::{HistoryStatus, PartitionStatus};
+use crate::traits::{Count, HistoryStatus, PartitionStatus};
 use crate::values::{Id, Moment};
 
 /// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
@@ -33,7 +33,14 @@ const EDIT_LOCK: i64 = 0x6c_626c_696e_6b73;
 /// Whoever edits links waits for others who do, until their transactions end.
 pub(super) const EDITORS_WAIT: bool = true;
 /// The condition that a link has the tag that is bound between the two.
-pub(super) const HAS_TAG: [&str; 2] = ["coalesce(jsonb_exists(links.attributes -> 'tags', ", "), false)"];
+pub(super) const HAS_TAG: [&str; 2] =
+    ["links.attributes IS NOT NULL AND links.attributes -> 'tags' @> to_jsonb(", "::text)"];
+/// The condition that a link's name or URL is like the pattern that is bound twice.
+pub(super) const CONTAINS: [&str; 3] = ["(links.name ILIKE ", " OR links.url_key ILIKE ", ")"];
+/// What links are sorted by, as the indexes have it.
+pub(super) const VERDICT_KEY: &str = "coalesce(links.verdict, '~') COLLATE \"C\"";
+pub(super) const REASON_KEY: &str = "coalesce(links.reason ->> 'type', '~') COLLATE \"C\"";
+pub(super) const CERTIFICATE_END: &str = "(links.details #>> '{certificate,expires_at}') COLLATE \"C\"";
 
 /// A connection, or one that several share at the same time. Then their statements wait for one round trip together.
 pub(super) trait Postgres: AsyncConnectionCore<Backend = Pg> + Send {}
@@ -70,6 +77,13 @@ pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprO
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
     sql::<Bool>(&format!("{column} = ANY (")).bind::<Array<PgUuid>, _>(ids).sql(")")
+}
+
+/// How many links there are, as the server last counted them.
+pub(super) async fn about_how_many_links(connection: &mut Connection) -> QueryResult<Count> {
+    let about = "SELECT greatest(reltuples, 0)::bigint AS count FROM pg_class WHERE oid = 'links'::regclass";
+    let about: CountRow = sql_query(about).kept().get_result(connection).await?;
+    Ok(Count::About(about.count.unsigned_abs()))
 }
 
 /// The moment by the clock of the server: that of this machine may be off.

@@ -9,10 +9,11 @@ use super::dialect::insert_all;
 use super::{Connection, dialect};
 use crate::error::Fault;
 use crate::importing::{Import, PART, Part};
+use crate::kept::Keep;
 use crate::rows::{ChangeRow, LinkRow};
 use crate::schema::{changes, links};
 use crate::traits::LinkChanges;
-use crate::values::Id;
+use crate::values::{Id, Moment};
 
 /// How many links one statement locks.
 const BATCH: usize = 5_000;
@@ -92,11 +93,39 @@ pub(super) async fn set(
     dialect::lock_for_editing(connection).await?;
     let Some(mut row) = dialect::lock_links(connection, &[Id(id.0)]).await?.pop() else { return Ok(None) };
     let now = dialect::now(connection).await?;
-    let visible = row.set(changes, now)?;
-    let update = diesel::update(links::table.find(row.id)).set((&row, links::updated_at.eq(now)));
-    update.execute(connection).await?;
+    let visible = set_row(connection, &mut row, changes, now).await?;
     insert_changes(connection, visible.as_slice()).await?;
     row.try_into().map(Some)
+}
+
+pub(super) async fn set_all(
+    connection: &mut Connection,
+    ids: &[LinkId],
+    changes: &LinkChanges,
+) -> Result<u64, Fault> {
+    dialect::lock_for_editing(connection).await?;
+    let ids: Vec<Id> = ids.iter().map(|id| Id(id.0)).collect();
+    let mut rows = dialect::lock_links(connection, &ids).await?;
+    let now = dialect::now(connection).await?;
+    let mut visible = Vec::new();
+    for row in &mut rows {
+        visible.extend(set_row(connection, row, changes, now).await?);
+    }
+    insert_changes(connection, &visible).await?;
+    Ok(rows.len() as u64)
+}
+
+/// Returns the hiding or showing that is among the changes.
+async fn set_row(
+    connection: &mut Connection,
+    row: &mut LinkRow,
+    changes: &LinkChanges,
+    now: Moment,
+) -> Result<Option<ChangeRow>, Fault> {
+    let visible = row.set(changes, now)?;
+    let update = diesel::update(links::table.find(row.id)).set((&*row, links::updated_at.eq(now)));
+    update.kept().execute(connection).await?;
+    Ok(visible)
 }
 
 pub(super) async fn remove(connection: &mut Connection, ids: &[LinkId]) -> Result<u64, Fault> {

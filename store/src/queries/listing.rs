@@ -1,6 +1,7 @@
 //! Which links are wanted, and in which order.
 
-use diesel::dsl::sql;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
 use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text};
@@ -13,6 +14,11 @@ use crate::rows::LinkRow;
 use crate::schema::links;
 use crate::traits::{LinkOrder, LinkQuery};
 use crate::values::{Id, Moment};
+
+/// Stands in the place of a verdict or a reason that a link does not have. It comes after all words.
+pub(super) const NO_WORD: &str = "~";
+/// The same of a moment. It comes before all others.
+pub(super) const NO_MOMENT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// The share of checks of a link that reached its site, in hundredths of a percent, of the days from the one that is
 /// bound on. NULL: no check can tell. `linkbeat_shared::history` has the definition.
@@ -31,17 +37,30 @@ fn reachable(
     sql::<Nullable<BigInt>>(REACHABLE[0]).bind::<Date, _>(since).sql(REACHABLE[1])
 }
 
-/// The ids of the links that are wanted, in the order that is asked for.
-pub(super) async fn ids(connection: &mut Connection, query: &LinkQuery) -> Result<Vec<LinkId>, Fault> {
-    let mut wanted = links::table.select(links::id).into_boxed::<Backend>();
+/// The links that match, in no order.
+pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend> {
+    let mut wanted = links::table.into_boxed::<Backend>();
+    if let Some(text) = &query.text {
+        let [before, between, after] = dialect::CONTAINS;
+        let pattern = containing(text);
+        let contains = sql::<Bool>(before).bind::<Text, _>(pattern.clone()).sql(between);
+        wanted = wanted.filter(contains.bind::<Text, _>(pattern).sql(after));
+    }
+    // Written out, so that the planner knows at once whether a partial index serves them.
+    if let Some(active) = query.active {
+        wanted = wanted.filter(sql::<Bool>(if active { "links.active" } else { "NOT links.active" }));
+    }
     if let Some(shown) = query.shown {
-        wanted = wanted.filter(links::shown.eq(shown));
+        wanted = wanted.filter(sql::<Bool>(if shown { "links.shown" } else { "NOT links.shown" }));
     }
     if let Some(verdict) = query.verdict {
-        wanted = wanted.filter(links::verdict.eq(verdict.as_str()).assume_not_null());
+        wanted = wanted.filter(key_is(dialect::VERDICT_KEY, verdict.as_str()));
+    }
+    if query.never_checked {
+        wanted = wanted.filter(key_is(dialect::VERDICT_KEY, NO_WORD));
     }
     if let Some(reason) = &query.reason {
-        wanted = wanted.filter(sql::<Bool>("links.reason ->> 'type' = ").bind::<Text, _>(reason.clone()));
+        wanted = wanted.filter(key_is(dialect::REASON_KEY, reason));
     }
     if let Some(group) = &query.group {
         wanted = wanted.filter(links::group_name.eq(group.as_str().to_owned()).assume_not_null());
@@ -60,6 +79,25 @@ pub(super) async fn ids(connection: &mut Connection, query: &LinkQuery) -> Resul
         let reachable = reachable(query.reachable_from);
         wanted = wanted.filter(reachable.lt(i64::from(hundredths)).assume_not_null());
     }
+    wanted
+}
+
+/// The pattern of `LIKE` for texts that hold this one.
+fn containing(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+fn key_is(
+    key: &str,
+    word: &str,
+) -> SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>> {
+    sql::<Bool>(&format!("{key} = ")).bind::<Text, _>(word.to_owned()).sql("")
+}
+
+/// The ids of the links that are wanted, in the order that is asked for.
+pub(super) async fn ids(connection: &mut Connection, query: &LinkQuery) -> Result<Vec<LinkId>, Fault> {
+    let wanted = matching(query).select(links::id);
     let ordered = match query.order {
         LinkOrder::Id => wanted.order(links::id),
         LinkOrder::Name => wanted.order((links::name, links::id)),

@@ -5,6 +5,7 @@
 
 mod asked;
 mod askers;
+mod browsing;
 mod celery_tasks;
 mod history;
 mod holds;

@@ -69,6 +69,12 @@ impl Links for Database {
             .await
     }
 
+    async fn set_links(&self, ids: &[LinkId], changes: &LinkChanges) -> Result<u64> {
+        let (ids, changes) = (ids.to_vec(), changes.clone());
+        let set = async move |connection: &mut Connection| links::set_all(connection, &ids, &changes).await;
+        self.transaction(Work::WriteMany, set).await
+    }
+
     async fn remove_links(&self, ids: &[LinkId]) -> Result<u64> {
         let ids = ids.to_vec();
         self.transaction(Work::WriteMany, async move |connection| links::remove(connection, &ids).await).await

@@ -8,6 +8,7 @@ use linkbeat_shared::{
 use super::{details, details_document, number, reason};
 use crate::error::Fault;
 use crate::schema::checks;
+use crate::traits::ListedCheck;
 use crate::values::{Document, Id, Moment};
 
 /// What a check found. What its link is called stands in `links` and `removed_links`.
@@ -179,6 +180,25 @@ impl CheckRow {
             reason: reason(self.reason.as_ref(), "checks.reason")?,
             status: self.status.map(|status| number(status, "checks.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
+            change: outcome.change(),
+            proposed: outcome.proposed(),
+            details: details(self.details.as_ref(), "checks.details")?,
+        })
+    }
+}
+
+impl CheckRow {
+    /// The check as the history of its link has it.
+    pub(crate) fn listed(self) -> Result<ListedCheck, Fault> {
+        let outcome = self.outcome()?;
+        Ok(ListedCheck {
+            run_id: RunId(self.run_id.0),
+            checked_at: self.checked_at.0,
+            verdict: outcome.verdict,
+            reason: reason(self.reason.as_ref(), "checks.reason")?,
+            status: self.status.map(|status| number(status, "checks.status")).transpose()?,
+            elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "checks.elapsed_ms")).transpose()?,
+            shown: outcome.shown,
             change: outcome.change(),
             proposed: outcome.proposed(),
             details: details(self.details.as_ref(), "checks.details")?,

@@ -82,7 +82,7 @@ impl OpenJobRow {
         let left = self.due_at.map(|due| due.0 - now.0);
         Ok(StoredJob {
             id: JobId(id),
-            kind: kind(&self.kind)?,
+            kind: job_kind(&self.kind)?,
             body: self
                 .body
                 .ok_or_else(|| Fault::Corrupt(format!("jobs.body of the open job {id} is missing")))?,
@@ -202,7 +202,7 @@ impl RecordedJobRow {
     }
 
     pub(crate) fn kind(&self) -> Result<JobKind, Fault> {
-        kind(&self.kind)
+        job_kind(&self.kind)
     }
 
     pub(crate) fn rules(&self) -> Result<ShowRules, Fault> {
@@ -210,7 +210,8 @@ impl RecordedJobRow {
     }
 }
 
-fn kind(word: &str) -> Result<JobKind, Fault> {
+/// Reads `jobs.kind`.
+pub(crate) fn job_kind(word: &str) -> Result<JobKind, Fault> {
     match word {
         CHECK => Ok(JobKind::Check),
         WHITE_LISTED => Ok(JobKind::WhiteListed),

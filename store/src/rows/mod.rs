@@ -17,7 +17,7 @@ use std::str::FromStr;
 
 pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
-pub(crate) use changes::ChangeRow;
+pub(crate) use changes::{ChangeRow, StoredChangeRow};
 pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
 };
@@ -26,7 +26,7 @@ pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, ho
 pub(crate) use holds::{AlikeRow, Hold, OUT_OF_REACH, ProposalRow, REACHED, UnsettledRunRow, UntoldRunRow};
 pub(crate) use jobs::{
     DONE, JobRow, OPEN, OPEN_JOBS, OpenJobRow, PARKED, RECHECK, RECHECKS, RecordedJobRow, UnpublishedRunRow,
-    check_spec, unpublished_runs_sql,
+    check_spec, job_kind, unpublished_runs_sql,
 };
 pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
 pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};

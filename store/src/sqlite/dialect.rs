@@ -21,7 +21,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
-use crate::traits::HistoryStatus;
+use crate::traits::{Count, HistoryStatus};
 use crate::values::{Id, Moment, json};
 
 /// All transactions wait for each other anyway.
@@ -29,6 +29,13 @@ pub(super) const EDITORS_WAIT: bool = false;
 /// The condition that a link has the tag that is bound between the two.
 pub(super) const HAS_TAG: [&str; 2] =
     ["EXISTS (SELECT 1 FROM json_each(links.attributes, '$.tags') AS tag WHERE tag.value = ", ")"];
+/// The condition that a link's name or URL is like the pattern that is bound twice.
+pub(super) const CONTAINS: [&str; 3] =
+    ["(links.name LIKE ", " ESCAPE '\\' OR links.url_key LIKE ", " ESCAPE '\\')"];
+/// What links are sorted by, as the indexes have it.
+pub(super) const VERDICT_KEY: &str = "coalesce(links.verdict, '~')";
+pub(super) const REASON_KEY: &str = "coalesce(links.reason ->> 'type', '~')";
+pub(super) const CERTIFICATE_END: &str = "(links.details ->> '$.certificate.expires_at')";
 
 /// A query whose rows are held until the transaction ends, as all are here.
 macro_rules! locked {
@@ -63,6 +70,12 @@ pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     sql::<Bool>(&format!("{column} IN (SELECT unhex(value, '-') FROM json_each("))
         .bind::<Text, _>(json(&ids))
         .sql("))")
+}
+
+/// How many links there are. An index tells, so all of them are counted.
+pub(super) async fn about_how_many_links(connection: &mut Connection) -> QueryResult<Count> {
+    let all: i64 = links::table.count().get_result(connection).await?;
+    Ok(Count::Exactly(all.unsigned_abs()))
 }
 
 #[expect(clippy::unused_async, reason = "a server is asked for it")]

@@ -31,6 +31,10 @@ pub trait Links: Send + Sync + Debug {
     /// Changes one link by hand; `None` if there is no such link.
     async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>>;
 
+    /// Changes these links by hand in the same way, as far as they are stored, in one transaction. Returns how many there
+    /// were.
+    async fn set_links(&self, ids: &[LinkId], changes: &LinkChanges) -> Result<u64>;
+
     /// Removes links; their checks stay as history. Returns how many there were.
     async fn remove_links(&self, ids: &[LinkId]) -> Result<u64>;
 }
@@ -74,10 +78,16 @@ pub struct LinkChanges {
 /// Which links are wanted, and in which order. What is `None` does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkQuery {
+    /// This stands in their name or URL. Small and capital letters are the same, at least those of ASCII.
+    pub text: Option<String>,
+    /// Whether runs check them.
+    pub active: Option<bool>,
     /// Whether they are shown.
     pub shown: Option<bool>,
     /// Their latest verdict.
     pub verdict: Option<Verdict>,
+    /// They were never checked, or not since they were on the white list.
+    pub never_checked: bool,
     /// The word for the latest reason, such as `timeout`.
     pub reason: Option<String>,
     /// Their section of the list.

@@ -3,6 +3,7 @@
 //! A role that is given `Arc<dyn RecorderStore>` cannot import links or file runs: the compiler says so. Every method
 //! is one transaction: it is done wholly or not at all.
 
+mod browsing;
 mod celery_tasks;
 mod filing;
 mod history;
@@ -22,6 +23,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use linkbeat_vitals::Activity;
 
+pub use browsing::{
+    Browsing, ChangeKind, ChangeQuery, Count, LinkSort, LinkTotal, ListedChange, ListedCheck, ListedLink,
+    ListedRun, Page, PageOf, ParkedJob, RunLinkSort, SortLinksBy,
+};
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
 pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
@@ -51,8 +56,8 @@ pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions + Histor
 impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore for T {}
 
 /// What a dashboard needs.
-pub trait DashboardStore: Links + Runs + Reports + Readings + Schedules + Holds + Session {}
-impl<T: Links + Runs + Reports + Readings + Schedules + Holds + Session> DashboardStore for T {}
+pub trait DashboardStore: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Session {}
+impl<T: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Session> DashboardStore for T {}
 
 /// All that a database can do.
 pub trait Store: ProducerStore + RecorderStore + DashboardStore {}

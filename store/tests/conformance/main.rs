@@ -30,6 +30,7 @@ macro_rules! cases {
 mod any_order;
 mod apps;
 mod askers;
+mod browsing;
 mod celery_tasks;
 mod changes;
 mod codes;

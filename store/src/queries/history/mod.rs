@@ -38,7 +38,7 @@ async fn note_cleaned(connection: &mut Connection, now: Moment) -> QueryResult<(
 }
 
 /// The least id of a run of this moment: ids begin with their time (UUIDv7).
-fn first_run_id(moment: DateTime<Utc>) -> Id {
+pub(super) fn first_run_id(moment: DateTime<Utc>) -> Id {
     let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);

@@ -1,0 +1,18 @@
+DROP INDEX jobs_parked;
+DROP INDEX runs_by_state;
+DROP INDEX changes_shown;
+DROP INDEX changes_hidden;
+DROP INDEX changes_by_verdict;
+DROP INDEX changes_by_time;
+CREATE INDEX changes_by_time ON changes (at);
+DROP INDEX links_by_certificate;
+DROP INDEX links_inactive;
+DROP INDEX links_hidden;
+DROP INDEX links_by_group;
+DROP INDEX links_by_since;
+DROP INDEX links_by_reason;
+DROP INDEX links_by_verdict;
+DROP INDEX links_by_name;
+CREATE INDEX links_by_name ON links (name);
+DROP INDEX links_by_host;
+CREATE INDEX links_by_host ON links (host, id) WHERE active;
