@@ -69,7 +69,9 @@ impl Poller {
     /// A run that went on at the look before does so no longer.
     async fn note_end(&mut self, app: &App, id: RunId) -> Result<(), Problem> {
         let store = &app.ports.store;
-        let (Some(run), Some(summary)) = (store.run(id).await?, store.summary(id).await?) else { return Ok(()) };
+        let (Some(run), Some(summary)) = (store.run(id).await?, store.summary(id).await?) else {
+            return Ok(());
+        };
         let made = |v: &Visit| Made::of(&Progress::new(v, &run, summary.counts, summary.to_recheck));
         let [english, chinese] = visits(app);
         self.ended.insert(id, (Instant::now(), [made(&english)?, made(&chinese)?]));

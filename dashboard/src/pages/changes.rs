@@ -72,8 +72,9 @@ impl Changes {
     }
 
     fn verdicts(&self) -> [(&'static str, &'static str, bool); 5] {
-        Verdict::ALL
-            .map(|verdict| (verdict.as_str(), verdict_word(self.v.t, verdict), self.query.verdict == Some(verdict)))
+        Verdict::ALL.map(|verdict| {
+            (verdict.as_str(), verdict_word(self.v.t, verdict), self.query.verdict == Some(verdict))
+        })
     }
 
     /// What stays as it is when the form is sent.

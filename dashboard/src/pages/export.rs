@@ -56,7 +56,8 @@ impl Export {
 fn line(link: &Link, lines: &mut String) {
     let said = &link.attributes;
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let tags = said.tags.iter().flat_map(|tags| tags.iter().map(|tag| tag.as_str())).collect::<Vec<_>>().join(";");
+    let tags =
+        said.tags.iter().flat_map(|tags| tags.iter().map(|tag| tag.as_str())).collect::<Vec<_>>().join(";");
     let fields = [
         link.name.to_string(),
         PublicUrl::from(&link.url).to_string(),
@@ -84,4 +85,3 @@ fn quoted(field: &str) -> String {
         field.to_owned()
     }
 }
-

@@ -13,12 +13,13 @@ const MOST: usize = 5_000;
 
 /// The fields of a form, in their order. A name may come several times.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads fields. NUL is refused: no database takes it.
     pub(super) fn read(encoded: &[u8]) -> Result<Self, Problem> {
-        let fields: Vec<(String, String)> = form_urlencoded::parse(encoded).into_owned().take(MOST + 1).collect();
+        let fields: Vec<(String, String)> =
+            form_urlencoded::parse(encoded).into_owned().take(MOST + 1).collect();
         let has_nul = fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
         if has_nul || fields.len() > MOST {
             return Err(Problem::BadInput("the form cannot be read".to_owned()));
@@ -27,21 +28,23 @@ impl Form {
     }
 
     /// The first value of this name, if it says anything.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let of_name = self.0.iter().filter(|(field, _)| field == name);
+        of_name.map(|(_, value)| value.trim()).find(|value| !value.is_empty())
     }
 
     /// All values of this name that say anything.
-    pub(super) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+    pub(crate) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         let of_name = self.0.iter().filter(move |(field, _)| field == name);
         of_name.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// The fields whose names begin with this, without it.
     pub(super) fn below(&self, prefix: &str) -> Self {
-        let named = self.0.iter().filter_map(|(name, value)| {
-            Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))
-        });
+        let named = self
+            .0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
         Self(named.collect())
     }
 

@@ -24,7 +24,9 @@ pub(crate) struct CountsPart {
 impl CountsPart {
     pub(crate) fn new(v: &Visit, totals: &[LinkTotal]) -> Self {
         let (t, to) = (v.t, |query: &str| v.to(&format!("/links{query}")));
-        let sum = |wanted: &dyn Fn(&LinkTotal) -> bool| totals.iter().filter(|total| wanted(total)).map(|total| total.links).sum();
+        let sum = |wanted: &dyn Fn(&LinkTotal) -> bool| {
+            totals.iter().filter(|total| wanted(total)).map(|total| total.links).sum()
+        };
         let mut counts: Vec<(String, u64, &'static str)> = vec![
             (to(""), sum(&|_| true), t.links),
             (to("?shown=true"), sum(&|total| total.shown), t.is_shown),

@@ -22,6 +22,12 @@ pub(super) struct Settings {
     defaults: Vec<Setting>,
 }
 
+impl Settings {
+    fn groups(&self) -> [(&'static str, &[Setting]); 2] {
+        [(self.v.t.settings_set, &self.changed), (self.v.t.settings_default, &self.defaults)]
+    }
+}
+
 pub(super) async fn show(State(app): State<App>, v: Visit) -> Result<Page<Settings>, Problem> {
     let status = app.ports.store.history_status().await?;
     let settings = app.ports.facts.settings.iter().cloned();
@@ -64,6 +70,9 @@ mod tests {
 
     #[test]
     fn sizes_have_fitting_units() {
-        assert_eq!([bytes(0), bytes(1_023), bytes(1_536), bytes(5 << 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
+        assert_eq!(
+            [bytes(0), bytes(1_023), bytes(1_536), bytes(5 << 30)],
+            ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]
+        );
     }
 }

@@ -18,13 +18,11 @@ pub(super) enum Done {
     Cancelled,
     Applied,
     Discarded,
-    Requeued,
-    Dropped,
     Filed,
 }
 
 impl Done {
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 13] = [
         (Self::Checking, "checking"),
         (Self::KeptHidden, "kept-hidden"),
         (Self::KeptShown, "kept-shown"),
@@ -37,8 +35,6 @@ impl Done {
         (Self::Cancelled, "cancelled"),
         (Self::Applied, "applied"),
         (Self::Discarded, "discarded"),
-        (Self::Requeued, "requeued"),
-        (Self::Dropped, "dropped"),
         (Self::Filed, "filed"),
     ];
 
@@ -60,8 +56,6 @@ impl Done {
             Self::Cancelled => t.told_cancelled,
             Self::Applied => t.told_applied,
             Self::Discarded => t.told_discarded,
-            Self::Requeued => t.told_requeued,
-            Self::Dropped => t.told_dropped,
             Self::Filed => t.told_filed,
         }
     }

@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn a_place_is_current_on_its_page_and_below() {
         let visit = visit(&[], "/runs/0198?x=1");
-        assert_eq!((visit.current("/runs"), visit.current("/"), visit.current("/run")), ("true", "false", "false"));
+        assert_eq!(
+            (visit.current("/runs"), visit.current("/"), visit.current("/run")),
+            ("true", "false", "false")
+        );
         assert_eq!(visit.to("/runs"), "/x/y/runs");
     }
 }

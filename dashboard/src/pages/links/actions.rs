@@ -39,7 +39,8 @@ impl Scope {
         match self {
             Self::Chosen(ids) => ids.iter().map(|id| ("id".to_owned(), id.to_string())).collect(),
             Self::AllOf(filter) => {
-                let filter = filter.fields().into_iter().map(|(name, value)| (format!("filter-{name}"), value));
+                let filter =
+                    filter.fields().into_iter().map(|(name, value)| (format!("filter-{name}"), value));
                 filter.chain([("scope".to_owned(), "all".to_owned())]).collect()
             }
         }
@@ -88,11 +89,14 @@ impl Action {
             Some("check") => Self::Check,
             Some("hide") => change(pin(Pinned::Hidden), Done::KeptHidden),
             Some("show") => change(pin(Pinned::Shown), Done::KeptShown),
-            Some("unpin") => change(LinkChanges { pin: Some(None), ..LinkChanges::default() }, Done::LeftToChecks),
+            Some("unpin") => {
+                change(LinkChanges { pin: Some(None), ..LinkChanges::default() }, Done::LeftToChecks)
+            }
             Some("pause") => change(active(false), Done::Paused),
             Some("resume") => change(active(true), Done::Resumed),
             Some("group") => {
-                let group = form.get("group").ok_or_else(|| Problem::BadInput(v.t.group_missing.to_owned()))?;
+                let group =
+                    form.get("group").ok_or_else(|| Problem::BadInput(v.t.group_missing.to_owned()))?;
                 let group = group.parse().map_err(|_| Problem::BadInput(v.t.group_unusable.to_owned()))?;
                 change(LinkChanges { group: Some(group), ..LinkChanges::default() }, Done::Grouped)
             }
@@ -181,7 +185,8 @@ async fn question(
     let t = v.t;
     let links = match scope {
         Scope::AllOf(filter) => {
-            let count = app.ports.store.count_links(&filter.query, u32::try_from(MOST).unwrap_or(u32::MAX)).await?;
+            let count =
+                app.ports.store.count_links(&filter.query, u32::try_from(MOST).unwrap_or(u32::MAX)).await?;
             super::list::counted(&v, count)
         }
         Scope::Chosen(_) => fill(t.count_exactly, &[&scope.ids(app, &v).await?.len()]),

@@ -35,7 +35,8 @@ pub(super) async fn take(State(app): State<App>, v: Visit, form: Multipart) -> R
     let sent = read(form).await?;
     let (name, list) = (sent.name.clone(), sent.list.clone());
     let desk = app.ports.desk.clone();
-    let reading = tokio::task::spawn_blocking(move || desk.read_list(name.as_deref().unwrap_or("list"), list));
+    let reading =
+        tokio::task::spawn_blocking(move || desk.read_list(name.as_deref().unwrap_or("list"), list));
     let read: Result<GivenLinks, BadList> = reading.await.map_err(|error| {
         tracing::error!(%error, "a list could not be read");
         Problem::Broken
@@ -47,7 +48,11 @@ pub(super) async fn take(State(app): State<App>, v: Visit, form: Multipart) -> R
         }
         Err(BadList(problem)) => {
             // What was pasted stays in its place, to be mended.
-            let list = if sent.name.is_none() { String::from_utf8_lossy(&sent.list).into_owned() } else { String::new() };
+            let list = if sent.name.is_none() {
+                String::from_utf8_lossy(&sent.list).into_owned()
+            } else {
+                String::new()
+            };
             let page = Page(Add { v, list, problem: Some(problem) });
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }

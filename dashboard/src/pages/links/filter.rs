@@ -77,7 +77,11 @@ impl Filter {
 
     /// The value of a field for the form.
     pub(crate) fn value(&self, name: &str) -> String {
-        self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value).unwrap_or_default()
+        self.fields()
+            .into_iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| value)
+            .unwrap_or_default()
     }
 
     /// Whether all links are shown.

@@ -20,8 +20,18 @@ const COUNTED: u32 = 10_000;
 const GROUPS: u32 = 200;
 /// The words for reasons.
 const REASONS: [&str; 12] = [
-    "status", "timeout", "dns", "connect", "tls", "redirect", "protocol", "body", "backlink_missing", "unsafe_address",
-    "bad_url", "noted",
+    "status",
+    "timeout",
+    "dns",
+    "connect",
+    "tls",
+    "redirect",
+    "protocol",
+    "body",
+    "backlink_missing",
+    "unsafe_address",
+    "bad_url",
+    "noted",
 ];
 
 #[derive(Template)]

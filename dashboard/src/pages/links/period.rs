@@ -168,7 +168,8 @@ async fn days(
             let mut summary = Summary::default();
             let within = read.iter().filter(|day| from <= day.day && day.day < from + Days::new(size));
             within.for_each(|day| summary.merge(&day.summary));
-            let label = if size == 1 { format!("{:02}-{:02}", from.month(), from.day()) } else { from.to_string() };
+            let label =
+                if size == 1 { format!("{:02}-{:02}", from.month(), from.day()) } else { from.to_string() };
             (label, summary)
         })
         .collect())

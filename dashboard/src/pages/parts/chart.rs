@@ -66,7 +66,13 @@ impl Chart {
     }
 
     /// A line with a gap wherever nothing was measured. A value alone is a dot.
-    fn line(&self, f: &mut fmt::Formatter<'_>, class: &str, dot: &str, of: fn(&Point) -> Option<f64>) -> fmt::Result {
+    fn line(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        class: &str,
+        dot: &str,
+        of: fn(&Point) -> Option<f64>,
+    ) -> fmt::Result {
         let (mut path, mut dots, top) = (String::new(), String::new(), self.top_value());
         for (index, point) in self.points.iter().enumerate() {
             let Some(value) = of(point) else { continue };
@@ -89,7 +95,10 @@ impl Chart {
 impl fmt::Display for Chart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = askama::filters::escape(&self.title, Html).map_err(|_| fmt::Error)?;
-        write!(f, "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">")?;
+        write!(
+            f,
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"
+        )?;
         self.grid(f)?;
         self.line(f, "p95", "dot95", |point| point.p95)?;
         self.line(f, "p50", "dot50", |point| point.p50)?;
@@ -106,7 +115,11 @@ fn y(value: f64, top: f64) -> f64 {
 /// The next of 1, 2, 4, 5 and 8 times a power of ten, so that its quarters are round.
 fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.max(1.0).log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
+    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|top| *top >= value)
+        .unwrap_or(value)
 }
 
 fn unit(ms: f64) -> String {
@@ -122,7 +135,8 @@ mod tests {
     use super::*;
 
     fn chart(values: &[Option<f64>]) -> String {
-        let point = |p95: &Option<f64>| Point { label: "<b>".to_owned(), p50: p95.map(|ms| ms / 2.0), p95: *p95 };
+        let point =
+            |p95: &Option<f64>| Point { label: "<b>".to_owned(), p50: p95.map(|ms| ms / 2.0), p95: *p95 };
         Chart { title: "\"x\"".to_owned(), points: values.iter().map(point).collect() }.to_string()
     }
 

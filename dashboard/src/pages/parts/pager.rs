@@ -17,11 +17,15 @@ impl Pager {
     pub(crate) fn new(v: &Visit, path: &str, query: &str, here: &PageOf, next: Option<&Cursor>) -> Self {
         let to = |cursor: Option<String>| {
             let cursor = cursor.map(|cursor| format!("after={cursor}"));
-            let parts = [Some(query.to_owned()), cursor].into_iter().flatten().filter(|part| !part.is_empty());
+            let parts =
+                [Some(query.to_owned()), cursor].into_iter().flatten().filter(|part| !part.is_empty());
             let query = parts.collect::<Vec<_>>().join("&");
             v.to(&if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
         };
-        Self { first: here.after.as_ref().map(|_| to(None)), next: next.map(|next| to(Some(next.to_string()))) }
+        Self {
+            first: here.after.as_ref().map(|_| to(None)),
+            next: next.map(|next| to(Some(next.to_string()))),
+        }
     }
 
     pub(crate) fn shown(&self, v: &Visit) -> PagerPart {

@@ -152,7 +152,8 @@ pub(super) async fn show(
         word,
         chosen: list == shown,
     };
-    let tabs = [("failed", v.t.changed_or_failed), ("slowest", v.t.slowest), ("all", v.t.all)].map(tab).into();
+    let tabs =
+        [("failed", v.t.changed_or_failed), ("slowest", v.t.slowest), ("all", v.t.all)].map(tab).into();
     Ok(Page(RunPage {
         told: told::read(v.t, &query),
         id,

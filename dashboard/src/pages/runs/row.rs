@@ -1,4 +1,3 @@
-use linkbeat_shared::RunState;
 use linkbeat_store::ListedRun;
 
 use crate::pages::parts::{State, When, length};
@@ -15,11 +14,9 @@ pub(crate) struct RunRow {
     pub(crate) took: String,
     pub(crate) links: u64,
     pub(crate) done: u64,
-    pub(crate) up: u64,
     pub(crate) failed: u64,
     pub(crate) hidden: u64,
     pub(crate) shown: u64,
-    pub(crate) goes_on: bool,
 }
 
 impl RunRow {
@@ -33,11 +30,9 @@ impl RunRow {
             took: length(v.t, run.finished_at.unwrap_or(v.now) - run.created_at),
             links: run.links,
             done: run.done,
-            up: counts.up,
             failed: counts.checked.saturating_sub(counts.up),
             hidden: counts.to_not_show,
             shown: counts.to_show,
-            goes_on: run.state == RunState::Running,
         }
     }
 }

@@ -66,7 +66,9 @@ impl Card {
             state: Shown::of_schedule(v.t, schedule.state),
             is_active: schedule.state == ScheduleState::Active,
             is_paused: schedule.state == ScheduleState::Paused,
-            words: spec.map(|spec| (spec.timing.words(spec.time_zone), spec.timing.text())).map_err(Clone::clone),
+            words: spec
+                .map(|spec| (spec.timing.words(spec.time_zone), spec.timing.text()))
+                .map_err(Clone::clone),
             links: links_of(v, schedule),
             next: upcoming(schedule).into_iter().map(|tick| When(tick.begins)).collect(),
             outcomes: ticks.iter().map(outcome).collect(),

@@ -9,7 +9,5 @@ use axum::routing::{get, post};
 use crate::serve::App;
 
 pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/schedules", get(list::show))
-        .route("/schedules/{name}/{action}", post(actions::act))
+    Router::new().route("/schedules", get(list::show)).route("/schedules/{name}/{action}", post(actions::act))
 }

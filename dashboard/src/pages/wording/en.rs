@@ -135,6 +135,7 @@ pub(super) static TEXTS: Texts = Texts {
     nothing_down: "No link is down.",
     no_ticks: "No schedule is active.",
     for_so_long: "for",
+    since_when: "since",
     // Lists and filters.
     any: "any",
     all: "all",
@@ -269,7 +270,5 @@ pub(super) static TEXTS: Texts = Texts {
     told_cancelled: "Cancelled: {}.",
     told_applied: "Applied: {}. Links are hidden and shown within seconds.",
     told_discarded: "Discarded: {}. The links stay as they are.",
-    told_requeued: "Put back: {}.",
-    told_dropped: "Dropped: {}.",
     told_filed: "A run of so many links was filed: {}.",
 };

@@ -150,6 +150,7 @@ texts! {
     nothing_down,
     no_ticks,
     for_so_long,
+    since_when,
     // Lists and filters.
     any,
     all,
@@ -284,7 +285,5 @@ texts! {
     told_cancelled,
     told_applied,
     told_discarded,
-    told_requeued,
-    told_dropped,
     told_filed,
 }

@@ -135,6 +135,7 @@ pub(super) static TEXTS: Texts = Texts {
     nothing_down: "没有失效的链接。",
     no_ticks: "没有启用的计划。",
     for_so_long: "已持续",
+    since_when: "始于",
     // Lists and filters.
     any: "不限",
     all: "全部",
@@ -269,7 +270,5 @@ pub(super) static TEXTS: Texts = Texts {
     told_cancelled: "已取消：{}。",
     told_applied: "已应用：{}。几秒内完成隐藏和恢复。",
     told_discarded: "已放弃：{}。链接保持不变。",
-    told_requeued: "已放回：{}。",
-    told_dropped: "已丢弃：{}。",
     told_filed: "已提交检查任务，链接数：{}。",
 };
