@@ -90,6 +90,7 @@ impl LinkFilterArgs {
                 Some(Sort::Since) => LinkOrder::Since,
                 Some(Sort::Reachable) => LinkOrder::Reachable,
             },
+            ..LinkQuery::default()
         }
     }
 }
