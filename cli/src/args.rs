@@ -294,6 +294,14 @@ pub(crate) struct DashboardArgs {
     #[arg(long, value_name = "PATH")]
     #[serde(skip_serializing_if = "Option::is_none")]
     base_path: Option<String>,
+    /// Let everybody look. To change something still takes the password or a token
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    open_read: bool,
+    /// Let everybody have the feeds and badges
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    public_feeds: bool,
 }
 
 /// The flags of one command, in the shape of [`Settings`].

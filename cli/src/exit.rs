@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use linkbeat_broker::{BadBrokerTls, BrokerClosed, ConnectError, PublishError};
+use linkbeat_dashboard::Unprotected;
 use linkbeat_producer::ProducerError;
 use linkbeat_store::StoreError;
 use linkbeat_worker::SetupError;
@@ -118,6 +119,15 @@ impl From<BadBrokerTls> for Failure {
 impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
         Self::usage(error.to_string()).advised(error.advice())
+    }
+}
+
+impl From<Unprotected> for Failure {
+    fn from(error: Unprotected) -> Self {
+        match error {
+            Unprotected::Open(_) => Self::usage(error.to_string()).advise(error.advice()),
+            Unprotected::Store(error) => error.into(),
+        }
     }
 }
 

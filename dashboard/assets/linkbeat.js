@@ -2,10 +2,12 @@
 "use strict";
 
 const lang = document.documentElement.lang;
-const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+// The visitor's own kind of English or Chinese, if the page speaks it.
+const locale = navigator.language.split("-")[0] === lang.split("-")[0] ? navigator.language : lang;
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 // Parts of the page as the server sent them.
 const asSent = new WeakMap();
-const withZone = new Intl.DateTimeFormat(lang, {
+const withZone = new Intl.DateTimeFormat(locale, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
 });
 

@@ -3,6 +3,7 @@
 //! It reads through the small traits of the store, and writes by filing requests and by the few actions that it has. It
 //! knows no broker and no worker: what it needs of them comes in as [`Ports`].
 
+mod access;
 mod api;
 mod feeds;
 mod live;
@@ -11,6 +12,10 @@ mod ports;
 mod serve;
 mod settings;
 
+pub use access::{
+    BadHost, BadOrigin, BadPasswordHash, HostName, NewToken, PasswordHash, SHORTEST_PASSWORD, TrustedOrigin,
+    Unprotected,
+};
 pub use ports::{BadList, CannotFile, Desk, Facts, Ports, ScheduleRun, Setting};
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

@@ -1,19 +1,20 @@
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::Uri;
-use axum::http::uri::PathAndQuery;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tower::ServiceBuilder;
 
+use crate::access::{self, Access, Unprotected};
 use crate::live::{self, Live};
+use crate::pages::Groups;
 use crate::ports::Ports;
-use crate::settings::{BasePath, DashboardSettings};
+use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
 
 /// How long requests under way may take once the dashboard stops.
@@ -33,10 +34,13 @@ pub(crate) struct App(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) settings: DashboardSettings,
     pub(crate) ports: Ports,
+    pub(crate) access: Access,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
     /// What goes on, for the pages that show it.
     pub(crate) live: Live,
+    /// The groups that the filter of links offers.
+    pub(crate) groups: Groups,
 }
 
 impl std::ops::Deref for App {
@@ -49,9 +53,22 @@ impl std::ops::Deref for App {
 
 impl Dashboard {
     /// A dashboard of what these ports lead to.
-    pub fn new(settings: DashboardSettings, ports: Ports) -> Self {
-        let stop = CancellationToken::new();
-        Self { app: App(Arc::new(Shared { settings, ports, stop, live: Live::new() })) }
+    ///
+    /// # Errors
+    /// Anybody could come in from elsewhere, or the database does not say whether there are tokens.
+    pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
+        access::check(&settings, &*ports.store).await?;
+        let (stop, access) = (CancellationToken::new(), Access::new(&settings));
+        Ok(Self {
+            app: App(Arc::new(Shared {
+                settings,
+                ports,
+                access,
+                stop,
+                live: Live::new(),
+                groups: Groups::default(),
+            })),
+        })
     }
 
     /// Serves until `shutdown`, and then what is under way.
@@ -67,7 +84,7 @@ impl Dashboard {
                 stop.cancel();
             }
         };
-        let serving = async { axum::serve(listener, self.routes()).with_graceful_shutdown(ending).await };
+        let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
         let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
         let overdue = async {
             stop.cancelled().await;
@@ -79,24 +96,19 @@ impl Dashboard {
         }
     }
 
+    /// The gate stands around the whole router, so that it can ask the router before a handler runs. It takes the base path
+    /// away.
+    fn service(&self) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+        let gate = from_fn_with_state(self.app.clone(), access::gate);
+        let guarded = Router::new().fallback_service(self.routes()).layer(gate);
+        guarded.into_make_service_with_connect_info()
+    }
+
     fn routes(&self) -> Router {
-        let routes = Router::new()
+        Router::new()
             .merge(pages::routes(&self.app))
             .nest("/api/v1", api::routes())
             .nest("/feed", feeds::routes())
-            .with_state(self.app.clone());
-        let base = self.app.settings.base_path.clone();
-        let within = ServiceBuilder::new().map_request(move |request| below(&base, request)).service(routes);
-        Router::new().fallback_service(within)
+            .with_state(self.app.clone())
     }
-}
-
-/// A request as the routes know it: without the base path. Some proxies take that away, and some do not.
-fn below(base: &BasePath, mut request: Request) -> Request {
-    let uri = request.uri();
-    let rest = uri.path_and_query().and_then(|whole| base.without(whole.as_str()));
-    if let Some(Ok(path)) = rest.map(|rest| PathAndQuery::from_maybe_shared(rest.into_bytes())) {
-        *request.uri_mut() = Uri::from(path);
-    }
-    request
 }

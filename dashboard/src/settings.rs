@@ -2,11 +2,19 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use axum::http::Uri;
+use ipnet::IpNet;
 use linkbeat_shared::as_text;
+use linkbeat_shared::history::Keep;
 use serde::{Deserialize, Serialize};
+
+use crate::access::{HostName, PasswordHash, TrustedOrigin};
 
 /// The port that is taken unless another one is named.
 const PORT: u16 = 8080;
+
+/// How long a login lasts, in days.
+const SESSION_DAYS: u32 = 7;
 
 /// What the operator of a dashboard decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,11 +25,39 @@ pub struct DashboardSettings {
     /// The path under which a proxy serves it.
     #[serde(with = "as_text")]
     pub base_path: BasePath,
+    /// The hash of the password. Whoever knows the password may do everything.
+    #[serde(with = "as_text::optional")]
+    pub password_hash: Option<PasswordHash>,
+    /// Whether everybody may look.
+    pub open_read: bool,
+    /// Whether everybody may have the feeds and badges.
+    pub public_feeds: bool,
+    /// Names under which the dashboard may be asked where it has no password; those of this machine always may.
+    #[serde(with = "texts")]
+    pub hosts: Vec<HostName>,
+    /// Origins whose pages may send forms here, besides the dashboard's own.
+    #[serde(with = "texts")]
+    pub trusted_origins: Vec<TrustedOrigin>,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a login lasts.
+    #[serde(with = "as_text")]
+    pub sessions: Keep,
 }
 
 impl Default for DashboardSettings {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, PORT).into(), base_path: BasePath::default() }
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, PORT).into(),
+            base_path: BasePath::default(),
+            password_hash: None,
+            open_read: false,
+            public_feeds: false,
+            hosts: Vec::new(),
+            trusted_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            sessions: Keep::days(SESSION_DAYS),
+        }
     }
 }
 
@@ -35,16 +71,16 @@ impl BasePath {
         format!("{}{path}", self.0)
     }
 
-    /// What follows in an address that begins with it; `None`: it does not, or it is the root.
-    pub(crate) fn without(&self, address: &str) -> Option<String> {
-        if self.0.is_empty() {
-            return None;
-        }
-        match address.strip_prefix(&self.0)? {
-            rest if rest.starts_with('/') => Some(rest.to_owned()),
-            rest if rest.is_empty() || rest.starts_with('?') => Some(format!("/{rest}")),
-            _ => None,
-        }
+    /// The other way round: `/runs` for `/links/runs`. `None`: it lies elsewhere.
+    pub(crate) fn inside(&self, uri: &Uri) -> Option<Uri> {
+        let inside = match uri.path_and_query()?.as_str().strip_prefix(self.0.as_str())? {
+            inside if inside.starts_with('/') => inside.to_owned(),
+            query if query.is_empty() || query.starts_with('?') => format!("/{query}"),
+            _ => return None,
+        };
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = Some(inside.parse().ok()?);
+        Uri::from_parts(parts).ok()
     }
 }
 
@@ -60,6 +96,26 @@ impl FromStr for BasePath {
             path.is_empty() || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
         let goes_up = path.split('/').any(|segment| segment == "." || segment == "..");
         if is_path && !goes_up { Ok(Self(path.to_owned())) } else { Err(BadBasePath(text.to_owned())) }
+    }
+}
+
+/// Texts that are parsed one by one.
+mod texts {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
     }
 }
 
@@ -81,19 +137,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_begin_with_it_or_do_not() {
+    fn what_lies_below_a_base_path_is_inside() {
         let base: BasePath = "/x/y".parse().unwrap();
-        for (address, rest) in [
+        for (uri, inside) in [
             ("/x/y", Some("/")),
             ("/x/y/", Some("/")),
-            ("/x/y?a", Some("/?a")),
-            ("/x/y/runs?a", Some("/runs?a")),
-            ("/x/yes", None),
-            ("/runs", None),
+            ("/x/y?a=b", Some("/?a=b")),
+            ("/x/y/links?a=b", Some("/links?a=b")),
+            ("http://a.example:1/x/y/links", Some("http://a.example:1/links")),
+            ("/x/yz", None),
+            ("/x", None),
+            ("/", None),
         ] {
-            assert_eq!(base.without(address).as_deref(), rest, "{address}");
+            let uri: Uri = uri.parse().unwrap();
+            assert_eq!(base.inside(&uri).map(|uri| uri.to_string()).as_deref(), inside, "{uri}");
+            assert_eq!(BasePath::default().inside(&uri), Some(uri.clone()));
         }
-        assert_eq!(BasePath::default().without("/runs"), None);
     }
 
     #[test]

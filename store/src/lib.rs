@@ -47,15 +47,15 @@ pub use meaning::Obstacle;
 pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
-    Browsing, CeleryStore, CeleryTask, CeleryTasks, ChangeKind, ChangeQuery, Count, DashboardStore, Decided,
-    Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged,
-    Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, LinkSort, LinkTotal, Links,
-    ListedChange, ListedCheck, ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next,
+    Access, Browsing, CeleryStore, CeleryTask, CeleryTasks, ChangeKind, ChangeQuery, Count, DashboardStore,
+    Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus, Holds, Imported, JobKind, JobResults,
+    Judge, Judged, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, LinkSort, LinkTotal,
+    Links, ListedChange, ListedCheck, ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next,
     OpenJobs, Outbox, Page, PageOf, ParkedJob, ParkingNotice, PartitionStatus, Partitions, PlannedJob,
     Planner, ProducerStore, Readings, Recorded, RecorderStore, ReportLinks, Reports, Ruling, RunLinkSort,
-    Runs, ScheduleChange, ScheduleState, Schedules, Session, Settled, SharedStore, Skip, SortLinksBy, Store,
-    StoredJob, StoredSchedule, TaskChange, TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep,
-    Unannounced, Unpublished, UnpublishedRun, Untold,
+    Runs, ScheduleChange, ScheduleState, Schedules, Scope, Session, Settled, SharedStore, Skip, SortLinksBy,
+    Store, StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickCounts, TickOutcome,
+    TickRun, TickStep, TokenName, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 
 /// What every method gives.

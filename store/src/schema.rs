@@ -370,6 +370,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use super::sql::Moment;
+
+    tokens (name) {
+        name -> Text,
+        hash -> Binary,
+        scope -> Text,
+        made_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::sql::Moment;
+
+    sessions (hash) {
+        hash -> Binary,
+        proof -> Binary,
+        began_at -> Moment,
+        ends_at -> Moment,
+    }
+}
+
 diesel::joinable!(jobs -> runs (run_id));
 diesel::joinable!(checks -> runs (run_id));
 diesel::joinable!(link_days -> history_zones (zone));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use linkbeat_dashboard::{BasePath, Dashboard, Facts, Ports, Setting};
 use linkbeat_producer::Outbox;
 use linkbeat_store::SharedStore;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::servers;
+use super::{password, servers};
 use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
 use crate::desk::OwnDesk;
 use crate::exit::{Failure, Status};
@@ -18,15 +18,30 @@ use crate::settings::{BrokerAddress, Origin, Settings};
 use crate::{health, shutdown};
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   linkbeat dashboard                                        on http://127.0.0.1:8080/
-  linkbeat dashboard --listen 127.0.0.1:9000 --base-path /links    behind a proxy that serves it under /links")]
+  linkbeat dashboard --listen 127.0.0.1:9000 --base-path /links    behind a proxy that serves it under /links
+  linkbeat dashboard password                               the hash of a password, for the settings file
+
+Where other machines can reach it, it starts only with a password, a token or --open-read:
+docs/dashboard.md."
+)]
 pub(crate) struct DashboardRoleArgs {
     #[command(flatten)]
     dashboard: DashboardArgs,
     #[command(flatten)]
     daemon: DaemonArgs,
+    #[command(subcommand)]
+    command: Option<DashboardCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum DashboardCommand {
+    /// Ask for a password, and print its hash for the setting dashboard.password_hash
+    Password,
 }
 
 /// The name of this command.
@@ -34,6 +49,9 @@ const DASHBOARD: &str = "dashboard";
 
 /// `linkbeat dashboard`
 pub(crate) async fn run(global: &GlobalArgs, args: DashboardRoleArgs) -> Result<Status, Failure> {
+    if let Some(DashboardCommand::Password) = args.command {
+        return password::run();
+    }
     let flags = Flags { dashboard: Some(&args.dashboard), daemon: Some(&args.daemon), ..Flags::default() };
     let settings = global.settings(flags, "info")?;
     let shutdown = shutdown::on_signal_to_daemon("stopping");
@@ -64,12 +82,13 @@ async fn serve(
 ) -> Result<(), Failure> {
     let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
     let failed = |error| Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"));
+    let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
+    let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts) };
+    let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
-    let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
-    let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts) };
-    Dashboard::new(settings.dashboard.clone(), ports).serve(listener, shutdown).await.map_err(failed)
+    dashboard.serve(listener, shutdown).await.map_err(failed)
 }
 
 /// What pages tell of this process.

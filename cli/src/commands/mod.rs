@@ -12,11 +12,13 @@ mod link_history;
 mod links;
 mod migrate;
 mod parse;
+mod password;
 mod roles;
 mod run;
 mod runs;
 mod schedule;
 mod servers;
+mod tokens;
 mod up;
 mod which_run;
 mod workers;
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     /// The workers of a fleet
     #[command(subcommand)]
     Workers(workers::WorkersCommand),
+    /// Tokens of programs that use the dashboard's API
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
     /// Daemon: all roles in one process, with the schedules
     Up(up::UpArgs),
     /// Daemon: turns requests and the ticks of schedules into runs and jobs
@@ -122,6 +127,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Schedule(command) => schedule::run(&global, command).await,
         Command::Dead(command) => dead::run(&global, command).await,
         Command::Workers(command) => workers::run(&global, command).await,
+        Command::Tokens(command) => tokens::run(&global, command).await,
         Command::Up(args) => up::run(&global, args).await,
         Command::Producer(args) => roles::producer(&global, args).await,
         Command::Worker(args) => roles::worker(&global, args).await,

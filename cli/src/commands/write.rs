@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_shared::{Lang, Run, RunState, RunSummary};
-use linkbeat_store::{HistoryRules, HistoryStatus, LinkQuery, Reports, SharedStore};
+use linkbeat_store::{HistoryRules, HistoryStatus, LinkQuery, Reports, SharedStore, StoredToken};
 use serde_json::Value;
 
 use sink::Sink;
@@ -181,6 +181,20 @@ pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(
         ListFormat::Table => output::workers::table(workers, style, out),
         ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
     })
+}
+
+/// Writes the tokens of the dashboard to standard output.
+pub(crate) fn tokens(tokens: &[StoredToken], format: ListFormat) -> Result<(), Failure> {
+    let style = Style::detect(true);
+    to_stdout(|out| match format {
+        ListFormat::Table => output::tokens::table(tokens, style, out),
+        ListFormat::Json => output::tokens::json(tokens, &mut PlainJson(out)),
+    })
+}
+
+/// Writes one line to standard output.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    to_stdout(|out| writeln!(out, "{text}"))
 }
 
 /// Writes schedules to standard output.

@@ -8,6 +8,9 @@ pub(super) static MESSAGES: Texts = &[
     ("error: {}", "错误：{}"),
     ("warning: {t}", "警告：{t}"),
     ("note: {t}", "提示：{t}"),
+    ("keep it now: it is not shown again", "请立即保存：不会再次显示"),
+    ("Password:", "密码："),
+    ("The same again:", "再次输入："),
     // Lists on their way in.
     ("{} added, {} updated, {} unchanged", "新增 {}，更新 {}，未变 {}"),
     ("{} added", "已添加 {}"),
@@ -526,5 +529,22 @@ pub(super) static HELP: Texts = &[
     ),
     ("The run: its id, the beginning of it, or `latest`", "任务：ID、ID 的开头，或 `latest`"),
     ("For people: what changed and what failed", "供人阅读：变化和失败"),
+    ("Tokens of programs that use the dashboard's API", "使用仪表盘 API 的程序的令牌"),
+    (
+        "Make a token and print it. It is shown this once: linkbeat keeps only its hash",
+        "生成并输出一个令牌。只显示这一次：linkbeat 只保存其哈希",
+    ),
+    ("What it may do: read, or also write", "权限：read（只读）或 write（可修改）"),
+    ("List the tokens, without themselves", "列出令牌（不含令牌本身）"),
+    ("Remove a token. It opens nothing from then on", "移除令牌，之后它不再有效"),
+    (
+        "Ask for a password, and print its hash for the setting dashboard.password_hash",
+        "询问密码，并输出用于设置 dashboard.password_hash 的哈希",
+    ),
+    (
+        "Let everybody look. To change something still takes the password or a token",
+        "允许所有人查看。修改仍需密码或令牌",
+    ),
+    ("Let everybody have the feeds and badges", "允许所有人读取订阅源和徽章"),
     ("The shell", "shell 名称"),
 ];

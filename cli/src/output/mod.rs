@@ -26,6 +26,7 @@ mod run_item;
 pub(crate) mod schedules;
 mod summary;
 mod table;
+pub(crate) mod tokens;
 mod words;
 pub(crate) mod workers;
 mod yaml;

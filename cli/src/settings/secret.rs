@@ -33,6 +33,7 @@ pub(super) fn is_secret(setting: &str) -> bool {
         "broker_url",
         "worker.proxy",
         "worker.headers",
+        "dashboard.password_hash",
         "celery.broker_url",
         "celery.backend",
         "celery.database_url",

@@ -26,6 +26,16 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// The totals, as they were a moment ago or are now.
+    async fn latest(app: &App) -> Result<Self, Problem> {
+        if let Some(totals) = app.live.totals().filter(Self::is_fresh) {
+            return Ok(totals);
+        }
+        let totals = Self::read(app).await?;
+        app.live.keep_totals(totals.clone());
+        Ok(totals)
+    }
+
     async fn read(app: &App) -> Result<Self, Problem> {
         let begun = Instant::now();
         let totals = app.ports.store.link_totals().await?;
@@ -40,7 +50,7 @@ impl Totals {
 /// What goes on at one moment.
 #[derive(Debug)]
 pub(crate) struct Look {
-    pub(super) totals: Totals,
+    totals: Totals,
     pub(super) runs: Vec<ListedRun>,
     down: Vec<ListedLink>,
     changes: Vec<ListedChange>,
@@ -49,21 +59,13 @@ pub(crate) struct Look {
 impl Look {
     /// Reads what goes on now.
     pub(crate) async fn now(app: &App) -> Result<Self, Problem> {
-        Self::after(app, None).await
-    }
-
-    /// The same. Totals that are fresh yet are not read again.
-    pub(super) async fn after(app: &App, totals: Option<Totals>) -> Result<Self, Problem> {
         let store = &app.ports.store;
         let page = PageOf { after: None, limit: ROWS };
         let runs = PageOf { after: None, limit: RUNS };
         let down = Filter::of_verdict(Verdict::Down);
         let latest_first = Filter { query: down.query.clone(), sort: down.sorted_by(SortLinksBy::Since) };
         Ok(Self {
-            totals: match totals.filter(Totals::is_fresh) {
-                Some(totals) => totals,
-                None => Totals::read(app).await?,
-            },
+            totals: Totals::latest(app).await?,
             runs: store.browse_runs(Some(RunState::Running), &runs).await?.items,
             down: store.browse_links(&latest_first.query, latest_first.sort, &page).await?.items,
             changes: store.browse_changes(&ChangeQuery::default(), &page).await?.items,

@@ -8,9 +8,11 @@ mod look;
 mod poller;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, watch};
+
+use self::look::Totals;
 
 pub(crate) use look::{Look, Parts};
 pub(crate) use poller::poll;
@@ -26,18 +28,32 @@ pub(crate) struct Live {
     views: Arc<Semaphore>,
     /// Somebody looks again.
     watched: Notify,
+    totals: Mutex<Option<Totals>>,
 }
 
 impl Live {
     pub(crate) fn new() -> Self {
         let (latest, _) = watch::channel(Arc::new(Parts::default()));
-        Self { latest, views: Arc::new(Semaphore::new(VIEWS)), watched: Notify::new() }
+        Self {
+            latest,
+            views: Arc::new(Semaphore::new(VIEWS)),
+            watched: Notify::new(),
+            totals: Mutex::default(),
+        }
     }
 
     fn subscribe(&self) -> watch::Receiver<Arc<Parts>> {
         let view = self.latest.subscribe();
         self.watched.notify_one();
         view
+    }
+
+    fn totals(&self) -> Option<Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep_totals(&self, totals: Totals) {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = Some(totals);
     }
 
     async fn until_watched(&self) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use linkbeat_shared::{Lang, RunId};
 
-use super::look::{Look, Parts, Totals};
+use super::look::{Look, Parts};
 use crate::pages::{Made, Problem, Progress, Visit};
 use crate::serve::App;
 
@@ -17,7 +17,7 @@ const TOLD_FOR: Duration = Duration::from_secs(60);
 
 /// Looks again and again while somebody watches, until the dashboard stops.
 pub(crate) async fn poll(app: App) {
-    let mut poller = Poller { totals: None, running: BTreeSet::new(), ended: BTreeMap::new() };
+    let mut poller = Poller { running: BTreeSet::new(), ended: BTreeMap::new() };
     let looking = async {
         loop {
             app.live.until_watched().await;
@@ -36,15 +36,13 @@ pub(crate) async fn poll(app: App) {
 
 /// What is remembered from look to look.
 struct Poller {
-    totals: Option<Totals>,
     running: BTreeSet<RunId>,
     ended: BTreeMap<RunId, (Instant, [Made; 2])>,
 }
 
 impl Poller {
     async fn look(&mut self, app: &App) -> Result<(), Problem> {
-        let look = Look::after(app, self.totals.take()).await?;
-        self.totals = Some(look.totals.clone());
+        let look = Look::now(app).await?;
         let running: BTreeSet<RunId> = look.runs.iter().map(|listed| listed.run.id).collect();
         self.ended.retain(|_, (at, _)| at.elapsed() < TOLD_FOR);
         for id in std::mem::replace(&mut self.running, running.clone()).difference(&running) {

@@ -2,18 +2,13 @@
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use linkbeat_store::StoreError;
 
 use super::visit::Visit;
 use crate::ports::CannotFile;
-
-/// Nothing from elsewhere, and no script or style inside the page.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
-);
 
 /// A page that is made from a template.
 pub(super) struct Page<T>(pub(super) T);
@@ -127,19 +122,13 @@ impl ProblemPage {
     }
 }
 
-/// Tells problems on a page, also those that axum found, and says what browsers may do with pages.
+/// Tells problems on a page, also those that axum found.
 pub(super) async fn finish(visit: Visit, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let found = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = found.or_else(|| plain_problem(&response)) {
         response = told(visit, problem, &response);
     }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // What a page says holds for a moment, and for this visitor.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -160,7 +149,7 @@ fn plain_problem(response: &Response) -> Option<Problem> {
 }
 
 fn told(v: Visit, problem: Problem, refused: &Response) -> Response {
-    let status = problem.status();
+    let status = refused.status();
     let mut response = Page(ProblemPage { v, status: status.as_u16(), problem }).into_response();
     *response.status_mut() = status;
     if let Some(allow) = refused.headers().get(header::ALLOW) {

@@ -10,6 +10,7 @@ mod confirm;
 mod export;
 mod form;
 mod links;
+mod login;
 mod now;
 mod overview;
 mod parked;
@@ -28,7 +29,7 @@ use axum::routing::{get, post};
 
 pub(crate) use answer::Problem;
 pub(crate) use form::Form;
-pub(crate) use links::Filter;
+pub(crate) use links::{Filter, Groups};
 pub(crate) use now::{ChangesPart, CountsPart, DownPart, RunningPart};
 pub(crate) use parts::Made;
 pub(crate) use runs::Progress;
@@ -50,6 +51,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/preferences", post(preferences::choose))
         .route("/live", get(live::stream))
         .route("/changes", get(changes::show))
+        .merge(login::routes())
         .merge(links::routes())
         .merge(runs::routes())
         .merge(schedules::routes())

@@ -11,6 +11,7 @@ use linkbeat_shared::Lang;
 
 use super::assets;
 use super::wording::{Texts, preferred};
+use crate::access::Caller;
 use crate::serve::App;
 use crate::settings::BasePath;
 
@@ -31,6 +32,8 @@ pub(crate) struct Visit {
     pub(super) here: String,
     /// When the page was made.
     pub(crate) now: DateTime<Utc>,
+    /// Whether the visitor has logged in.
+    pub(super) is_logged_in: bool,
     base: BasePath,
 }
 
@@ -77,7 +80,15 @@ impl Visit {
     /// A look by nobody in particular: for parts of pages that are made once for all who look.
     pub(crate) fn in_language(base: &BasePath, lang: Lang) -> Self {
         let (theme, now) = (Theme::default(), Utc::now());
-        Self { t: Texts::of(lang), lang, theme, here: "/".to_owned(), now, base: base.clone() }
+        Self {
+            t: Texts::of(lang),
+            lang,
+            theme,
+            here: "/".to_owned(),
+            now,
+            is_logged_in: false,
+            base: base.clone(),
+        }
     }
 
     /// The address of a page.
@@ -123,7 +134,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
-        Ok(Self::new(&App::from_ref(state).settings.base_path, &parts.headers, here))
+        let visit = Self::new(&App::from_ref(state).settings.base_path, &parts.headers, here);
+        let is_logged_in = parts.extensions.get::<Caller>().is_some_and(|caller| caller.has_session());
+        Ok(Self { is_logged_in, ..visit })
     }
 }
 

@@ -3,6 +3,7 @@
 //! This folder is compiled twice: as a module of `postgres` and as one of `sqlite`. `Connection`, `Backend`, `Database`
 //! and `dialect` are those of the module it is compiled for.
 
+mod access;
 mod asked;
 mod askers;
 mod browsing;

@@ -13,19 +13,20 @@ use linkbeat_shared::{
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, askers, celery_tasks, dialect, history, holds, jobs, leases, links, listing,
-    parkings, progress, reports, results, runs, schedules,
+    Connection, Database, access, askers, celery_tasks, dialect, history, holds, jobs, leases, links,
+    listing, parkings, progress, reports, results, runs, schedules,
 };
 use crate::account::Account;
 use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    CeleryTask, CeleryTasks, Decided, Filed, Filing, History, HistoryRules, HistoryStatus, Holds, Imported,
-    JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links, NewRun, NewSchedule,
-    NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded, ReportLinks, Reports,
-    Runs, ScheduleChange, Schedules, Settled, StoredJob, StoredSchedule, TaskChange, TaskState, Tick,
-    TickRun, TickStep, Unannounced, Unpublished, UnpublishedRun, Untold,
+    Access, CeleryTask, CeleryTasks, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus,
+    Holds, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links,
+    NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded,
+    ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled, StoredJob, StoredSchedule,
+    StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName, Unannounced, Unpublished,
+    UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -78,6 +79,51 @@ impl Links for Database {
     async fn remove_links(&self, ids: &[LinkId]) -> Result<u64> {
         let ids = ids.to_vec();
         self.transaction(Work::WriteMany, async move |connection| links::remove(connection, &ids).await).await
+    }
+}
+
+#[async_trait]
+impl Access for Database {
+    async fn token(&self, hash: &Hash) -> Result<Option<StoredToken>> {
+        let hash = *hash;
+        self.transaction(Work::Read, async move |connection| access::token(connection, &hash).await).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<StoredToken>> {
+        self.transaction(Work::Read, async move |connection| access::tokens(connection).await).await
+    }
+
+    async fn add_token(&self, name: &TokenName, hash: &Hash, scope: Scope) -> Result<bool> {
+        let (name, hash) = (name.clone(), *hash);
+        let add =
+            async move |connection: &mut Connection| access::add_token(connection, &name, &hash, scope).await;
+        self.transaction(Work::Write, add).await
+    }
+
+    async fn remove_token(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.transaction(Work::Write, async move |connection| access::remove_token(connection, &name).await)
+            .await
+    }
+
+    async fn begin_session(&self, session: &Hash, proof: &Hash, length: Duration) -> Result<()> {
+        let (session, proof) = (*session, *proof);
+        let begin = async move |connection: &mut Connection| {
+            access::begin_session(connection, &session, &proof, length).await
+        };
+        self.transaction(Work::Write, begin).await
+    }
+
+    async fn session(&self, session: &Hash) -> Result<Option<Hash>> {
+        let session = *session;
+        self.transaction(Work::Read, async move |connection| access::session(connection, &session).await)
+            .await
+    }
+
+    async fn end_session(&self, session: &Hash) -> Result<()> {
+        let session = *session;
+        self.transaction(Work::Write, async move |connection| access::end_session(connection, &session).await)
+            .await
     }
 }
 

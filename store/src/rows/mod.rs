@@ -1,5 +1,6 @@
 //! Rows of both databases, and the words of `linkbeat-shared` they stand for.
 
+mod access;
 mod askers;
 mod celery_tasks;
 mod changes;
@@ -15,6 +16,7 @@ mod schedules;
 use std::fmt::Display;
 use std::str::FromStr;
 
+pub(crate) use access::{NewTokenRow, SessionRow, TokenRow};
 pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::{ChangeRow, StoredChangeRow};

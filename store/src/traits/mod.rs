@@ -3,6 +3,7 @@
 //! A role that is given `Arc<dyn RecorderStore>` cannot import links or file runs: the compiler says so. Every method
 //! is one transaction: it is done wholly or not at all.
 
+mod access;
 mod browsing;
 mod celery_tasks;
 mod filing;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use linkbeat_vitals::Activity;
 
+pub use access::{Access, Hash, Scope, StoredToken, TokenName};
 pub use browsing::{
     Browsing, ChangeKind, ChangeQuery, Count, LinkSort, LinkTotal, ListedChange, ListedCheck, ListedLink,
     ListedRun, Page, PageOf, ParkedJob, RunLinkSort, SortLinksBy,
@@ -56,8 +58,14 @@ pub trait RecorderStore: Ledger + Holds + Reports + Leases + Partitions + Histor
 impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore for T {}
 
 /// What a dashboard needs.
-pub trait DashboardStore: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Session {}
-impl<T: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Session> DashboardStore for T {}
+pub trait DashboardStore:
+    Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Access + Session
+{
+}
+impl<T: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Access + Session> DashboardStore
+    for T
+{
+}
 
 /// All that a database can do.
 pub trait Store: ProducerStore + RecorderStore + DashboardStore {}

@@ -55,7 +55,7 @@ async fn seven(database: &TestDatabase) -> (SharedStore, Vec<LinkId>, RunId) {
     let store = database.open().await;
     let called = |name: &str, url: &str, active: bool| NewLink {
         name: Some(make::name(name)),
-        group: (url.len() % 2 == 0).then(|| "friends".parse().unwrap()),
+        group: url.len().is_multiple_of(2).then(|| "friends".parse().unwrap()),
         active: Some(active),
         ..link(url)
     };
@@ -241,14 +241,9 @@ async fn runs_are_read_newest_first(database: Arc<TestDatabase>) {
 
 /// A run of this moment. Ids of runs begin with their time.
 fn run_at(moment: DateTime<Utc>) -> RunId {
-    let millis = u64::try_from(moment.timestamp_millis()).unwrap();
-    RunId(
-        uuid::Builder::from_unix_timestamp_millis(
-            millis,
-            &Uuid::new_v4().into_bytes()[..10].try_into().unwrap(),
-        )
-        .into_uuid(),
-    )
+    let mut bytes = RunId::new().0.into_bytes();
+    bytes[..6].copy_from_slice(&moment.timestamp_millis().to_be_bytes()[2..]);
+    RunId(Uuid::from_bytes(bytes))
 }
 
 async fn the_checks_of_a_link_are_read_newest_first(database: Arc<TestDatabase>) {
@@ -265,7 +260,8 @@ async fn the_checks_of_a_link_are_read_newest_first(database: Arc<TestDatabase>)
     }
     runs.reverse();
     let store = &store;
-    let checks = whole(|page| async move { store.browse_checks(ids[1], &page).await }).await;
+    let watched = ids[1];
+    let checks = whole(|page| async move { store.browse_checks(watched, &page).await }).await;
     assert_eq!(checks.iter().map(|check| check.run_id).collect::<Vec<_>>(), runs);
     assert_eq!((checks[0].verdict, checks[0].change), (Some(Verdict::Down), Some(Change::Hidden)));
     assert_eq!((checks[0].status, checks[0].elapsed_ms, checks[1].shown), (Some(500), Some(42), true));

@@ -27,6 +27,7 @@ macro_rules! cases {
     };
 }
 
+mod access;
 mod any_order;
 mod apps;
 mod askers;

@@ -1,11 +1,13 @@
 //! The list of links.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use linkbeat_shared::Verdict;
 use linkbeat_store::{Count, SortLinksBy};
 
-use super::{Filter, LinkRow};
+use super::{Filter, LinkRow, groups};
 use crate::pages::answer::{Page, Problem};
 use crate::pages::form::Form;
 use crate::pages::parts::{Pager, verdict_word};
@@ -16,8 +18,6 @@ use crate::serve::App;
 
 /// Links are counted no further than this.
 const COUNTED: u32 = 10_000;
-/// Groups that the filter offers.
-const GROUPS: u32 = 200;
 /// The words for reasons.
 const REASONS: [&str; 12] = [
     "status",
@@ -42,7 +42,7 @@ pub(super) struct Links {
     filter: Filter,
     count: String,
     rows: Vec<LinkRow>,
-    groups: Vec<String>,
+    groups: Arc<Vec<String>>,
     pager: Pager,
 }
 
@@ -95,13 +95,12 @@ pub(super) async fn show(State(app): State<App>, v: Visit, query: Form) -> Resul
     let (store, page) = (&app.ports.store, query.page(ROWS)?);
     let links = store.browse_links(&filter.query, filter.sort, &page).await?;
     let count = store.count_links(&filter.query, COUNTED).await?;
-    let groups = store.link_groups(GROUPS).await?;
     let pager = Pager::new(&v, "/links", &filter.with_sort(filter.sort), &page, links.next.as_ref());
     Ok(Page(Links {
         told: told::read(v.t, &query),
         count: counted(&v, count),
         rows: links.items.iter().map(|link| LinkRow::new(&v, link)).collect(),
-        groups: groups.into_iter().map(|(group, _)| group.to_string()).collect(),
+        groups: groups::names(&app).await?,
         filter,
         pager,
         v,

@@ -3,6 +3,7 @@
 mod actions;
 mod add;
 mod filter;
+mod groups;
 mod list;
 mod one;
 mod period;
@@ -14,6 +15,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 pub(crate) use filter::Filter;
+pub(crate) use groups::Groups;
 pub(crate) use row::LinkRow;
 
 use crate::serve::App;

@@ -31,6 +31,14 @@ pub(super) static TEXTS: Texts = Texts {
     problem_conflict: "This cannot be done now",
     problem_away: "Something that is needed does not answer",
     problem_broken: "The page could not be made",
+    // Login.
+    log_in: "Log in",
+    log_out: "Log out",
+    password_or_token: "Password or token",
+    token: "Token",
+    logged_in_already: "You are logged in already.",
+    wrong_password: "That is not the password.",
+    too_many_tries: "Too many tries. Wait a minute.",
     // Verdicts and states.
     verdict_up: "up",
     verdict_down: "down",

@@ -46,6 +46,14 @@ texts! {
     problem_conflict,
     problem_away,
     problem_broken,
+    // Login.
+    log_in,
+    log_out,
+    password_or_token,
+    token,
+    logged_in_already,
+    wrong_password,
+    too_many_tries,
     // Verdicts and states.
     verdict_up,
     verdict_down,

@@ -31,6 +31,14 @@ pub(super) static TEXTS: Texts = Texts {
     problem_conflict: "现在无法这样做",
     problem_away: "所需的服务没有响应",
     problem_broken: "页面无法生成",
+    // Login.
+    log_in: "登录",
+    log_out: "退出",
+    password_or_token: "密码或令牌",
+    token: "令牌",
+    logged_in_already: "您已登录。",
+    wrong_password: "密码不正确。",
+    too_many_tries: "尝试次数过多，请等待一分钟。",
     // Verdicts and states.
     verdict_up: "正常",
     verdict_down: "失效",

@@ -1,0 +1,150 @@
+//! The gate: what every request goes through.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use linkbeat_store::Scope;
+use tokio::time::timeout;
+use url::form_urlencoded;
+
+use super::area::Area;
+use super::caller::{Caller, bearer};
+use super::client::Client;
+use super::refusal::Refusal;
+use super::{Access, Openness, headers, host, odd, origin};
+use crate::serve::App;
+
+/// How long a request waits for its turn.
+const QUEUE: Duration = Duration::from_secs(5);
+
+/// How long a request may take until its answer begins.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A method that no route takes. It finds out what the router knows of a path, and no handler runs.
+const PROBE: &str = "LINKBEAT-PROBE";
+
+/// Lets a request through, or says why not. Behind the gate there is no base path.
+pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let Some(inside) = app.settings.base_path.inside(&head.uri) else {
+        let mut response = StatusCode::NOT_FOUND.into_response();
+        headers::add(response.headers_mut(), Area::Page);
+        return response;
+    };
+    head.extensions.insert(OriginalUri(std::mem::replace(&mut head.uri, inside)));
+    let area = Area::of(head.uri.path());
+    let mut response = match admit(&app, area, &head).await {
+        Ok(caller) => {
+            let client = Client::of(&head.extensions, &head.headers, &app.access.proxies);
+            head.extensions.insert(client);
+            head.extensions.insert(caller);
+            carry_out(&app.access, area, Request::from_parts(head, body), next).await
+        }
+        Err(refusal) => refuse(&app, area, refusal, Request::from_parts(head, body), next).await,
+    };
+    headers::add(response.headers_mut(), area);
+    response
+}
+
+/// Who asks, if they may have what they ask for.
+async fn admit(app: &App, area: Area, head: &Parts) -> Result<Caller, Refusal> {
+    let access = &app.access;
+    let (uri, sent) = (&head.uri, &head.headers);
+    if odd::is_odd(uri) {
+        return Err(Refusal::Odd);
+    }
+    let host = host::of_request(uri, sent);
+    let is_ours = || host.as_ref().is_some_and(|host| host::is_ours(host, &access.hosts));
+    if access.openness == Openness::Everything && !is_ours() {
+        return Err(Refusal::WrongHost);
+    }
+    let only_reads = origin::only_reads(&head.method);
+    // No page can send a token of ours elsewhere than to its own site.
+    if !only_reads && bearer(sent).is_none() && origin::is_foreign(sent, host.as_ref(), &access.origins) {
+        return Err(Refusal::OtherSite);
+    }
+    let is_asset = area == Area::Public && only_reads && bearer(sent).is_none();
+    let caller = match is_asset {
+        true => Caller::anybody(access),
+        false => Caller::of(access, &app.ports, sent).await?,
+    };
+    let needed = if only_reads { Scope::Read } else { Scope::Write };
+    let is_open = area == Area::Public || (area == Area::Feed && access.public_feeds);
+    match is_open || caller.may(needed) {
+        true => Ok(caller),
+        false if caller.may(Scope::Read) && (caller.has_session() || bearer(sent).is_some()) => {
+            Err(Refusal::ReadOnly)
+        }
+        false => Err(Refusal::NoToken),
+    }
+}
+
+async fn carry_out(access: &Access, area: Area, request: Request, next: Next) -> Response {
+    let turn = timeout(QUEUE, access.under_way.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return area.tell(Refusal::Busy) };
+    match timeout(LONGEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => area.tell(Refusal::Slow),
+    }
+}
+
+/// Tells a refusal. People who are not known are led to the login.
+async fn refuse(app: &App, area: Area, refusal: Refusal, request: Request, next: Next) -> Response {
+    match (area, refusal) {
+        (Area::Page, Refusal::NoToken) if wants_page(&request) => to_login(app, &request),
+        (Area::Api, Refusal::NoToken | Refusal::WrongToken | Refusal::ReadOnly) => {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            match is_routed(method, uri, next.clone()).await {
+                true => area.tell(refusal),
+                // The router says 404 or 405. No handler runs.
+                false => next.run(request).await,
+            }
+        }
+        _ => area.tell(refusal),
+    }
+}
+
+/// Whether a handler takes this method of this path.
+async fn is_routed(method: Method, uri: Uri, router: Next) -> bool {
+    let Ok(probing) = Method::from_bytes(PROBE.as_bytes()) else { return true };
+    let mut probe = Request::new(Body::empty());
+    *probe.method_mut() = probing;
+    *probe.uri_mut() = uri;
+    let answer = router.run(probe).await;
+    match answer.status() {
+        StatusCode::NOT_FOUND => false,
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = answer.headers().get(header::ALLOW).and_then(|allowed| allowed.to_str().ok());
+            allowed.is_none_or(|allowed| allowed.split(',').any(|allowed| allowed.trim() == method.as_str()))
+        }
+        _ => true,
+    }
+}
+
+/// Whether a browser wants to show the answer to somebody.
+fn wants_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
+fn to_login(app: &App, request: &Request) -> Response {
+    let login = app.settings.base_path.join("/login");
+    // A form is not sent again after the login.
+    let here = match *request.method() {
+        Method::GET => request.uri().path_and_query().map(|here| here.as_str()),
+        _ => None,
+    };
+    let to = match here.filter(|here| *here != "/") {
+        Some(here) => {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("back", here).finish();
+            format!("{login}?{query}")
+        }
+        None => login,
+    };
+    Redirect::to(&to).into_response()
+}

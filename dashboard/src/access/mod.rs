@@ -1,0 +1,98 @@
+//! Who may come in, and what they may do.
+//!
+//! Every request goes through [`gate`], which stands around the whole router. So no route can be forgotten. It refuses
+//! what is odd or comes from another site, finds out who asks ([`Caller`]), and asks for the right that the method needs:
+//! reading for GET, HEAD and OPTIONS, writing for all others. For the API the router says 404 and 405 before the gate
+//! says 401 and 403. Handlers that want to know who asks take [`Caller`] as an extractor.
+
+mod area;
+mod attempts;
+mod caller;
+mod client;
+mod gate;
+mod headers;
+mod host;
+mod login;
+mod odd;
+mod origin;
+mod password;
+mod protection;
+mod refusal;
+mod secret;
+
+use ipnet::IpNet;
+use tokio::sync::Semaphore;
+
+pub(crate) use caller::Caller;
+pub(crate) use client::Client;
+pub(crate) use gate::gate;
+pub use host::{BadHost, HostName};
+pub(crate) use login::{LoginRefused, forgetting_cookie};
+pub use origin::{BadOrigin, TrustedOrigin};
+pub use password::{BadPasswordHash, PasswordHash, SHORTEST_PASSWORD};
+pub use protection::Unprotected;
+pub(crate) use protection::check;
+pub use secret::NewToken;
+
+use crate::settings::DashboardSettings;
+
+/// Requests that are carried out at once. Streams count only until they begin.
+const AT_ONCE: usize = 256;
+
+/// Passwords that are checked at once. Each takes a processor and 19 MiB.
+const VERIFIED_AT_ONCE: usize = 2;
+
+/// What the gate goes by.
+#[derive(Debug)]
+pub(crate) struct Access {
+    openness: Openness,
+    public_feeds: bool,
+    password: Option<PasswordHash>,
+    hosts: Vec<HostName>,
+    origins: Vec<TrustedOrigin>,
+    proxies: Vec<IpNet>,
+    sessions: std::time::Duration,
+    attempts: attempts::Attempts,
+    verifying: Semaphore,
+    under_way: Semaphore,
+}
+
+/// What everybody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Openness {
+    /// All: only this machine reaches the dashboard, and nobody has set a password.
+    Everything,
+    /// Read.
+    Reading,
+    /// Nothing.
+    Nothing,
+}
+
+impl Access {
+    pub(crate) fn new(settings: &DashboardSettings) -> Self {
+        Self {
+            openness: Openness::of(settings),
+            public_feeds: settings.public_feeds,
+            password: settings.password_hash.clone(),
+            hosts: settings.hosts.clone(),
+            origins: settings.trusted_origins.clone(),
+            proxies: settings.trusted_proxies.clone(),
+            sessions: settings.sessions.duration(),
+            attempts: attempts::Attempts::default(),
+            verifying: Semaphore::new(VERIFIED_AT_ONCE),
+            under_way: Semaphore::new(AT_ONCE),
+        }
+    }
+}
+
+impl Openness {
+    fn of(settings: &DashboardSettings) -> Self {
+        if settings.open_read {
+            Self::Reading
+        } else if settings.password_hash.is_none() && protection::only_from_here(settings.listen.ip()) {
+            Self::Everything
+        } else {
+            Self::Nothing
+        }
+    }
+}
