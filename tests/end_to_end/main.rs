@@ -44,6 +44,7 @@ mod paused;
 mod rechecks;
 mod reconcilers;
 mod requests;
+mod reuse;
 mod roles;
 mod rules;
 mod same_outcome;

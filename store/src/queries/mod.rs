@@ -8,6 +8,7 @@ mod asked;
 mod askers;
 mod browsing;
 mod celery_tasks;
+mod fresh;
 mod history;
 mod holds;
 mod jobs;

@@ -20,7 +20,7 @@ use linkbeat_shared::history::{Summary, Zone};
 use super::super::dialect::{insert_all, locked};
 use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled};
 use crate::error::Fault;
-use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
+use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, NOT_REUSED, RawCheck, RawColumns, hour_of};
 use crate::schema::{checks, history_progress, history_zones, late_checks, link_days, link_hours, runs};
 use crate::traits::HistoryRules;
 use crate::values::{Id, Moment};
@@ -129,7 +129,7 @@ async fn checks_after(
     let not_late = "NOT EXISTS (SELECT 1 FROM late_checks l WHERE l.link_id = checks.link_id AND l.run_id = checks.run_id)";
     checks::table
         .filter(checks::run_id.eq(run).and(checks::link_id.gt(after)))
-        .filter(sql::<Bool>(not_late))
+        .filter(sql::<Bool>(not_late).and(sql::<Bool>(NOT_REUSED)))
         .order(checks::link_id)
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .select((
@@ -182,7 +182,7 @@ pub(in super::super) async fn note_late(
     if begun.is_empty() {
         return Ok(());
     }
-    let late = stored.iter().filter(|check| begun.contains(&check.run_id));
+    let late = stored.iter().filter(|check| begun.contains(&check.run_id) && !check.is_reused());
     let late: Vec<LateCheckRow> =
         late.map(|check| LateCheckRow { link_id: check.link_id, run_id: check.run_id }).collect();
     for rows in late.chunks(CHECKS) {
