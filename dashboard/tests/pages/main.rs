@@ -177,10 +177,8 @@ async fn the_stream_sends_parts_and_ends_when_the_dashboard_does() {
     let served = Served::at("").await;
     served.import(&["https://a.example/"]).await;
     let mut stream = served.stream("/live?part=counts&part=nothing").await;
-    let head = stream.until("event: part").await;
-    let head = head.to_ascii_lowercase();
+    let head = stream.until("id: counts").await.to_ascii_lowercase();
     assert!(head.contains("text/event-stream") && head.contains("x-accel-buffering: no"), "{head}");
-    assert!(stream.until("id: counts").await.len() < 100_000);
     served.import(&["https://b.example/"]).await;
     stream.until("<span class=\"value\">2</span>").await;
     served.stop();
