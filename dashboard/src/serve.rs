@@ -8,8 +8,11 @@ use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::access::{self, Access, Unprotected};
+use crate::live::{self, Live};
+use crate::pages::Groups;
 use crate::ports::Ports;
 use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
@@ -34,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
+    /// What goes on, for the pages that show it.
+    pub(crate) live: Live,
+    /// The groups that the filter of links offers.
+    pub(crate) groups: Groups,
 }
 
 impl std::ops::Deref for App {
@@ -52,7 +59,16 @@ impl Dashboard {
     pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
         access::check(&settings, &*ports.store).await?;
         let (stop, access) = (CancellationToken::new(), Access::new(&settings));
-        Ok(Self { app: App(Arc::new(Shared { settings, ports, access, stop })) })
+        Ok(Self {
+            app: App(Arc::new(Shared {
+                settings,
+                ports,
+                access,
+                stop,
+                live: Live::new(),
+                groups: Groups::default(),
+            })),
+        })
     }
 
     /// Serves until `shutdown`, and then what is under way.
@@ -69,6 +85,7 @@ impl Dashboard {
             }
         };
         let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
+        let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -89,7 +106,7 @@ impl Dashboard {
 
     fn routes(&self) -> Router {
         Router::new()
-            .merge(pages::routes())
+            .merge(pages::routes(&self.app))
             .nest("/api/v1", api::routes())
             .nest("/feed", feeds::routes())
             .with_state(self.app.clone())

@@ -9,6 +9,7 @@ mod support;
 
 mod advice;
 mod bad_input;
+mod browser;
 mod cancel;
 mod celery;
 mod compose;
