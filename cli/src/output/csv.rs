@@ -19,7 +19,7 @@ pub(super) struct Csv {
     pub(super) bom: bool,
 }
 
-const REPORT_HEADER: [&str; 15] = [
+const REPORT_HEADER: [&str; 16] = [
     "id",
     "name",
     "url",
@@ -35,6 +35,7 @@ const REPORT_HEADER: [&str; 15] = [
     "tls_expires_at",
     "tls_issuer",
     "failed",
+    "proposed",
 ];
 const LINKS_HEADER: [&str; 27] = [
     "id",
@@ -139,7 +140,7 @@ impl Csv {
         Sheet::begin(header, row, out)
     }
 
-    fn report_row(&self, link: &LinkReport) -> [String; 15] {
+    fn report_row(&self, link: &LinkReport) -> [String; 16] {
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&link.details);
         [
             link.id.to_string(),
@@ -157,6 +158,7 @@ impl Csv {
             tls_expires_at,
             tls_issuer,
             failed,
+            text(link.proposed.map(Change::as_str)),
         ]
     }
 

@@ -194,6 +194,9 @@ fn a_run_that_is_held_back_says_what_was_seen_and_what_it_would_do() {
     assert_eq!((data.would_hide, data.would_show, data.held_back), (1, 1, report.run.held_back.clone()));
     let proposed: Vec<_> = data.links.iter().map(|link| (link.changed, link.proposed)).collect();
     assert_eq!(proposed, [(None, Some(Change::Hidden)), (None, Some(Change::Shown))]);
+    let sheet = written_in(FormatName::Csv, Lang::En);
+    let last: Vec<_> = sheet.lines().map(|row| row.rsplit(',').next().unwrap()).collect();
+    assert_eq!(last, ["proposed", "hidden", "shown"]);
     assert!(written_in(FormatName::Junit, Lang::En).contains(r#"<error type="held_back""#));
 }
 
