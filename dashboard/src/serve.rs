@@ -107,7 +107,7 @@ impl Dashboard {
     fn routes(&self) -> Router {
         Router::new()
             .merge(pages::routes(&self.app))
-            .nest("/api/v1", api::routes())
+            .merge(api::routes(&self.app))
             .nest("/feed", feeds::routes())
             .with_state(self.app.clone())
     }

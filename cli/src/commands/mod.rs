@@ -13,6 +13,7 @@ mod links;
 mod migrate;
 mod parse;
 mod password;
+mod queues;
 mod roles;
 mod run;
 mod runs;
