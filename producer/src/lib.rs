@@ -103,6 +103,11 @@ impl Producer {
         Ok(Self { celery: Some(door), ..self })
     }
 
+    /// Where others in this process file requests: their jobs are published by this producer.
+    pub fn outbox(&self) -> Arc<Outbox> {
+        self.outbox.clone()
+    }
+
     /// Has all jobs published again that are not done, once it runs: for a process whose own queue ended with it.
     pub fn publish_again(&self) {
         self.outbox.join(Waiting::again(OpenJobs::PublishedFor(Duration::ZERO)));

@@ -1,5 +1,7 @@
 //! `linkbeat dashboard`
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -66,27 +68,37 @@ pub(crate) async fn run(global: &GlobalArgs, args: DashboardRoleArgs) -> Result<
         let stop = shutdown.clone();
         AbortOnDropHandle::new(tokio::spawn(async move { outbox.run(stop).await }))
     });
-    let facts = facts(&settings, global.origins(flags)?);
-    serve(&settings, facts, store.clone(), outbox, shutdown).await?;
+    let (listener, facts) = (listen(&settings).await?, facts(&settings, global.origins(flags)?));
+    serve(&settings, facts, (store.clone(), outbox), listener, shutdown).await?;
     store.close().await;
     tracing::info!(role = DASHBOARD, "stopped");
     Ok(Status::Passed)
 }
 
-/// Serves the dashboard until `shutdown`.
-async fn serve(
+/// Takes the address of the dashboard.
+pub(super) async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+    let address = settings.dashboard.listen;
+    TcpListener::bind(address).await.map_err(|error| unserved(address, &error))
+}
+
+fn unserved(address: SocketAddr, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"))
+        .advise("stop what listens there, or choose another address with --listen")
+}
+
+/// Serves the dashboard until `shutdown`. An outbox of this process publishes what is filed.
+pub(super) async fn serve(
     settings: &Settings,
     facts: Facts,
-    store: SharedStore,
-    outbox: Option<Arc<Outbox>>,
+    (store, outbox): (SharedStore, Option<Arc<Outbox>>),
+    listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
-    let failed = |error| Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"));
+    let failed = |error| unserved(address, &error);
     let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
     let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts), queues: queues(settings) };
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
     dashboard.serve(listener, shutdown).await.map_err(failed)
@@ -99,7 +111,7 @@ fn queues(settings: &Settings) -> Option<Arc<dyn Queues>> {
 }
 
 /// What pages tell of this process.
-fn facts(settings: &Settings, origins: Vec<Origin>) -> Facts {
+pub(super) fn facts(settings: &Settings, origins: Vec<Origin>) -> Facts {
     let told = |Origin { name, value, from }| Setting { name, value, origin: from };
     Facts {
         zone: settings.history.time_zone,

@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use clap::Args;
 use linkbeat_broker::{Broker, MemoryBroker, Queue, RabbitBroker, SharedBroker, WatchedBroker};
+use linkbeat_dashboard::Facts;
+use linkbeat_producer::Outbox;
 use linkbeat_recorder::Recorder;
 use linkbeat_store::SharedStore;
 use linkbeat_worker::Worker;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{roles, servers};
-use crate::args::{DaemonArgs, Flags, GlobalArgs, WorkerDaemonArgs};
+use super::{dashboard, roles, servers};
+use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs, WorkerDaemonArgs};
 use crate::embedded::QUEUE_CAPACITY;
 use crate::exit::{Failure, Status};
-use crate::settings::{BrokerAddress, Settings};
+use crate::settings::{BrokerAddress, Origin, Settings};
 use crate::{health, proxies, shutdown};
 
 #[derive(Debug, Args)]
@@ -27,6 +30,8 @@ Examples:
   linkbeat links import friends.csv
   linkbeat schedule add friends --every 6h --backlink 'my[.]blog'
   linkbeat up                                    keeps them checked, until Ctrl-C or SIGTERM
+  linkbeat up --listen 127.0.0.1:9000            serves the dashboard there instead of 127.0.0.1:8080
+  linkbeat up --no-dashboard
   linkbeat up --health-addr 127.0.0.1:9180       serves /live and /ready as well
 
 Without servers it uses the SQLite file of --database-url and a queue of its own. With --broker-url
@@ -35,9 +40,17 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     worker: WorkerDaemonArgs,
     #[command(flatten)]
+    dashboard: DashboardArgs,
+    /// Do not serve the dashboard
+    #[arg(long, conflicts_with_all = ["listen", "base_path"])]
+    no_dashboard: bool,
+    #[command(flatten)]
     daemon: DaemonArgs,
 }
 
+/// The setting of the dashboard's address, and where its value comes from if nobody sets it.
+const LISTEN: &str = "dashboard.listen";
+const DEFAULT: &str = "default";
 /// The name of this command.
 const UP: &str = "up";
 /// How long each role may take to stop, besides the checks that a worker finishes.
@@ -49,7 +62,12 @@ const RECONCILE_EVERY_SECS: u64 = 2;
 
 /// `linkbeat up`
 pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Failure> {
-    let flags = Flags { worker_daemon: Some(&args.worker), daemon: Some(&args.daemon), ..Flags::default() };
+    let flags = Flags {
+        worker_daemon: Some(&args.worker),
+        dashboard: Some(&args.dashboard),
+        daemon: Some(&args.daemon),
+        ..Flags::default()
+    };
     let mut settings = global.settings(flags, "info")?;
     proxies::of_environment(&mut settings.worker);
     let alone = settings.broker_url == BrokerAddress::Memory;
@@ -61,6 +79,10 @@ pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Fai
     let broker = Arc::new(WatchedBroker::new(queues));
     let celery = servers::of_celery(&settings, UP);
     let worker = Worker::new(&settings.worker, broker.clone())?;
+    let window = match args.no_dashboard {
+        true => None,
+        false => Window::open(&settings, global.origins(flags)?).await?,
+    };
     let shutdown = shutdown::on_signal_to_daemon(
         "stopping: checks under way are finished, the rest goes on at the next start",
     );
@@ -73,8 +95,13 @@ pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Fai
     let Some(store) = store(&settings, &database, &shutdown).await? else { return Ok(Status::Passed) };
     let store = database.store.get_or_init(|| store).clone();
     let all = Roles::start(&settings, broker.clone(), celery.clone(), store.clone(), worker, alone)?;
+    let window = window.map(|window| window.serve(&settings, &store, all.outbox.clone(), &shutdown));
     tracing::info!(role = UP, database = %settings.database_url, broker = %settings.broker_url, "started");
     shutdown.cancelled().await;
+    let served = match window {
+        Some(window) => window.closed().await,
+        None => Ok(()),
+    };
     all.stop(&*broker).await;
     if let Some(celery) = celery {
         celery.close().await;
@@ -82,7 +109,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: UpArgs) -> Result<Status, Fai
     broker.close().await;
     store.close().await;
     tracing::info!(role = UP, "stopped");
-    Ok(Status::Passed)
+    served.map(|()| Status::Passed)
 }
 
 /// What is otherwise where nobody else takes from the queue.
@@ -110,8 +137,74 @@ async fn store(
     servers::patient_store(settings, database, shutdown).await
 }
 
+/// The dashboard, which is to be served beside the roles.
+struct Window {
+    listener: TcpListener,
+    facts: Facts,
+}
+
+/// The same while it is served.
+struct OpenWindow {
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), Failure>>,
+}
+
+impl Window {
+    /// Takes its address. Nobody asked for the one that is taken by default: if another process has it, the roles do
+    /// without.
+    async fn open(settings: &Settings, origins: Vec<Origin>) -> Result<Option<Self>, Failure> {
+        let by_default = origins.iter().any(|origin| origin.name == LISTEN && origin.from == DEFAULT);
+        let facts = dashboard::facts(settings, origins);
+        match dashboard::listen(settings).await {
+            Ok(listener) => Ok(Some(Self { listener, facts })),
+            Err(failure) if by_default => {
+                tracing::warn!(
+                    problem = failure.problem,
+                    "there is no dashboard; --listen takes another address"
+                );
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn serve(
+        self,
+        settings: &Settings,
+        store: &SharedStore,
+        outbox: Arc<Outbox>,
+        shutdown: &CancellationToken,
+    ) -> OpenWindow {
+        let (settings, store, stop) = (settings.clone(), store.clone(), shutdown.clone());
+        let serving = async move {
+            // Whoever cannot serve what was asked for says so at once.
+            let ended =
+                dashboard::serve(&settings, self.facts, (store, Some(outbox)), self.listener, stop.clone());
+            let ended = ended.await;
+            stop.cancel();
+            ended
+        };
+        OpenWindow { shutdown: shutdown.clone(), serving: tokio::spawn(serving) }
+    }
+}
+
+impl OpenWindow {
+    /// Waits until it is closed, after the shutdown.
+    async fn closed(self) -> Result<(), Failure> {
+        self.shutdown.cancelled().await;
+        match tokio::time::timeout(STOP, self.serving).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("the dashboard did not end within {STOP:?}; giving it up");
+                Ok(())
+            }
+        }
+    }
+}
+
 /// The roles, each with its own end.
 struct Roles {
+    outbox: Arc<Outbox>,
     producer: Role,
     worker: Role,
     recorder: Role,
@@ -157,6 +250,7 @@ impl Roles {
         let recorder = Recorder::new(settings.recorder.clone(), broker, store);
         let recorder = recorder.keeping(settings.history.rules());
         Ok(Self {
+            outbox: producer.outbox(),
             drain: settings.worker.drain_timeout.unwrap_or(settings.worker.max_timeout).duration(),
             producer: Role::start("producer", |stop| async move { producer.run(stop).await }),
             // It ends before its broker is closed.
