@@ -5,6 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use linkbeat_broker::{DeadLetter, Queue, SharedBroker};
 use linkbeat_dashboard::{CannotAsk, ParkedMessage, Queues, WorkerSeen};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{dead, servers, workers};
@@ -26,20 +28,29 @@ impl fmt::Debug for OwnQueues {
 }
 
 impl OwnQueues {
-    async fn with<T>(
+    /// Asks on a thread that may wait: what the commands do there stays on one thread.
+    async fn with<T: Send + 'static>(
         &self,
-        ask: impl AsyncFnOnce(&SharedBroker) -> Result<T, Failure>,
+        ask: impl AsyncFnOnce(&SharedBroker) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, CannotAsk> {
-        let told = |failure: Failure| CannotAsk(failure.problem);
-        let broker = servers::connect(&self.settings, ROLE).await.map_err(told)?;
-        let answer = ask(&broker).await;
-        broker.close().await;
-        answer.map_err(told)
+        let (settings, runtime) = (self.settings.clone(), Handle::current());
+        let asked = spawn_blocking(move || {
+            runtime.block_on(async move {
+                let broker = servers::connect(&settings, ROLE).await?;
+                let answer = ask(&broker).await;
+                broker.close().await;
+                answer
+            })
+        });
+        match asked.await {
+            Ok(answer) => answer.map_err(|failure| CannotAsk(failure.problem)),
+            Err(error) => Err(CannotAsk(error.to_string())),
+        }
     }
 
     async fn settle(&self, ids: Vec<Uuid>, put_back: bool) -> Result<u64, CannotAsk> {
-        let settled = self.with(async |broker| dead::settle_these(broker, ids, put_back).await).await?;
-        Ok(settled as u64)
+        let settle = async move |broker: &SharedBroker| dead::settle_these(broker, ids, put_back).await;
+        self.with(settle).await.map(|settled| settled as u64)
     }
 }
 
@@ -47,7 +58,7 @@ impl OwnQueues {
 impl Queues for OwnQueues {
     async fn parked(&self, limit: u32) -> Result<Vec<ParkedMessage>, CannotAsk> {
         let limit = u16::try_from(limit).unwrap_or(u16::MAX);
-        let parked = async |broker: &SharedBroker| {
+        let parked = async move |broker: &SharedBroker| {
             let letters = dead::oldest(broker, limit).await?;
             Ok(letters.iter().map(told).collect())
         };
@@ -63,7 +74,7 @@ impl Queues for OwnQueues {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk> {
-        let alive = self.with(async |broker| workers::alive(broker).await).await?;
+        let alive = self.with(async |broker: &SharedBroker| workers::alive(broker).await).await?;
         Ok(alive.into_iter().map(WorkerSeen).collect())
     }
 }
