@@ -52,4 +52,5 @@ mod schedules;
 mod secrets;
 mod standard_error;
 mod unreadable;
+mod up;
 mod workers;
