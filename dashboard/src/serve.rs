@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) settings: DashboardSettings,
     pub(crate) ports: Ports,
     pub(crate) access: Access,
+    pub(crate) totals: feeds::Totals,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
 }
@@ -52,7 +53,9 @@ impl Dashboard {
     pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
         access::check(&settings, &*ports.store).await?;
         let (stop, access) = (CancellationToken::new(), Access::new(&settings));
-        Ok(Self { app: App(Arc::new(Shared { settings, ports, access, stop })) })
+        Ok(Self {
+            app: App(Arc::new(Shared { settings, ports, access, totals: feeds::Totals::default(), stop })),
+        })
     }
 
     /// Serves until `shutdown`, and then what is under way.
@@ -91,7 +94,7 @@ impl Dashboard {
         Router::new()
             .merge(pages::routes())
             .nest("/api/v1", api::routes())
-            .nest("/feed", feeds::routes())
+            .merge(feeds::routes(&self.app))
             .with_state(self.app.clone())
     }
 }
