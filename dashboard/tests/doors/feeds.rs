@@ -223,7 +223,7 @@ async fn check_flink_and_friend_circle_lite_get_their_shapes() {
         result["link_status"][2],
         json!({
             "name": "Down", "link": "https://down.example/", "latency": -1.0, "fail_count": 2,
-            "has_author_link": false, "linkpage": "", "hidden_reason": "the page answered with status 500",
+            "has_author_link": false, "linkpage": "", "hidden_reason": "the page answered 500",
         })
     );
     assert_eq!(read(&served.get("/feed/result.json").await)["total_count"], 2);
@@ -334,7 +334,7 @@ async fn a_piece_of_html_holds_nothing_foreign() {
         "<a href=\"https://up.example/\" rel=\"noopener\">",
         "<bdi>Up 中文</bdi>",
         "<section class=\"linkbeat-group linkbeat-hidden\">",
-        "the page answered with status 500",
+        "the page answered 500",
     ] {
         assert!(piece.body.contains(part), "{part}: {}", piece.body);
     }
