@@ -8,6 +8,7 @@
 # start_redis       a Redis for LINKBEAT_TEST_REDIS_URL; after make_certificates also one for LINKBEAT_TEST_REDIS_TLS_URL
 # provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends
 # provide_django    LINKBEAT_TEST_DJANGO_PYTHON is a Python that can run examples/django-blog
+# provide_browser   LINKBEAT_TEST_CHROMIUM, LINKBEAT_TEST_BROWSER_PYTHON with Playwright, and LINKBEAT_TEST_AXE, axe-core
 # provide_node      LINKBEAT_TEST_NODE_PATH is where Node finds what examples/request_run.js needs
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -371,6 +372,25 @@ python_environment() (
   "$home/bin/pip" install -q "${@:2}" >&2 || die "${*:2} could not be installed from PyPI"
   touch "$home/complete"
 ) 9>"target/$1.lock"
+
+# What tests/browser needs: Debian's Chromium, Playwright to drive it, and axe-core, which finds what bars people.
+provide_browser() {
+  (
+    flock 9
+    need chromium Chromium chromium
+    [ -e target/axe/complete ] && exit
+    need node Node nodejs
+    need npm npm npm
+    say "installing axe-core into target/axe"
+    npm install --silent --no-audit --no-fund --prefix target/axe axe-core@4 >&2 || die "axe-core could not be installed from npm"
+    touch target/axe/complete
+  ) 9>target/browser.lock
+  python_environment python-browser playwright pillow
+  export LINKBEAT_TEST_CHROMIUM LINKBEAT_TEST_BROWSER_PYTHON LINKBEAT_TEST_AXE
+  LINKBEAT_TEST_CHROMIUM=$(command -v chromium)
+  LINKBEAT_TEST_BROWSER_PYTHON="$PWD/target/python-browser/bin/python"
+  LINKBEAT_TEST_AXE="$PWD/target/axe/node_modules/axe-core/axe.min.js"
+}
 
 # A Node with the packages of examples/package.json, in LINKBEAT_TEST_NODE_PATH.
 provide_node() {

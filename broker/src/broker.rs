@@ -44,6 +44,11 @@ pub trait Broker: Send + Sync + fmt::Debug {
     /// Whether every session that is wanted is open right now: for health checks.
     fn ready(&self) -> bool;
 
+    /// Why a session that is wanted is not open, as far as that is known.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Ends all sessions. Waiting publishers and subscriptions end with [`BrokerClosed`] or `None`.
     async fn close(&self);
 }

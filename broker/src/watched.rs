@@ -82,6 +82,10 @@ impl Broker for WatchedBroker {
         self.broker.ready()
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.broker.trouble()
+    }
+
     async fn close(&self) {
         self.broker.close().await;
     }

@@ -236,10 +236,13 @@ async fn a_daemon_waits_for_a_broker_that_is_not_there_yet() {
         let mut reader = broker.subscribe(&Queue::JOBS, 1).await.unwrap();
         assert!(nothing_comes(&mut reader).await);
         assert!(!broker.ready());
+        let why = broker.trouble().unwrap();
+        assert!(why.contains("refused"), "{why}");
         let proxy = Proxy::at(port, &upstream).await;
         let (came, ()) = tokio::join!(take_body(&mut reader), put(&broker, Queue::JOBS, "a"));
         assert_eq!(came, "a");
         assert!(broker.ready());
+        assert_eq!(broker.trouble(), None);
         drop(proxy);
         let unready = async {
             while broker.ready() {

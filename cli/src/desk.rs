@@ -4,15 +4,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkbeat_dashboard::{CannotFile, Desk};
-use linkbeat_producer::Outbox;
-use linkbeat_shared::Request;
-use linkbeat_store::{Filed, SharedStore};
+use linkbeat_dashboard::{BadList, CannotFile, Desk, ScheduleRun};
+use linkbeat_producer::{CannotRun, Outbox, RunNow};
+use linkbeat_shared::{GivenLinks, Request, RequestOptions};
+use linkbeat_store::{Filed, SharedStore, StoredSchedule};
+
+use crate::input;
 
 /// Files in the database. An outbox of this process publishes the jobs; without one a producer finds the run.
 pub(crate) struct OwnDesk {
     pub(crate) store: SharedStore,
     pub(crate) outbox: Option<Arc<Outbox>>,
+    /// What is asked of links if nobody says otherwise.
+    pub(crate) options: RequestOptions,
+}
+
+impl OwnDesk {
+    fn publish(&self, filed: &Filed) {
+        if let Some(outbox) = &self.outbox {
+            outbox.add(filed);
+        }
+    }
 }
 
 impl fmt::Debug for OwnDesk {
@@ -25,9 +37,36 @@ impl fmt::Debug for OwnDesk {
 impl Desk for OwnDesk {
     async fn file(&self, request: Request) -> Result<Filed, CannotFile> {
         let filed = linkbeat_producer::file(&self.store, request).await?;
-        if let Some(outbox) = &self.outbox {
-            outbox.add(&filed);
-        }
+        self.publish(&filed);
         Ok(filed)
+    }
+
+    fn options(&self) -> RequestOptions {
+        self.options.clone()
+    }
+
+    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
+        let run = linkbeat_producer::run_now(&*self.store, schedule).await.map_err(|error| match error {
+            CannotRun::Store(error) => CannotFile::Store(error),
+            error => CannotFile::Unreadable(error.to_string()),
+        })?;
+        Ok(match run {
+            RunNow::Filed(filed) => {
+                self.publish(&filed);
+                ScheduleRun::Filed(filed)
+            }
+            RunNow::Overlap(run) => ScheduleRun::Overlap(run),
+            RunNow::Gone => ScheduleRun::Gone,
+        })
+    }
+
+    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList> {
+        match input::read_sent(name, list) {
+            Ok(input) => Ok(input.links),
+            Err(error) => {
+                let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+                Err(BadList(format!("{error}{advice}")))
+            }
+        }
     }
 }

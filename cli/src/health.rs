@@ -37,9 +37,14 @@ pub(crate) fn with_broker(
     broker: &Arc<WatchedBroker>,
     stall: Duration,
 ) -> Vitals {
-    let (session, publisher) = (Arc::clone(broker), Arc::clone(broker));
+    let (session, troubled, publisher) = (Arc::clone(broker), Arc::clone(broker), Arc::clone(broker));
     vitals
-        .connection(format!("connected{suffix}"), "no session with the broker", move || session.ready())
+        .connection(
+            format!("connected{suffix}"),
+            "no session with the broker",
+            move || session.ready(),
+            move || troubled.trouble(),
+        )
         .calls(format!("publishing{suffix}"), PUBLISHING, move || Some(publisher.publishing().tally()))
         .held(format!("consuming{suffix}"), broker.in_hand().clone(), stall)
 }
@@ -76,7 +81,13 @@ pub(crate) fn with_database(vitals: Vitals, database: Arc<Database>) -> Vitals {
 /// A producer that takes the tasks of Celery clients.
 pub(crate) fn with_celery(vitals: Vitals, celery: Option<&Arc<RabbitBroker>>) -> Vitals {
     let Some(celery) = celery.cloned() else { return vitals };
-    vitals.connection("celery", "no session with the broker of Celery clients", move || celery.ready())
+    let troubled = Arc::clone(&celery);
+    vitals.connection(
+        "celery",
+        "no session with the broker of Celery clients",
+        move || celery.ready(),
+        move || troubled.trouble(),
+    )
 }
 
 /// A role that takes requests.

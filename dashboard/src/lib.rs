@@ -6,6 +6,7 @@
 mod access;
 mod api;
 mod feeds;
+mod live;
 mod pages;
 mod ports;
 mod serve;
@@ -15,6 +16,6 @@ pub use access::{
     BadHost, BadOrigin, BadPasswordHash, HostName, NewToken, PasswordHash, SHORTEST_PASSWORD, TrustedOrigin,
     Unprotected,
 };
-pub use ports::{CannotFile, Desk, Ports};
+pub use ports::{BadList, CannotFile, Desk, Facts, Ports, ScheduleRun, Setting};
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkbeat_shared::Request;
-use linkbeat_store::{DashboardStore, Filed, StoreError};
+use linkbeat_shared::history::Zone;
+use linkbeat_shared::{GivenLinks, Request, RequestOptions, RunId};
+use linkbeat_store::{DashboardStore, Filed, StoreError, StoredSchedule};
 
 /// All that the dashboard reads from and writes to.
 #[derive(Debug, Clone)]
@@ -14,6 +15,30 @@ pub struct Ports {
     pub store: Arc<dyn DashboardStore>,
     /// Where requests are filed.
     pub desk: Arc<dyn Desk>,
+    /// What the process knows by its settings.
+    pub facts: Arc<Facts>,
+}
+
+/// What the process knows by its settings.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Where days of history begin.
+    pub zone: Zone,
+    /// So many days before its end a certificate is told of.
+    pub warn_certificate_days: u32,
+    /// Every setting. Secrets are left out.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its path, such as `check.timeout`.
+    pub name: String,
+    /// Its value, as far as it may be shown.
+    pub value: String,
+    /// Where that comes from: `flag`, `default`, the variable, or the file.
+    pub origin: String,
 }
 
 /// Makes requests runs.
@@ -21,6 +46,27 @@ pub struct Ports {
 pub trait Desk: Send + Sync + Debug {
     /// Files a request as a run, and sees to it that its jobs are published. The same request id twice is one run.
     async fn file(&self, request: Request) -> Result<Filed, CannotFile>;
+
+    /// What a request asks of its links if nobody says otherwise: the section `check` of the settings.
+    fn options(&self) -> RequestOptions;
+
+    /// Files a run of a schedule now, besides its ticks.
+    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile>;
+
+    /// Reads a list of links in any of the shapes that linkbeat takes. The name may say which: `friends.yml`. It is work
+    /// for a thread that may block.
+    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList>;
+}
+
+/// What became of a run of a schedule that somebody asked for.
+#[derive(Debug)]
+pub enum ScheduleRun {
+    /// It is filed.
+    Filed(Filed),
+    /// This run still goes on, and the schedule forbids a second one.
+    Overlap(RunId),
+    /// The schedule is not there any more.
+    Gone,
 }
 
 /// Why a request is no run.
@@ -32,4 +78,12 @@ pub enum CannotFile {
     /// The run is filed, but its jobs could not be published. A producer publishes them later.
     #[error("the broker cannot be reached: {0}")]
     Broker(String),
+    /// What is stored of the request cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
 }
+
+/// Why a list is not taken: a sentence for each bad row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadList(pub String);

@@ -8,8 +8,11 @@ use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::access::{self, Access, Unprotected};
+use crate::live::{self, Live};
+use crate::pages::Groups;
 use crate::ports::Ports;
 use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
@@ -35,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) totals: feeds::Totals,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
+    /// What goes on, for the pages that show it.
+    pub(crate) live: Live,
+    /// The groups that the filter of links offers.
+    pub(crate) groups: Groups,
 }
 
 impl std::ops::Deref for App {
@@ -54,7 +61,15 @@ impl Dashboard {
         access::check(&settings, &*ports.store).await?;
         let (stop, access) = (CancellationToken::new(), Access::new(&settings));
         Ok(Self {
-            app: App(Arc::new(Shared { settings, ports, access, totals: feeds::Totals::default(), stop })),
+            app: App(Arc::new(Shared {
+                settings,
+                ports,
+                access,
+                totals: feeds::Totals::default(),
+                stop,
+                live: Live::new(),
+                groups: Groups::default(),
+            })),
         })
     }
 
@@ -72,6 +87,7 @@ impl Dashboard {
             }
         };
         let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
+        let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -92,7 +108,7 @@ impl Dashboard {
 
     fn routes(&self) -> Router {
         Router::new()
-            .merge(pages::routes())
+            .merge(pages::routes(&self.app))
             .nest("/api/v1", api::routes())
             .merge(feeds::routes(&self.app))
             .with_state(self.app.clone())

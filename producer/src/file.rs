@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{Request, RunId, RunSize, TraceContext};
+use linkbeat_shared::{CheckResult, Request, RunId, RunSize, TraceContext};
 use linkbeat_store::{Account, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
 
 use crate::plan::JobPlanner;
@@ -49,6 +49,7 @@ impl From<Request> for Prepared {
             links: request.links,
             check: request.check,
             rules: request.rules,
+            reuse_within: request.reuse_within,
             reply_to: request.reply_to,
             lang: request.lang,
             progress: request.progress,
@@ -122,9 +123,13 @@ impl Planner for Keeping {
         self.planner.begin(run, links);
     }
 
-    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
-        let jobs = self.planner.add(name, link);
+    fn add(&mut self, name: &str, link: JobLinkMessage, fresh: Option<CheckResult>) -> Vec<PlannedJob> {
+        let jobs = self.planner.add(name, link, fresh);
         self.keep(jobs)
+    }
+
+    fn is_white_listed(&self, name: &str) -> bool {
+        self.planner.is_white_listed(name)
     }
 
     fn finish(&mut self) -> Vec<PlannedJob> {

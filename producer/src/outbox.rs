@@ -311,7 +311,7 @@ impl Outbox {
         let target = match job.kind {
             JobKind::Recheck if !job.due_in.is_zero() => Target::Delayed(job.due_in),
             JobKind::Check | JobKind::Recheck => Target::Queue(Queue::of_jobs(job.run_size)),
-            JobKind::WhiteListed => Target::Queue(Queue::of_results(job.run_size)),
+            JobKind::Known => Target::Queue(Queue::of_results(job.run_size)),
         };
         let message = Message::new(job.id.0, job.body).traced(job.trace.as_ref()).of_run(job.run_size);
         self.broker.publish(&target, message).await?;

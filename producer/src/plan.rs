@@ -15,8 +15,8 @@ const JOB_LINKS_MAX: u64 = 16;
 const HOST_JOB_LINKS_MAX: usize = 64;
 /// Runs up to `JOBS_WANTED * JOB_LINKS_MAX` links are spread over about so many jobs.
 const JOBS_WANTED: u64 = 128;
-/// Most white-listed links in one message to the recorder.
-const WHITE_LISTED_MAX: usize = 500;
+/// Most known results in one message to the recorder.
+const KNOWN_MAX: usize = 256;
 
 /// Cuts one run into jobs.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub(crate) struct JobPlanner {
     hosts: Vec<JobLinkMessage>,
     /// The host that is being read.
     host: Vec<JobLinkMessage>,
-    white_listed: Vec<LinkId>,
+    /// Results of links that nobody fetches.
+    known: Vec<CheckResult>,
 }
 
 impl JobPlanner {
@@ -43,7 +44,7 @@ impl JobPlanner {
             target: 1,
             hosts: Vec::new(),
             host: Vec::new(),
-            white_listed: Vec::new(),
+            known: Vec::new(),
         }
     }
 
@@ -81,21 +82,17 @@ impl JobPlanner {
         host_of(link.page_url.as_ref().filter(|_| asked).unwrap_or(&link.url))
     }
 
-    /// White-listed links are not fetched: their results are known and go straight to the recorder.
-    fn white_listed_job(&mut self) -> PlannedJob {
-        let ids = std::mem::take(&mut self.white_listed);
-        let result = |&link_id| CheckResult {
-            link_id,
-            verdict: None,
-            reason: None,
-            status: None,
-            elapsed_ms: 0,
-            checked_at: Utc::now(),
-            details: Details::default(),
-        };
-        let id = JobId::new();
-        let message = ResultsMessage::new(self.run_id, id, ids.iter().map(result).collect());
-        PlannedJob { id, kind: JobKind::WhiteListed, links: ids, body: wire::encode(&message) }
+    /// Some links are not fetched: their results are known and go straight to the recorder.
+    fn know(&mut self, result: CheckResult) -> Vec<PlannedJob> {
+        self.known.push(result);
+        if self.known.len() < KNOWN_MAX { Vec::new() } else { vec![self.known_job()] }
+    }
+
+    fn known_job(&mut self) -> PlannedJob {
+        let results = std::mem::take(&mut self.known);
+        let (id, links) = (JobId::new(), results.iter().map(|result| result.link_id).collect());
+        let message = ResultsMessage::new(self.run_id, id, results);
+        PlannedJob { id, kind: JobKind::Known, links, body: wire::encode(&message) }
     }
 }
 
@@ -106,14 +103,12 @@ impl Planner for JobPlanner {
         self.target = usize::try_from(target).unwrap_or(1);
     }
 
-    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn add(&mut self, name: &str, link: JobLinkMessage, fresh: Option<CheckResult>) -> Vec<PlannedJob> {
         if self.white_list.contains(name) {
-            self.white_listed.push(LinkId(link.id));
-            return if self.white_listed.len() < WHITE_LISTED_MAX {
-                Vec::new()
-            } else {
-                vec![self.white_listed_job()]
-            };
+            return self.know(white_listed(LinkId(link.id)));
+        }
+        if let Some(result) = fresh {
+            return self.know(result);
         }
         let same_host =
             self.host.last().is_some_and(|last| self.fetched_host(last) == self.fetched_host(&link));
@@ -123,16 +118,32 @@ impl Planner for JobPlanner {
         complete
     }
 
+    fn is_white_listed(&self, name: &str) -> bool {
+        self.white_list.contains(name)
+    }
+
     fn finish(&mut self) -> Vec<PlannedJob> {
         let mut jobs = self.end_host();
         if !self.hosts.is_empty() {
             let hosts = std::mem::take(&mut self.hosts);
             jobs.push(self.job(hosts));
         }
-        if !self.white_listed.is_empty() {
-            jobs.push(self.white_listed_job());
+        if !self.known.is_empty() {
+            jobs.push(self.known_job());
         }
         jobs
+    }
+}
+
+fn white_listed(link_id: LinkId) -> CheckResult {
+    CheckResult {
+        link_id,
+        verdict: None,
+        reason: None,
+        status: None,
+        elapsed_ms: 0,
+        checked_at: Utc::now(),
+        details: Details::default(),
     }
 }
 
@@ -199,7 +210,7 @@ mod tests {
         let mut planner = JobPlanner::new(check, WhiteList(names));
         planner.begin(RunId::new(), links.len() as u64);
         let mut jobs: Vec<_> =
-            links.iter().flat_map(|(name, link)| planner.add(name, link.clone())).collect();
+            links.iter().flat_map(|(name, link)| planner.add(name, link.clone(), None)).collect();
         jobs.extend(planner.finish());
         let covered: Vec<_> = jobs.iter().flat_map(|job| job.links.clone()).collect();
         assert_eq!(covered.len(), links.len(), "every link is in exactly one job");
@@ -238,11 +249,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_fresh_is_not_fetched_unless_its_name_is_on_the_white_list() {
+        let white_list = WhiteList(["white".to_owned()].into());
+        let mut planner = JobPlanner::new(CheckSpec::default(), white_list);
+        planner.begin(RunId::new(), 3);
+        let known =
+            |id| CheckResult { verdict: Some(linkbeat_shared::Verdict::Up), ..white_listed(LinkId(id)) };
+        for name in ["fresh", "white", "old"] {
+            let (name, link) = link(name, "https://a.example/");
+            let fresh = (name != "old").then(|| known(link.id));
+            assert!(planner.add(name, link, fresh).is_empty());
+        }
+        let jobs = planner.finish();
+        let kinds: Vec<_> = jobs.iter().map(|job| (job.kind, job.links.len())).collect();
+        assert_eq!(kinds, [(JobKind::Check, 1), (JobKind::Known, 2)]);
+        let message: serde_json::Value = serde_json::from_slice(&jobs[1].body).unwrap();
+        let verdicts: Vec<_> = message["results"].as_array().unwrap().iter().map(|r| &r["verdict"]).collect();
+        assert_eq!(verdicts, [&serde_json::json!("up"), &serde_json::Value::Null]);
+    }
+
+    #[test]
     fn white_listed_links_go_straight_to_the_recorder() {
         let links = [link("friend", "http://a.example/"), link("other", "http://a.example/2")];
         let jobs = plan(&links, &["friend"]);
         let kinds: Vec<_> = jobs.iter().map(|job| job.kind).collect();
-        assert_eq!(kinds, [JobKind::Check, JobKind::WhiteListed]);
+        assert_eq!(kinds, [JobKind::Check, JobKind::Known]);
         assert_eq!(jobs[1].links, [LinkId(links[0].1.id)]);
         let results: ResultsMessage = wire::decode(&jobs[1].body).unwrap();
         assert_eq!(results.results[0].verdict, None);

@@ -21,6 +21,7 @@ async fn file(store: &SharedStore) {
         id: RequestId::new(),
         links: LinkSelection::given(vec![NewLink::from_url(LinkUrl::parse("http://a.example/").unwrap())]),
         white_list: WhiteList::default(),
+        reuse_within: None,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,

@@ -1,5 +1,7 @@
 //! The rules: what a result does to its link. Pure, and the only place that decides what is shown.
 
+use std::collections::BTreeSet;
+
 use linkbeat_shared::wire::{self, JobMessage};
 use linkbeat_shared::{
     CheckResult, CheckSpec, Job, JobLink, Link, LinkState, Note, OnBlocked, OnSign, Pinned, Reason, RunId,
@@ -20,7 +22,9 @@ impl Judge for Rules {
     /// once. The result of a recheck always counts.
     fn judge(&self, link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, job: JobKind) -> Ruling {
         let state = link.state;
-        let next = as_pinned(next_state(link, result, rules), link.pin);
+        // A result that is known and has a verdict is that of an earlier check.
+        let seen = if job == JobKind::Known { Seen::Before } else { Seen::Now };
+        let next = as_pinned(next_state(link, result, rules, seen), link.pin);
         match rules.recheck_after {
             Some(after) if job != JobKind::Recheck && state.shown && !next.shown => Ruling::CheckAgain(after),
             _ => Ruling::Apply(Box::new(next)),
@@ -48,6 +52,25 @@ impl Judge for Rules {
     }
 }
 
+/// When a result was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// By this check.
+    Now,
+    /// By an earlier check. It was counted then, among the results in a row, and is not counted again.
+    Before,
+}
+
+impl Seen {
+    /// One result more of a kind, in a row.
+    fn one_more(self, in_a_row: u32) -> u32 {
+        match self {
+            Self::Now => in_a_row.saturating_add(1),
+            Self::Before => in_a_row.max(1),
+        }
+    }
+}
+
 /// A link's next state, from its last one and a result.
 ///
 /// * `up` shows a hidden link and clears its reason, after `show_after` of them in a row;
@@ -58,10 +81,13 @@ impl Judge for Rules {
 ///   by script;
 /// * a sign of a lost friend hides like a failed check where the request says so;
 /// * a link that is hidden for its missing backlink stays so, with its reason, in a run that asks for none.
-fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules) -> LinkState {
+fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, when: Seen) -> LinkState {
     let state = link.state;
     let Some(verdict) = result.verdict else { return white_listed(state) };
-    let (known, signs) = identity::compare(&state.known, &result.details, &[link.name, host(link.url)]);
+    let (known, signs) = match when {
+        Seen::Now => identity::compare(&state.known, &result.details, &[link.name, host(link.url)]),
+        Seen::Before => (state.known.clone(), BTreeSet::new()),
+    };
     let mut details = result.details.clone();
     details.notes.extend(signs);
     let seen = LinkState {
@@ -78,7 +104,7 @@ fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules) -> Lin
         return seen;
     }
     let keeps = match verdict {
-        Verdict::Up => return standing(seen, rules),
+        Verdict::Up => return standing(seen, rules, when),
         Verdict::Blocked => rules.on_blocked,
         Verdict::NoBacklink if seen.details.notes.contains(&Note::Scripted) => rules.on_scripted,
         Verdict::NoBacklink | Verdict::Down | Verdict::Refused => OnBlocked::Hide,
@@ -87,7 +113,7 @@ fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules) -> Lin
         OnBlocked::Keep => seen,
         OnBlocked::Hide => {
             let reason = seen.reason.clone();
-            failed(seen, reason, rules)
+            failed(seen, reason, rules, when)
         }
     }
 }
@@ -112,11 +138,11 @@ fn lacks_backlink(state: &LinkState) -> bool {
 }
 
 /// The state of a link that is up: passed, unless the request hides links for a note that it has.
-fn standing(seen: LinkState, rules: &ShowRules) -> LinkState {
+fn standing(seen: LinkState, rules: &ShowRules, when: Seen) -> LinkState {
     let hiding = seen.details.notes.iter().copied().find(|note| rules.on(*note) == OnSign::Hide);
     match hiding {
-        Some(note) => failed(seen, Some(Reason::Noted { note }), rules),
-        None => passed(seen, rules),
+        Some(note) => failed(seen, Some(Reason::Noted { note }), rules, when),
+        None => passed(seen, rules, when),
     }
 }
 
@@ -124,8 +150,8 @@ fn white_listed(state: &LinkState) -> LinkState {
     LinkState { shown: true, hidden_reason: None, failed_in_a_row: 0, ..state.clone() }
 }
 
-fn passed(state: LinkState, rules: &ShowRules) -> LinkState {
-    let passed_in_a_row = state.passed_in_a_row.saturating_add(1);
+fn passed(state: LinkState, rules: &ShowRules, when: Seen) -> LinkState {
+    let passed_in_a_row = when.one_more(state.passed_in_a_row);
     let shown = state.shown || passed_in_a_row >= rules.show_after.get();
     LinkState {
         shown,
@@ -136,8 +162,8 @@ fn passed(state: LinkState, rules: &ShowRules) -> LinkState {
     }
 }
 
-fn failed(state: LinkState, reason: Option<Reason>, rules: &ShowRules) -> LinkState {
-    let failed_in_a_row = state.failed_in_a_row.saturating_add(1);
+fn failed(state: LinkState, reason: Option<Reason>, rules: &ShowRules, when: Seen) -> LinkState {
+    let failed_in_a_row = when.one_more(state.failed_in_a_row);
     let shown = state.shown && failed_in_a_row < rules.hide_after.get();
     LinkState {
         shown,
@@ -188,7 +214,7 @@ mod tests {
 
     fn after(state: &LinkState, results: &[(Option<Verdict>, u16)], rules: ShowRules) -> LinkState {
         results.iter().fold(state.clone(), |state, (verdict, code)| {
-            next_state(&judged(&state), &result(*verdict, *code), &rules)
+            next_state(&judged(&state), &result(*verdict, *code), &rules, Seen::Now)
         })
     }
 
@@ -200,6 +226,29 @@ mod tests {
             assert_eq!(next.hidden_reason, Some(Reason::Status { code: 404 }), "{verdict}");
         }
         assert!(after(&shown(), &[(Some(Verdict::Up), 200)], ShowRules::default()).shown);
+    }
+
+    #[test]
+    fn the_result_of_an_earlier_check_is_not_counted_again() {
+        let twice = ShowRules { hide_after: NonZeroU32::new(2).unwrap(), ..ShowRules::default() };
+        let down = result(Some(Verdict::Down), 500);
+        let once = next_state(&judged(&shown()), &down, &twice, Seen::Now);
+        let again = next_state(&judged(&once), &down, &twice, Seen::Before);
+        assert_eq!((again.shown, again.failed_in_a_row), (true, 1));
+        let now = next_state(&judged(&again), &down, &ShowRules::default(), Seen::Before);
+        assert!(!now.shown, "a run that hides at once does so for what is known, too");
+        let spared = LinkState { failed_in_a_row: 0, ..once };
+        assert!(!next_state(&judged(&spared), &down, &ShowRules::default(), Seen::Before).shown);
+        let title = |title: &str| CheckResult {
+            details: Details { title: Some(title.into()), ..Details::default() },
+            ..result(Some(Verdict::Up), 200)
+        };
+        let first = next_state(&judged(&shown()), &title("My garden and I"), &twice, Seen::Now);
+        let other = next_state(&judged(&first), &title("Casino bonus online"), &twice, Seen::Now);
+        let same = next_state(&judged(&other), &title("Casino bonus online"), &twice, Seen::Before);
+        assert!(!same.details.notes.contains(&Note::TitleChanged), "it was seen once");
+        let next = next_state(&judged(&same), &title("Casino bonus online"), &twice, Seen::Now);
+        assert!(next.details.notes.contains(&Note::TitleChanged));
     }
 
     #[test]
@@ -246,7 +295,7 @@ mod tests {
     fn what_else_a_check_saw_is_kept_until_the_next_and_decides_nothing() {
         let noted = Details { notes: [Note::Nofollow].into(), ..Details::default() };
         let seen = CheckResult { details: noted.clone(), ..result(Some(Verdict::Up), 200) };
-        let next = next_state(&judged(&shown()), &seen, &ShowRules::default());
+        let next = next_state(&judged(&shown()), &seen, &ShowRules::default(), Seen::Now);
         assert_eq!((next.shown, &next.details), (true, &noted));
         assert_eq!(after(&next, &[(None, 0)], ShowRules::default()).details, noted);
         assert!(after(&next, &[(Some(Verdict::Up), 200)], ShowRules::default()).details.is_empty());
@@ -337,22 +386,24 @@ mod tests {
         let state = LinkState { hidden_reason: Some(missing.clone()), ..LinkState::default() };
         let left_open = Judged { backlink_left_open: true, ..judged(&state) };
         for verdict in [Verdict::Up, Verdict::Down, Verdict::Blocked] {
-            let next = next_state(&left_open, &result(Some(verdict), 404), &ShowRules::default());
+            let next = next_state(&left_open, &result(Some(verdict), 404), &ShowRules::default(), Seen::Now);
             assert_eq!((next.shown, next.hidden_reason.as_ref()), (false, Some(&missing)), "{verdict}");
             assert_eq!(next.verdict, Some(verdict), "the check itself is kept");
             assert_eq!((next.passed_in_a_row, next.failed_in_a_row), (0, 0));
         }
         assert!(
-            next_state(&left_open, &result(None, 0), &ShowRules::default()).shown,
+            next_state(&left_open, &result(None, 0), &ShowRules::default(), Seen::Now).shown,
             "the white list shows it"
         );
         let asked = judged(&state);
-        assert!(next_state(&asked, &result(Some(Verdict::Up), 200), &ShowRules::default()).shown);
+        assert!(next_state(&asked, &result(Some(Verdict::Up), 200), &ShowRules::default(), Seen::Now).shown);
         for state in [shown(), hidden(404)] {
             let left_open = Judged { backlink_left_open: true, ..judged(&state) };
-            let next = next_state(&left_open, &result(Some(Verdict::Up), 200), &ShowRules::default());
+            let next =
+                next_state(&left_open, &result(Some(Verdict::Up), 200), &ShowRules::default(), Seen::Now);
             assert!(next.shown, "it was not hidden for its backlink");
-            let next = next_state(&left_open, &result(Some(Verdict::Down), 500), &ShowRules::default());
+            let next =
+                next_state(&left_open, &result(Some(Verdict::Down), 500), &ShowRules::default(), Seen::Now);
             assert_eq!(next.hidden_reason, Some(Reason::Status { code: 500 }));
         }
     }
@@ -364,12 +415,12 @@ mod tests {
             ..result(Some(Verdict::NoBacklink), 200)
         };
         let keep = ShowRules { on_scripted: OnBlocked::Keep, ..ShowRules::default() };
-        assert!(!next_state(&judged(&shown()), &scripted, &ShowRules::default()).shown);
-        let next = next_state(&judged(&shown()), &scripted, &keep);
+        assert!(!next_state(&judged(&shown()), &scripted, &ShowRules::default(), Seen::Now).shown);
+        let next = next_state(&judged(&shown()), &scripted, &keep, Seen::Now);
         assert_eq!((next.shown, next.verdict), (true, Some(Verdict::NoBacklink)));
-        assert!(!next_state(&judged(&hidden(404)), &scripted, &keep).shown);
+        assert!(!next_state(&judged(&hidden(404)), &scripted, &keep, Seen::Now).shown);
         let plain = result(Some(Verdict::NoBacklink), 200);
-        assert!(!next_state(&judged(&shown()), &plain, &keep).shown, "not scripted");
+        assert!(!next_state(&judged(&shown()), &plain, &keep, Seen::Now).shown, "not scripted");
     }
 
     #[test]
@@ -382,18 +433,21 @@ mod tests {
             ..ShowRules::default()
         };
         for note in [Note::MovedDomain, Note::Parked, Note::TitleChanged, Note::LanguageChanged] {
-            assert!(next_state(&judged(&shown()), &up_with(note), &ShowRules::default()).shown);
-            let next = next_state(&judged(&shown()), &up_with(note), &hide);
+            assert!(next_state(&judged(&shown()), &up_with(note), &ShowRules::default(), Seen::Now).shown);
+            let next = next_state(&judged(&shown()), &up_with(note), &hide, Seen::Now);
             assert_eq!((next.shown, next.hidden_reason.clone()), (false, Some(Reason::Noted { note })));
             assert_eq!((next.verdict, next.reason.clone()), (Some(Verdict::Up), None), "never a verdict");
-            assert!(!next_state(&judged(&next), &up_with(note), &hide).shown);
-            assert!(next_state(&judged(&next), &result(Some(Verdict::Up), 200), &hide).shown, "it is gone");
+            assert!(!next_state(&judged(&next), &up_with(note), &hide, Seen::Now).shown);
+            assert!(
+                next_state(&judged(&next), &result(Some(Verdict::Up), 200), &hide, Seen::Now).shown,
+                "it is gone"
+            );
         }
-        assert!(next_state(&judged(&shown()), &up_with(Note::Nofollow), &hide).shown, "no sign");
+        assert!(next_state(&judged(&shown()), &up_with(Note::Nofollow), &hide, Seen::Now).shown, "no sign");
         let twice = ShowRules { hide_after: NonZeroU32::new(2).unwrap(), ..hide };
-        let once = next_state(&judged(&shown()), &up_with(Note::Parked), &twice);
+        let once = next_state(&judged(&shown()), &up_with(Note::Parked), &twice, Seen::Now);
         assert!(once.shown);
-        assert!(!next_state(&judged(&once), &up_with(Note::Parked), &twice).shown);
+        assert!(!next_state(&judged(&once), &up_with(Note::Parked), &twice, Seen::Now).shown);
     }
 
     #[test]
@@ -410,7 +464,7 @@ mod tests {
             ("Best casino", "Garden notes", false),
             ("A garden", "A garden", true),
         ] {
-            state = next_state(&judged(&state), &titled(title), &rules);
+            state = next_state(&judged(&state), &titled(title), &rules, Seen::Now);
             assert_eq!((state.known.title.value.as_deref(), state.shown), (Some(kept), is_shown), "{title}");
             assert_eq!(state.details.notes.contains(&Note::TitleChanged), !is_shown, "{title}");
         }

@@ -115,6 +115,13 @@ length_of_time! {
 }
 
 length_of_time! {
+    /// How old the latest result of a link may be to count instead of a new check, 1 s to 30 days.
+    ReuseWithin: 1_000..=2_592_000_000;
+    /// Shorter than a check takes, or so long that the result says nothing of today.
+    BadReuseWithin = "a result that counts again must be from 1 s to 30 days old"
+}
+
+length_of_time! {
     /// The time between two ticks of a schedule, 1 s to 366 days.
     Interval: 1_000..=31_622_400_000;
     /// No time at all, or more than a year.

@@ -49,12 +49,12 @@ pub use id::{JobId, LinkId, RequestId, RunId, ScheduleId};
 pub use job::{BadRetries, CheckSpec, Job, JobLink, Retries};
 pub use known::{Kept, Known};
 pub use length::{
-    BadInterval, BadJitter, BadLength, BadRecheckAfter, BadTickDeadline, BadTimeout, Interval, Jitter,
-    RecheckAfter, TickDeadline, Timeout, as_text,
+    BadInterval, BadJitter, BadLength, BadRecheckAfter, BadReuseWithin, BadTickDeadline, BadTimeout,
+    Interval, Jitter, RecheckAfter, ReuseWithin, TickDeadline, Timeout, as_text,
 };
 pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
-pub use options::RequestOptions;
+pub use options::{RequestOptions, Resolved};
 pub use pin::{BadPin, Pin, Pinned};
 pub use public_url::PublicUrl;
 pub use readable::{readable_host, readable_url};

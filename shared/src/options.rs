@@ -12,12 +12,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, CheckSpec, HoldBack, OnBlocked, OnSign, Percent,
-    RecheckAfter, Retries, ShowRules, Timeout, WhiteList, as_text,
+    RecheckAfter, Retries, ReuseWithin, ShowRules, Timeout, WhiteList, as_text,
 };
+
+/// What a request asks, with the default of all that it left open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// Links that are not fetched, by exact name.
+    pub white_list: WhiteList,
+    /// How old the latest result of a link may be to count instead of a new check.
+    pub reuse_within: Option<ReuseWithin>,
+    /// How each link is checked.
+    pub check: CheckSpec,
+    /// When a link is hidden and shown.
+    pub rules: ShowRules,
+}
 
 /// What a request asks of its links. What is `None` was not said, and takes its default.
 ///
-/// To add a field: declare it here, and in [`CheckSpec`] or [`ShowRules`], by whichever it takes effect. The compiler
+/// To add a field: declare it here, and in [`CheckSpec`], [`ShowRules`] or [`Resolved`], by whichever it takes effect. The compiler
 /// asks for the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::Args), command(next_help_heading = "What is asked of the links"))]
@@ -37,6 +50,13 @@ pub struct RequestOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME"))]
     #[serde(default)]
     pub white_list: Vec<String>,
+
+    /// Take the latest result of a link, if it is not older than this and was found with the same options, instead of
+    /// fetching again, 1s to 30d [default: fetch every link]
+    #[cfg_attr(feature = "clap", arg(long, value_name = "TIME"))]
+    #[serde(default, with = "as_text::optional")]
+    #[schemars(rename = "reuse_within_ms", with = "Option<u64>", skip_serializing_if = "Option::is_none")]
+    pub reuse_within: Option<ReuseWithin>,
 
     /// Absolute deadline of each link, over everything [default: 5s]
     #[cfg_attr(feature = "clap", arg(long, value_name = "TIME"))]
@@ -110,11 +130,12 @@ pub struct RequestOptions {
 
 impl RequestOptions {
     /// Takes the defaults for what was not said.
-    pub fn resolve(self) -> (WhiteList, CheckSpec, ShowRules) {
+    pub fn resolve(self) -> Resolved {
         let Self {
             backlink,
             backlink_in,
             white_list,
+            reuse_within,
             timeout,
             retries,
             accept,
@@ -153,12 +174,13 @@ impl RequestOptions {
                 percent: hold_back_percent.unwrap_or(hold_back.percent),
             },
         };
-        (WhiteList(white_list.into_iter().collect()), check, rules)
+        Resolved { white_list: WhiteList(white_list.into_iter().collect()), reuse_within, check, rules }
     }
 
     /// Says everything: the inverse of [`RequestOptions::resolve`].
-    pub fn of(white_list: &WhiteList, check: &CheckSpec, rules: &ShowRules) -> Self {
-        let CheckSpec { backlink, backlink_in, timeout, retries, accept } = check.clone();
+    pub fn of(resolved: Resolved) -> Self {
+        let Resolved { white_list, reuse_within, check, rules } = resolved;
+        let CheckSpec { backlink, backlink_in, timeout, retries, accept } = check;
         let ShowRules {
             hide_after,
             show_after,
@@ -170,11 +192,12 @@ impl RequestOptions {
             on_language_changed,
             recheck_after,
             hold_back,
-        } = *rules;
+        } = rules;
         Self {
             backlink,
             backlink_in: Some(backlink_in),
-            white_list: white_list.0.iter().cloned().collect(),
+            white_list: white_list.0.into_iter().collect(),
+            reuse_within,
             timeout: Some(timeout),
             retries: Some(retries),
             accept: Some(accept),
@@ -199,6 +222,7 @@ impl RequestOptions {
             backlink: self.backlink.or(base.backlink),
             backlink_in: self.backlink_in.or(base.backlink_in),
             white_list: if self.white_list.is_empty() { base.white_list } else { self.white_list },
+            reuse_within: self.reuse_within.or(base.reuse_within),
             timeout: self.timeout.or(base.timeout),
             retries: self.retries.or(base.retries),
             accept: self.accept.or(base.accept),
@@ -223,7 +247,7 @@ impl RequestOptions {
 
     /// Says the default of every option that has one.
     pub fn defaults() -> Self {
-        Self::of(&WhiteList::default(), &CheckSpec::default(), &ShowRules::default())
+        Self::of(Resolved::default())
     }
 }
 
@@ -241,11 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_takes_its_default() {
-        let (white_list, check, rules) = RequestOptions::default().resolve();
-        assert_eq!(
-            (white_list, check, rules),
-            (WhiteList::default(), CheckSpec::default(), ShowRules::default())
-        );
+        assert_eq!(RequestOptions::default().resolve(), Resolved::default());
         assert_eq!(RequestOptions::defaults().resolve(), RequestOptions::default().resolve());
     }
 

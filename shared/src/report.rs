@@ -25,6 +25,8 @@ pub struct Counts {
     pub refused: u64,
     /// Links taken as good without a look.
     pub white_listed: u64,
+    /// Links with a verdict whose latest result was taken instead of a new check.
+    pub reused: u64,
     /// Links that were shown and are hidden now.
     pub to_not_show: u64,
     /// Links that were hidden and are shown now.

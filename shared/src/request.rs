@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CheckSpec, GivenLinks, GroupName, HoldBack, Lang, NewLink, Note, RecheckAfter, ReplyTo, RequestId,
-    RequestOptions, Tag, TraceContext,
+    RequestOptions, Resolved, ReuseWithin, Tag, TraceContext,
 };
 
 /// What somebody asked for.
@@ -20,6 +20,8 @@ pub struct Request {
     pub links: LinkSelection,
     /// Links that are not fetched, by exact name.
     pub white_list: WhiteList,
+    /// How old the latest result of a link may be to count instead of a new check; `None`: every link is checked.
+    pub reuse_within: Option<ReuseWithin>,
     /// How each link is checked.
     pub check: CheckSpec,
     /// When a link is hidden and shown.
@@ -42,11 +44,12 @@ impl Request {
         options: RequestOptions,
         reply_to: Option<ReplyTo>,
     ) -> Self {
-        let (white_list, check, rules) = options.resolve();
+        let Resolved { white_list, reuse_within, check, rules } = options.resolve();
         Self {
             id,
             links,
             white_list,
+            reuse_within,
             check,
             rules,
             reply_to,
@@ -58,7 +61,12 @@ impl Request {
 
     /// Everything that is asked of the links.
     pub fn options(&self) -> RequestOptions {
-        RequestOptions::of(&self.white_list, &self.check, &self.rules)
+        RequestOptions::of(Resolved {
+            white_list: self.white_list.clone(),
+            reuse_within: self.reuse_within,
+            check: self.check.clone(),
+            rules: self.rules,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use linkbeat_shared::wire::{
     self, EventMessage, JobMessage, Message, ReportMessage, RequestMessage, ResultsMessage,
 };
 use linkbeat_shared::{
-    Job, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions,
+    Job, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, Request, RequestId, RequestOptions, Resolved,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -134,7 +134,8 @@ proptest! {
     fn any_options_are_settings_and_back(request in any_request()) {
         let settings = serde_json::to_value(request.options()).unwrap();
         let options: RequestOptions = serde_json::from_value(settings).unwrap();
-        prop_assert_eq!(options.resolve(), (request.white_list, request.check, request.rules));
+        let asked = Resolved { white_list: request.white_list, reuse_within: request.reuse_within, check: request.check, rules: request.rules };
+        prop_assert_eq!(options.resolve(), asked);
     }
 }
 
@@ -149,14 +150,19 @@ fn any_request() -> impl Strategy<Value = Request> {
         option(vec!["200".into(), "200,204,300-399".into()]),
         (prop::option::of(1_u32..), prop::option::of(1_u32..)),
         option(vec!["hide".into(), "keep".into()]),
-        (prop::option::of(1_000_u64..=86_400_000), prop::option::of(0_u32..), prop::option::of(0_u8..100)),
+        (
+            prop::option::of(1_000_u64..=86_400_000),
+            prop::option::of(1_000_u64..=2_592_000_000),
+            prop::option::of(0_u32..),
+            prop::option::of(0_u8..100),
+        ),
     );
-    let options = options.prop_map(|(backlink, backlink_in, white_list, timeout, retries, accept, in_a_row, on_blocked, (recheck, links, percent))| {
+    let options = options.prop_map(|(backlink, backlink_in, white_list, timeout, retries, accept, in_a_row, on_blocked, (recheck, reuse, links, percent))| {
         let ms = |length: Option<u64>| length.map(|ms| format!("{ms}ms"));
         let settings = json!({
             "backlink": backlink, "backlink_in": backlink_in, "white_list": white_list, "timeout": ms(timeout),
             "retries": retries, "accept": accept, "hide_after": in_a_row.0, "show_after": in_a_row.1,
-            "on_blocked": on_blocked, "recheck_after": ms(recheck),
+            "on_blocked": on_blocked, "recheck_after": ms(recheck), "reuse_within": ms(reuse),
             "hold_back_links": links, "hold_back_percent": percent,
         });
         serde_json::from_value::<RequestOptions>(settings).unwrap()

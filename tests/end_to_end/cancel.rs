@@ -53,6 +53,7 @@ async fn file(store: &SharedStore) -> linkbeat_shared::RunId {
         id: RequestId::new(),
         links: LinkSelection::given(vec![NewLink::from_url(LinkUrl::parse("http://127.0.0.1:1/").unwrap())]),
         white_list: WhiteList::default(),
+        reuse_within: None,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,

@@ -9,6 +9,7 @@ mod support;
 
 mod advice;
 mod bad_input;
+mod browser;
 mod cancel;
 mod celery;
 mod compose;
@@ -45,6 +46,7 @@ mod paused;
 mod rechecks;
 mod reconcilers;
 mod requests;
+mod reuse;
 mod roles;
 mod rules;
 mod same_outcome;

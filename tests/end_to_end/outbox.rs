@@ -28,6 +28,7 @@ fn a_run_that_was_filed_but_never_published_is_carried_out() {
         id: RequestId::new(),
         links: LinkSelection::given(vec![url("checked"), friend]),
         white_list: WhiteList(["friend".to_owned()].into()),
+        reuse_within: None,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,

@@ -109,6 +109,7 @@ fn an_embedded_run_with_parked_jobs_is_finished_by_resume() {
         id: RequestId::new(),
         links: LinkSelection::given(urls.iter().map(link).collect()),
         white_list: WhiteList::default(),
+        reuse_within: None,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,

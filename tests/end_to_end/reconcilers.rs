@@ -35,6 +35,7 @@ async fn lost_jobs(store: &SharedStore) -> u64 {
         id: RequestId::new(),
         links: LinkSelection::given((0..LINKS).map(link).collect()),
         white_list: WhiteList::default(),
+        reuse_within: None,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
         reply_to: None,

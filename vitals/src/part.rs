@@ -64,7 +64,13 @@ pub(crate) struct Watched {
 /// What is watched.
 pub(crate) enum Probe {
     /// A connection, which is up or not. `up` is the last reading, `seen` when it was up last.
-    Connection { is_up: Reads<bool>, problem: &'static str, up: bool, seen: Option<Instant> },
+    Connection {
+        is_up: Reads<bool>,
+        problem: &'static str,
+        why: Reads<Option<String>>,
+        up: bool,
+        seen: Option<Instant>,
+    },
     /// Calls of a server. The reading is `None` until the server was reached for the first time.
     Calls { tally: Reads<Option<Tally>>, calls: Calls, why: Reads<Option<String>>, reached: bool },
     /// Work that is taken in and must move on.
@@ -131,9 +137,12 @@ impl Watched {
     pub(crate) fn judge(&self, now: Instant, stalled: impl FnOnce() -> Option<String>) -> Part {
         let mut last_ok = self.trace.succeeded_ago(now);
         let problem = match &self.probe {
-            Probe::Connection { problem, up, seen, .. } => {
+            Probe::Connection { problem, why, up, seen, .. } => {
                 last_ok = seen.map(|at| now.saturating_duration_since(at));
-                (!up).then(|| (*problem).to_owned())
+                (!up).then(|| match why() {
+                    Some(why) => format!("{problem}: {why}"),
+                    None => (*problem).to_owned(),
+                })
             }
             Probe::Calls { reached: false, why, .. } => {
                 Some(why().unwrap_or_else(|| "it was not reached yet".to_owned()))

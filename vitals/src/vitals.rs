@@ -74,15 +74,18 @@ impl Vitals {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// Registers a connection. It is well while `is_up` says so, and else has this problem.
+    /// Registers a connection. It is well while `is_up` says so, and else has this problem. `why` says what is known of
+    /// its cause, such as `connection refused`.
     #[must_use]
     pub fn connection(
         self,
         name: impl Into<Cow<'static, str>>,
         problem: &'static str,
         is_up: impl Fn() -> bool + Send + 'static,
+        why: impl Fn() -> Option<String> + Send + 'static,
     ) -> Self {
-        self.part(name, Probe::Connection { is_up: Box::new(is_up), problem, up: false, seen: None })
+        let (is_up, why) = (Box::new(is_up), Box::new(why));
+        self.part(name, Probe::Connection { is_up, problem, why, up: false, seen: None })
     }
 
     /// Registers calls of a server. `tally` gives `None` until the server was reached for the first time.
@@ -261,7 +264,8 @@ mod tests {
         let up = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
         let read = std::sync::Arc::clone(&up);
         let is_up = move || read.load(std::sync::atomic::Ordering::Relaxed);
-        let mut vitals = Vitals::new("worker").connection("connected", "no session", is_up);
+        let mut vitals =
+            Vitals::new("worker").connection("connected", "no session", is_up, || Some("refused".to_owned()));
         let start = Instant::now();
         let now = observe(&mut vitals, start, 1);
         assert!(vitals.ready(now).ready);
@@ -269,7 +273,7 @@ mod tests {
         let now = observe(&mut vitals, start, 4);
         let ready = vitals.ready(now);
         let part = &ready.parts[1];
-        assert!(!ready.ready && part.problem.as_deref() == Some("no session"));
+        assert!(!ready.ready && part.problem.as_deref() == Some("no session: refused"));
         assert_eq!(part.last_ok_seconds, Some(3.0));
     }
 }

@@ -53,8 +53,9 @@ async fn hanging() -> Site {
 
 /// As many jobs as fill the worker twice.
 async fn flood(broker: &MemoryBroker, size: RunSize, site: &Site) {
-    for _ in 0..2 * SLOTS / 16 {
-        let links = (0..16).map(|n| link(&site.url(&format!("/{n}")))).collect();
+    for job in 0..2 * SLOTS / 16 {
+        // Each its own page: what is the same is fetched once.
+        let links = (0..16).map(|n| link(&site.url(&format!("/{job}/{n}")))).collect();
         send(broker, size, within(NEVER_MS), links).await;
     }
 }

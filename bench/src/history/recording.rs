@@ -147,6 +147,7 @@ async fn file(store: &SharedStore) -> anyhow::Result<Vec<Vec<JobResults>>> {
         links: LinkSelection::given(links),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
+        reuse_within: None,
         reply_to: None,
         lang: Lang::En,
         progress: false,
@@ -194,9 +195,13 @@ impl Jobs {
 impl Planner for Jobs {
     fn begin(&mut self, _: RunId, _: u64) {}
 
-    fn add(&mut self, _: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn add(&mut self, _: &str, link: JobLinkMessage, _fresh: Option<CheckResult>) -> Vec<PlannedJob> {
         self.waiting.push(LinkId(link.id));
         if self.waiting.len() < JOB { Vec::new() } else { self.finish() }
+    }
+
+    fn is_white_listed(&self, _name: &str) -> bool {
+        false
     }
 
     fn finish(&mut self) -> Vec<PlannedJob> {

@@ -174,6 +174,10 @@ impl Broker for RabbitBroker {
         self.missing.is_none()
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.missing.why()
+    }
+
     async fn close(&self) {
         self.closed.cancel();
         self.keepers.close();

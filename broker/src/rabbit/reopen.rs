@@ -1,7 +1,7 @@
 //! Opens one session after the other, for ever: full-jitter backoff, and one log line per change.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -39,13 +39,32 @@ impl Backoff {
     }
 }
 
-/// How many sessions are wanted and not open, over all purposes of a broker.
+/// The sessions that are wanted and not open, over all purposes of a broker.
 #[derive(Clone, Default)]
-pub(super) struct Missing(Arc<AtomicUsize>);
+pub(super) struct Missing(Arc<Lack>);
+
+#[derive(Default)]
+struct Lack {
+    sessions: AtomicUsize,
+    /// Why one of them could not be opened, or was lost.
+    why: Mutex<Option<String>>,
+}
 
 impl Missing {
     pub(super) fn is_none(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.0.sessions.load(Ordering::Relaxed) == 0
+    }
+
+    /// Why a session is missing, as far as that is known.
+    pub(super) fn why(&self) -> Option<String> {
+        if self.is_none() {
+            return None;
+        }
+        self.0.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, why: &str) {
+        *self.0.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
     }
 }
 
@@ -57,14 +76,14 @@ struct Wanted {
 
 impl Wanted {
     fn new(missing: &Missing) -> Self {
-        missing.0.fetch_add(1, Ordering::Relaxed);
+        missing.0.sessions.fetch_add(1, Ordering::Relaxed);
         Self { missing: missing.clone(), open: false }
     }
 
     fn set_open(&mut self, open: bool) {
         match (std::mem::replace(&mut self.open, open), open) {
-            (false, true) => self.missing.0.fetch_sub(1, Ordering::Relaxed),
-            (true, false) => self.missing.0.fetch_add(1, Ordering::Relaxed),
+            (false, true) => self.missing.0.sessions.fetch_sub(1, Ordering::Relaxed),
+            (true, false) => self.missing.0.sessions.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
     }
@@ -155,6 +174,7 @@ impl Reopen {
     /// `lasting`: somebody has to act.
     fn failed(&mut self, error: String, advice: Option<&str>, lasting: bool) {
         self.wanted.set_open(false);
+        self.wanted.missing.note(&error);
         let session = &self.purpose;
         if self.failure.as_ref() == Some(&error) {
             tracing::debug!(broker.session = session, error, "no session with RabbitMQ yet");

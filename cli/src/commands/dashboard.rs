@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use linkbeat_dashboard::{BasePath, Dashboard, Ports};
+use linkbeat_dashboard::{BasePath, Dashboard, Facts, Ports, Setting};
 use linkbeat_producer::Outbox;
 use linkbeat_store::SharedStore;
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use super::{password, servers};
 use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
 use crate::desk::OwnDesk;
 use crate::exit::{Failure, Status};
-use crate::settings::{BrokerAddress, Settings};
+use crate::settings::{BrokerAddress, Origin, Settings};
 use crate::{health, shutdown};
 
 #[derive(Debug, Args)]
@@ -65,7 +65,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: DashboardRoleArgs) -> Result<
         let stop = shutdown.clone();
         AbortOnDropHandle::new(tokio::spawn(async move { outbox.run(stop).await }))
     });
-    serve(&settings, store.clone(), outbox, shutdown).await?;
+    let facts = facts(&settings, global.origins(flags)?);
+    serve(&settings, facts, store.clone(), outbox, shutdown).await?;
     store.close().await;
     tracing::info!(role = DASHBOARD, "stopped");
     Ok(Status::Passed)
@@ -74,18 +75,30 @@ pub(crate) async fn run(global: &GlobalArgs, args: DashboardRoleArgs) -> Result<
 /// Serves the dashboard until `shutdown`.
 async fn serve(
     settings: &Settings,
+    facts: Facts,
     store: SharedStore,
     outbox: Option<Arc<Outbox>>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
     let failed = |error| Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"));
-    let ports = Ports { desk: Arc::new(OwnDesk { store: store.clone(), outbox }), store };
+    let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
+    let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts) };
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
     dashboard.serve(listener, shutdown).await.map_err(failed)
+}
+
+/// What pages tell of this process.
+fn facts(settings: &Settings, origins: Vec<Origin>) -> Facts {
+    let told = |Origin { name, value, from }| Setting { name, value, origin: from };
+    Facts {
+        zone: settings.history.time_zone,
+        warn_certificate_days: settings.output.warn_certificate_days,
+        settings: origins.into_iter().map(told).collect(),
+    }
 }
 
 /// A SQLite file is made and migrated. PostgreSQL is waited for.

@@ -95,6 +95,18 @@ pub(crate) fn read_all(
     intake.finish()
 }
 
+/// Reads a list that somebody sent under this name. It is taken whole or not at all.
+///
+/// # Errors
+/// As [`read_all`].
+pub(crate) fn read_sent(name: &str, list: Vec<u8>) -> Result<Input, InputError> {
+    let source = Source::File(name.into());
+    let mut intake = Intake::new(BadRows::Refuse, NearRows::Tell);
+    let text = source.decode(list)?;
+    intake.take(source, text)?;
+    intake.finish()
+}
+
 /// What was read so far.
 struct Intake {
     bad_rows: BadRows,

@@ -406,6 +406,10 @@ pub(super) static HELP: Texts = &[
         "语言连续两次不同时：hide 或 keep [默认：keep]",
     ),
     (
+        "Take the latest result of a link, if it is not older than this and was found with the same options, instead of fetching again, 1s to 30d [default: fetch every link]",
+        "链接的最近结果不早于此时间且选项相同时直接沿用，不再抓取，1s 到 30d [默认：全部抓取]",
+    ),
+    (
         "Look at a link about to be hidden again after so long, 1s to 24h, and hide it only if it fails again [default: hide it at once]",
         "隐藏前隔一段时间（1s 到 24h）复查，再次失败才隐藏 [默认：立即隐藏]",
     ),

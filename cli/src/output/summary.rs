@@ -38,6 +38,12 @@ pub(super) fn summary(run: &RunSummary, remarked: Remarked, prose: Prose) -> Str
             Lang::Zh => format!("白名单 {}", counts.white_listed),
         });
     }
+    if counts.reused > 0 {
+        parts.push(match lang {
+            Lang::En => format!("{} taken over", counts.reused),
+            Lang::Zh => format!("沿用 {}", counts.reused),
+        });
+    }
     parts.extend(without_result(run, lang));
     match remarked.redirected {
         0 => {}

@@ -1,14 +1,17 @@
 //! The login. It works without script.
 
+use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
 
+use super::answer::Page;
+use super::visit::Visit;
 use crate::access::{Caller, Client, LoginRefused, forgetting_cookie};
 use crate::serve::App;
 
@@ -39,16 +42,18 @@ struct Tried {
 
 async fn show(
     State(app): State<App>,
+    v: Visit,
     caller: Caller,
     way: Result<Query<Way>, QueryRejection>,
-) -> Html<String> {
+) -> Page<LoginPage> {
     let back = way.map(|Query(way)| way.back).unwrap_or_default();
-    let problem = caller.has_session().then_some("You are logged in already.");
-    Html(page(&app, &back, problem))
+    let problem = caller.has_session().then_some(v.t.logged_in_already);
+    page(&app, v, &back, problem)
 }
 
 async fn log_in(
     State(app): State<App>,
+    v: Visit,
     Extension(client): Extension<Client>,
     headers: HeaderMap,
     Form(tried): Form<Tried>,
@@ -61,17 +66,17 @@ async fn log_in(
         Err(refused) => refused,
     };
     let (status, text, wait) = match refused {
-        LoginRefused::Wrong => (StatusCode::FORBIDDEN, "That is not the password.", None),
+        LoginRefused::Wrong => (StatusCode::FORBIDDEN, v.t.wrong_password, None),
         LoginRefused::TooOften(wait) => {
-            (StatusCode::TOO_MANY_REQUESTS, "Too many tries. Wait a minute.", Some(wait.as_secs() + 1))
+            (StatusCode::TOO_MANY_REQUESTS, v.t.too_many_tries, Some(wait.as_secs() + 1))
         }
         LoginRefused::Store(error) => {
             tracing::warn!(%error, "nobody can log in");
-            (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer.", None)
+            (StatusCode::SERVICE_UNAVAILABLE, v.t.problem_away, None)
         }
     };
     let wait = wait.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
-    (status, AppendHeaders(wait), Html(page(&app, &tried.back, Some(text)))).into_response()
+    (status, AppendHeaders(wait), page(&app, v, &tried.back, Some(text))).into_response()
 }
 
 /// Browsers forget the pages that they keep, too.
@@ -93,16 +98,17 @@ fn local(path: &str) -> &str {
     if is_local { path } else { "/" }
 }
 
-fn page(app: &App, back: &str, problem: Option<&str>) -> String {
-    let action = app.settings.base_path.join("/login");
-    let problem = problem.map(|text| format!("<p role=\"alert\">{text}</p>")).unwrap_or_default();
-    let back = local(back).replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-    let what = if app.has_password() { "Password or token" } else { "Token" };
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Log in</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><main><h1>linkbeat</h1>{problem}\
-         <form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"back\" value=\"{back}\">\
-         <p><label>{what} <input type=\"password\" name=\"password\" autocomplete=\"current-password\" required autofocus>\
-         </label> <button>Log in</button></p></form></main></html>"
-    )
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    v: Visit,
+    back: String,
+    problem: Option<&'static str>,
+    /// What is to be typed in.
+    what: &'static str,
+}
+
+fn page(app: &App, v: Visit, back: &str, problem: Option<&'static str>) -> Page<LoginPage> {
+    let what = if app.has_password() { v.t.password_or_token } else { v.t.token };
+    Page(LoginPage { back: local(back).to_owned(), problem, what, v })
 }

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use linkbeat_dashboard::{CannotFile, Dashboard, DashboardSettings, Desk, NewToken, Ports};
-use linkbeat_shared::Request;
-use linkbeat_store::{Filed, OpenMode, Scope, SharedStore};
+use linkbeat_dashboard::{
+    BadList, CannotFile, Dashboard, DashboardSettings, Desk, NewToken, Ports, ScheduleRun,
+};
+use linkbeat_shared::{GivenLinks, Request, RequestOptions};
+use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +26,18 @@ struct NoDesk;
 impl Desk for NoDesk {
     async fn file(&self, _: Request) -> Result<Filed, CannotFile> {
         Err(CannotFile::Broker("there is no desk".to_owned()))
+    }
+
+    fn options(&self) -> RequestOptions {
+        RequestOptions::default()
+    }
+
+    async fn run_schedule(&self, _: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
+        Ok(ScheduleRun::Gone)
+    }
+
+    fn read_list(&self, _: &str, _: Vec<u8>) -> Result<GivenLinks, BadList> {
+        Err(BadList("there is no desk".to_owned()))
     }
 }
 
@@ -62,7 +76,7 @@ pub(crate) async fn store() -> (SharedStore, TempDir) {
 
 /// What a dashboard of this store stands on.
 pub(crate) fn ports(store: &SharedStore) -> Ports {
-    Ports { store: store.clone(), desk: Arc::new(NoDesk) }
+    Ports { store: store.clone(), desk: Arc::new(NoDesk), facts: Arc::default() }
 }
 
 impl Served {

@@ -140,6 +140,7 @@ impl World {
             links: LinkSelection::given(links),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
+            reuse_within: None,
             reply_to,
             lang: <_>::default(),
             progress: false,
@@ -218,11 +219,15 @@ struct OneJobEach(mpsc::UnboundedSender<PlannedJob>);
 impl Planner for OneJobEach {
     fn begin(&mut self, _run: RunId, _links: u64) {}
 
-    fn add(&mut self, _name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn add(&mut self, _name: &str, link: JobLinkMessage, _fresh: Option<CheckResult>) -> Vec<PlannedJob> {
         let links = vec![LinkId(link.id)];
         let job = PlannedJob { id: JobId::new(), kind: JobKind::Check, links, body: b"{}".to_vec() };
         self.0.send(job.clone()).unwrap();
         vec![job]
+    }
+
+    fn is_white_listed(&self, _name: &str) -> bool {
+        false
     }
 
     fn finish(&mut self) -> Vec<PlannedJob> {

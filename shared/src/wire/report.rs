@@ -74,6 +74,9 @@ pub struct ReportData {
     pub refused: u64,
     /// Links taken as good without a look.
     pub white_listed: u64,
+    /// Links with a verdict whose latest result was taken instead of a new check; absent: none.
+    #[serde(default, skip_serializing_if = "none")]
+    pub reused: u64,
     /// Links that lack a result because their job is parked.
     #[serde(default)]
     pub missing: u64,
@@ -263,6 +266,7 @@ impl ReportData {
             blocked: counts.blocked,
             refused: counts.refused,
             white_listed: counts.white_listed,
+            reused: counts.reused,
             missing: run.missing,
             to_recheck: run.to_recheck,
             would_hide: counts.would_hide,

@@ -378,13 +378,14 @@ pub(super) async fn add_to_runs(
     let update = sql_query(
         "WITH more AS (SELECT * FROM jsonb_to_recordset($1) AS t (id uuid, done bigint, parked bigint,
                            up bigint, down bigint, no_backlink bigint, blocked bigint, refused bigint,
-                           white_listed bigint, to_not_show bigint, to_show bigint, would_hide bigint,
+                           white_listed bigint, reused bigint, to_not_show bigint, to_show bigint, would_hide bigint,
                            would_show bigint, untold bigint)),
               held AS (SELECT id FROM runs WHERE id IN (SELECT id FROM more) ORDER BY id FOR NO KEY UPDATE)
          UPDATE runs SET done = runs.done + more.done, parked = runs.parked + more.parked,
                 up = runs.up + more.up, down = runs.down + more.down,
                 no_backlink = runs.no_backlink + more.no_backlink, blocked = runs.blocked + more.blocked,
                 refused = runs.refused + more.refused, white_listed = runs.white_listed + more.white_listed,
+                reused = runs.reused + more.reused,
                 to_not_show = runs.to_not_show + more.to_not_show, to_show = runs.to_show + more.to_show,
                 would_hide = runs.would_hide + more.would_hide, would_show = runs.would_show + more.would_show,
                 untold = runs.untold + more.untold,

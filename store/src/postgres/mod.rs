@@ -12,6 +12,7 @@ mod overheard;
 mod pool;
 #[path = "../queries/mod.rs"]
 mod queries;
+mod rollup;
 mod session;
 mod sqlstate;
 mod tls;

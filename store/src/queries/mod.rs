@@ -8,7 +8,8 @@ mod asked;
 mod askers;
 mod browsing;
 mod celery_tasks;
-mod history;
+mod fresh;
+pub(super) mod history;
 mod holds;
 mod jobs;
 mod leases;
@@ -22,4 +23,4 @@ mod runs;
 mod schedules;
 mod store;
 
-use super::{Backend, Connection, Database, dialect};
+use super::{Backend, Connection, Database, dialect, rollup};

@@ -14,7 +14,7 @@ use linkbeat_shared::{Lang, LinkFilter, LinkSelection, NewLink, Run, RunId, RunS
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, asked, askers, dialect, holds, jobs, links, progress};
+use super::{Connection, asked, askers, dialect, fresh, holds, jobs, links, progress};
 use crate::account::Account;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
@@ -50,14 +50,17 @@ pub(super) async fn file(
     if let Some(account) = account {
         asked::expect_room(connection, account, 1).await?;
     }
+    let mut filed_at = None;
     let planned = match links {
-        LinkSelection::Stored => plan_stored(connection, run.id, planner).await?,
-        LinkSelection::Matching(filter) => plan_matching(connection, run.id, planner, &filter).await?,
+        LinkSelection::Stored => plan_stored(connection, run, planner).await?,
+        LinkSelection::Matching(filter) => plan_matching(connection, run, planner, &filter).await?,
         LinkSelection::Given(given) => {
             let places = links::import(connection, &given).await?.places;
+            // Its checks are of the links as they are now: see `fresh`.
+            filed_at = Some(dialect::now(connection).await?);
             // A large list needs its memory no longer.
             drop(given);
-            plan_given(connection, run.id, planner, places.active_by_host()).await?
+            plan_given(connection, run, planner, places.active_by_host()).await?
         }
     };
     let needed = run.rules.hold_back.needed(planned.known.unsigned_abs());
@@ -66,6 +69,7 @@ pub(super) async fn file(
         runs::to_check.eq(planned.to_check),
         runs::known.eq(planned.known),
         runs::needed.eq(needed.map_or(0, |needed| i64::try_from(needed).unwrap_or(i64::MAX))),
+        filed_at.map(|at| runs::created_at.eq(at)),
         runs::hold.eq(if needed.is_some() { Hold::Open } else { Hold::Free }.as_str()),
     );
     let update = diesel::update(runs::table.find(id)).set(counts);
@@ -112,18 +116,19 @@ pub(super) async fn filed_before(connection: &mut Connection, run: &NewRun) -> R
 /// Plans all active links; returns how many.
 async fn plan_stored(
     connection: &mut Connection,
-    run: RunId,
+    run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Planned, Fault> {
     let active = links_table::table.filter(links_table::active);
-    let mut filing = Filing::begin(run, planner, active.count().get_result(connection).await?);
+    let mut filing = Filing::begin(run.id, planner, active.count().get_result(connection).await?);
     let mut pages = dialect::ActiveLinks::open(connection).await?;
     loop {
         let page = pages.next(connection, PAGE).await?;
         if page.is_empty() {
             break;
         }
-        jobs::insert(connection, &filing.plan(page)).await?;
+        let fresh = fresh::results(connection, run, &page).await?;
+        jobs::insert(connection, &filing.plan(page, fresh)).await?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs).await?;
@@ -133,18 +138,19 @@ async fn plan_stored(
 /// Plans the active links that match, each once; returns how many. Somebody may move one to a later host meanwhile.
 async fn plan_matching(
     connection: &mut Connection,
-    run: RunId,
+    run: &NewRun,
     planner: Box<dyn Planner>,
     filter: &LinkFilter,
 ) -> Result<Planned, Fault> {
-    let mut filing = Filing::begin(run, planner, dialect::count_matching(connection, filter).await?);
+    let mut filing = Filing::begin(run.id, planner, dialect::count_matching(connection, filter).await?);
     let (mut host, mut id, mut seen) = (String::new(), Id(Uuid::nil()), HashSet::new());
     loop {
         let mut page = dialect::matching_links(connection, filter, (&host, id), stored_count(PAGE)).await?;
         let Some(last) = page.last() else { break };
         (host, id) = (last.host.clone(), last.id);
         page.retain(|link| seen.insert(link.id));
-        jobs::insert(connection, &filing.plan(page)).await?;
+        let fresh = fresh::results(connection, run, &page).await?;
+        jobs::insert(connection, &filing.plan(page, fresh)).await?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs).await?;
@@ -154,11 +160,11 @@ async fn plan_matching(
 /// Plans these links; returns how many. Those that somebody removes meanwhile are left out.
 async fn plan_given(
     connection: &mut Connection,
-    run: RunId,
+    run: &NewRun,
     planner: Box<dyn Planner>,
     places: Places,
 ) -> Result<Planned, Fault> {
-    let mut filing = Filing::begin(run, planner, stored_count(places.len()));
+    let mut filing = Filing::begin(run.id, planner, stored_count(places.len()));
     for ids in places.pages(PAGE) {
         let page = links_table::table
             .filter(dialect::among("links.id", ids))
@@ -167,7 +173,8 @@ async fn plan_given(
             .kept()
             .load(connection)
             .await?;
-        jobs::insert(connection, &filing.plan(page)).await?;
+        let fresh = fresh::results(connection, run, &page).await?;
+        jobs::insert(connection, &filing.plan(page, fresh)).await?;
     }
     let (jobs, planned) = filing.finish();
     jobs::insert(connection, &jobs).await?;

@@ -138,7 +138,8 @@ impl<'a> Decision<'a> {
             return Ok(None);
         }
         // A worker's clock may be wrong, but no check ended before its run began or after now.
-        let checked_at = result.checked_at.min(self.now.0).max(job.run_created_at);
+        let earliest = if job.reuses(result) { result.checked_at } else { job.run_created_at };
+        let checked_at = result.checked_at.min(self.now.0).max(earliest);
         let result = CheckResult { checked_at, ..result.clone() };
         match self.effect(job, &result)? {
             Effect::Checked(outcome, details) => {
@@ -171,17 +172,19 @@ impl<'a> Decision<'a> {
 
     fn effect(&mut self, job: &AskedJob, result: &CheckResult) -> Result<Effect, Fault> {
         let link_id = Id(result.link_id.0);
-        let verdict = result.verdict;
+        let (verdict, reused) = (result.verdict, job.reuses(result));
         let Some(link) = self.links.get_mut(&link_id) else {
             self.removed.get(&link_id).ok_or_else(|| unknown(link_id))?;
-            let outcome = Outcome { verdict, shown: false, did: Did::Nothing };
+            let outcome = Outcome { verdict, shown: false, did: Did::Nothing, reused };
             return Ok(Effect::Checked(outcome, result.details.clone()));
         };
         let shown_before = link.shown;
         let mut details = result.details.clone();
         let over = matches!(job.run_state, RunState::Cancelled | RunState::Discarded);
+        // What was reused may be older by now than what another run has found.
+        let outdated = reused && link.last_checked_at.is_some_and(|at| at.0 > result.checked_at);
         // Neither a run that is over nor one that was filed earlier touches the link.
-        if !over && link.last_run_seq <= job.run_seq {
+        if !over && !outdated && link.last_run_seq <= job.run_seq {
             let judged = Judged {
                 name: &link.name,
                 url: &link.url_key,
@@ -198,13 +201,17 @@ impl<'a> Decision<'a> {
                         if link.verdict.is_some() {
                             *self.alike.entry(alike(job, &next)).or_default() += 1;
                         }
-                        let outcome = Outcome { verdict, shown: link.shown, did: Did::Propose };
-                        let proposal =
-                            ProposalRow::new(Id(job.run.0), link_id, outcome, next.details.clone());
+                        let outcome = Outcome { verdict, shown: link.shown, did: Did::Propose, reused };
+                        let proposal = ProposalRow::new(
+                            Id(job.run.0),
+                            link_id,
+                            Outcome { reused: false, ..outcome },
+                            next.details.clone(),
+                        );
                         self.proposals.push(proposal);
                         return Ok(Effect::Checked(outcome, next.details));
                     }
-                    let at = Moment(result.checked_at);
+                    let at = Moment(result.checked_at.max(job.run_created_at));
                     // A link that was not fetched keeps its details; its check has none.
                     if verdict.is_some() {
                         details.clone_from(&next.details);
@@ -215,7 +222,7 @@ impl<'a> Decision<'a> {
             }
         }
         let did = if link.shown == shown_before { Did::Nothing } else { Did::Change };
-        let outcome = Outcome { verdict, shown: link.shown, did };
+        let outcome = Outcome { verdict, shown: link.shown, did, reused };
         Ok(Effect::Checked(outcome, details))
     }
 

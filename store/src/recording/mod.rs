@@ -210,6 +210,12 @@ impl AskedJob {
         matches!(self.hold, Hold::Open | Hold::Held) && result.verdict.is_some()
     }
 
+    /// Whether this is the result of an earlier check. Of those whose results are known, links of the white list have no
+    /// verdict.
+    fn reuses(&self, result: &CheckResult) -> bool {
+        self.kind == JobKind::Known && result.verdict.is_some()
+    }
+
     /// What is to be done about the run while results lack.
     fn next(&self) -> Next {
         let goes_on = self.run_state == RunState::Running && self.hold == Hold::Free;

@@ -34,6 +34,8 @@ pub(crate) struct Outcome {
     pub(crate) shown: bool,
     /// What the check did to it.
     pub(crate) did: Did,
+    /// It is the result of an earlier check, taken over. `proposals.outcome` leaves that out.
+    pub(crate) reused: bool,
 }
 
 /// What a check did to its link.
@@ -57,6 +59,10 @@ const CHANGED: i16 = 32;
 const PROPOSED: i16 = 64;
 /// Added while a change that was proposed first is to be told.
 const UNTOLD: i16 = 128;
+/// Added when the result of an earlier check was taken over.
+const REUSED: i16 = 256;
+/// The condition for checks that fetched their link, or left it out for the white list. The rest is less than 256.
+pub(crate) const NOT_REUSED: &str = "checks.outcome < 256";
 /// The condition for checks that changed their link or propose to, or whose verdict is not `up`: 111 leaves out whether
 /// the link was shown, and 1 is `up`.
 pub(crate) const CHANGED_OR_FAILED: &str = "(coalesce(proposals.outcome, checks.outcome) & 111) > 1";
@@ -65,11 +71,14 @@ pub(crate) const OPEN_PROPOSALS: &str = "proposals.outcome >= 64 AND (proposals.
 /// The condition for proposals whose change is to be told, likewise.
 pub(crate) const UNTOLD_CHANGES: &str = "proposals.outcome >= 64 AND (proposals.outcome & 128) <> 0";
 
+/// The condition for checks that have a verdict.
+pub(crate) const FETCHED: &str = "(checks.outcome & 15) > 0";
+
 /// The condition for checks of exactly this verdict and change.
 pub(crate) fn outcomes_of(verdict: Option<Verdict>, change: Option<Change>) -> String {
     let shown = change == Some(Change::Shown);
     let did = if change.is_some() { Did::Change } else { Did::Nothing };
-    let code = Outcome { verdict, shown, did }.code();
+    let code = Outcome { verdict, shown, did, reused: false }.code();
     // Where nothing changed, the link may be shown or hidden, and a change may be proposed.
     let bits = if change.is_some() { 63 } else { 47 };
     format!("(coalesce(proposals.outcome, checks.outcome) & {bits}) = {code}")
@@ -86,14 +95,14 @@ impl Outcome {
             5 => Some(Verdict::Refused),
             _ => return Err(Fault::Corrupt(format!("checks.outcome is {code}"))),
         };
-        let did = match code & !(15 | SHOWN) {
+        let did = match code & !(15 | SHOWN | REUSED) {
             0 => Did::Nothing,
             CHANGED => Did::Change,
             PROPOSED => Did::Propose,
             other if other == CHANGED | UNTOLD => Did::UntoldChange,
             _ => return Err(Fault::Corrupt(format!("checks.outcome is {code}"))),
         };
-        Ok(Self { verdict, shown: code & SHOWN != 0, did })
+        Ok(Self { verdict, shown: code & SHOWN != 0, did, reused: code & REUSED != 0 })
     }
 
     pub(crate) fn code(self) -> i16 {
@@ -105,7 +114,7 @@ impl Outcome {
             Some(Verdict::Blocked) => 4,
             Some(Verdict::Refused) => 5,
         };
-        verdict + Self::code_of(self.shown, self.did)
+        verdict + Self::code_of(self.shown, self.did) + if self.reused { REUSED } else { 0 }
     }
 
     /// The part of the code that does not tell the verdict.
@@ -163,6 +172,16 @@ impl CheckRow {
         })
     }
 
+    /// What it found, with all that it saw.
+    pub(crate) fn found(&self) -> Result<CheckResult, Fault> {
+        self.result(details(self.details.as_ref(), "checks.details")?)
+    }
+
+    /// Whether it is an earlier check, taken over: history counts that one.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.outcome & REUSED != 0
+    }
+
     pub(crate) fn outcome(&self) -> Result<Outcome, Fault> {
         Outcome::of(self.outcome)
     }
@@ -215,17 +234,18 @@ mod tests {
         for verdict in Verdict::ALL.into_iter().map(Some).chain([None]) {
             for did in [Did::Nothing, Did::Change, Did::UntoldChange, Did::Propose] {
                 for shown in [false, true] {
-                    let outcome = Outcome { verdict, shown, did };
+                    let outcome = Outcome { verdict, shown, did, reused: did == Did::Change };
                     assert_eq!(Outcome::of(outcome.code()).unwrap(), outcome);
                     let failed = verdict.is_some_and(|verdict| verdict != Verdict::Up);
                     let told = outcome.change().is_some() || outcome.proposed().is_some();
                     assert_eq!((outcome.code() & 111) > 1, told || failed, "{outcome:?}");
                     let unsettled = matches!(did, Did::UntoldChange | Did::Propose);
-                    assert_eq!(outcome.code() >= 64, unsettled, "{outcome:?}");
+                    let of_a_proposal = Outcome { reused: false, ..outcome };
+                    assert_eq!(of_a_proposal.code() >= 64, unsettled, "{outcome:?}");
                 }
             }
         }
-        for bad in [6, PROPOSED | CHANGED, UNTOLD, 256] {
+        for bad in [6, PROPOSED | CHANGED, UNTOLD, 512] {
             assert!(Outcome::of(bad).is_err(), "{bad}");
         }
     }

@@ -26,8 +26,8 @@ const CHECK: &str = "check";
 pub(crate) const RECHECK: &str = "recheck";
 /// The condition for it, as the partial index has it.
 pub(crate) const RECHECKS: &str = "jobs.kind = 'recheck'";
-/// The word for [`JobKind::WhiteListed`] in `jobs.kind`.
-const WHITE_LISTED: &str = "white_listed";
+/// The word for [`JobKind::Known`] in `jobs.kind`.
+const KNOWN: &str = "white_listed";
 
 /// A job on its way in.
 #[derive(Debug, Clone, Insertable)]
@@ -50,7 +50,7 @@ impl JobRow {
             run_id: Id(run.0),
             kind: match job.kind {
                 JobKind::Check => CHECK,
-                JobKind::WhiteListed => WHITE_LISTED,
+                JobKind::Known => KNOWN,
                 JobKind::Recheck => RECHECK,
             },
             links_count: stored_count(job.links.len()),
@@ -214,7 +214,7 @@ impl RecordedJobRow {
 pub(crate) fn job_kind(word: &str) -> Result<JobKind, Fault> {
     match word {
         CHECK => Ok(JobKind::Check),
-        WHITE_LISTED => Ok(JobKind::WhiteListed),
+        KNOWN => Ok(JobKind::Known),
         RECHECK => Ok(JobKind::Recheck),
         other => Err(Fault::Corrupt(format!("jobs.kind is `{other}`"))),
     }

@@ -21,7 +21,8 @@ pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::{ChangeRow, StoredChangeRow};
 pub(crate) use checks::{
-    CHANGED_OR_FAILED, CheckRow, Did, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
+    CHANGED_OR_FAILED, CheckRow, Did, FETCHED, NOT_REUSED, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES,
+    outcomes_of,
 };
 use documents::{details, details_document, link_document, of_link, proposed_document, reason};
 pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
@@ -31,7 +32,7 @@ pub(crate) use jobs::{
     check_spec, job_kind, unpublished_runs_sql,
 };
 pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
-pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally};
+pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally, check_spec_text};
 pub(crate) use schedules::{
     NewScheduleRow, NextTickRow, ScheduleChangeRow, ScheduleRow, TickCountsRow, TickRow,
 };

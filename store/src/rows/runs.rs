@@ -2,10 +2,11 @@
 
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{BigInt, Bool};
 use diesel::{Insertable, Queryable, Selectable};
 use linkbeat_shared::{
-    Alike, Asker, Change, Counts, Lang, ReplyTo, RequestId, Run, RunId, RunState, TraceContext, Verdict,
+    Alike, Asker, Change, CheckSpec, Counts, Lang, ReplyTo, RequestId, Run, RunId, RunState, TraceContext,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -125,6 +126,8 @@ pub(crate) struct Tally {
     pub(crate) blocked: i64,
     pub(crate) refused: i64,
     pub(crate) white_listed: i64,
+    #[diesel(select_expression = sql::<BigInt>("runs.reused"), select_expression_type = SqlLiteral<BigInt>)]
+    pub(crate) reused: i64,
     pub(crate) to_not_show: i64,
     pub(crate) to_show: i64,
     pub(crate) would_hide: i64,
@@ -142,6 +145,7 @@ impl Tally {
             Some(Verdict::Blocked) => &mut self.blocked,
             Some(Verdict::Refused) => &mut self.refused,
         } += 1;
+        self.reused += i64::from(outcome.reused);
         self.count_did(outcome);
     }
 
@@ -181,6 +185,7 @@ impl Tally {
             blocked: number(self.blocked, "runs.blocked")?,
             refused: number(self.refused, "runs.refused")?,
             white_listed: number(self.white_listed, "runs.white_listed")?,
+            reused: number(self.reused, "runs.reused")?,
             to_not_show: number(self.to_not_show, "runs.to_not_show")?,
             to_show: number(self.to_show, "runs.to_show")?,
             would_hide: number(self.would_hide, "runs.would_hide")?,
@@ -203,6 +208,11 @@ pub(crate) struct NewRunRow {
     tracestate: Option<String>,
 }
 
+/// `runs.check_spec` of a run that checks links so.
+pub(crate) fn check_spec_text(check: &CheckSpec) -> String {
+    json(check)
+}
+
 impl From<&NewRun> for NewRunRow {
     fn from(run: &NewRun) -> Self {
         // Whoever reads another language stands in `askers`.
@@ -211,7 +221,7 @@ impl From<&NewRun> for NewRunRow {
         Self {
             id: Id(run.id.0),
             request_id: Id(run.request_id.0),
-            check_spec: json(&run.check),
+            check_spec: check_spec_text(&run.check),
             show_rules: json(&run.rules),
             reply_queue,
             correlation_id: correlation_id.flatten(),

@@ -327,6 +327,7 @@ pub(super) async fn add_to_runs(
                 up = up + (t.value ->> 'up'), down = down + (t.value ->> 'down'),
                 no_backlink = no_backlink + (t.value ->> 'no_backlink'), blocked = blocked + (t.value ->> 'blocked'),
                 refused = refused + (t.value ->> 'refused'), white_listed = white_listed + (t.value ->> 'white_listed'),
+                reused = reused + (t.value ->> 'reused'),
                 to_not_show = to_not_show + (t.value ->> 'to_not_show'), to_show = to_show + (t.value ->> 'to_show'),
                 would_hide = would_hide + (t.value ->> 'would_hide'), would_show = would_show + (t.value ->> 'would_show'),
                 untold = untold + (t.value ->> 'untold'),

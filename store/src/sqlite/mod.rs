@@ -11,6 +11,7 @@ mod inspect;
 #[path = "../queries/mod.rs"]
 mod queries;
 mod result_code;
+mod rollup;
 mod thread;
 
 use std::path::Path;

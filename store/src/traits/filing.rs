@@ -3,8 +3,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    Asker, CheckSpec, JobId, Lang, LinkId, LinkSelection, ReplyTo, RequestId, Run, RunId, ShowRules,
-    TraceContext,
+    Asker, CheckResult, CheckSpec, JobId, Lang, LinkId, LinkSelection, ReplyTo, RequestId, ReuseWithin, Run,
+    RunId, ShowRules, TraceContext,
 };
 
 use super::JobKind;
@@ -30,8 +30,11 @@ pub trait Filing: Send + Sync + Debug {
 pub trait Planner: Send {
     /// Comes first. Says how many links there will be.
     fn begin(&mut self, run: RunId, links: u64);
-    /// Takes the next link, as it is stored and as a job carries it. Returns the jobs that are complete with it.
-    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob>;
+    /// Takes the next link, as it is stored and as a job carries it, and the result that may count instead of a new check.
+    /// Returns the jobs that are complete with it.
+    fn add(&mut self, name: &str, link: JobLinkMessage, fresh: Option<CheckResult>) -> Vec<PlannedJob>;
+    /// Whether a link of this name is on the white list, and so not to be checked.
+    fn is_white_listed(&self, name: &str) -> bool;
     /// Comes last. Returns the jobs that are left.
     fn finish(&mut self) -> Vec<PlannedJob>;
 }
@@ -62,6 +65,8 @@ pub struct NewRun {
     pub check: CheckSpec,
     /// When a link is hidden and shown.
     pub rules: ShowRules,
+    /// How old the latest result of a link may be to count instead of a new check.
+    pub reuse_within: Option<ReuseWithin>,
     /// Where the report goes when the run ends.
     pub reply_to: Option<ReplyTo>,
     /// The language of the report's texts.

@@ -30,8 +30,8 @@ pub trait Outbox: Send + Sync + Debug {
 pub enum JobKind {
     /// To the workers: the links are to be checked.
     Check,
-    /// Straight to the recorder: the links are on the white list.
-    WhiteListed,
+    /// Straight to the recorder: the results are known. The links are on the white list, or have a fresh result.
+    Known,
     /// To the workers, when it is due: one link that was about to be hidden is checked again.
     Recheck,
 }

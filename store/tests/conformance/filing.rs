@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo, RequestId, RunId,
-    RunState, ShowRules, TraceContext,
+    CheckResult, CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo,
+    RequestId, RunId, RunState, ShowRules, TraceContext,
 };
 use linkbeat_store::{
     Account, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
@@ -328,8 +328,12 @@ impl Planner for Held {
         self.planner.begin(run, links);
     }
 
-    fn add(&mut self, name: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
-        self.planner.add(name, link)
+    fn add(&mut self, name: &str, link: JobLinkMessage, fresh: Option<CheckResult>) -> Vec<PlannedJob> {
+        self.planner.add(name, link, fresh)
+    }
+
+    fn is_white_listed(&self, name: &str) -> bool {
+        self.planner.is_white_listed(name)
     }
 
     fn finish(&mut self) -> Vec<PlannedJob> {

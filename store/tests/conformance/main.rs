@@ -38,6 +38,7 @@ mod codes;
 mod consistent;
 mod faults;
 mod filing;
+mod fresh;
 mod held_back;
 mod history;
 mod leases;

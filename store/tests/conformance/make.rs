@@ -49,6 +49,7 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
         links,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
+        reuse_within: None,
         reply_to: None,
         lang: <_>::default(),
         progress: false,
@@ -67,6 +68,8 @@ pub(crate) async fn nothing_changed(store: &SharedStore, run: RunId) -> Recorded
 pub(crate) struct Plan {
     pub(crate) announced: u64,
     pub(crate) links: Vec<Link>,
+    /// Results that may count instead of a check. Their links stand in a job of their own, the last one.
+    pub(crate) fresh: Vec<CheckResult>,
     pub(crate) jobs: Vec<PlannedJob>,
 }
 
@@ -76,6 +79,7 @@ pub(crate) struct TestPlanner {
     job_links: usize,
     waiting: Vec<LinkId>,
     white: Vec<LinkId>,
+    fresh: Vec<LinkId>,
     plan: Arc<Mutex<Plan>>,
 }
 
@@ -96,7 +100,7 @@ impl Planner for TestPlanner {
         self.plan.lock().unwrap().announced = links;
     }
 
-    fn add(&mut self, called: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn add(&mut self, called: &str, link: JobLinkMessage, fresh: Option<CheckResult>) -> Vec<PlannedJob> {
         let id = LinkId(link.id);
         self.plan.lock().unwrap().links.push(Link {
             id,
@@ -110,8 +114,13 @@ impl Planner for TestPlanner {
             pin: None,
             state: LinkState::default(),
         });
-        if called.starts_with("white ") {
+        if self.is_white_listed(called) {
             self.white.push(id);
+            return Vec::new();
+        }
+        if let Some(result) = fresh {
+            self.fresh.push(id);
+            self.plan.lock().unwrap().fresh.push(result);
             return Vec::new();
         }
         self.waiting.push(id);
@@ -122,10 +131,16 @@ impl Planner for TestPlanner {
         self.job(JobKind::Check, links)
     }
 
+    fn is_white_listed(&self, called: &str) -> bool {
+        called.starts_with("white ")
+    }
+
     fn finish(&mut self) -> Vec<PlannedJob> {
         let (links, white) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.white));
         let mut jobs = self.job(JobKind::Check, links);
-        jobs.extend(self.job(JobKind::WhiteListed, white));
+        jobs.extend(self.job(JobKind::Known, white));
+        let fresh = std::mem::take(&mut self.fresh);
+        jobs.extend(self.job(JobKind::Known, fresh));
         jobs
     }
 }
@@ -141,7 +156,13 @@ pub(crate) async fn file(store: &SharedStore, run: NewRun, job_links: usize) -> 
 /// Cuts a run into jobs of so many links. The other value is what comes of it.
 pub(crate) fn planner(job_links: usize) -> (Box<dyn Planner>, Arc<Mutex<Plan>>) {
     let plan = Arc::new(Mutex::new(Plan::default()));
-    let planner = TestPlanner { job_links, waiting: Vec::new(), white: Vec::new(), plan: plan.clone() };
+    let planner = TestPlanner {
+        job_links,
+        waiting: Vec::new(),
+        white: Vec::new(),
+        fresh: Vec::new(),
+        plan: plan.clone(),
+    };
     (Box::new(planner), plan)
 }
 
@@ -186,7 +207,7 @@ pub(crate) fn white_listed(link_id: LinkId) -> CheckResult {
 pub(crate) fn results(run_id: RunId, job: &PlannedJob, verdict: Verdict) -> JobResults {
     let result = |id: &LinkId| match job.kind {
         JobKind::Check | JobKind::Recheck => result(*id, verdict),
-        JobKind::WhiteListed => white_listed(*id),
+        JobKind::Known => white_listed(*id),
     };
     JobResults { run_id, job_id: job.id, results: job.links.iter().map(result).collect() }
 }

@@ -63,6 +63,7 @@ async fn a_run_is_counted(database: Arc<TestDatabase>) {
         blocked: 1,
         refused: 1,
         white_listed: 2,
+        reused: 0,
         to_not_show: 4,
         to_show: 2,
         would_hide: 0,

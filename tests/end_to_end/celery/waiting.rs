@@ -71,7 +71,11 @@ out([waited, before, ran, time.time() - begin, state[runs.id][0], state[runs.id]
     assert_eq!(app.runs(), 1);
     let mut list = crate::support::process::linkbeat(app.folder.path(), ["runs", "list", "--format", "json"]);
     app.fleet.configure(&mut list);
-    assert_eq!(crate::support::process::run(&mut list).expect(0).json()[0]["state"], "cancelled");
+    // Its caller is told at once, a moment before the run is.
+    crate::support::eventually("the run to be cancelled", || {
+        let runs = crate::support::process::run(&mut list).expect(0).json();
+        (runs[0]["state"] == "cancelled").then_some(())
+    });
 }
 
 #[test]

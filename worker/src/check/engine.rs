@@ -49,6 +49,13 @@ pub(crate) struct Begun {
     start: Start,
 }
 
+impl Begun {
+    /// The slots that its turn belongs to.
+    pub(crate) fn quota(&self) -> &Quota {
+        self.turn.quota()
+    }
+}
+
 /// What was fetched for one link.
 struct Fetched {
     /// The page that is searched for the backlink, where one is asked for.

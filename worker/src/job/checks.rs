@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use linkbeat_shared::{CheckResult, Job, LinkId};
+use linkbeat_shared::{CheckResult, Job, JobLink, LinkId};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::cancelled::Cancelled;
+use super::common::{Claim, Wish, Wishes};
 use super::load::InHand;
 use super::outcome::{JobOutcome, Unfinished};
 use crate::check::{Begun, Engine, Outcome};
@@ -64,10 +65,11 @@ impl Tally {
     }
 }
 
-/// What decides whether a check of the job may begin.
+/// What decides whether a check of the job begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct May<'a> {
     pub(crate) cancelled: &'a Cancelled,
+    pub(crate) wishes: &'a Arc<Wishes>,
     pub(crate) quota: &'a Quota,
 }
 
@@ -83,7 +85,7 @@ pub(crate) async fn check_all(
     let mut tally = Tally::default();
     let mut was_cancelled = false;
     let mut lines: FuturesUnordered<_> =
-        lines(job).into_iter().map(|line| next_turn(engine, job, may.quota, line)).collect();
+        lines(job).into_iter().map(|line| next_turn(engine, job, may, line)).collect();
     // Each in a task of its own, so that a panic ends only that check.
     let mut running = JoinSet::new();
     let mut deadline = None;
@@ -98,16 +100,16 @@ pub(crate) async fn check_all(
                 in_hand.ended();
                 tally.count(ended);
             }
-            Some((begun, link, line)) = lines.next() => {
+            Some((begun, wish, link, line)) = lines.next() => {
                 if may.cancelled.contains(job.run_id) {
                     lines.clear();
                     was_cancelled = true;
                     continue;
                 }
-                let check = carry_out(Arc::clone(engine), Arc::clone(job), link, begun);
+                let check = carry_out(Arc::clone(engine), Arc::clone(job), link, (begun, wish));
                 running.spawn(check.in_current_span());
                 if !line.is_empty() {
-                    lines.push(next_turn(engine, job, may.quota, line));
+                    lines.push(next_turn(engine, job, may, line));
                 }
             }
             () = over(deadline) => break,
@@ -137,17 +139,45 @@ fn lines(job: &Job) -> Vec<Line> {
     lines
 }
 
-async fn next_turn(engine: &Engine, job: &Job, quota: &Quota, mut line: Line) -> (Begun, usize, Line) {
+async fn next_turn(
+    engine: &Engine,
+    job: &Arc<Job>,
+    may: May<'_>,
+    mut line: Line,
+) -> (Begun, Wish, usize, Line) {
     let link = line.pop().unwrap_or_default();
-    (engine.begin(&job.links[link], &job.check, quota).await, link, line)
+    let wish = may.wishes.make(job, link);
+    (engine.begin(&job.links[link], &job.check, may.quota).await, wish, link, line)
 }
 
-async fn carry_out(engine: Arc<Engine>, job: Arc<Job>, link: usize, begun: Begun) -> Outcome {
+async fn carry_out(engine: Arc<Engine>, job: Arc<Job>, at: usize, (begun, wish): (Begun, Wish)) -> Outcome {
+    let link = &job.links[at];
+    match wish.claim() {
+        Claim::Known(outcome) => outcome,
+        Claim::Check(promise) => {
+            let outcome = check(&engine, begun, link, &job).await;
+            promise.keep(&outcome);
+            outcome
+        }
+        Claim::Await(awaited) => {
+            let quota = begun.quota().clone();
+            // Others may have the turn meanwhile.
+            drop(begun);
+            match awaited.outcome().await {
+                Some(outcome) => outcome,
+                None => {
+                    let begun = Box::pin(engine.begin(link, &job.check, &quota)).await;
+                    Box::pin(check(&engine, begun, link, &job)).await
+                }
+            }
+        }
+    }
+}
+
+async fn check(engine: &Engine, begun: Begun, link: &JobLink, job: &Job) -> Outcome {
     #[cfg(feature = "failpoints")]
-    fail::fail_point!("worker.check", job.links[link].url.expose().contains("/panic/"), |_| panic!(
-        "on purpose"
-    ));
-    engine.carry_out(begun, &job.links[link], &job.check).await
+    fail::fail_point!("worker.check", link.url.expose().contains("/panic/"), |_| panic!("on purpose"));
+    engine.carry_out(begun, link, &job.check).await
 }
 
 async fn over(deadline: Option<Instant>) {
@@ -159,7 +189,7 @@ async fn over(deadline: Option<Instant>) {
 
 #[cfg(test)]
 mod tests {
-    use linkbeat_shared::{CheckSpec, JobId, JobLink, LinkUrl, RunId};
+    use linkbeat_shared::{CheckSpec, JobId, LinkUrl, RunId};
 
     use super::*;
     use crate::fault::OwnFault;

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::cancelled::Cancelled;
 use super::checks::{Checked, May, check_all};
+use super::common::Wishes;
 use super::load::Share;
 use super::outcome::{JobEnd, JobOutcome};
 use super::results;
@@ -32,6 +33,7 @@ pub(crate) struct Executor {
     pub(crate) broker: SharedBroker,
     pub(crate) settlement: Settlement,
     pub(crate) cancelled: Arc<Cancelled>,
+    pub(crate) wishes: Arc<Wishes>,
     pub(crate) share: Arc<Share>,
     pub(crate) quotas: Quotas,
     pub(crate) drain_timeout: Option<Timeout>,
@@ -122,7 +124,7 @@ impl Executor {
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
         let in_hand = self.share.take(size, job.links.len());
-        let may = May { cancelled: &self.cancelled, quota: self.quotas.of_run(size) };
+        let may = May { cancelled: &self.cancelled, wishes: &self.wishes, quota: self.quotas.of_run(size) };
         let mut checking = pin!(check_all(&self.engine, job, may, in_hand, (stop, drain)));
         match timeout(self.max_hold, &mut checking).await {
             Ok(checked) => checked,

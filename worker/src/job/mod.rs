@@ -10,6 +10,7 @@
 
 mod cancelled;
 mod checks;
+mod common;
 mod executor;
 mod health;
 mod intake;

@@ -82,6 +82,7 @@ impl Worker {
                 broker,
                 settlement,
                 cancelled: Arc::default(),
+                wishes: Arc::default(),
                 share: part.share,
                 quotas: part.quotas,
                 drain_timeout: settings.drain_timeout,

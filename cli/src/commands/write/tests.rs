@@ -126,6 +126,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
         links: LinkSelection::given((0..LINKS).map(link).collect()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
+        reuse_within: None,
         reply_to: None,
         lang: <_>::default(),
         progress: false,
@@ -154,9 +155,13 @@ struct Jobs(Vec<LinkId>);
 impl Planner for Jobs {
     fn begin(&mut self, _: RunId, _: u64) {}
 
-    fn add(&mut self, _: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn add(&mut self, _: &str, link: JobLinkMessage, _fresh: Option<CheckResult>) -> Vec<PlannedJob> {
         self.0.push(LinkId(link.id));
         if self.0.len() == JOB { self.finish() } else { Vec::new() }
+    }
+
+    fn is_white_listed(&self, _name: &str) -> bool {
+        false
     }
 
     fn finish(&mut self) -> Vec<PlannedJob> {

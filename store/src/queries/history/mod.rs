@@ -2,7 +2,7 @@
 
 mod cleaning;
 mod reading;
-mod rolling;
+pub(in super::super) mod rolling;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult};

@@ -15,7 +15,7 @@ use linkbeat_shared::history::{ShownTime, Summary, Zone};
 
 use super::{Connection, PROGRESS, RAW, ROLLED, ROLLING, dialect};
 use crate::error::Fault;
-use crate::rows::{DayRow, HourRow, RawCheck, RawColumns, hour_of};
+use crate::rows::{DayRow, HourRow, NOT_REUSED, RawCheck, RawColumns, hour_of};
 use crate::schema::{
     changes, checks, history_progress, history_zones, late_checks, link_days, link_hours, links,
     removed_links, runs,
@@ -112,7 +112,7 @@ async fn fresh(connection: &mut Connection, link: Id) -> Result<Vec<RawCheck>, F
     let of_runs = checks::table
         .inner_join(runs::table)
         .filter(checks::link_id.eq(link).and(runs::history.eq_any(ahead.iter().copied())))
-        .filter(sql::<Bool>(not_late))
+        .filter(sql::<Bool>(not_late).and(sql::<Bool>(NOT_REUSED)))
         .select(columns());
     let mut rows: Vec<Row> = of_runs.load(connection).await?;
     let late = late_checks::table

@@ -13,22 +13,21 @@ use diesel::dsl::sql;
 use diesel::prelude::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper,
 };
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::history::{Summary, Zone};
 
 use super::super::dialect::{insert_all, locked};
+use super::super::rollup;
 use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled};
 use crate::error::Fault;
-use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};
-use crate::schema::{checks, history_progress, history_zones, late_checks, link_days, link_hours, runs};
+use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, hour_of, stored_count};
+use crate::schema::{history_progress, history_zones, late_checks, link_days, link_hours, runs};
 use crate::traits::HistoryRules;
 use crate::values::{Id, Moment};
 
-/// Checks that one step adds, about.
-const CHECKS: usize = 4_000;
-/// Runs that are rolled up together.
-const RUNS: usize = 64;
+/// Late checks that one statement marks.
+const MARKED: usize = 4_000;
 /// Late checks that one step adds. They may lie on any days.
 const LATE: i64 = 200;
 
@@ -69,7 +68,7 @@ async fn begin(
     // The checks of such a run are removed soon, whatever its state is.
     let kept_since = rules.checks.map_or(NO_LINK, |keep| first_run_id(now.0 - keep.duration()));
     let raw = runs::history.eq(RAW).and(sql::<Bool>(SETTLED).or(runs::id.lt(kept_since)));
-    let next = runs::table.filter(raw).order(runs::id).limit(RUNS as i64).select(runs::id);
+    let next = runs::table.filter(raw).order(runs::id).limit(rollup::RUNS).select(runs::id);
     let next: Vec<(Id, Option<Moment>)> = {
         let ids: Vec<Id> = locked!(next).load(connection).await?;
         let rows = runs::table.filter(dialect::among("runs.id", ids));
@@ -77,13 +76,27 @@ async fn begin(
     };
     let is_due =
         |(id, finished): &(Id, Option<Moment>)| *id < kept_since || finished.is_some_and(|at| at <= due);
-    if next.len() < RUNS && !next.iter().any(is_due) {
+    if stored_count(next.len()) < rollup::RUNS && !next.iter().any(is_due) {
         return Ok(false);
     }
     let ids = next.into_iter().map(|(id, _)| id);
     let begun = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
     begun.set(runs::history.eq(ROLLING)).execute(connection).await?;
     Ok(true)
+}
+
+/// Some checks of runs that are rolling.
+pub(in super::super::super) struct Page<'a> {
+    /// The runs, and how each is held.
+    pub(in super::super::super) runs: &'a [(Id, String)],
+    /// The links come after this one.
+    pub(in super::super::super) after: Id,
+    /// No run has more checks in it.
+    pub(in super::super::super) most_of_a_run: i64,
+    /// Where days begin.
+    pub(in super::super::super) zone: Zone,
+    /// Hours before this one are not kept.
+    pub(in super::super::super) hours_since: i32,
 }
 
 /// Adds the checks of the next links of the runs that are rolling. After the last of them the runs are rolled.
@@ -94,21 +107,14 @@ async fn page(
     rules: &HistoryRules,
     now: Moment,
 ) -> Result<(), Fault> {
-    let each = (CHECKS / rolling.len()).max(1);
-    let (mut found, mut last) = (Vec::new(), None);
-    for (run, hold) in rolling {
-        let checks = checks_after(connection, *run, after, each).await?;
-        if checks.len() == each {
-            // There may be more of this run, so the page ends with the last link that was read of it.
-            let end = checks.last().map(|columns| columns.0);
-            last = last.min(end).or(end);
-        }
-        found.extend(checks.into_iter().map(|columns| (columns, hold)));
-    }
-    let in_page = found.into_iter().filter(|(columns, _)| last.is_none_or(|last| columns.0 <= last));
-    let checks: Vec<RawCheck> =
-        in_page.map(|(columns, hold)| RawCheck::new(columns, hold)).collect::<Result<_, _>>()?;
-    add(connection, &checks, rules, now).await?;
+    let page = Page {
+        runs: rolling,
+        after,
+        most_of_a_run: (rollup::CHECKS / stored_count(rolling.len())).max(1),
+        zone: rules.zone,
+        hours_since: hours_since(rules, now),
+    };
+    let last = rollup::add_page(connection, page).await?;
     if last.is_none() {
         let ids = rolling.iter().map(|(id, _)| *id);
         let rolled = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
@@ -119,29 +125,9 @@ async fn page(
     Ok(())
 }
 
-/// Checks of a run in the order of their links, without late ones.
-async fn checks_after(
-    connection: &mut Connection,
-    run: Id,
-    after: Id,
-    limit: usize,
-) -> QueryResult<Vec<RawColumns>> {
-    let not_late = "NOT EXISTS (SELECT 1 FROM late_checks l WHERE l.link_id = checks.link_id AND l.run_id = checks.run_id)";
-    checks::table
-        .filter(checks::run_id.eq(run).and(checks::link_id.gt(after)))
-        .filter(sql::<Bool>(not_late))
-        .order(checks::link_id)
-        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-        .select((
-            checks::link_id,
-            checks::checked_at,
-            checks::elapsed_ms,
-            checks::status,
-            checks::outcome,
-            sql::<Nullable<Text>>("checks.reason ->> 'type'"),
-        ))
-        .load(connection)
-        .await
+/// The first hour that is kept.
+fn hours_since(rules: &HistoryRules, now: Moment) -> i32 {
+    rules.hours.map_or(i32::MIN + 1, |keep| hour_of(now.0 - keep.duration()))
 }
 
 /// Adds some late checks. Returns whether there were any.
@@ -159,7 +145,7 @@ async fn add_late(connection: &mut Connection, rules: &HistoryRules, now: Moment
         Some(RawCheck::of_row(row, hold))
     });
     let checks: Vec<RawCheck> = checks.collect::<Result<_, _>>()?;
-    add(connection, &checks, rules, now).await?;
+    add(connection, &checks, rules.zone, hours_since(rules, now)).await?;
     for late in late {
         diesel::delete(late_checks::table.find((late.link_id, late.run_id))).execute(connection).await?;
     }
@@ -182,45 +168,48 @@ pub(in super::super) async fn note_late(
     if begun.is_empty() {
         return Ok(());
     }
-    let late = stored.iter().filter(|check| begun.contains(&check.run_id));
+    let late = stored.iter().filter(|check| begun.contains(&check.run_id) && !check.is_reused());
     let late: Vec<LateCheckRow> =
         late.map(|check| LateCheckRow { link_id: check.link_id, run_id: check.run_id }).collect();
-    for rows in late.chunks(CHECKS) {
+    for rows in late.chunks(MARKED) {
         insert_all!(connection, late_checks::table, rows)?;
     }
     Ok(())
 }
 
+/// Days of links with what is to be added to each.
+pub(in super::super::super) type Days = BTreeMap<(Id, NaiveDate), Summary>;
+/// The same for hours, which are counted from 1970.
+pub(in super::super::super) type Hours = BTreeMap<(Id, i32), Summary>;
+
 /// Adds checks to the days and hours of their links.
-async fn add(
+pub(in super::super::super) async fn add(
     connection: &mut Connection,
     checks: &[RawCheck],
-    rules: &HistoryRules,
-    now: Moment,
+    zone: Zone,
+    hours_since: i32,
 ) -> Result<(), Fault> {
-    if checks.is_empty() {
-        return Ok(());
-    }
-    let hours_since = rules.hours.map_or(i32::MIN, |keep| hour_of(now.0 - keep.duration()));
-    let mut days: BTreeMap<(Id, NaiveDate), Summary> = BTreeMap::new();
-    let mut hours: BTreeMap<(Id, i32), Summary> = BTreeMap::new();
+    let (mut days, mut hours) = (Days::new(), Hours::new());
     for check in checks {
-        let day = rules.zone.day_of(check.checked_at);
+        let day = zone.day_of(check.checked_at);
         days.entry((check.link_id, day)).or_default().add(check.observed);
         let hour = hour_of(check.checked_at);
         if hour >= hours_since {
             hours.entry((check.link_id, hour)).or_default().add(check.observed);
         }
     }
-    add_days(connection, days, rules.zone).await?;
+    add_days(connection, days, zone).await?;
     add_hours(connection, hours).await
 }
 
-async fn add_days(
+pub(in super::super::super) async fn add_days(
     connection: &mut Connection,
-    mut days: BTreeMap<(Id, NaiveDate), Summary>,
+    mut days: Days,
     zone: Zone,
 ) -> Result<(), Fault> {
+    if days.is_empty() {
+        return Ok(());
+    }
     let zone = zone_id(connection, zone).await?;
     let links: BTreeSet<Id> = days.keys().map(|(link, _)| *link).collect();
     let of_days = days.keys().map(|(_, day)| *day);
@@ -240,9 +229,9 @@ async fn add_days(
     Ok(())
 }
 
-async fn add_hours(
+pub(in super::super::super) async fn add_hours(
     connection: &mut Connection,
-    mut hours: BTreeMap<(Id, i32), Summary>,
+    mut hours: Hours,
 ) -> Result<(), Fault> {
     let links: BTreeSet<Id> = hours.keys().map(|(link, _)| *link).collect();
     let of_hours = hours.keys().map(|(_, hour)| *hour);
@@ -263,7 +252,7 @@ async fn add_hours(
 }
 
 /// The number of a time zone. One that is new gets the next. The caller holds the progress.
-async fn zone_id(connection: &mut Connection, zone: Zone) -> Result<i16, Fault> {
+pub(in super::super::super) async fn zone_id(connection: &mut Connection, zone: Zone) -> Result<i16, Fault> {
     let named = history_zones::table.filter(history_zones::name.eq(zone.name())).select(history_zones::id);
     if let Some(id) = named.first::<i16>(connection).await.optional()? {
         return Ok(id);

@@ -1,0 +1,64 @@
+//! What goes on, sent to the pages that show it.
+//!
+//! One poller of the process reads the database, at most once a second, and only while somebody looks. It makes the parts of
+//! pages that go on, once for each language. A view takes the latest ones: it costs no query, and one that is slow misses
+//! what came in between, and nothing more.
+
+mod look;
+mod poller;
+mod stream;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, Semaphore, watch};
+
+use self::look::Totals;
+
+pub(crate) use look::{Look, Parts};
+pub(crate) use poller::poll;
+pub(crate) use stream::stream;
+
+/// Most views at a time.
+const VIEWS: usize = 2_000;
+
+/// The latest look, and who waits for the next one.
+#[derive(Debug)]
+pub(crate) struct Live {
+    latest: watch::Sender<Arc<Parts>>,
+    views: Arc<Semaphore>,
+    /// Somebody looks again.
+    watched: Notify,
+    totals: Mutex<Option<Totals>>,
+}
+
+impl Live {
+    pub(crate) fn new() -> Self {
+        let (latest, _) = watch::channel(Arc::new(Parts::default()));
+        Self {
+            latest,
+            views: Arc::new(Semaphore::new(VIEWS)),
+            watched: Notify::new(),
+            totals: Mutex::default(),
+        }
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Arc<Parts>> {
+        let view = self.latest.subscribe();
+        self.watched.notify_one();
+        view
+    }
+
+    fn totals(&self) -> Option<Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep_totals(&self, totals: Totals) {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = Some(totals);
+    }
+
+    async fn until_watched(&self) {
+        while self.latest.receiver_count() == 0 {
+            self.watched.notified().await;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use linkbeat_shared::Lang;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Parts;
+use crate::pages::{Form, Made, Visit};
+use crate::serve::App;
+
+/// Most parts of one page.
+const PARTS: usize = 20;
+/// Proxies close streams on which nothing comes.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// nginx holds an answer back otherwise.
+const NO_BUFFERING: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// Sends the parts that a page names, and each again when it changes, until the dashboard stops.
+pub(crate) async fn stream(State(app): State<App>, v: Visit, query: Form) -> Response {
+    let Ok(place) = Arc::clone(&app.live.views).try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let mut latest = app.live.subscribe();
+    latest.mark_changed();
+    let names = query.all("part").take(PARTS).map(str::to_owned).collect();
+    let view = View {
+        names,
+        lang: v.lang,
+        sent: HashMap::new(),
+        to_send: VecDeque::new(),
+        latest,
+        stop: app.stop.clone(),
+        _place: place,
+    };
+    let events = futures::stream::unfold(view, async |mut view| Some((view.next().await?, view)));
+    let events = Sse::new(futures::StreamExt::map(events, Ok::<_, Infallible>));
+    ([NO_BUFFERING], events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
+}
+
+/// One page that is looked at.
+struct View {
+    names: Vec<String>,
+    lang: Lang,
+    /// What the page has by now.
+    sent: HashMap<String, Made>,
+    to_send: VecDeque<(String, Made)>,
+    latest: watch::Receiver<Arc<Parts>>,
+    stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl View {
+    /// The next part that is new to the page. `None`: nothing more comes.
+    async fn next(&mut self) -> Option<Event> {
+        while self.to_send.is_empty() {
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                changed = self.latest.changed() => changed.ok()?,
+            }
+            let latest = Arc::clone(&self.latest.borrow_and_update());
+            let parts = latest.in_language(self.lang);
+            for name in &self.names {
+                if let Some(part) = parts.get(name).filter(|part| self.sent.get(name) != Some(part)) {
+                    self.sent.insert(name.clone(), part.clone());
+                    self.to_send.push_back((name.clone(), part.clone()));
+                }
+            }
+        }
+        let (name, part) = self.to_send.pop_front()?;
+        // A carriage return would end a line of the stream.
+        Some(Event::default().event("part").id(name).data(part.as_str().replace('\r', " ")))
+    }
+}

@@ -1,0 +1,84 @@
+//! The parts of the first page that are sent anew while somebody looks at them.
+
+use askama::Template;
+use linkbeat_shared::Verdict;
+use linkbeat_store::{LinkTotal, ListedChange, ListedLink, ListedRun};
+
+use super::changes::ChangeRow;
+use super::links::LinkRow;
+use super::parts::verdict_word;
+use super::runs::RunRow;
+use super::visit::Visit;
+
+/// Runs that are listed.
+const RUNS: usize = 8;
+
+/// How many links there are of each kind.
+#[derive(Template)]
+#[template(path = "parts/counts.html")]
+pub(crate) struct CountsPart {
+    /// Where it leads, how many, and of what.
+    counts: Vec<(String, u64, &'static str)>,
+}
+
+impl CountsPart {
+    pub(crate) fn new(v: &Visit, totals: &[LinkTotal]) -> Self {
+        let (t, to) = (v.t, |query: &str| v.to(&format!("/links{query}")));
+        let sum = |wanted: &dyn Fn(&LinkTotal) -> bool| {
+            totals.iter().filter(|total| wanted(total)).map(|total| total.links).sum()
+        };
+        let mut counts: Vec<(String, u64, &'static str)> = vec![
+            (to(""), sum(&|_| true), t.links),
+            (to("?shown=true"), sum(&|total| total.shown), t.is_shown),
+            (to("?shown=false"), sum(&|total| !total.shown), t.is_hidden),
+        ];
+        for verdict in Verdict::ALL {
+            let query = format!("?verdict={verdict}");
+            counts.push((to(&query), sum(&|total| total.verdict == Some(verdict)), verdict_word(t, verdict)));
+        }
+        counts.push((to("?verdict=never"), sum(&|total| total.verdict.is_none()), t.never_checked));
+        Self { counts }
+    }
+}
+
+/// Runs that go on.
+#[derive(Template)]
+#[template(path = "parts/running.html")]
+pub(crate) struct RunningPart {
+    v: Visit,
+    runs: Vec<RunRow>,
+}
+
+impl RunningPart {
+    pub(crate) fn new(v: &Visit, runs: &[ListedRun]) -> Self {
+        Self { runs: runs.iter().take(RUNS).map(|run| RunRow::new(v, run)).collect(), v: v.clone() }
+    }
+}
+
+/// Links that are down, those that went down last first.
+#[derive(Template)]
+#[template(path = "parts/down.html")]
+pub(crate) struct DownPart {
+    v: Visit,
+    links: Vec<LinkRow>,
+}
+
+impl DownPart {
+    pub(crate) fn new(v: &Visit, links: &[ListedLink]) -> Self {
+        Self { links: links.iter().map(|link| LinkRow::new(v, link)).collect(), v: v.clone() }
+    }
+}
+
+/// The latest changes.
+#[derive(Template)]
+#[template(path = "parts/changes.html")]
+pub(crate) struct ChangesPart {
+    v: Visit,
+    changes: Vec<ChangeRow>,
+}
+
+impl ChangesPart {
+    pub(crate) fn new(v: &Visit, changes: &[ListedChange]) -> Self {
+        Self { changes: changes.iter().map(|change| ChangeRow::new(v, change)).collect(), v: v.clone() }
+    }
+}

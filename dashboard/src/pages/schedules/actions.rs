@@ -1,0 +1,119 @@
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::schedule::ticks_between;
+use linkbeat_store::{ScheduleChange, ScheduleState, StoredSchedule};
+
+use super::list::percent_encoded;
+use crate::pages::answer::{Page, Problem, see};
+use crate::pages::confirm::Confirm;
+use crate::pages::form::Form;
+use crate::pages::told::{self, Done};
+use crate::pages::visit::Visit;
+use crate::pages::wording::fill;
+use crate::ports::ScheduleRun;
+use crate::serve::App;
+
+/// How often a change is tried that somebody else came before: a producer may just settle a tick.
+const TRIES: u32 = 5;
+/// Ticks of a paused schedule are counted no further than this.
+const MOST_PAUSED: usize = 10_000;
+
+pub(super) async fn act(
+    State(app): State<App>,
+    v: Visit,
+    Path((name, action)): Path<(String, String)>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let schedule = app.ports.store.find_schedule(&name).await?.ok_or(Problem::NotFound)?;
+    let done = match action.as_str() {
+        "run" => return run(&app, &v, &schedule).await,
+        "remove" if !form.is_sure() => return Ok(Page(question(v, &schedule)).into_response()),
+        "remove" => {
+            app.ports.store.remove_schedule(schedule.id).await?;
+            Done::Removed
+        }
+        "pause" => {
+            change(&app, &v, &name, pause).await?;
+            Done::Paused
+        }
+        "resume" => {
+            change(&app, &v, &name, resume).await?;
+            Done::Resumed
+        }
+        _ => return Err(Problem::NotFound),
+    };
+    Ok(see(&v.to(&told::address("/schedules", done, 1))))
+}
+
+async fn run(app: &App, v: &Visit, schedule: &StoredSchedule) -> Result<Response, Problem> {
+    match app.ports.desk.run_schedule(schedule).await? {
+        ScheduleRun::Filed(filed) => {
+            Ok(see(&v.to(&told::address(&format!("/runs/{}", filed.run.id), Done::Filed, filed.run.links))))
+        }
+        ScheduleRun::Overlap(run) => Err(Problem::Conflict(fill(v.t.schedule_overlap, &[&run]))),
+        ScheduleRun::Gone => Err(Problem::NotFound),
+    }
+}
+
+type Change = Option<ScheduleChange>;
+
+/// Changes a schedule by what it is now. `None`: it is as it should be.
+async fn change(
+    app: &App,
+    v: &Visit,
+    name: &str,
+    decide: fn(&Visit, &StoredSchedule, DateTime<Utc>) -> Result<Change, Problem>,
+) -> Result<(), Problem> {
+    let store = &app.ports.store;
+    for _ in 0..TRIES {
+        let schedule = store.find_schedule(name).await?.ok_or(Problem::NotFound)?;
+        let Some(change) = decide(v, &schedule, store.clock().await?)? else { return Ok(()) };
+        if store.change_schedule(&schedule, change).await? {
+            return Ok(());
+        }
+    }
+    Err(Problem::Conflict(v.t.changed_meanwhile.to_owned()))
+}
+
+fn pause(v: &Visit, schedule: &StoredSchedule, _now: DateTime<Utc>) -> Result<Change, Problem> {
+    match schedule.state {
+        ScheduleState::Active => Ok(Some(same(schedule, ScheduleState::Paused))),
+        ScheduleState::Paused => Ok(None),
+        ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
+    }
+}
+
+/// Ticks of the time in which it was paused are skipped.
+fn resume(v: &Visit, schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<Change, Problem> {
+    match schedule.state {
+        ScheduleState::Active => return Ok(None),
+        ScheduleState::Ended => return Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
+        ScheduleState::Paused => {}
+    }
+    let spec = schedule.spec.as_ref().map_err(|problem| Problem::Conflict(problem.clone()))?;
+    let paused = schedule.next.map_or(0, |next| ticks_between(spec, schedule.id, next, now, MOST_PAUSED));
+    let next = match schedule.next {
+        Some(next) if next.begins > now => Some(next),
+        _ => spec.next_after(schedule.id, now),
+    };
+    let state = if next.is_some() { ScheduleState::Active } else { ScheduleState::Ended };
+    Ok(Some(ScheduleChange { paused, next, ..same(schedule, state) }))
+}
+
+fn same(schedule: &StoredSchedule, state: ScheduleState) -> ScheduleChange {
+    ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 }
+}
+
+fn question(v: Visit, schedule: &StoredSchedule) -> Confirm {
+    Confirm {
+        title: format!("{}: {}", v.t.remove, schedule.name),
+        text: vec![v.t.ask_remove_schedule.to_owned()],
+        action: v.to(&format!("/schedules/{}/remove", percent_encoded(&schedule.name))),
+        fields: Vec::new(),
+        yes: v.t.remove,
+        danger: true,
+        back: v.to("/schedules"),
+        v,
+    }
+}

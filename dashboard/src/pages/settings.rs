@@ -1,0 +1,78 @@
+//! Settings with where their values come from, and how the database is.
+
+use askama::Template;
+use axum::extract::State;
+use linkbeat_store::HistoryStatus;
+
+use super::answer::{Page, Problem};
+use super::parts::{Made, When};
+use super::visit::Visit;
+use crate::ports::Setting;
+use crate::serve::App;
+
+/// A fact about the database: its name, and its value as HTML.
+type Fact = (&'static str, Made);
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+pub(super) struct Settings {
+    v: Visit,
+    facts: Vec<Fact>,
+    changed: Vec<Setting>,
+    defaults: Vec<Setting>,
+}
+
+impl Settings {
+    fn groups(&self) -> [(&'static str, &[Setting]); 2] {
+        [(self.v.t.settings_set, &self.changed), (self.v.t.settings_default, &self.defaults)]
+    }
+}
+
+pub(super) async fn show(State(app): State<App>, v: Visit) -> Result<Page<Settings>, Problem> {
+    let status = app.ports.store.history_status().await?;
+    let settings = app.ports.facts.settings.iter().cloned();
+    let (defaults, changed) = settings.partition(|setting| setting.origin == "default");
+    Ok(Page(Settings { facts: facts(&v, &status), changed, defaults, v }))
+}
+
+fn facts(v: &Visit, status: &HistoryStatus) -> Vec<Fact> {
+    let (t, text) = (v.t, |text: String| Made::plain(&text));
+    let moment = |at: Option<_>| at.map_or_else(|| Made::plain(t.never), |at| Made::moment(When(at)));
+    let mut facts = vec![
+        (t.database_size, text(bytes(status.database_bytes))),
+        (t.checks_kept, text(status.checks.to_string())),
+        (t.checks_a_day, text(format!("{:.0}", status.checks_a_day))),
+        (t.oldest_check, moment(status.oldest)),
+        (t.to_roll_up, text(status.to_roll_up.to_string())),
+        (t.rolled_at, moment(status.rolled_at)),
+        (t.cleaned_at, moment(status.cleaned_at)),
+    ];
+    facts.extend(status.free_bytes.map(|free| (t.free_bytes, text(bytes(free)))));
+    facts.extend(status.partitions.as_ref().map(|parts| (t.partitions, text(parts.kept.to_string()))));
+    facts
+}
+
+/// Bytes with a unit that fits.
+fn bytes(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut size, mut unit) = (bytes as f64, 0);
+    while size >= 1_024.0 && unit + 1 < units.len() {
+        size /= 1_024.0;
+        unit += 1;
+    }
+    let places = usize::from(unit > 0);
+    format!("{size:.places$} {}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_fitting_units() {
+        assert_eq!(
+            [bytes(0), bytes(1_023), bytes(1_536), bytes(5 << 30)],
+            ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]
+        );
+    }
+}

@@ -1,0 +1,192 @@
+//! The pages over a real socket and a real database, as browsers ask for them. `tests/browser` looks at them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod served;
+
+use linkbeat_shared::{LinkName, NewLink};
+use linkbeat_store::LinkQuery;
+
+use crate::served::Served;
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+#[tokio::test]
+async fn every_page_answers_with_and_without_links() {
+    let served = Served::at("").await;
+    let places = [
+        "/",
+        "/links",
+        "/links/add",
+        "/runs",
+        "/changes",
+        "/schedules",
+        "/parked",
+        "/settings",
+        "/links/export",
+    ];
+    for place in places {
+        assert_eq!(served.get(place).await.status, 200, "{place}");
+    }
+    let ids = served.import(&["https://a.example/", "https://b.example/"]).await;
+    for place in places {
+        assert_eq!(served.get(place).await.status, 200, "{place}");
+    }
+    for period in ["", "?period=day", "?period=week", "?period=year", "?period=ever"] {
+        assert_eq!(served.get(&format!("/links/{}{period}", ids[0])).await.status, 200, "{period}");
+    }
+}
+
+#[tokio::test]
+async fn problems_are_pages_in_the_visitors_language() {
+    let served = Served::at("").await;
+    let nobody = "/links/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11";
+    for (request, status) in [
+        ("GET /nowhere", 404),
+        ("GET /links/x", 404),
+        (&format!("GET {nobody}"), 404),
+        ("GET /runs/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11", 404),
+        ("GET /assets/1/nothing.js", 404),
+        ("GET /links?after=nonsense", 400),
+        ("GET /links/actions", 405),
+        ("DELETE /links", 405),
+        ("POST /preferences", 400),
+        ("POST /schedules/nobody/pause", 400),
+    ] {
+        let answer = served.ask(request, &[("accept-language", "zh")], "").await;
+        assert_eq!(answer.status, status, "{request}");
+        assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{request}");
+        assert!(answer.body.contains("lang=\"zh-CN\"") && answer.body.contains("概览"), "{request}");
+    }
+    assert!(served.ask("DELETE /links", &[], "").await.header("allow").unwrap().contains("GET"));
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_good_by_what_is_in_them() {
+    let served = Served::at("/x/y").await;
+    let page = served.get("/x/y/").await;
+    for name in ["linkbeat.css", "linkbeat.js", "icon.svg"] {
+        let address = page.body.split('"').find(|part| part.ends_with(name)).unwrap();
+        assert!(address.starts_with("/x/y/assets/"), "{address}");
+        let asset = served.get(address).await;
+        assert_eq!(asset.status, 200);
+        assert!(asset.header("cache-control").unwrap().contains("immutable"));
+        let tag = asset.header("etag").unwrap().to_owned();
+        let again = served.ask(&format!("GET {address}"), &[("if-none-match", &tag)], "").await;
+        assert_eq!((again.status, again.body.as_str()), (304, ""));
+        let other = served.get(&format!("/x/y/assets/0000/{name}")).await;
+        assert_eq!((other.status, other.header("cache-control")), (200, Some("no-cache")));
+    }
+}
+
+#[tokio::test]
+async fn a_page_needs_no_style_or_script_inside_it() {
+    let served = Served::at("").await;
+    let ids = served.import(&["https://a.example/"]).await;
+    for place in ["/", "/links", "/runs", "/schedules", &format!("/links/{}", ids[0])] {
+        let page = served.get(place).await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        for banned in [" style=", "<style", " onclick=", " onload=", "javascript:", "http://", "<script>"] {
+            assert!(!page.body.contains(banned), "{place}: {banned}");
+        }
+        assert_eq!(page.body.matches("<script").count(), 1, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_write_is_text() {
+    let served = Served::at("").await;
+    let hostile = "\"><script>alert(1)</script>";
+    let link = NewLink {
+        name: Some(LinkName::parse(hostile).unwrap()),
+        group: Some(hostile.parse().unwrap()),
+        ..NewLink::from_url("https://a.example/?<script>\"".parse().unwrap())
+    };
+    let id = served.store.import(vec![link].into()).await.unwrap().ids[0];
+    let query = "/links?text=%22%3E%3Cscript%3E&host=%22%3E%3Cscript%3E&group=%22%3E%3Cscript%3E";
+    for place in ["/links", query, &format!("/links/{id}"), "/nowhere?%22%3E%3Cscript%3E"] {
+        let page = served.get(place).await;
+        assert!(!page.body.contains("<script>"), "{place}");
+    }
+    assert!(served.get("/links").await.body.contains("&#60;script&#62;alert(1)"));
+}
+
+#[tokio::test]
+async fn forms_come_back_and_ask_before_they_take_away() {
+    let served = Served::at("/x/y").await;
+    let ids = served.import(&["https://a.example/", "https://b.example/", "https://c.example/"]).await;
+    let act = async |body: &str| served.ask("POST /x/y/links/actions", &[FORM], body).await;
+    let paused = act(&format!("action=pause&id={}&back=%2Flinks%3Fhost%3Da.example", ids[0])).await;
+    assert_eq!(paused.status, 303);
+    assert_eq!(paused.header("location"), Some("/x/y/links?host=a.example&told=paused&number=1"));
+    assert!(served.get(paused.header("location").unwrap()).await.body.contains("Paused: 1."));
+
+    let everything = "action=remove&scope=all&filter-host=b.example";
+    let asked = act(everything).await;
+    assert_eq!(asked.status, 200);
+    assert!(asked.body.contains("name=\"filter-host\" value=\"b.example\"") && served.count().await == 3);
+    let removed = act(&format!("{everything}&sure=yes")).await;
+    assert_eq!(removed.header("location"), Some("/x/y/links?told=removed&number=1"));
+    assert_eq!(served.count().await, 2);
+
+    for (body, what) in [
+        ("action=remove&sure=yes", "nothing chosen"),
+        ("action=dance&id=x", "no such action"),
+        ("action=group&scope=all&sure=yes", "no group"),
+        ("action=pause&id=%00", "NUL"),
+    ] {
+        assert_eq!(act(body).await.status, 400, "{what}");
+    }
+    let away = act(&format!("action=pause&id={}&back=%2F%2Fevil.example", ids[0])).await;
+    assert_eq!(away.header("location"), Some("/x/y/links?told=paused&number=1"));
+    assert_eq!(served.count().await, 2);
+}
+
+#[tokio::test]
+async fn language_and_theme_are_kept_in_cookies_of_the_base_path() {
+    let served = Served::at("/x/y").await;
+    let body = "lang=zh&back=%2Fruns";
+    let chosen = served.ask("POST /x/y/preferences", &[FORM], body).await;
+    assert_eq!((chosen.status, chosen.header("location")), (303, Some("/x/y/runs")));
+    let cookie = chosen.header("set-cookie").unwrap();
+    assert!(
+        cookie.starts_with("linkbeat_lang=zh; Path=/x/y/;") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    let page = served.ask("GET /x/y/", &[("cookie", "linkbeat_lang=zh; linkbeat_theme=dark")], "").await;
+    assert!(page.body.contains("lang=\"zh-CN\" data-theme=\"dark\""));
+    let nonsense = served.ask("POST /x/y/preferences", &[FORM], "lang=xx%0D%0Aset-cookie&theme=pink").await;
+    assert_eq!((nonsense.status, nonsense.header("set-cookie")), (303, None));
+}
+
+#[tokio::test]
+async fn what_is_exported_is_what_the_filter_leaves() {
+    let served = Served::at("").await;
+    served.import(&["https://a.example/?x=1,2", "https://b.example/"]).await;
+    let all = served.get("/links/export").await;
+    assert!(all.header("content-disposition").unwrap().contains("links.csv"));
+    assert_eq!(all.body.matches("example").count() / 2, 2, "{}", all.body);
+    assert!(all.body.contains("a.example,\"https://a.example/?x=1,2\",,true,true,true"), "{}", all.body);
+    let one = served.get("/links/export?host=b.example").await;
+    assert!(one.body.contains("https://b.example/") && !one.body.contains("a.example"), "{}", one.body);
+}
+
+#[tokio::test]
+async fn the_stream_sends_parts_and_ends_when_the_dashboard_does() {
+    let served = Served::at("").await;
+    served.import(&["https://a.example/"]).await;
+    let mut stream = served.stream("/live?part=counts&part=nothing").await;
+    let head = stream.until("id: counts").await.to_ascii_lowercase();
+    assert!(head.contains("text/event-stream") && head.contains("x-accel-buffering: no"), "{head}");
+    served.import(&["https://b.example/"]).await;
+    stream.until("<span class=\"value\">2</span>").await;
+    served.stop();
+    stream.until_end().await;
+}
+
+impl Served {
+    async fn count(&self) -> usize {
+        self.store.matching_ids(&LinkQuery::default(), None, 100).await.unwrap().len()
+    }
+}
