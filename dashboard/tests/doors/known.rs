@@ -24,6 +24,7 @@ pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Ver
         links: LinkSelection::Stored,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
+        reuse_within: None,
         reply_to: None,
         lang: <_>::default(),
         progress: false,
@@ -56,7 +57,11 @@ struct OneJob {
 impl Planner for OneJob {
     fn begin(&mut self, _: RunId, _: u64) {}
 
-    fn add(&mut self, _: &str, link: JobLinkMessage) -> Vec<PlannedJob> {
+    fn is_white_listed(&self, _: &str) -> bool {
+        false
+    }
+
+    fn add(&mut self, _: &str, link: JobLinkMessage, _: Option<CheckResult>) -> Vec<PlannedJob> {
         self.links.push(LinkId(link.id));
         Vec::new()
     }
