@@ -6,7 +6,8 @@
 # serve FUNCTION... servers for one test, until standard input ends
 # python_with_pika  prints a Python that can import pika
 # start_redis       a Redis for LINKBEAT_TEST_REDIS_URL; after make_certificates also one for LINKBEAT_TEST_REDIS_TLS_URL
-# provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends
+# provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends;
+#                   LINKBEAT_TEST_CELERY_EXPORTER_PYTHON one with the exporter for Prometheus
 # provide_django    LINKBEAT_TEST_DJANGO_PYTHON is a Python that can run examples/django-blog
 # provide_browser   LINKBEAT_TEST_CHROMIUM, LINKBEAT_TEST_BROWSER_PYTHON with Playwright, and LINKBEAT_TEST_AXE, axe-core
 # provide_node      LINKBEAT_TEST_NODE_PATH is where Node finds what examples/request_run.js needs
@@ -351,7 +352,10 @@ start_redis() {
 # A Python with the newest Celery. Tests may ask for it at the same time.
 provide_celery() {
   python_environment python-celery celery redis flower django django-celery-results 'psycopg[binary]'
+  # It wants another version of the client for Redis.
+  python_environment python-celery-exporter prometheus-exporter-celery
   export LINKBEAT_TEST_CELERY_PYTHON="$PWD/target/python-celery/bin/python"
+  export LINKBEAT_TEST_CELERY_EXPORTER_PYTHON="$PWD/target/python-celery-exporter/bin/python"
 }
 
 # A Python with what the blog of examples/django-blog needs.

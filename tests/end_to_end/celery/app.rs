@@ -110,6 +110,7 @@ impl App {
             .env("CONF", self.conf.to_string())
             .env("QUEUE", self.queue())
             .env("HOST", self.hostname())
+            .env("EXPORTER_PYTHON", self.servers.get("CELERY_EXPORTER_PYTHON"))
             .env("LINKS", links.to_string());
         command
     }

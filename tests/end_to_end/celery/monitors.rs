@@ -1,5 +1,6 @@
 //! What watches Celery's workers takes linkbeat for one: `celery inspect`, events, Flower.
 
+use linkbeat_testbed::servers::PrivateServers;
 use serde_json::{Value, json};
 
 use super::App;
@@ -100,4 +101,44 @@ out({'kinds': [kinds(good.id), kinds(bad.id)], 'worker': sorted({event['type'] f
     );
     assert!(task("FAILURE")["exception"].as_str().unwrap().starts_with("ValueError('backlink"), "{said}");
     assert!(!said.to_string().contains("secret"), "no password is shown");
+}
+
+/// celery-exporter, which knows nothing of linkbeat.
+#[test]
+fn the_exporter_for_prometheus_counts_the_worker_and_its_tasks() {
+    let events = [("LINKBEAT_CELERY_SEND_TASK_EVENTS", "true")];
+    let app = App::with(PrivateServers::start("provide_celery"), "rpc://", &events);
+    let links = json!([app.street.set("up", Answer::Page(200, String::new()))]);
+    let said = app.run(&links, r"
+import re, socket, subprocess, urllib.request
+port = socket.create_server(('127.0.0.1', 0)); number = port.getsockname()[1]; port.close()
+command = 'from src.cli import cli; cli()'
+exporter = subprocess.Popen([os.environ['EXPORTER_PYTHON'], '-c', command, '--broker-url', os.environ['BROKER'], '--host', '127.0.0.1',
+                             '--port', str(number)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def metrics():
+    try: text = urllib.request.urlopen('http://127.0.0.1:%d/metrics' % number, timeout=5).read().decode()
+    except OSError: return {}
+    lines = [re.fullmatch(r'(\w+)\{(.*)\} ([0-9.]+)', line) for line in text.splitlines()]
+    return {match[1]: (float(match[3]), match[2]) for match in lines if match and HOST.split('@')[1] in match[2]}
+try:
+    until(lambda: metrics().get('celery_worker_up'))
+    good, bad = send(links=links), send(5)
+    get(good), failure(bad)
+    wanted = {'celery_task_succeeded_total', 'celery_task_failed_total', 'celery_task_runtime_count'}
+    out(until(lambda: (lambda found: found if wanted <= found.keys() else None)(metrics())))
+finally:
+    exporter.kill()
+");
+    for (metric, value) in [
+        ("celery_worker_up", 1.0),
+        ("celery_task_received_total", 2.0),
+        ("celery_task_succeeded_total", 1.0),
+        ("celery_task_failed_total", 1.0),
+        ("celery_task_runtime_count", 1.0),
+    ] {
+        assert_eq!(said[metric][0], json!(value), "{metric} in {said:#}");
+    }
+    let labels = said["celery_task_succeeded_total"][1].as_str().unwrap();
+    assert!(labels.contains(r#"name="linkbeat.check""#), "{labels}");
+    assert!(said["celery_task_failed_total"][1].as_str().unwrap().contains("ValueError"), "{said}");
 }

@@ -101,6 +101,7 @@ impl CeleryDoor {
             BackendAddress::Disabled => Box::new(Nowhere),
         };
         let teller = Teller::new(settings.hostname(), broker.clone());
+        teller.tell_of_tasks(settings.send_task_events);
         let failing = AtomicBool::new(false);
         let (filing, ended, waiting) = (Semaphore::new(FILED_AT_ONCE), Notify::new(), Notify::new());
         let desk = Desk {

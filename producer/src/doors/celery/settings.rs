@@ -26,6 +26,8 @@ pub struct CelerySettings {
     pub broker_url: Option<BrokerUrls>,
     /// Callers also see that a task has begun.
     pub track_started: bool,
+    /// Events of tasks are sent from the start, and not only once a monitor asks for them.
+    pub send_task_events: bool,
     /// For how long a result is kept where it was told, in seconds. One that cannot be told is given up after so long.
     pub result_expires_secs: u64,
     /// What every key in Redis begins with: the apps' `global_keyprefix`.
@@ -60,6 +62,7 @@ impl Default for CelerySettings {
             backend: BackendAddress::Rpc,
             broker_url: None,
             track_started: false,
+            send_task_events: false,
             result_expires_secs: 86_400,
             key_prefix: String::new(),
             database_url: None,
