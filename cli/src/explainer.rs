@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use linkbeat_shared::{CheckSpec, JobLink, Lang, Link};
 use linkbeat_worker::{Engine, Outcome, WorkerSettings};
 use tokio::sync::{Semaphore, mpsc};
@@ -38,15 +38,15 @@ impl Explainer {
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut worker = settings.worker.clone();
         proxies::of_environment(&mut worker);
-        let (_, check, _) = settings.check.clone().resolve();
+        let check = settings.check.clone().resolve().check;
         Self { worker, check, engine: OnceLock::new(), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// The steps in words, and at last the verdict. The check ends when nobody reads on.
     pub(crate) fn explain(&self, link: &Link, lang: Lang) -> BoxStream<'static, String> {
-        let engine = self.engine.get_or_init(|| {
-            Engine::new(&self.worker).map(Arc::new).map_err(|error| error.to_string())
-        });
+        let engine = self
+            .engine
+            .get_or_init(|| Engine::new(&self.worker).map(Arc::new).map_err(|error| error.to_string()));
         let (engine, place) = match (engine, Arc::clone(&self.places).try_acquire_owned()) {
             (Ok(engine), Ok(place)) => (Arc::clone(engine), place),
             (Err(error), _) => return alone(error.clone()),

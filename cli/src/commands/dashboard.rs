@@ -14,6 +14,7 @@ use super::{password, servers};
 use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
 use crate::desk::OwnDesk;
 use crate::exit::{Failure, Status};
+use crate::explainer::Explainer;
 use crate::settings::{BrokerAddress, Origin, Settings};
 use crate::{health, shutdown};
 
@@ -82,7 +83,12 @@ async fn serve(
 ) -> Result<(), Failure> {
     let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
     let failed = |error| Failure::usage(format!("cannot serve dashboard.listen {address}: {error}"));
-    let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
+    let desk = OwnDesk {
+        store: store.clone(),
+        outbox,
+        options: settings.check.clone(),
+        explainer: Explainer::new(settings),
+    };
     let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts) };
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;

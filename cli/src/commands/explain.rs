@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: ExplainArgs) -> Result<Status
     }
     proxies::of_environment(&mut settings.worker);
     let engine = Engine::new(&settings.worker)?;
-    let (_, spec, _) = settings.check.clone().resolve();
+    let spec = settings.check.clone().resolve().check;
     let link = JobLink { id: LinkId::new(), url: args.url, page_url: args.page, backlink: true };
     let mut explaining = Explaining::begin(&settings, &args.output)?;
     let interrupt = shutdown::on_signal("interrupted");

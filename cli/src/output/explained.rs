@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use linkbeat_shared::{CheckResult, CheckSpec, Lang, Note, Phase, Reason, Verdict};
-use linkbeat_worker::{HeaderLine, Spent, Step, Told};
+use linkbeat_worker::{HeaderLine, OwnFault, Spent, Step, Told};
 
 /// A step in words, in one or more lines.
 pub(crate) fn lines(told: &Told, lang: Lang) -> Vec<String> {
@@ -105,6 +105,18 @@ pub(crate) fn rule(result: &CheckResult, spec: &CheckSpec, lang: Lang) -> String
             "没有可判断的回应：显示中的链接会被隐藏",
         ),
     }
+}
+
+/// That the link could not be judged.
+pub(crate) fn own_fault(fault: OwnFault, lang: Lang) -> String {
+    let text =
+        said(lang, "the link could not be judged, and that is not its fault", "无法判断该链接，原因不在对方");
+    format!("{text}: {}", fault.as_str())
+}
+
+/// That others are being told.
+pub(crate) fn busy(lang: Lang) -> &'static str {
+    said(lang, "other links are being explained; try again soon", "正在说明其他链接，请稍后再试")
 }
 
 fn said<'t>(lang: Lang, english: &'t str, chinese: &'t str) -> &'t str {

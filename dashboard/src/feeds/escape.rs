@@ -3,7 +3,7 @@
 use url::Url;
 
 /// Text for HTML: between tags, and in quoted attributes.
-pub(super) fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     escaped(text, "&#39;")
 }
 
