@@ -29,10 +29,11 @@ class Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Sites:
-    """Each path is a site. `state` says what each answers: a status, and after how many seconds."""
+    """Each path is a site, on a host of its own. `state` says what it answers: a status, and after how many seconds."""
 
     def __init__(self):
         self.state = {}
+        self.servers = {}
         sites = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,11 +52,15 @@ class Sites:
             def log_message(self, *_):
                 pass
 
-        self.server = Threaded(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler = Handler
 
     def url(self, path):
-        return f"http://127.0.0.1:{self.server.server_port}{path}"
+        if path not in self.servers:
+            server = Threaded((f"127.0.0.{len(self.servers) + 2}", 0), self.handler)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.servers[path] = server
+        host, port = self.servers[path].server_address
+        return f"http://{host}:{port}{path}"
 
 
 class Proxy:
@@ -97,7 +102,7 @@ class World:
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LINKBEAT_")},
             "LINKBEAT_DATABASE_URL": f"sqlite://{self.folder.name}/linkbeat.db",
-            "LINKBEAT_WORKER_ALLOW_NETWORK": "127.0.0.1/32",
+            "LINKBEAT_WORKER_ALLOW_NETWORK": "127.0.0.0/8",
             "LINKBEAT_DASHBOARD_LISTEN": "127.0.0.1:0",
             "LANG": "C.UTF-8",
         }
