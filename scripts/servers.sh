@@ -8,6 +8,7 @@
 # start_redis       a Redis for LINKBEAT_TEST_REDIS_URL; after make_certificates also one for LINKBEAT_TEST_REDIS_TLS_URL
 # provide_celery    LINKBEAT_TEST_CELERY_PYTHON is a Python with Celery, its monitors and its backends;
 #                   LINKBEAT_TEST_CELERY_EXPORTER_PYTHON one with the exporter for Prometheus
+# provide_schemathesis  LINKBEAT_TEST_SCHEMATHESIS is schemathesis, which tests the JSON API
 # provide_django    LINKBEAT_TEST_DJANGO_PYTHON is a Python that can run examples/django-blog
 # provide_browser   LINKBEAT_TEST_CHROMIUM, LINKBEAT_TEST_BROWSER_PYTHON with Playwright, and LINKBEAT_TEST_AXE, axe-core
 # provide_node      LINKBEAT_TEST_NODE_PATH is where Node finds what examples/request_run.js needs
@@ -356,6 +357,11 @@ provide_celery() {
   python_environment python-celery-exporter prometheus-exporter-celery
   export LINKBEAT_TEST_CELERY_PYTHON="$PWD/target/python-celery/bin/python"
   export LINKBEAT_TEST_CELERY_EXPORTER_PYTHON="$PWD/target/python-celery-exporter/bin/python"
+}
+
+provide_schemathesis() {
+  python_environment python-schemathesis schemathesis
+  export LINKBEAT_TEST_SCHEMATHESIS="$PWD/target/python-schemathesis/bin/schemathesis"
 }
 
 # A Python with what the blog of examples/django-blog needs.

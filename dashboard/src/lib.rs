@@ -16,6 +16,9 @@ pub use access::{
     BadHost, BadOrigin, BadPasswordHash, HostName, NewToken, PasswordHash, SHORTEST_PASSWORD, TrustedOrigin,
     Unprotected,
 };
-pub use ports::{BadList, CannotFile, Desk, Facts, Ports, ScheduleRun, Setting};
+pub use ports::{
+    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, Queues, ScheduleRun, Setting,
+    WorkerSeen,
+};
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

@@ -4,11 +4,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use linkbeat_shared::history::Zone;
+use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions, RunId};
 use linkbeat_store::{DashboardStore, Filed, StoreError, StoredSchedule};
+use uuid::Uuid;
 
 /// All that the dashboard reads from and writes to.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Ports {
     pub desk: Arc<dyn Desk>,
     /// What the process knows by its settings.
     pub facts: Arc<Facts>,
+    /// The broker's queues; `None`: no broker is set.
+    pub queues: Option<Arc<dyn Queues>>,
 }
 
 /// What the process knows by its settings.
@@ -96,3 +101,44 @@ pub enum CannotFile {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadList(pub String);
+
+/// What the broker knows: messages that nobody could handle, and workers. Each call asks the broker anew, which takes
+/// seconds.
+#[async_trait]
+pub trait Queues: Send + Sync + Debug {
+    /// Parked messages, the oldest first, at most `limit`.
+    async fn parked(&self, limit: u32) -> Result<Vec<ParkedMessage>, CannotAsk>;
+
+    /// Puts these messages back into the queues that they came from. Returns how many were found.
+    async fn requeue(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk>;
+
+    /// Forgets these messages for good. Returns how many were found.
+    async fn forget(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk>;
+
+    /// The workers that live.
+    async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk>;
+}
+
+/// A message that nobody could handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedMessage {
+    /// Its id.
+    pub id: Uuid,
+    /// The queue it came from, if it is known.
+    pub queue: Option<String>,
+    /// Why it was parked.
+    pub cause: String,
+    /// When it was parked.
+    pub parked_at: Option<DateTime<Utc>>,
+    /// How often its handling had failed.
+    pub attempts: u32,
+}
+
+/// A worker, as it told of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSeen(pub WorkerMessage);
+
+/// Why the broker cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CannotAsk(pub String);

@@ -109,7 +109,7 @@ impl Dashboard {
     fn routes(&self) -> Router {
         Router::new()
             .merge(pages::routes(&self.app))
-            .nest("/api/v1", api::routes())
+            .merge(api::routes(&self.app))
             .merge(feeds::routes(&self.app))
             .with_state(self.app.clone())
     }

@@ -223,6 +223,17 @@ diesel::table! {
 
 diesel::table! {
     use super::sql::{Id, Moment};
+    use diesel::sql_types::BigInt;
+
+    api_calls (request_id) {
+        request_id -> Id,
+        said -> BigInt,
+        made_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use super::sql::{Id, Moment};
     use diesel::sql_types::Text;
 
     leases (name) {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use linkbeat_dashboard::{BasePath, Dashboard, Facts, Ports, Setting};
+use linkbeat_dashboard::{BasePath, Dashboard, Facts, Ports, Queues, Setting};
 use linkbeat_producer::Outbox;
 use linkbeat_store::SharedStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::queues::OwnQueues;
 use super::{password, servers};
 use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
 use crate::desk::OwnDesk;
@@ -89,12 +90,18 @@ async fn serve(
         options: settings.check.clone(),
         explainer: Explainer::new(settings),
     };
-    let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts) };
+    let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts), queues: queues(settings) };
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
     dashboard.serve(listener, shutdown).await.map_err(failed)
+}
+
+/// Where RabbitMQ is named, it is asked for parked messages and workers.
+fn queues(settings: &Settings) -> Option<Arc<dyn Queues>> {
+    let queues = || -> Arc<dyn Queues> { Arc::new(OwnQueues { settings: settings.clone() }) };
+    (settings.broker_url != BrokerAddress::Memory).then(queues)
 }
 
 /// What pages tell of this process.

@@ -20,7 +20,7 @@ use self::browse::Browse;
 use self::filter::{Filter, run_of};
 use super::{servers, write};
 use crate::args::GlobalArgs;
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, Fault, Status};
 use crate::logging::print_note;
 use crate::output::ListFormat;
 
@@ -130,6 +130,35 @@ async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Fa
             print_note(format_args!("{settled} dropped"));
             Ok(())
         }
+    }
+}
+
+/// The oldest parked messages, at most `limit`.
+pub(crate) async fn oldest(broker: &SharedBroker, limit: u16) -> Result<Vec<DeadLetter>, Failure> {
+    let mut browse = Browse::begin(broker).await?;
+    let mut letters = browse.page().await?.unwrap_or_default();
+    letters.sort_by_key(|letter| (letter.parked_at(), letter.id()));
+    letters.truncate(limit.into());
+    Ok(letters)
+}
+
+/// Puts these messages back, or forgets them. Returns how many were found.
+pub(crate) async fn settle_these(
+    broker: &SharedBroker,
+    ids: Vec<Uuid>,
+    put_back: bool,
+) -> Result<usize, Failure> {
+    let chosen = Chosen { ids, all: false, filter: Filter::default() };
+    let settled = if put_back {
+        let requeue = async |letter| requeue(broker, letter).await;
+        settle(broker, &chosen, Repeats::Hold, requeue).await
+    } else {
+        let drop = async |letter: DeadLetter| Ok(letter.forget().await.is_ok());
+        settle(broker, &chosen, Repeats::Settle, drop).await
+    };
+    match settled {
+        Err(Failure { fault: Fault::Usage, .. }) => Ok(0),
+        settled => settled,
     }
 }
 

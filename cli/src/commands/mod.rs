@@ -14,6 +14,7 @@ mod links;
 mod migrate;
 mod parse;
 mod password;
+mod queues;
 mod roles;
 mod run;
 mod runs;

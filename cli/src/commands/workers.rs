@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Subcommand;
-use linkbeat_broker::Event;
+use linkbeat_broker::{Event, SharedBroker};
 use linkbeat_shared::wire::{WORKER_ALIVE, WorkerMessage, decode};
 use tokio::time::{Instant, timeout_at};
 
@@ -39,6 +39,18 @@ pub(crate) async fn run(global: &GlobalArgs, command: WorkersCommand) -> Result<
     let WorkersCommand::List { format } = command;
     let settings = global.plain_settings()?;
     let broker = servers::connect(&settings, "workers").await?;
+    let workers = alive(&broker).await;
+    broker.close().await;
+    let workers = workers?;
+    if workers.is_empty() && format == ListFormat::Table {
+        print_note("no worker has said that it lives; start one with `linkbeat worker`");
+    }
+    write::workers(&workers, format)?;
+    Ok(Status::Passed)
+}
+
+/// The workers that say within some seconds that they live.
+pub(crate) async fn alive(broker: &SharedBroker) -> Result<Vec<WorkerMessage>, Failure> {
     let mut events = broker.events(WORKER_ALIVE).await?;
     // Of a worker that was started again under its name, the newest process counts.
     let mut alive: BTreeMap<String, WorkerMessage> = BTreeMap::new();
@@ -56,11 +68,5 @@ pub(crate) async fn run(global: &GlobalArgs, command: WorkersCommand) -> Result<
             }
         }
     }
-    broker.close().await;
-    let workers: Vec<_> = alive.into_values().collect();
-    if workers.is_empty() && format == ListFormat::Table {
-        print_note("no worker has said that it lives; start one with `linkbeat worker`");
-    }
-    write::workers(&workers, format)?;
-    Ok(Status::Passed)
+    Ok(alive.into_values().collect())
 }

@@ -21,6 +21,7 @@ mod refusal;
 mod secret;
 
 use ipnet::IpNet;
+use linkbeat_store::Scope;
 use tokio::sync::Semaphore;
 
 pub(crate) use caller::Caller;
@@ -69,6 +70,15 @@ enum Openness {
 }
 
 impl Access {
+    /// Whether a call that needs this right needs a token or a session too.
+    pub(crate) fn needs_token(&self, right: Scope) -> bool {
+        match self.openness {
+            Openness::Everything => false,
+            Openness::Reading => right == Scope::Write,
+            Openness::Nothing => true,
+        }
+    }
+
     pub(crate) fn new(settings: &DashboardSettings) -> Self {
         Self {
             openness: Openness::of(settings),

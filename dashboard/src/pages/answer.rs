@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use linkbeat_store::StoreError;
 
 use super::visit::Visit;
-use crate::ports::CannotFile;
+use crate::ports::{CannotAsk, CannotFile};
 
 /// A page that is made from a template.
 pub(super) struct Page<T>(pub(super) T);
@@ -81,6 +81,13 @@ impl From<CannotFile> for Problem {
                 Self::Away
             }
         }
+    }
+}
+
+impl From<CannotAsk> for Problem {
+    fn from(error: CannotAsk) -> Self {
+        tracing::warn!(%error, "the broker did not answer a page");
+        Self::Away
     }
 }
 

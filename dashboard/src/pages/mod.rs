@@ -22,6 +22,7 @@ mod settings;
 mod told;
 mod visit;
 mod wording;
+mod workers;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -57,6 +58,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .merge(schedules::routes())
         .merge(parked::routes())
         .route("/settings", get(settings::show))
+        .route("/workers", get(workers::show))
         .fallback(async || Problem::NotFound)
         .layer(from_fn_with_state(app.clone(), answer::finish))
 }

@@ -17,6 +17,7 @@ type Fact = (&'static str, Made);
 #[template(path = "settings.html")]
 pub(super) struct Settings {
     v: Visit,
+    has_broker: bool,
     facts: Vec<Fact>,
     changed: Vec<Setting>,
     defaults: Vec<Setting>,
@@ -32,7 +33,13 @@ pub(super) async fn show(State(app): State<App>, v: Visit) -> Result<Page<Settin
     let status = app.ports.store.history_status().await?;
     let settings = app.ports.facts.settings.iter().cloned();
     let (defaults, changed) = settings.partition(|setting| setting.origin == "default");
-    Ok(Page(Settings { facts: facts(&v, &status), changed, defaults, v }))
+    Ok(Page(Settings {
+        has_broker: app.ports.queues.is_some(),
+        facts: facts(&v, &status),
+        changed,
+        defaults,
+        v,
+    }))
 }
 
 fn facts(v: &Visit, status: &HistoryStatus) -> Vec<Fact> {

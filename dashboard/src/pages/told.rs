@@ -19,10 +19,12 @@ pub(super) enum Done {
     Applied,
     Discarded,
     Filed,
+    Requeued,
+    Dropped,
 }
 
 impl Done {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 15] = [
         (Self::Checking, "checking"),
         (Self::KeptHidden, "kept-hidden"),
         (Self::KeptShown, "kept-shown"),
@@ -36,6 +38,8 @@ impl Done {
         (Self::Applied, "applied"),
         (Self::Discarded, "discarded"),
         (Self::Filed, "filed"),
+        (Self::Requeued, "requeued"),
+        (Self::Dropped, "dropped"),
     ];
 
     fn word(self) -> &'static str {
@@ -57,6 +61,8 @@ impl Done {
             Self::Applied => t.told_applied,
             Self::Discarded => t.told_discarded,
             Self::Filed => t.told_filed,
+            Self::Requeued => t.told_requeued,
+            Self::Dropped => t.told_dropped,
         }
     }
 }

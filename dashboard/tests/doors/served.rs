@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use linkbeat_dashboard::{
-    BadList, CannotFile, Dashboard, DashboardSettings, Desk, NewToken, Ports, ScheduleRun,
+    BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, NewToken, Ports, ScheduleRun,
 };
+use linkbeat_producer::RunNow;
 use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
 use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
@@ -20,22 +21,27 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub(crate) const HASH: &str =
     "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$Kw3/ZjLNvvrvmWv7DSmJdvIaVuO5yzpUAyMmNiCnHLI";
 
-/// Nobody files anything in these tests.
+/// Files as the command line does. Nobody publishes the jobs.
 #[derive(Debug)]
-struct NoDesk;
+struct PlainDesk(SharedStore);
 
 #[async_trait]
-impl Desk for NoDesk {
-    async fn file(&self, _: Request) -> Result<Filed, CannotFile> {
-        Err(CannotFile::Broker("there is no desk".to_owned()))
+impl Desk for PlainDesk {
+    async fn file(&self, request: Request) -> Result<Filed, CannotFile> {
+        Ok(linkbeat_producer::file(&self.0, request).await?)
     }
 
     fn options(&self) -> RequestOptions {
         RequestOptions::default()
     }
 
-    async fn run_schedule(&self, _: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
-        Ok(ScheduleRun::Gone)
+    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
+        let run = linkbeat_producer::run_now(&*self.0, schedule).await;
+        Ok(match run.map_err(|error| CannotFile::Unreadable(error.to_string()))? {
+            RunNow::Filed(filed) => ScheduleRun::Filed(filed),
+            RunNow::Overlap(run) => ScheduleRun::Overlap(run),
+            RunNow::Gone => ScheduleRun::Gone,
+        })
     }
 
     fn explain(&self, _: &Link, _: Lang) -> BoxStream<'static, String> {
@@ -43,7 +49,7 @@ impl Desk for NoDesk {
     }
 
     fn read_list(&self, _: &str, _: Vec<u8>) -> Result<GivenLinks, BadList> {
-        Err(BadList("there is no desk".to_owned()))
+        Err(BadList("nobody reads lists here".to_owned()))
     }
 }
 
@@ -82,7 +88,12 @@ pub(crate) async fn store() -> (SharedStore, TempDir) {
 
 /// What a dashboard of this store stands on.
 pub(crate) fn ports(store: &SharedStore) -> Ports {
-    Ports { store: store.clone(), desk: Arc::new(NoDesk), facts: Arc::default() }
+    Ports {
+        store: store.clone(),
+        desk: Arc::new(PlainDesk(store.clone())),
+        facts: Arc::new(Facts::default()),
+        queues: None,
+    }
 }
 
 impl Served {

@@ -47,6 +47,9 @@ async fn problems_are_pages_in_the_visitors_language() {
         (&format!("GET {nobody}"), 404),
         ("GET /runs/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11", 404),
         ("GET /assets/1/nothing.js", 404),
+        // There is no broker.
+        ("GET /workers", 404),
+        ("GET /parked/messages", 404),
         ("GET /links?after=nonsense", 400),
         ("GET /links/actions", 405),
         ("DELETE /links", 405),

@@ -95,7 +95,8 @@ impl Served {
         let store = linkbeat_store::open(&url, OpenMode::Migrate).await.unwrap();
         let settings =
             DashboardSettings { base_path: base_path.parse().unwrap(), ..DashboardSettings::default() };
-        let ports = Ports { store: store.clone(), desk: Arc::new(NoDesk), facts: Arc::default() };
+        let ports =
+            Ports { store: store.clone(), desk: Arc::new(NoDesk), facts: Arc::default(), queues: None };
         let dashboard = Dashboard::new(settings, ports).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());

@@ -7,6 +7,7 @@ mod access;
 mod asked;
 mod askers;
 mod browsing;
+mod calls;
 mod celery_tasks;
 mod fresh;
 pub(super) mod history;

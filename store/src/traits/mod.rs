@@ -5,6 +5,7 @@
 
 mod access;
 mod browsing;
+mod calls;
 mod celery_tasks;
 mod filing;
 mod history;
@@ -29,6 +30,7 @@ pub use browsing::{
     Browsing, ChangeKind, ChangeQuery, Count, LinkSort, LinkTotal, ListedChange, ListedCheck, ListedLink,
     ListedRun, Page, PageOf, ParkedJob, RunLinkSort, SortLinksBy,
 };
+pub use calls::Calls;
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
 pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
@@ -59,11 +61,11 @@ impl<T: Ledger + Holds + Reports + Leases + Partitions + History> RecorderStore 
 
 /// What a dashboard needs.
 pub trait DashboardStore:
-    Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Access + Session
+    Links + Browsing + Calls + Runs + Reports + Readings + Schedules + Holds + Access + Session
 {
 }
-impl<T: Links + Browsing + Runs + Reports + Readings + Schedules + Holds + Access + Session> DashboardStore
-    for T
+impl<T: Links + Browsing + Calls + Runs + Reports + Readings + Schedules + Holds + Access + Session>
+    DashboardStore for T
 {
 }
 

@@ -32,6 +32,7 @@ mod any_order;
 mod apps;
 mod askers;
 mod browsing;
+mod calls;
 mod celery_tasks;
 mod changes;
 mod codes;

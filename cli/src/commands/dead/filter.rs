@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::args::parse_run_id;
 use crate::exit::Failure;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Filter {
     /// Only those that came from this queue: jobs (whichever of their queues), jobs.large, suspects, isolated, results,
     /// results.large, requests, requests.large, or another one that linkbeat reads here

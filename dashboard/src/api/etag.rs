@@ -1,0 +1,67 @@
+//! Answers say where the next page is, and what a client has already is not sent again (RFC 9110 §8.8.3, §13.1).
+
+use std::hash::{DefaultHasher, Hasher};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::paging::NextPage;
+use super::problem::Problem;
+
+/// Answers are no larger: a page has a limit.
+const MOST: usize = 64 << 20;
+
+/// Gives each answer to GET an ETag, and answers 304 where the client has it.
+pub(super) async fn tagged(request: Request, next: Next) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let known = request.headers().get(IF_NONE_MATCH).cloned();
+    let uri = request.uri().clone();
+    let response = next.run(request).await;
+    if !is_read || response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    if let Some(next) = parts.extensions.get::<NextPage>().and_then(|next| next.header(&uri)) {
+        parts.headers.insert(LINK, next);
+    }
+    let Ok(body) = to_bytes(body, MOST).await else {
+        return Problem::invalid("the answer is too large").into_response();
+    };
+    let tag = tag_of(&body);
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Ok(value) = tag.parse() {
+        parts.headers.insert(ETAG, value);
+    }
+    if known.is_some_and(|known| names(&known, &tag)) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(CONTENT_TYPE);
+        parts.headers.remove(CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// The tag of this body. It is weak: the body may be sent compressed.
+pub(super) fn tag_of(body: &[u8]) -> String {
+    let mut hash = DefaultHasher::new();
+    hash.write(body);
+    format!("W/\"{:016x}\"", hash.finish())
+}
+
+/// Whether a list of tags names this one, or any.
+fn names(list: &HeaderValue, tag: &str) -> bool {
+    let same = |one: &str| one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/");
+    list.to_str().is_ok_and(|list| list.split(',').map(str::trim).any(same))
+}
+
+/// Refuses a change of something that was changed since the client has read it, if the client says what it has read.
+pub(super) fn expect_match(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    match headers.get(IF_MATCH) {
+        Some(expected) if !names(expected, &tag_of(body)) => Err(Problem::changed()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,258 @@
+//! The JSON API, over real sockets and a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
+#![allow(dead_code, reason = "other tests use more of what is served")]
+
+#[path = "../access/served.rs"]
+mod served;
+
+mod schemathesis;
+
+use serde_json::{Value, json};
+
+use served::{Answer, Served};
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Served {
+    async fn api(&self, request: &str, body: Value) -> Answer {
+        let (method, path) = request.split_once(' ').unwrap();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(&format!("{method} /api/v1{path}"), &[("content-type", "application/json")], &body).await
+    }
+
+    async fn add(&self, url: &str) -> Value {
+        let added = self.api("POST /links", json!({ "url": url })).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        added.json()
+    }
+}
+
+async fn open() -> Served {
+    Served::with(json!({})).await
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem() {
+    let served = open().await;
+    for (request, body, status) in [
+        ("GET /nothing", Value::Null, 404),
+        ("GET /links/0190a1b2-0000-7000-8000-000000000001", Value::Null, 404),
+        ("GET /links/x", Value::Null, 404),
+        ("DELETE /links", Value::Null, 405),
+        ("TRACE /runs", Value::Null, 405),
+        ("GET /links?limit=0", Value::Null, 422),
+        ("GET /links?limit=99999999999999999999", Value::Null, 422),
+        ("GET /links?verdict=bad", Value::Null, 422),
+        ("GET /links?unknown=1", Value::Null, 400),
+        ("GET /links?text=%00", Value::Null, 400),
+        ("GET /links?text=%FF", Value::Null, 400),
+        ("GET /links?after=i.00000000000000000000000000000000&sort=name", Value::Null, 404),
+        ("GET /links?after=nonsense", Value::Null, 404),
+        ("GET /health?x=1", Value::Null, 400),
+        ("POST /links", json!({ "url": "nope" }), 422),
+        ("POST /links", json!({ "name": "no URL" }), 422),
+        ("POST /links", json!({ "url": "https://a.example/", "name": "a\u{0}b" }), 422),
+        ("POST /links", json!({ "url": "https://a.example/", "extra": 1 }), 422),
+        ("POST /runs", json!({ "timeout_ms": 0 }), 422),
+        ("POST /runs", json!({ "schema": "linkbeat.request/1" }), 422),
+        ("POST /links/actions", json!({ "action": "hide" }), 422),
+        ("POST /links/actions", json!({ "action": "group", "filter": {} }), 422),
+        ("POST /schedules", json!({ "name": "x", "cron": "never" }), 422),
+        ("GET /parked", Value::Null, 404),
+    ] {
+        let answer = served.api(request, body).await;
+        assert_eq!(answer.status, status, "{request}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{request}");
+        let problem = answer.json();
+        assert_eq!(problem["status"], status, "{request}");
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{request}: {problem}");
+        }
+    }
+    assert_eq!(served.api("DELETE /links", Value::Null).await.header("allow"), Some("GET,HEAD,POST"));
+    let plain = served.ask("POST /api/v1/links", &[("content-type", "text/plain")], "{}").await;
+    assert_eq!((plain.status, plain.header("content-type")), (415, Some("application/problem+json")));
+    let large = "x".repeat(2 << 20);
+    let large = served.api("POST /links", json!({ "url": large })).await;
+    assert_eq!((large.status, large.header("content-type")), (413, Some("application/problem+json")));
+}
+
+#[tokio::test]
+async fn a_link_is_added_read_changed_and_removed() {
+    let served = open().await;
+    let said =
+        json!({ "url": "https://u:secret@a.example/", "name": "A", "tags": ["x", "y"], "group": "Friends" });
+    let added = served.api("POST /links", said).await;
+    assert_eq!(added.status, 201);
+    let path = added.header("location").unwrap().strip_prefix("/api/v1").unwrap().to_owned();
+    assert!(!added.body.contains("secret"));
+    assert_eq!(served.api("POST /links", json!({ "url": "https://a.example/" })).await.status, 409);
+
+    let read = served.api(&format!("GET {path}"), Value::Null).await;
+    assert_eq!(read.json(), added.json());
+    let tag = read.header("etag").unwrap().to_owned();
+    let known = served.ask(&format!("GET /api/v1{path}"), &[("if-none-match", &tag)], "").await;
+    assert_eq!((known.status, known.body.as_str()), (304, ""));
+
+    let patch = |tag: String, body: Value| {
+        let (served, path) = (&served, &path);
+        async move {
+            let headers = [("content-type", "application/merge-patch+json"), ("if-match", tag.as_str())];
+            served.ask(&format!("PATCH /api/v1{path}"), &headers, &body.to_string()).await
+        }
+    };
+    let changed = patch(tag.clone(), json!({ "pin": { "to": "hidden", "note": "gone" }, "name": "B" })).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let item = changed.json();
+    assert_eq!(
+        (&item["name"], &item["shown"], &item["pin"]["note"]),
+        (&json!("B"), &json!(false), &json!("gone"))
+    );
+    assert_eq!(item["tags"], json!(["x", "y"]), "it was not named");
+    assert_eq!(patch(tag, json!({ "name": "C" })).await.status, 412, "it was changed since");
+    assert_eq!(patch("*".to_owned(), json!({ "pin": null })).await.json()["pin"], Value::Null);
+    assert_eq!(patch("*".to_owned(), json!({ "name": null })).await.status, 422, "a link has a name");
+
+    assert_eq!(served.api(&format!("DELETE {path}"), Value::Null).await.status, 204);
+    assert_eq!(served.api(&format!("GET {path}"), Value::Null).await.status, 404);
+    let changes = served.api(&format!("GET {path}/changes"), Value::Null).await;
+    assert_eq!(changes.json()["items"].as_array().unwrap().len(), 1, "its history stays");
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_end_by_its_links() {
+    let served = open().await;
+    for n in 0..5 {
+        served.add(&format!("https://{n}.example/")).await;
+    }
+    let (mut query, mut seen) = ("?limit=2&sort=name&text=example".to_owned(), Vec::new());
+    loop {
+        let page = served.api(&format!("GET /links{query}"), Value::Null).await;
+        let names = page.json()["items"].as_array().unwrap().clone();
+        seen.extend(names.iter().map(|link| link["name"].as_str().unwrap().to_owned()));
+        let Some(next) = page.header("link") else { break };
+        query = next.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned();
+        assert!(query.contains("text=example"), "{query}");
+    }
+    assert_eq!(seen, ["0.example", "1.example", "2.example", "3.example", "4.example"]);
+    let counted = served.api("GET /links?count=true&limit=1", Value::Null).await.json();
+    assert_eq!(counted["count"], json!({ "all": 5, "is": "exact" }));
+}
+
+#[tokio::test]
+async fn the_same_call_twice_is_one_run() {
+    let served = open().await;
+    served.add("https://a.example/").await;
+    let file = async |key: &str, body: Value| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        served.ask("POST /api/v1/runs", &headers, &body.to_string()).await
+    };
+    let first = file("a", json!({ "timeout_ms": 1000 })).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    assert_eq!(file("a", json!({ "timeout_ms": 1000 })).await.json(), first.json());
+    assert_eq!(file("a", json!({ "timeout_ms": 2000 })).await.status, 422, "another call");
+    assert_ne!(file("b", json!({ "timeout_ms": 1000 })).await.json()["id"], first.json()["id"]);
+    let run = first.header("location").unwrap().strip_prefix("/api/v1").unwrap().to_owned();
+    let cancelled = served.api(&format!("POST {run}/cancel"), Value::Null).await;
+    assert_eq!(cancelled.json()["state"], "cancelled");
+    assert_eq!(
+        served.api("GET /runs?state=cancelled", Value::Null).await.json()["items"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(served.api(&format!("POST {run}/apply"), Value::Null).await.status, 409);
+}
+
+#[tokio::test]
+async fn many_links_are_acted_on_imported_and_exported() {
+    let served = open().await;
+    let links: Vec<Value> =
+        (0..3).map(|n| json!({ "url": format!("https://{n}.example/"), "name": format!("=n{n}") })).collect();
+    let imported = served.api("POST /links/import", json!({ "links": links })).await.json();
+    assert_eq!((&imported["added"], imported["ids"].as_array().unwrap().len()), (&json!(3), 3));
+    let bad = served
+        .api("POST /links/import", json!({ "links": [{ "url": "https://a.example/" }, { "url": "x" }] }))
+        .await;
+    assert_eq!((bad.status, bad.json()["errors"][0]["pointer"].as_str()), (422, Some("/links/1/url")));
+
+    let act = async |body: Value| served.api("POST /links/actions", body).await.json();
+    assert_eq!(act(json!({ "action": "hide", "ids": [imported["ids"][0]] })).await["links"], 1);
+    assert_eq!(
+        act(json!({ "action": "group", "group": "G", "filter": { "shown": true } })).await["links"],
+        2
+    );
+    let run = act(json!({ "action": "check", "filter": { "group": "G" } })).await;
+    assert_eq!(run["links"], 2);
+    let run = served.api(&format!("GET /runs/{}", run["run_id"].as_str().unwrap()), Value::Null).await.json();
+    assert_eq!((&run["state"], &run["links"]), (&json!("running"), &json!(2)));
+
+    let csv = served.ask("GET /api/v1/links/export?format=csv&group=G", &[], "").await;
+    assert_eq!((csv.status, csv.header("content-type")), (200, Some("text/csv")));
+    assert!(
+        csv.body.contains("\"'=n1\",https://1.example/") && !csv.body.contains("0.example"),
+        "{}",
+        csv.body
+    );
+    let lines = served.ask("GET /api/v1/links/export", &[], "").await;
+    assert_eq!(lines.body.matches("\"url\"").count(), 3);
+    assert_eq!(act(json!({ "action": "remove", "filter": {} })).await["links"], 3);
+    assert_eq!(served.api("GET /links", Value::Null).await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_schedule_is_added_changed_run_paused_and_removed() {
+    let served = open().await;
+    served.add("https://a.example/").await;
+    let said = json!({ "name": "every night", "cron": "0 3 * * *", "time_zone": "Europe/Berlin", "request": { "retries": 2 } });
+    let added = served.api("POST /schedules", said.clone()).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    assert_eq!(added.header("location"), Some("/api/v1/schedules/every%20night"));
+    assert_eq!(served.api("POST /schedules", said).await.status, 409);
+    let path = "/schedules/every%20night";
+    let item = served.api(&format!("GET {path}"), Value::Null).await.json();
+    assert_eq!((item["upcoming"].as_array().unwrap().len(), &item["request"]["retries"]), (5, &json!(2)));
+    let changed = served
+        .api(&format!("PATCH {path}"), json!({ "interval_ms": 3_600_000, "jitter_ms": 1000 }))
+        .await
+        .json();
+    assert_eq!((&changed["cron"], &changed["interval_ms"]), (&Value::Null, &json!(3_600_000)));
+    assert_eq!(served.api(&format!("POST {path}/pause"), Value::Null).await.json()["state"], "paused");
+    assert_eq!(served.api(&format!("POST {path}/resume"), Value::Null).await.json()["state"], "active");
+    let run = served.api(&format!("POST {path}/run-now"), Value::Null).await;
+    assert_eq!((run.status, &run.json()["links"]), (201, &json!(1)));
+    assert_eq!(served.api(&format!("POST {path}/run-now"), Value::Null).await.status, 409, "it goes on");
+    let ticks = served.api(&format!("GET {path}/ticks"), Value::Null).await.json();
+    assert_eq!(ticks["items"][0]["outcome"], "by_hand");
+    assert_eq!(served.api(&format!("DELETE {path}"), Value::Null).await.status, 204);
+    assert_eq!(served.api(&format!("GET {path}"), Value::Null).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_tell_of_each_call() {
+    let served = Served::with(json!({ "base_path": "/x/y" })).await;
+    let document = served.ask("GET /x/y/api/v1/openapi.json", &[], "").await.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(document["servers"][0]["url"], "/x/y/api/v1");
+    let page = served.ask("GET /x/y/api/v1/", &[], "").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let mut calls = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        assert!(page.body.contains(path), "{path}");
+        for (method, operation) in operations.as_object().unwrap() {
+            calls += 1;
+            for member in ["summary", "operationId", "tags"] {
+                assert!(!operation[member].is_null(), "{method} {path} has no {member}");
+            }
+            assert!(!operation["responses"]["default"].is_null(), "{method} {path}");
+        }
+    }
+    assert!(calls > 35, "{calls}");
+    let text = document.to_string();
+    for name in text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(!document["components"]["schemas"][name].is_null(), "{name} is nowhere");
+    }
+}
