@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use linkbeat_dashboard::{BadList, CannotFile, Desk, ScheduleRun};
 use linkbeat_producer::{CannotRun, Outbox, RunNow};
-use linkbeat_shared::{GivenLinks, Request, RequestOptions};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
 use linkbeat_store::{Filed, SharedStore, StoredSchedule};
 
+use crate::explainer::Explainer;
 use crate::input;
 
 /// Files in the database. An outbox of this process publishes the jobs; without one a producer finds the run.
@@ -17,6 +19,7 @@ pub(crate) struct OwnDesk {
     pub(crate) outbox: Option<Arc<Outbox>>,
     /// What is asked of links if nobody says otherwise.
     pub(crate) options: RequestOptions,
+    pub(crate) explainer: Explainer,
 }
 
 impl OwnDesk {
@@ -58,6 +61,10 @@ impl Desk for OwnDesk {
             RunNow::Overlap(run) => ScheduleRun::Overlap(run),
             RunNow::Gone => ScheduleRun::Gone,
         })
+    }
+
+    fn explain(&self, link: &Link, lang: Lang) -> BoxStream<'static, String> {
+        self.explainer.explain(link, lang)
     }
 
     fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList> {

@@ -8,6 +8,7 @@ mod demo;
 mod desk;
 mod embedded;
 mod exit;
+mod explainer;
 mod filing;
 mod finding;
 mod follow;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use linkbeat_shared::history::Zone;
 use linkbeat_shared::wire::WorkerMessage;
-use linkbeat_shared::{GivenLinks, Request, RequestOptions, RunId};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions, RunId};
 use linkbeat_store::{DashboardStore, Filed, StoreError, StoredSchedule};
 use uuid::Uuid;
 
@@ -61,6 +63,13 @@ pub trait Desk: Send + Sync + Debug {
     /// Reads a list of links in any of the shapes that linkbeat takes. The name may say which: `friends.yml`. It is work
     /// for a thread that may block.
     fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList>;
+
+    /// Checks a link now, for whoever asks and nobody else: the steps in words, as they are taken, and at last the
+    /// verdict and its rule. Nothing is stored. The check ends when nobody reads on. A desk without a worker tells
+    /// nothing.
+    fn explain(&self, _link: &Link, _lang: Lang) -> BoxStream<'static, String> {
+        stream::empty().boxed()
+    }
 }
 
 /// What became of a run of a schedule that somebody asked for.

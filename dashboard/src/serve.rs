@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) settings: DashboardSettings,
     pub(crate) ports: Ports,
     pub(crate) access: Access,
+    pub(crate) totals: feeds::Totals,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
     /// What goes on, for the pages that show it.
@@ -64,6 +65,7 @@ impl Dashboard {
                 settings,
                 ports,
                 access,
+                totals: feeds::Totals::default(),
                 stop,
                 live: Live::new(),
                 groups: Groups::default(),
@@ -108,7 +110,7 @@ impl Dashboard {
         Router::new()
             .merge(pages::routes(&self.app))
             .merge(api::routes(&self.app))
-            .nest("/feed", feeds::routes())
+            .merge(feeds::routes(&self.app))
             .with_state(self.app.clone())
     }
 }

@@ -42,6 +42,16 @@ pub fn report_reply(run: RunId, state: &str, end: Option<DateTime<Utc>>, correla
     derived("report", &[run.0.as_bytes(), &end_as_bytes(end), asker.as_bytes(), state.as_bytes()])
 }
 
+/// The feed of all changes. `place` is where it is served.
+pub fn changes_feed(place: &str) -> Uuid {
+    derived("changes feed", &[place.as_bytes()])
+}
+
+/// The entry of a change in that feed.
+pub fn change_entry(link: LinkId, change: i64) -> Uuid {
+    derived("change entry", &[link.0.as_bytes(), &change.to_be_bytes()])
+}
+
 /// The answer to the request message of this id that its run is filed.
 pub fn accepted_reply(request: Uuid) -> Uuid {
     derived("accepted", &[request.as_bytes()])

@@ -43,15 +43,18 @@ impl Roles {
     fn unique(&self, statements: &str) -> String {
         let mut unique =
             statements.replace("DATABASE links", &format!("DATABASE {}", self.servers.namespace));
-        for role in ["owner", "producer", "recorder", "dashboard"] {
+        for role in ["owner", "producer", "recorder", "dashboard", "web"] {
             unique = unique.replace(&format!("linkbeat_{role}"), &self.name(role));
         }
         unique
     }
 
     fn url(&self, role: &str) -> String {
-        let password =
-            ["owner", "producer", "recorder", "dashboard"].iter().position(|name| *name == role).unwrap() + 1;
+        let password = ["owner", "producer", "recorder", "dashboard", "web"]
+            .iter()
+            .position(|name| *name == role)
+            .unwrap()
+            + 1;
         let place = self.servers.database_url.rsplit_once('@').unwrap().1;
         format!("postgres://{}:change-me-{password}@{place}", self.name(role))
     }
@@ -112,7 +115,7 @@ impl Roles {
 
 impl Drop for Roles {
     fn drop(&mut self) {
-        for role in ["owner", "producer", "recorder", "dashboard"] {
+        for role in ["owner", "producer", "recorder", "dashboard", "web"] {
             let name = self.name(role);
             self.servers.execute(&format!("DROP OWNED BY {name} CASCADE; DROP ROLE {name}"));
         }
@@ -241,6 +244,64 @@ fn the_producers_login_may_decide_about_a_run_that_is_held_back() {
     }
     let links = roles.run("producer", &["links", "list", "--format", "json"]).expect(0).json();
     assert!(links.as_array().unwrap().iter().all(|link| link["shown"] == false), "{links:#}");
+}
+
+#[test]
+fn the_dashboard_reads_all_and_writes_only_what_its_actions_need() {
+    let roles = Roles::documented();
+    let token = roles.run("owner", &["tokens", "add", "a", "--scope", "write"]).expect(0).stdout;
+    let list = roles.folder.write("list.csv", "name,url\na,http://127.0.0.1:9/\n");
+    roles.run("producer", &["links", "import", arg(&list)]).expect(0);
+    let listen = format!("127.0.0.1:{}", free_port());
+    let health = format!("127.0.0.1:{}", free_port());
+    let mut command = roles.command("web", &["dashboard", "--listen", &listen, "--health-addr", &health]);
+    let _dashboard = Guarded::spawn(command.stdout(Stdio::null()));
+    eventually("the dashboard to be served", || {
+        http_status(&listen, "/feed/").filter(|status| *status == 200)
+    });
+    for path in ["/", "/feed/links.json", "/feed/changes.atom", "/feed/badge.svg", "/login"] {
+        assert_eq!(http_status(&listen, path), Some(200), "{path}");
+    }
+    assert!(token.starts_with("lb_"), "{token}");
+    // What people do there, by the statements of the commands that do the same.
+    for action in [
+        &["links", "set", "a", "--shown", "false"][..],
+        &["links", "history", "a"],
+        &["schedule", "add", "often", "--every", "6h"],
+        &["schedule", "pause", "often"],
+        &["schedule", "remove", "often"],
+        &["links", "remove", "a"],
+        &["links", "add", "http://127.0.0.1:9/b"],
+        &["runs", "list"],
+        &["history", "status"],
+    ] {
+        roles.run("web", action).expect(0);
+    }
+    for statement in [
+        "DELETE FROM checks",
+        "DELETE FROM runs",
+        "DELETE FROM jobs",
+        "DELETE FROM removed_links",
+        "TRUNCATE links",
+        "DROP TABLE links",
+        "UPDATE checks SET outcome = 1",
+        "INSERT INTO checks SELECT * FROM checks",
+        "UPDATE changes SET shown = true",
+        "UPDATE link_days SET up = 1",
+        "INSERT INTO tokens SELECT * FROM tokens",
+        "UPDATE tokens SET scope = 'write'",
+        "DELETE FROM tokens",
+        "UPDATE sessions SET ends_at = ends_at",
+        "CREATE TABLE mine (id int)",
+        "SELECT make_checks_partitions()",
+    ] {
+        roles.refuses("web", statement);
+    }
+    for table in ["tokens", "sessions"] {
+        for role in ["producer", "recorder", "dashboard"] {
+            roles.refuses(role, &format!("SELECT * FROM {table}"));
+        }
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! page, `limits` says how much may happen at once.
 
 mod check;
+mod explain;
 mod fault;
 mod fetch;
 mod job;
@@ -18,6 +19,7 @@ mod settings;
 mod setup;
 
 pub use check::{Engine, Outcome};
+pub use explain::{HeaderLine, Spent, Step, Told};
 pub use fault::OwnFault;
 pub use fetch::{NameServer, name_servers};
 pub use job::{Health, MAX_FAULTS, MAX_LOSSES, Worker};

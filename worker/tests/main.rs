@@ -4,6 +4,7 @@
 mod backlinks;
 mod descriptors;
 mod details;
+mod explaining;
 mod fairness;
 mod gaps;
 mod hostile;

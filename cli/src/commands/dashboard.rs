@@ -17,6 +17,7 @@ use super::{password, servers};
 use crate::args::{DaemonArgs, DashboardArgs, Flags, GlobalArgs};
 use crate::desk::OwnDesk;
 use crate::exit::{Failure, Status};
+use crate::explainer::Explainer;
 use crate::settings::{BrokerAddress, Origin, Settings};
 use crate::{health, shutdown};
 
@@ -96,7 +97,12 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let (address, base) = (settings.dashboard.listen, &settings.dashboard.base_path);
     let failed = |error| unserved(address, &error);
-    let desk = OwnDesk { store: store.clone(), outbox, options: settings.check.clone() };
+    let desk = OwnDesk {
+        store: store.clone(),
+        outbox,
+        options: settings.check.clone(),
+        explainer: Explainer::new(settings),
+    };
     let ports = Ports { desk: Arc::new(desk), store, facts: Arc::new(facts), queues: queues(settings) };
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let address = listener.local_addr().map_err(failed)?;

@@ -6,6 +6,7 @@ mod dashboard;
 mod dead;
 mod demo;
 mod doctor;
+mod explain;
 mod history;
 mod link_filter;
 mod link_history;
@@ -67,6 +68,8 @@ Exit status: 0 every link passed; 1 some link did not; 2 usage, configuration or
 pub(crate) enum Command {
     /// Check links on this machine: import INPUT, run, wait, report
     Check(check::CheckArgs),
+    /// Check one link and tell each step: addresses, phases, redirects, certificate, backlink, the verdict and its rule
+    Explain(explain::ExplainArgs),
     /// See the main job at work on a street of small local sites, without internet
     Demo(demo::DemoArgs),
     /// The stored links
@@ -120,6 +123,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Status, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Check(args) => check::run(&global, args).await,
+        Command::Explain(args) => explain::run(&global, args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Links(command) => links::run(&global, command).await,
         Command::History(command) => history::run(&global, command).await,

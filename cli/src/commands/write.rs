@@ -1,5 +1,6 @@
 //! Writes results to standard output or a file, in the format and language that was asked for.
 
+mod explaining;
 mod sink;
 mod stream;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use linkbeat_shared::{Lang, Run, RunState, RunSummary};
 use linkbeat_store::{HistoryRules, HistoryStatus, LinkQuery, Reports, SharedStore, StoredToken};
 use serde_json::Value;
 
+pub(crate) use explaining::Explaining;
 use sink::Sink;
 
 use crate::args::{FailOn, OutputArgs};
@@ -27,6 +29,9 @@ use crate::settings::{Origin, Settings};
 /// What to do about parked jobs of a fleet.
 pub(crate) const LOOK_AT_PARKED: &str =
     "`linkbeat dead list` says why, and `linkbeat dead requeue` has them tried again";
+
+/// What to do where this machine or its network is to blame.
+pub(crate) const LOOK_AT_MACHINE: &str = "`linkbeat doctor` looks at this machine";
 
 /// Writes a report. The status says whether every link passed. If links have no result through our own fault, that
 /// is a failure, with this advice. So is a run that is held back, with an advice of its own.

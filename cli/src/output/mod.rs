@@ -8,6 +8,7 @@
 
 mod csv;
 pub(crate) mod dead;
+pub(crate) mod explained;
 pub(crate) mod findings;
 mod grid;
 pub(crate) mod history_status;

@@ -95,6 +95,13 @@ impl Access {
     }
 }
 
+impl Access {
+    /// Whether anybody may have the feeds.
+    pub(crate) fn gives_feeds_to_all(&self) -> bool {
+        self.public_feeds || self.openness != Openness::Nothing
+    }
+}
+
 impl Openness {
     fn of(settings: &DashboardSettings) -> Self {
         if settings.open_read {

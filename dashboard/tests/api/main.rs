@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
 #![allow(dead_code, reason = "other tests use more of what is served")]
 
-#[path = "../access/served.rs"]
+#[path = "../doors/served.rs"]
 mod served;
 
 mod schemathesis;

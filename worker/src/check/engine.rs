@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use linkbeat_shared::{BacklinkPattern, CheckResult, CheckSpec, JobLink, LinkUrl, Reason, Timeout};
 use linkbeat_vitals::Activity;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::connectivity::{Case, Connectivity, own_fault};
@@ -13,6 +14,7 @@ use super::gaps::{Gaps, Lost};
 use super::judge::{self, Judgement};
 use super::outcome::Outcome;
 use super::retry;
+use crate::explain::{self, Told};
 use crate::fault::OwnFault;
 use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
 use crate::limits::{ANY, Affordable, Limits, Pace, Quota, Share, Start, Starts, Turn, affordable};
@@ -183,6 +185,11 @@ impl Engine {
         self.carry_out(begun, link, spec).await
     }
 
+    /// The same, telling each step as it is taken. Steps that the channel has no room for are lost.
+    pub async fn explain(&self, link: &JobLink, spec: &CheckSpec, to: mpsc::Sender<Told>) -> Outcome {
+        explain::listened(to, Box::pin(self.check(link, spec))).await
+    }
+
     /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec, quota: &Quota) -> Begun {
         let home = link.links_page(spec).map(|_| link.url.host());
@@ -346,6 +353,7 @@ impl Engine {
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
+            explain::tries_again(pause);
             sleep(pause).await;
             let again = self.fetcher.fetch(target, turn, deadline, heads).await;
             if retry::cut_off(&again.finding) {

@@ -53,6 +53,14 @@ pub(crate) enum Doubt {
 pub(crate) struct LookupFailed(pub(crate) Failure);
 
 impl Failure {
+    /// Why no answer came, if that may be the site's doing.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Site(reason) | Self::Doubtful(reason, _) => Some(reason.clone()),
+            Self::Own(_) | Self::NoMemory | Self::LargeHead => None,
+        }
+    }
+
     /// The deadline passed in this phase.
     pub(crate) fn timeout(phase: Phase) -> Self {
         let reason = Reason::Timeout { phase };

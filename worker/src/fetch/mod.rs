@@ -38,6 +38,7 @@ use self::lenient::Connector;
 use self::redirect::Trail;
 use self::reply::Reply;
 use self::tls::Tls;
+use crate::explain::Chain;
 use crate::fault::OwnFault;
 use crate::limits::{For, Memory, NoMemory, Share, Turn};
 use crate::settings::WorkerSettings;
@@ -154,6 +155,9 @@ impl Fetcher {
         let mut trail = Trail::from(target.url);
         let (finding, certificate) = progress::watch(async {
             let finding = self.visit(&mut trail, target, turn, (deadline, heads)).await;
+            if let Err(failure) = &finding {
+                progress::tell(|chain| chain.fails(failure.reason()));
+            }
             (finding, progress::certificate())
         })
         .await;
@@ -200,6 +204,7 @@ impl Fetcher {
     async fn follow(&self, trail: &mut Trail, turn: &mut Turn, large: bool) -> Result<Reply, Failure> {
         loop {
             progress::enter(Phase::Queue);
+            progress::tell(|chain| chain.asks(trail.here()));
             turn.move_to(trail.here().host()).await;
             let reply = self.request(trail, turn, large).await?;
             if !redirect::redirects(reply.status) {
@@ -311,6 +316,10 @@ impl Fetcher {
             }
         };
         self.evidence.answered(url.host(), peer, literal(url).is_none());
+        progress::tell(|chain| {
+            let (status, kept) = (reply.status.as_u16(), progress::connection_was_kept());
+            chain.answers(status, peer.map(|peer| peer.ip()), kept, &reply.headers);
+        });
         Ok(())
     }
 
@@ -354,9 +363,19 @@ impl Fetcher {
             Some(pattern) => {
                 let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
                 let limits = body::Limits { max_body: self.max_body, memory: &self.memory };
-                body::search(reply, wanted, limits, deadline).await.map_err(|unread| (unread, status))?
+                let found =
+                    body::search(reply, wanted, limits, deadline).await.map_err(|unread| (unread, status))?;
+                progress::tell(|chain| {
+                    chain.has_read();
+                    chain.searched(pattern, found.0.has_backlink());
+                });
+                found
             }
-            None => (Page::NotRead, body::peek(reply, deadline).await),
+            None => {
+                let outline = body::peek(reply, deadline).await;
+                progress::tell(Chain::has_read);
+                (Page::NotRead, outline)
+            }
         };
         Ok(Answer { status: status.as_u16(), headers, page, outline: Box::new(outline), url: url.clone() })
     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::certificate;
 use super::safety::is_public;
+use crate::explain::Chain;
 
 tokio::task_local! {
     static PROGRESS: Progress;
@@ -34,6 +35,8 @@ struct Progress {
     handshakes: Cell<u8>,
     /// In DER; read only when the try is over.
     certificate: RefCell<Option<Vec<u8>>>,
+    /// Whoever listens to the check.
+    chain: Option<Box<Chain>>,
 }
 
 /// One of several connections that are tried for one request.
@@ -67,6 +70,7 @@ pub(crate) fn watch<F: Future>(future: F) -> impl Future<Output = F::Output> {
         has_connection: Cell::new(false),
         handshakes: Cell::new(0),
         certificate: RefCell::default(),
+        chain: Chain::begin(),
     };
     PROGRESS.scope(progress, future)
 }
@@ -105,6 +109,9 @@ pub(crate) fn request_begins() {
 pub(crate) fn enter(phase: Phase) {
     report(|progress| {
         progress.phase.set(phase);
+        if let Some(chain) = &progress.chain {
+            chain.enters(phase);
+        }
         if phase == Phase::Tls {
             progress.handshakes.set(progress.handshakes.get().saturating_add(1));
         }
@@ -122,6 +129,9 @@ pub(crate) fn connection_begins() {
     report(|progress| {
         progress.phase.set(Phase::Connect);
         progress.connected.set(true);
+        if let Some(chain) = &progress.chain {
+            chain.enters(Phase::Connect);
+        }
     });
 }
 
@@ -144,6 +154,9 @@ pub(crate) fn dialling(addresses: &[IpAddr]) {
         });
         progress.addresses.replace(addresses.to_vec());
         progress.dialled_at.set(Some(Instant::now()));
+        if let Some(chain) = &progress.chain {
+            chain.dials(addresses);
+        }
     });
 }
 
@@ -164,7 +177,15 @@ pub(super) fn is_connected() -> bool {
 
 /// A server showed this certificate, in DER.
 pub(crate) fn shown(certificate: &[u8]) {
-    report(|progress| drop(progress.certificate.replace(Some(certificate.to_owned()))));
+    report(|progress| {
+        let former = progress.certificate.replace(Some(certificate.to_owned()));
+        let is_new = former.is_none_or(|former| former != certificate);
+        if let Some(chain) = progress.chain.as_ref().filter(|_| is_new)
+            && let Some(certificate) = certificate::read(certificate)
+        {
+            chain.shows(certificate);
+        }
+    });
 }
 
 /// The certificate that the last server with one showed, accepted or not.
@@ -195,6 +216,15 @@ pub(crate) fn connection_was_kept() -> bool {
 /// What was dialled last.
 pub(crate) fn dialled() -> Dialled {
     PROGRESS.try_with(|progress| progress.dialled.get()).unwrap_or_default()
+}
+
+/// Tells whoever listens to the check.
+pub(crate) fn tell(news: impl FnOnce(&Chain)) {
+    report(|progress| {
+        if let Some(chain) = &progress.chain {
+            news(chain);
+        }
+    });
 }
 
 fn report(news: impl FnOnce(&Progress)) {

@@ -2,6 +2,7 @@
 
 mod actions;
 mod add;
+mod explain;
 mod filter;
 mod groups;
 mod list;
@@ -31,4 +32,5 @@ pub(super) fn routes() -> Router<App> {
         .route("/links/add", adding)
         .route("/links/export", get(super::export::links))
         .route("/links/{id}", get(one::show))
+        .route("/links/{id}/explain", get(explain::ask).post(explain::carry_out))
 }

@@ -38,6 +38,7 @@ use self::outline::Outliner;
 use self::packed::Packed;
 use self::reading::{Reading, Step};
 use self::text::PageText;
+use super::progress;
 use super::reply::{NoPiece, Reply};
 use crate::limits::{For, Memory, NoMemory};
 
@@ -64,6 +65,16 @@ pub(crate) enum Page {
     },
     /// The page ended early, before the backlink was found.
     Broken(Reason),
+}
+
+impl Page {
+    /// `None`: not found. Otherwise whether it stands only in links that do not count.
+    pub(super) fn has_backlink(&self) -> Option<bool> {
+        match self {
+            Self::Backlink { nofollow } => Some(*nofollow),
+            Self::NotRead | Self::NoBacklink { .. } | Self::Broken(_) => None,
+        }
+    }
 }
 
 /// Why a page could not be read at all.
@@ -108,7 +119,10 @@ pub(super) async fn search(
     let otherwise = loop {
         let pause = if page.is_held_back() { deadline.min(Instant::now() + PAUSE) } else { deadline };
         let step = match timeout_at(pause, reply.piece()).await {
-            Ok(Ok(Some(piece))) => Step::Piece(piece),
+            Ok(Ok(Some(piece))) => {
+                progress::tell(|chain| chain.comes(piece.len()));
+                Step::Piece(piece)
+            }
             Ok(Ok(None)) => Step::End,
             Ok(Err(NoPiece::Malformed)) => return Err(Unread::Malformed),
             Ok(Err(NoPiece::BrokeOff)) => break Page::Broken(Reason::BROKE_OFF),
@@ -158,6 +172,7 @@ pub(super) async fn peek(mut reply: Reply, deadline: Instant) -> Outline {
     };
     // What is compressed is not decoded before it is over, so that nobody can make us keep a decoder.
     while let Ok(Ok(Some(piece))) = timeout_at(until, reply.piece()).await {
+        progress::tell(|chain| chain.comes(piece.len()));
         if packed.outgrows(piece.len()) || packed.push(&piece, &mut reader).is_err() {
             break;
         }

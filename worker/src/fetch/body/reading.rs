@@ -13,6 +13,7 @@ use super::outline::{Outline, Outliner};
 use super::packed::Packed;
 use super::search::{Search, Searched, Wanted};
 use super::text::PageText;
+use crate::fetch::progress;
 use crate::fetch::reply::Reply;
 
 /// What happens next to the page.
@@ -68,7 +69,10 @@ impl Reading {
     pub(super) fn take(&mut self, step: &Step) -> Result<(), Stop> {
         let Self { packed, text, outliner, search, unread } = self;
         let mut reader = |decoded: &[u8]| {
-            text.push(&decoded[..decoded.len().min(*unread)], |piece| search.push(piece, outliner));
+            text.push(&decoded[..decoded.len().min(*unread)], |piece| {
+                progress::tell(|chain| chain.reads(piece));
+                search.push(piece, outliner);
+            });
             let is_longer = decoded.len() > *unread;
             *unread = unread.saturating_sub(decoded.len());
             if is_longer || search.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -92,7 +96,10 @@ impl Reading {
             let _ = self.take(&Step::Pause);
         }
         let Self { mut text, mut outliner, mut search, .. } = self;
-        text.finish(|piece| search.push(piece, &mut outliner));
+        text.finish(|piece| {
+            progress::tell(|chain| chain.reads(piece));
+            search.push(piece, &mut outliner);
+        });
         let page = match search.finish(deadline).await {
             Searched::Found(found) => Page::Backlink { nofollow: found == Found::Nofollow },
             Searched::TooSlow if matches!(otherwise, Page::NoBacklink { .. }) => {

@@ -1,14 +1,10 @@
-//! Who may come in, over real sockets.
-
-#![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
-
-mod served;
+//! Who may come in.
 
 use linkbeat_dashboard::{Dashboard, DashboardSettings, Unprotected};
 use linkbeat_store::Scope;
 use serde_json::{Value, json};
 
-use served::{HASH, Served, ports, store};
+use crate::served::{HASH, Served, ports, store};
 
 fn closed() -> Value {
     json!({ "password_hash": HASH })

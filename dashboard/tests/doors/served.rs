@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use linkbeat_dashboard::{
     BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, NewToken, Ports, ScheduleRun,
 };
 use linkbeat_producer::RunNow;
-use linkbeat_shared::{GivenLinks, Request, RequestOptions};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
 use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,6 +42,10 @@ impl Desk for PlainDesk {
             RunNow::Overlap(run) => ScheduleRun::Overlap(run),
             RunNow::Gone => ScheduleRun::Gone,
         })
+    }
+
+    fn explain(&self, _: &Link, _: Lang) -> BoxStream<'static, String> {
+        stream::iter(["<b>a step".to_owned()]).boxed()
     }
 
     fn read_list(&self, _: &str, _: Vec<u8>) -> Result<GivenLinks, BadList> {

@@ -1,0 +1,77 @@
+//! Foreign text, made harmless for where it goes.
+
+use url::Url;
+
+/// Text for HTML: between tags, and in quoted attributes.
+pub(crate) fn html(text: &str) -> String {
+    escaped(text, "&#39;")
+}
+
+/// Text for XML 1.0, without the characters that it cannot hold (§2.2).
+pub(super) fn xml(text: &str) -> String {
+    let can_be_held = |c: &char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    escaped(&text.chars().filter(can_be_held).collect::<String>(), "&apos;")
+}
+
+fn escaped(text: &str, apostrophe: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str(apostrophe),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Where a picture or a feed is, if a page may use it: over http or https, or a path of the blog's own. Without user and
+/// password.
+pub(super) fn usable(place: &str) -> Option<String> {
+    let base = Url::parse("https://blog.invalid/").ok()?;
+    let mut url = base.join(place).ok()?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if !has_user {
+        return Some(place.to_owned());
+    }
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_page_may_load_is_used() {
+        for (place, used) in [
+            ("https://a.example/a.png?x=1&y", Some("https://a.example/a.png?x=1&y")),
+            ("/img/a.png", Some("/img/a.png")),
+            ("img/a.png", Some("img/a.png")),
+            ("//cdn.example/a.png", Some("//cdn.example/a.png")),
+            ("https://me:s3cret@a.example/a.png", Some("https://a.example/a.png")),
+            ("//me:s3cret@a.example/a.png", Some("https://a.example/a.png")),
+            ("javascript:alert(1)", None),
+            ("JaVa\tScRiPt:alert(1)", None),
+            (" javascript:alert(1)", None),
+            ("data:image/svg+xml,<svg onload=alert(1)>", None),
+            ("vbscript:x", None),
+            ("file:///etc/passwd", None),
+        ] {
+            assert_eq!(usable(place).as_deref(), used, "{place}");
+        }
+    }
+
+    #[test]
+    fn nothing_foreign_is_markup() {
+        assert_eq!(html("<b a='\"'>&amp;"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;amp;");
+        assert_eq!(xml("a\u{0}\u{8}\u{b}\u{fffe}\u{ffff}<中\u{1f600}"), "a&lt;中\u{1f600}");
+    }
+}
