@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod csv;
 mod feeds;
 mod live;
 mod pages;

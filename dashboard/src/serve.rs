@@ -18,7 +18,7 @@ use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
 
 /// How long requests under way may take once the dashboard stops.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// The dashboard, ready to be served.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ const OPEN: [&str; 2] = ["--allow-network", "127.0.0.0/8"];
 fn a_check_is_told_to_people_and_to_programs() {
     let (folder, street) = (Folder::new(), Street::open());
     let last = street.set("last", Answer::Page(200, "<a href=\"https://my.blog/\">a friend</a>".to_owned()));
-    let first = street.set("first", Answer::Headers(302, "Location: /last\r\n"));
+    let location: &str = format!("Location: {last}\r\n").leak();
+    let first = street.set("first", Answer::Headers(302, location));
     let explain = |args: &[&str]| run(linkbeat(folder.path(), ["explain"]).args(args).args(OPEN));
     let asked = [first.as_str(), "--backlink", r"https?://my\.blog"];
 
@@ -20,9 +21,9 @@ fn a_check_is_told_to_people_and_to_programs() {
     for part in [
         &format!("GET {first}"),
         &format!("GET {last}"),
-        "dials 127.0.0.1",
-        "status 302 from 127.0.0.1",
-        "location: /last",
+        "dials 127.0.",
+        "status 302 from 127.0.",
+        &format!("location: {last}"),
         "status 200",
         "first byte",
         "the backlink is there, at byte 9",

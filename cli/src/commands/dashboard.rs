@@ -112,7 +112,7 @@ pub(super) async fn serve(
 
 /// Where RabbitMQ is named, it is asked for parked messages and workers.
 fn queues(settings: &Settings) -> Option<Arc<dyn Queues>> {
-    let queues = || -> Arc<dyn Queues> { Arc::new(OwnQueues { settings: settings.clone() }) };
+    let queues = || -> Arc<dyn Queues> { Arc::new(OwnQueues::new(settings.clone())) };
     (settings.broker_url != BrokerAddress::Memory).then(queues)
 }
 

@@ -1,12 +1,16 @@
 //! What the broker knows, for the dashboard.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_broker::{DeadLetter, Queue, SharedBroker};
 use linkbeat_dashboard::{CannotAsk, ParkedMessage, Queues, WorkerSeen};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{dead, servers, workers};
@@ -18,8 +22,15 @@ const ROLE: &str = "dashboard";
 
 /// Connects for each call: messages that were looked at go back when their connection ends.
 pub(super) struct OwnQueues {
-    pub(super) settings: Settings,
+    settings: Settings,
+    /// Who looks at parked messages holds them, so one looks at a time.
+    parked: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
 }
+
+/// How long one may wait for the others, and for the broker.
+const TURN: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(45);
 
 impl fmt::Debug for OwnQueues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,18 +39,28 @@ impl fmt::Debug for OwnQueues {
 }
 
 impl OwnQueues {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, parked: Arc::new(Semaphore::new(1)), workers: Arc::new(Semaphore::new(2)) }
+    }
+
     /// Asks on a thread that may wait: what the commands do there stays on one thread.
     async fn with<T: Send + 'static>(
         &self,
+        turns: &Arc<Semaphore>,
         ask: impl AsyncFnOnce(&SharedBroker) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, CannotAsk> {
+        let Ok(Ok(turn)) = timeout(TURN, Arc::clone(turns).acquire_owned()).await else {
+            return Err(CannotAsk("others are asking the broker; try again in a moment".to_owned()));
+        };
         let (settings, runtime) = (self.settings.clone(), Handle::current());
         let asked = spawn_blocking(move || {
+            // Kept also if nobody waits for the answer any more.
+            let _turn = turn;
             runtime.block_on(async move {
                 let broker = servers::connect(&settings, ROLE).await?;
-                let answer = ask(&broker).await;
+                let answer = timeout(ANSWER, ask(&broker)).await;
                 broker.close().await;
-                answer
+                answer.unwrap_or_else(|_| Err(Failure::infrastructure("the broker did not answer in time")))
             })
         });
         match asked.await {
@@ -50,7 +71,7 @@ impl OwnQueues {
 
     async fn settle(&self, ids: Vec<Uuid>, put_back: bool) -> Result<u64, CannotAsk> {
         let settle = async move |broker: &SharedBroker| dead::settle_these(broker, ids, put_back).await;
-        self.with(settle).await.map(|settled| settled as u64)
+        self.with(&self.parked, settle).await.map(|settled| settled as u64)
     }
 }
 
@@ -62,7 +83,7 @@ impl Queues for OwnQueues {
             let letters = dead::oldest(broker, limit).await?;
             Ok(letters.iter().map(told).collect())
         };
-        self.with(parked).await
+        self.with(&self.parked, parked).await
     }
 
     async fn requeue(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk> {
@@ -74,7 +95,8 @@ impl Queues for OwnQueues {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk> {
-        let alive = self.with(async |broker: &SharedBroker| workers::alive(broker).await).await?;
+        let alive =
+            self.with(&self.workers, async |broker: &SharedBroker| workers::alive(broker).await).await?;
         Ok(alive.into_iter().map(WorkerSeen).collect())
     }
 }

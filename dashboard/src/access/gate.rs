@@ -24,6 +24,8 @@ const QUEUE: Duration = Duration::from_secs(5);
 
 /// How long a request may take until its answer begins.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The same for what anybody may ask: a login, its page and what that shows.
+const LONGEST_OF_STRANGERS: Duration = Duration::from_secs(15);
 
 /// A method that no route takes. It finds out what the router knows of a path, and no handler runs.
 const PROBE: &str = "LINKBEAT-PROBE";
@@ -85,9 +87,13 @@ async fn admit(app: &App, area: Area, head: &Parts) -> Result<Caller, Refusal> {
 }
 
 async fn carry_out(access: &Access, area: Area, request: Request, next: Next) -> Response {
-    let turn = timeout(QUEUE, access.under_way.acquire()).await;
+    let (places, longest) = match area {
+        Area::Public => (&access.strangers, LONGEST_OF_STRANGERS),
+        Area::Api | Area::Feed | Area::Page => (&access.under_way, LONGEST),
+    };
+    let turn = timeout(QUEUE, places.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return area.tell(Refusal::Busy) };
-    match timeout(LONGEST, next.run(request)).await {
+    match timeout(longest, next.run(request)).await {
         Ok(response) => response,
         Err(_) => area.tell(Refusal::Slow),
     }

@@ -39,6 +39,8 @@ use crate::settings::DashboardSettings;
 
 /// Requests that are carried out at once. Streams count only until they begin.
 const AT_ONCE: usize = 256;
+/// Requests that anybody may make, at once: they take no places of those who are known.
+const STRANGERS_AT_ONCE: usize = 64;
 
 /// Passwords that are checked at once. Each takes a processor and 19 MiB.
 const VERIFIED_AT_ONCE: usize = 2;
@@ -56,6 +58,8 @@ pub(crate) struct Access {
     attempts: attempts::Attempts,
     verifying: Semaphore,
     under_way: Semaphore,
+    /// Of requests that anybody may make, such as that of the login.
+    strangers: Semaphore,
 }
 
 /// What everybody may do.
@@ -91,11 +95,17 @@ impl Access {
             attempts: attempts::Attempts::default(),
             verifying: Semaphore::new(VERIFIED_AT_ONCE),
             under_way: Semaphore::new(AT_ONCE),
+            strangers: Semaphore::new(STRANGERS_AT_ONCE),
         }
     }
 }
 
 impl Access {
+    /// Whether the feeds are for everybody, and so for every page.
+    pub(crate) fn has_public_feeds(&self) -> bool {
+        self.public_feeds
+    }
+
     /// Whether anybody may have the feeds.
     pub(crate) fn gives_feeds_to_all(&self) -> bool {
         self.public_feeds || self.openness != Openness::Nothing

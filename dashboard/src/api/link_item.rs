@@ -1,7 +1,7 @@
 //! A link as the API tells it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use linkbeat_shared::{Lang, Pin, Pinned, Verdict};
+use linkbeat_shared::{Lang, Pin, Pinned, Place, Verdict};
 use linkbeat_store::ListedLink;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::value::{Line, ReasonJson, VerdictWord};
+use crate::csv::quoted;
+use crate::feeds::without_user;
 
 /// A link with its latest state. URLs are without user name and password.
 #[derive(Debug, Serialize, ToSchema)]
@@ -144,10 +146,10 @@ impl From<ListedLink> for LinkItem {
             host,
             group: link.group.map(String::from),
             tags: said.tags.iter().flat_map(|tags| tags.iter()).map(ToString::to_string).collect(),
-            avatar: said.avatar.map(String::from),
+            avatar: said.avatar.map(|place| shown(&place)),
             description: said.description.map(String::from),
-            screenshot: said.screenshot.map(String::from),
-            feed: said.feed.map(String::from),
+            screenshot: said.screenshot.map(|place| shown(&place)),
+            feed: said.feed.map(|place| shown(&place)),
             active: link.active,
             backlink: link.backlink,
             shown: state.shown,
@@ -211,23 +213,7 @@ impl LinkItem {
     }
 }
 
-/// A cell. What a spreadsheet would take for a formula gets a quotation mark before it: names come from strangers.
-fn quoted(cell: &str) -> String {
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    if guard.is_empty() && !cell.contains([',', '"', '\n', '\r']) {
-        return cell.to_owned();
-    }
-    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_are_no_formulas() {
-        assert_eq!(quoted("plain"), "plain");
-        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(quoted("=1+1"), "\"'=1+1\"");
-    }
+/// A place as everybody may see it.
+fn shown(place: &Place) -> String {
+    without_user(place.as_str())
 }

@@ -86,7 +86,8 @@ impl NextPage {
     pub(super) fn header(&self, uri: &Uri) -> Option<HeaderValue> {
         let others = uri.query().unwrap_or_default().split('&');
         let others = others.filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
-        let after = format!("after={}", self.0);
+        let after =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("after", &self.0).finish();
         let query = others.chain([after.as_str()]).collect::<Vec<_>>().join("&");
         format!("<?{query}>; rel=\"next\"").parse().ok()
     }

@@ -101,9 +101,12 @@ impl IntoResponse for NoFeed {
     }
 }
 
-/// Answers 304 if the reader has this already, and lets every page read the answer.
-pub(super) async fn finish(State(_): State<App>, request: Request, next: Next) -> Response {
+/// Answers 304 if the reader has this already, and lets every page read the answer. What is hidden and why is for pages only
+/// where the feeds are public: a page anywhere can reach a dashboard on this machine.
+pub(super) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
+    let asked = request.uri().query().unwrap_or_default();
+    let asks_for_hidden = url::form_urlencoded::parse(asked.as_bytes()).any(|(name, _)| name == "hidden");
     let mut response = next.run(request).await;
     let tag = response.headers().get(header::ETAG).cloned();
     if tag.is_some_and(|tag| known.iter().any(|known| has(known, &tag))) {
@@ -111,7 +114,9 @@ pub(super) async fn finish(State(_): State<App>, request: Request, next: Next) -
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
-    allow_all(response.headers_mut());
+    if app.access.has_public_feeds() || !asks_for_hidden {
+        allow_all(response.headers_mut());
+    }
     response
 }
 

@@ -31,18 +31,22 @@ fn escaped(text: &str, apostrophe: &str) -> String {
 /// Where a picture or a feed is, if a page may use it: over http or https, or a path of the blog's own. Without user and
 /// password.
 pub(super) fn usable(place: &str) -> Option<String> {
-    let base = Url::parse("https://blog.invalid/").ok()?;
-    let mut url = base.join(place).ok()?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return None;
-    }
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    if !has_user {
-        return Some(place.to_owned());
-    }
-    url.set_username("").ok()?;
-    url.set_password(None).ok()?;
-    Some(url.into())
+    let url = Url::parse("https://blog.invalid/").ok()?.join(place).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| without_user(place))
+}
+
+/// Where a picture or a feed is, without user and password.
+pub(crate) fn without_user(place: &str) -> String {
+    let stripped = || {
+        let mut url = Url::parse("https://blog.invalid/").ok()?.join(place).ok()?;
+        if url.username().is_empty() && url.password().is_none() {
+            return None;
+        }
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        Some(url.into())
+    };
+    stripped().unwrap_or_else(|| place.to_owned())
 }
 
 #[cfg(test)]

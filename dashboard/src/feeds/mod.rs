@@ -26,7 +26,7 @@ use serde_json::json;
 use crate::serve::App;
 use answer::{Answer, Kind, NoFeed};
 use entries::Entries;
-pub(crate) use escape::html;
+pub(crate) use escape::{html, without_user};
 pub(crate) use standing::Totals;
 use wanted::Wanted;
 

@@ -65,8 +65,17 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "the database did not answer a page");
-        Self::Away
+        match error {
+            StoreError::BadCursor(error) => Self::BadInput(error.to_string()),
+            error if error.is_transient() => {
+                tracing::warn!(%error, "the database did not answer a page");
+                Self::Away
+            }
+            error => {
+                tracing::error!(%error, "a page could not be made");
+                Self::Broken
+            }
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use linkbeat_store::{Cursor, LinkQuery, LinkSort, PageOf};
 
 use super::form::Form;
 use super::links::Filter;
+use crate::csv::quoted;
+use crate::feeds::without_user;
 use crate::serve::App;
 
 /// Links that are read in one go.
@@ -39,6 +41,9 @@ struct Export {
 impl Export {
     async fn page(mut self) -> Option<(Result<Bytes, std::io::Error>, Self)> {
         let after = self.next.take()?;
+        if self.app.stop.is_cancelled() {
+            return Some((Err(std::io::Error::other("the dashboard stops")), self));
+        }
         let page = PageOf { after, limit: PAGE };
         let links = match self.app.ports.store.browse_links(&self.query, LinkSort::default(), &page).await {
             Ok(links) => links,
@@ -68,20 +73,11 @@ fn line(link: &Link, lines: &mut String) {
         text(link.group.as_ref().map(|group| group.as_str())),
         tags,
         text(link.state.verdict.map(|verdict| verdict.as_str())),
-        text(said.avatar.as_ref().map(|avatar| avatar.as_str())),
+        said.avatar.as_ref().map(|avatar| without_user(avatar.as_str())).unwrap_or_default(),
         text(said.description.as_ref().map(|description| description.as_str())),
-        text(said.feed.as_ref().map(|feed| feed.as_str())),
+        said.feed.as_ref().map(|feed| without_user(feed.as_str())).unwrap_or_default(),
     ];
     let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
     lines.push_str(&fields.join(","));
     lines.push('\n');
-}
-
-/// A field of CSV (RFC 4180).
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }

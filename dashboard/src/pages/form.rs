@@ -39,6 +39,12 @@ impl Form {
         of_name.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// All fields that say anything.
+    pub(crate) fn said(&self) -> impl Iterator<Item = (&str, &str)> {
+        let said = self.0.iter().map(|(name, value)| (name.as_str(), value.trim()));
+        said.filter(|(_, value)| !value.is_empty())
+    }
+
     /// The fields whose names begin with this, without it.
     pub(super) fn below(&self, prefix: &str) -> Self {
         let named = self

@@ -78,7 +78,7 @@ const ALL: [&str; 9] = [
     "/feed/butterfly.json",
     "/feed/result.json",
     "/feed/link.json",
-    "/feed/links.html?hidden=1",
+    "/feed/links.html",
     "/feed/changes.atom",
     "/feed/badge.svg",
     "/feed/badge.json",
@@ -117,6 +117,17 @@ async fn a_feed_may_be_read_from_anywhere_and_is_sent_only_if_it_is_new() {
         let answer = served.get(&format!("/feed/links/{id}/badge.svg")).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (404, Some("*")));
     }
+}
+
+#[tokio::test]
+async fn no_page_reads_what_is_hidden_unless_the_feeds_are_public() {
+    let (here, public) = (Served::with(json!({})).await, Served::with(json!({ "public_feeds": true })).await);
+    for (served, allowed) in [(&here, None), (&public, Some("*"))] {
+        let answer = served.get("/feed/links.json?hidden=1").await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, allowed));
+    }
+    let hidden = here.get("/feed/links.json?%68idden=1").await;
+    assert_eq!(hidden.header("access-control-allow-origin"), None, "however it is written");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::rows::{
     AlikeRow, ChangeRow, CheckRow, Did, Hold, JobRow, LinkRow, Outcome, ProposalRow, RemovedLinkRow, Tally,
     check_spec,
 };
-use crate::traits::{Judge, Judged, Recorded, Ruling};
+use crate::traits::{JobKind, Judge, Judged, Recorded, Ruling};
 use crate::values::{Id, Moment};
 
 /// What is to be written, each in the order of its ids, and what the caller is given.
@@ -138,7 +138,7 @@ impl<'a> Decision<'a> {
             return Ok(None);
         }
         // A worker's clock may be wrong, but no check ended before its run began or after now.
-        let earliest = if job.reuses(result) { result.checked_at } else { job.run_created_at };
+        let earliest = if job.takes_over(result) { result.checked_at } else { job.run_created_at };
         let checked_at = result.checked_at.min(self.now.0).max(earliest);
         let result = CheckResult { checked_at, ..result.clone() };
         match self.effect(job, &result)? {
@@ -172,17 +172,25 @@ impl<'a> Decision<'a> {
 
     fn effect(&mut self, job: &AskedJob, result: &CheckResult) -> Result<Effect, Fault> {
         let link_id = Id(result.link_id.0);
-        let (verdict, reused) = (result.verdict, job.reuses(result));
+        let verdict = result.verdict;
         let Some(link) = self.links.get_mut(&link_id) else {
             self.removed.get(&link_id).ok_or_else(|| unknown(link_id))?;
+            let reused = job.takes_over(result);
             let outcome = Outcome { verdict, shown: false, did: Did::Nothing, reused };
             return Ok(Effect::Checked(outcome, result.details.clone()));
         };
         let shown_before = link.shown;
         let mut details = result.details.clone();
         let over = matches!(job.run_state, RunState::Cancelled | RunState::Discarded);
-        // What was reused may be older by now than what another run has found.
-        let outdated = reused && link.last_checked_at.is_some_and(|at| at.0 > result.checked_at);
+        let latest = link.last_checked_at.map(|at| at.0.timestamp_micros());
+        let found = result.checked_at.timestamp_micros();
+        // What was taken over may be older by now than what another run has found.
+        let taken_over = job.takes_over(result);
+        let outdated = taken_over && latest.is_some_and(|latest| latest > found);
+        // Runs that wanted the same check at the same moment have one result.
+        let reused = taken_over || (verdict.is_some() && latest == Some(found));
+        // A second look that other runs share is a second look.
+        let kind = if reused && job.kind != JobKind::Recheck { JobKind::Known } else { job.kind };
         // Neither a run that is over nor one that was filed earlier touches the link.
         if !over && !outdated && link.last_run_seq <= job.run_seq {
             let judged = Judged {
@@ -192,7 +200,7 @@ impl<'a> Decision<'a> {
                 pin: link.pinned()?,
                 backlink_left_open: link.backlink && !job.asks_for_backlinks,
             };
-            match self.judge.judge(&judged, result, &job.rules, job.kind) {
+            match self.judge.judge(&judged, result, &job.rules, kind) {
                 Ruling::CheckAgain(after) => {
                     return Ok(Effect::CheckAgain(Box::new(link.clone().try_into()?), after));
                 }
@@ -216,7 +224,9 @@ impl<'a> Decision<'a> {
                     if verdict.is_some() {
                         details.clone_from(&next.details);
                     }
-                    self.changes.extend(link.set_state(*next, job.run, job.run_seq, at));
+                    // What is taken over is no newer check. An earlier run may still come with one.
+                    let seq = if taken_over { link.last_run_seq } else { job.run_seq };
+                    self.changes.extend(link.set_state(*next, job.run, seq, at));
                     self.touched.insert(link_id);
                 }
             }

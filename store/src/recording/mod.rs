@@ -212,7 +212,7 @@ impl AskedJob {
 
     /// Whether this is the result of an earlier check. Of those whose results are known, links of the white list have no
     /// verdict.
-    fn reuses(&self, result: &CheckResult) -> bool {
+    fn takes_over(&self, result: &CheckResult) -> bool {
         self.kind == JobKind::Known && result.verdict.is_some()
     }
 

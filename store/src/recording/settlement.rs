@@ -72,6 +72,10 @@ impl<'a> Settlement<'a> {
         let (Some(mut link), Some(check)) = (link, self.checks.get(&proposal.link_id)) else {
             return Ok(None);
         };
+        let taken_over = check.is_reused();
+        if taken_over && link.last_checked_at.is_some_and(|at| at.0 > check.checked_at.0) {
+            return Ok(None);
+        }
         let shown_before = link.shown;
         let judged = Judged {
             name: &link.name,
@@ -81,10 +85,12 @@ impl<'a> Settlement<'a> {
             backlink_left_open: link.backlink && !asks_for_backlinks(&self.run.check_spec)?,
         };
         let result = check.result(proposal.details()?)?;
-        // Where it was to be checked again, it was.
-        let ruling = self.judge.judge(&judged, &result, &self.run.rules()?, JobKind::Recheck);
+        // Where it was to be checked again, it was. What was taken over was counted by the run that found it.
+        let kind = if taken_over { JobKind::Known } else { JobKind::Recheck };
+        let ruling = self.judge.judge(&judged, &result, &self.run.rules()?, kind);
         let Ruling::Apply(next) = ruling else { return Ok(None) };
-        settled.changes.extend(link.set_state(*next, RunId(self.run.id.0), self.run.seq, self.now));
+        let seq = if taken_over { link.last_run_seq } else { self.run.seq };
+        settled.changes.extend(link.set_state(*next, RunId(self.run.id.0), seq, self.now));
         let did = if link.shown == shown_before { Did::Nothing } else { Did::UntoldChange };
         let end = Outcome { shown: link.shown, did, ..before };
         settled.links.push(link);

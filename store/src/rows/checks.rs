@@ -71,9 +71,6 @@ pub(crate) const OPEN_PROPOSALS: &str = "proposals.outcome >= 64 AND (proposals.
 /// The condition for proposals whose change is to be told, likewise.
 pub(crate) const UNTOLD_CHANGES: &str = "proposals.outcome >= 64 AND (proposals.outcome & 128) <> 0";
 
-/// The condition for checks that have a verdict.
-pub(crate) const FETCHED: &str = "(checks.outcome & 15) > 0";
-
 /// The condition for checks of exactly this verdict and change.
 pub(crate) fn outcomes_of(verdict: Option<Verdict>, change: Option<Change>) -> String {
     let shown = change == Some(Change::Shown);
@@ -170,6 +167,11 @@ impl CheckRow {
             checked_at: self.checked_at.0,
             details,
         })
+    }
+
+    /// Whether its link was judged, and not left out for the white list.
+    pub(crate) fn has_verdict(&self) -> bool {
+        self.outcome & 15 != 0
     }
 
     /// What it found, with all that it saw.

@@ -21,8 +21,7 @@ pub(crate) use askers::{AskedRunRow, AskerRow};
 pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::{ChangeRow, StoredChangeRow};
 pub(crate) use checks::{
-    CHANGED_OR_FAILED, CheckRow, Did, FETCHED, NOT_REUSED, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES,
-    outcomes_of,
+    CHANGED_OR_FAILED, CheckRow, Did, NOT_REUSED, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
 };
 use documents::{details, details_document, link_document, of_link, proposed_document, reason};
 pub(crate) use history::{DayRow, HourRow, LateCheckRow, RawCheck, RawColumns, hour_of};

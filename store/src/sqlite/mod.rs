@@ -63,7 +63,9 @@ impl Database {
             Work::Statement | Work::Write | Work::WriteMany | Work::Plan => "BEGIN IMMEDIATE",
         };
         let under_way = self.activity.begin();
-        let call = self.thread.call(async move |connection| transaction(connection, begin, work).await);
+        let only_reads = kind == Work::Read;
+        let call =
+            self.thread.call(only_reads, async move |connection| transaction(connection, begin, work).await);
         counted(under_way, call.await.map_err(|fault| explained(fault).at(&self.url)))
     }
 }

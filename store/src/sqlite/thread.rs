@@ -37,7 +37,8 @@ impl SpawnBlocking for OnThisThread {
     }
 }
 
-/// Carries out calls one after the other, each whole, whether its caller still waits or not.
+/// Carries out calls one after the other, each whole. What writes is done whether its caller still waits or not; what only
+/// reads is left out if nobody waits for it when its turn comes.
 pub(super) struct DatabaseThread {
     commands: mpsc::Sender<Command>,
 }
@@ -67,14 +68,18 @@ impl DatabaseThread {
         Ok((Self { commands }, found))
     }
 
-    /// Has `work` done on the connection.
+    /// Has `work` done on the connection. `only_reads`: it changes nothing.
     pub(super) async fn call<T: Send + 'static>(
         &self,
+        only_reads: bool,
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let (answer, answered) = oneshot::channel();
         let call = Box::new(move |connection: &mut Connection| {
-            // The caller may have gone away; the work is done all the same.
+            if only_reads && answer.is_closed() {
+                return;
+            }
+            // The caller may have gone away; what writes is done all the same.
             let _ = answer.send(block_on(work(connection)));
         });
         self.commands.send(Command::Call(call)).await.map_err(|_| closed())?;

@@ -18,6 +18,9 @@ cases![
     only_a_result_of_the_same_check_of_the_same_link_counts,
     an_old_result_is_not_made_young_by_taking_it_over,
     a_result_that_was_overtaken_leaves_its_link_alone,
+    a_result_that_is_taken_over_does_not_shut_out_a_newer_one,
+    runs_that_share_a_check_count_it_once,
+    what_a_run_that_is_held_back_has_found_is_not_taken,
     the_white_list_comes_first,
     history_counts_a_check_once,
 ];
@@ -148,6 +151,47 @@ async fn a_result_that_was_overtaken_leaves_its_link_alone(database: Arc<TestDat
     let link = store.links(None, 1).await.unwrap().remove(0);
     assert_eq!((link.state.verdict, link.state.shown), (Some(Verdict::Down), false), "that is newer");
     assert_eq!(make::counts(&store, reusing).await.up, 1, "it is the result of the run all the same");
+}
+
+async fn a_result_that_is_taken_over_does_not_shut_out_a_newer_one(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    check_all(&store, Verdict::Up).await;
+    let (earlier, plan) = file(&store, new_run(LinkSelection::Stored), 100).await;
+    let (reusing, fresh) = reuse(&store).await;
+    take_over(&store, reusing, &fresh).await;
+    record(&store, earlier.run.id, &plan.jobs, Verdict::Down).await;
+    let link = store.links(None, 1).await.unwrap().remove(0);
+    assert_eq!((link.state.verdict, link.state.shown), (Some(Verdict::Down), false));
+}
+
+async fn runs_that_share_a_check_count_it_once(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let id = only_link(&store).await;
+    let (one, plan) = file(&store, new_run(LinkSelection::Stored), 100).await;
+    let (other, others) = file(&store, new_run(LinkSelection::Stored), 100).await;
+    let results = vec![result(id, Verdict::Up)];
+    for (run, job) in [(one.run.id, &plan.jobs[0]), (other.run.id, &others.jobs[0])] {
+        let results = JobResults { run_id: run, job_id: job.id, results: results.clone() };
+        store.record(&[results], judge()).await.unwrap();
+    }
+    let counts = [make::counts(&store, one.run.id).await, make::counts(&store, other.run.id).await];
+    assert_eq!(counts.map(|counts| (counts.checked, counts.reused)), [(1, 0), (1, 1)]);
+    store.close_runs(10).await.unwrap();
+    while store.roll_up(&linkbeat_store::HistoryRules::default(), Duration::ZERO).await.unwrap() {}
+    let days = "SELECT sum(up) || '' FROM link_days";
+    assert_eq!(database.value(days).await.as_deref(), Some("1"));
+}
+
+async fn what_a_run_that_is_held_back_has_found_is_not_taken(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    check_all(&store, Verdict::Up).await;
+    for (hold, fresh) in [("open", 0), ("held", 0), ("discarded", 0), ("applied", 1), ("free", 1)] {
+        database.execute(&format!("UPDATE runs SET hold = '{hold}'")).await;
+        assert_eq!(reuse(&store).await.1.fresh.len(), fresh, "{hold}");
+    }
 }
 
 async fn the_white_list_comes_first(database: Arc<TestDatabase>) {

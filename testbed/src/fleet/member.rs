@@ -79,7 +79,7 @@ impl Member {
 /// The status of a plain GET; `None` when nobody answers.
 pub async fn http_status(address: &str, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await.ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
     answer.split(' ').nth(1)?.parse().ok()

@@ -146,31 +146,35 @@ async fn next_turn(
     mut line: Line,
 ) -> (Begun, Wish, usize, Line) {
     let link = line.pop().unwrap_or_default();
-    let wish = may.wishes.make(job, link);
+    let wish = may.wishes.make(job, link, may.quota.size());
     (engine.begin(&job.links[link], &job.check, may.quota).await, wish, link, line)
 }
 
-async fn carry_out(engine: Arc<Engine>, job: Arc<Job>, at: usize, (begun, wish): (Begun, Wish)) -> Outcome {
+async fn carry_out(
+    engine: Arc<Engine>,
+    job: Arc<Job>,
+    at: usize,
+    (mut begun, mut wish): (Begun, Wish),
+) -> Outcome {
     let link = &job.links[at];
-    match wish.claim() {
-        Claim::Known(outcome) => outcome,
-        Claim::Check(promise) => {
-            let outcome = check(&engine, begun, link, &job).await;
-            promise.keep(&outcome);
-            outcome
-        }
-        Claim::Await(awaited) => {
-            let quota = begun.quota().clone();
-            // Others may have the turn meanwhile.
-            drop(begun);
-            match awaited.outcome().await {
-                Some(outcome) => outcome,
-                None => {
-                    let begun = Box::pin(engine.begin(link, &job.check, &quota)).await;
-                    Box::pin(check(&engine, begun, link, &job)).await
-                }
+    loop {
+        let awaited = match wish.claim() {
+            Claim::Known(outcome) => return outcome,
+            Claim::Check(promise) => {
+                let outcome = check(&engine, begun, link, &job).await;
+                promise.keep(&outcome);
+                return outcome;
             }
-        }
+            Claim::Await(awaited) => awaited,
+        };
+        let quota = begun.quota().clone();
+        // Others may have the turn meanwhile.
+        drop(begun);
+        wish = match awaited.outcome().await {
+            Ok(outcome) => return outcome,
+            Err(wish) => wish,
+        };
+        begun = Box::pin(engine.begin(link, &job.check, &quota)).await;
     }
 }
 

@@ -1,15 +1,16 @@
 //! Checks that several runs want at the same moment are done once.
 //!
 //! A link wishes for a check when it begins to wait for its turn. Whoever has a turn first carries the check out. The
-//! others take its outcome if the check was under way at any moment at which they waited. So nobody waits longer than
-//! without this, and nobody gets a result that is older than the wish.
+//! others take its outcome if the check was under way at any moment at which they waited.
+//!
+//! Small and large runs share nothing with each other, so nobody waits for a place that only a flood waits for.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use linkbeat_shared::{CheckResult, Job, JobLink};
+use linkbeat_shared::{CheckResult, Job, JobLink, RunSize};
 use tokio::sync::watch;
 
 use crate::check::Outcome;
@@ -23,6 +24,7 @@ pub(crate) struct Wishes(Mutex<HashMap<Key, Wanted>>);
 struct Key {
     job: Arc<Job>,
     link: usize,
+    size: RunSize,
 }
 
 impl Key {
@@ -34,7 +36,8 @@ impl Key {
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         let (link, others) = (self.link(), other.link());
-        link.url == others.url
+        self.size == other.size
+            && link.url == others.url
             && link.page_url == others.page_url
             && link.backlink == others.backlink
             && (Arc::ptr_eq(&self.job, &other.job) || self.job.check == other.job.check)
@@ -95,9 +98,9 @@ pub(crate) struct Awaited {
 }
 
 impl Wishes {
-    /// This link of a job waits for its check from now on.
-    pub(crate) fn make(self: &Arc<Self>, job: &Arc<Job>, link: usize) -> Wish {
-        let key = Key { job: Arc::clone(job), link };
+    /// This link of a job of a run of this size waits for its check from now on.
+    pub(crate) fn make(self: &Arc<Self>, job: &Arc<Job>, link: usize, size: RunSize) -> Wish {
+        let key = Key { job: Arc::clone(job), link, size };
         let mut wanted = self.lock();
         let entry = wanted.entry(key.clone()).or_default();
         let number = entry.made;
@@ -168,10 +171,13 @@ impl Drop for Promise {
 }
 
 impl Awaited {
-    /// The outcome of the check; `None` if it came to none.
-    pub(crate) async fn outcome(mut self) -> Option<Outcome> {
-        let outcome = self.told.wait_for(Option::is_some).await.ok()?.clone()?;
-        Some(of_link(outcome, self.wish.key.link()))
+    /// The outcome of the check. If it came to none, the link still wishes for one.
+    pub(crate) async fn outcome(mut self) -> Result<Outcome, Wish> {
+        let told = self.told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+        match told {
+            Some(outcome) => Ok(of_link(outcome, self.wish.key.link())),
+            None => Err(self.wish),
+        }
     }
 }
 
@@ -210,13 +216,13 @@ mod tests {
     #[tokio::test]
     async fn who_waits_meanwhile_gets_the_outcome_and_who_comes_later_does_not() {
         let wishes = Arc::new(Wishes::default());
-        let wish = || wishes.make(&job("http://a.test/", CheckSpec::default()), 0);
+        let wish = || wishes.make(&job("http://a.test/", CheckSpec::default()), 0, RunSize::Small);
         let (first, waiting, slow) = (wish(), wish(), wish());
         let first = promise(first);
         let during = wish();
         let Claim::Await(waiting) = waiting.claim() else { panic!("it is under way") };
         first.keep(&outcome());
-        assert_eq!(waiting.outcome().await, Some(outcome()));
+        assert_eq!(waiting.outcome().await.ok(), Some(outcome()));
         let later = wish();
         assert!(matches!(slow.claim(), Claim::Known(_)), "it waited while the check was under way");
         assert!(matches!(during.claim(), Claim::Known(_)));
@@ -227,12 +233,14 @@ mod tests {
     #[tokio::test]
     async fn a_check_that_comes_to_nothing_is_done_by_the_next() {
         let wishes = Arc::new(Wishes::default());
-        let wish = || wishes.make(&job("http://a.test/", CheckSpec::default()), 0);
+        let wish = || wishes.make(&job("http://a.test/", CheckSpec::default()), 0, RunSize::Small);
         let (first, second, third) = (promise(wish()), wish(), wish());
         let Claim::Await(second) = second.claim() else { panic!("it is under way") };
         drop(first);
-        assert_eq!(second.outcome().await, None);
-        drop(promise(third));
+        let again = second.outcome().await.unwrap_err();
+        let again = promise(again);
+        assert!(matches!(third.claim(), Claim::Await(_)), "one does it for the others");
+        drop(again);
         assert!(wishes.lock().is_empty());
     }
 
@@ -245,7 +253,10 @@ mod tests {
             job("http://me@a.test/", CheckSpec::default()),
             job("http://a.test/", other),
         ];
-        let promises: Vec<_> = jobs.iter().map(|job| promise(wishes.make(job, 0))).collect();
+        let wishes_of = |size| jobs.iter().map(move |job| (job, size)).collect::<Vec<_>>();
+        let all = [wishes_of(RunSize::Small), wishes_of(RunSize::Large)].concat();
+        let promises: Vec<_> =
+            all.into_iter().map(|(job, size)| promise(wishes.make(job, 0, size))).collect();
         assert_eq!(wishes.lock().len(), promises.len());
     }
 }

@@ -26,11 +26,15 @@ enum Scope {
 }
 
 impl Scope {
-    fn read(form: &Form) -> Self {
-        if form.get("scope") == Some("all") {
-            Self::AllOf(Box::new(Filter::read(&form.below("filter-"))))
-        } else {
-            Self::Chosen(form.all("id").filter_map(|id| id.parse().ok()).collect())
+    /// A filter that cannot be read whole would mean more links than somebody chose, so it is refused.
+    fn read(form: &Form) -> Result<Self, Problem> {
+        if form.get("scope") != Some("all") {
+            return Ok(Self::Chosen(form.all("id").filter_map(|id| id.parse().ok()).collect()));
+        }
+        let sent = form.below("filter-");
+        match Filter::read(&sent) {
+            filter if filter.says_all_of(&sent) => Ok(Self::AllOf(Box::new(filter))),
+            _ => Err(Problem::BadInput("the filter cannot be read".to_owned())),
         }
     }
 
@@ -117,7 +121,7 @@ impl Action {
 }
 
 pub(super) async fn act(State(app): State<App>, v: Visit, form: Form) -> Result<Response, Problem> {
-    let (scope, action) = (Scope::read(&form), Action::read(&form, &v)?);
+    let (scope, action) = (Scope::read(&form)?, Action::read(&form, &v)?);
     let back = form.back("/links").to_owned();
     if action.asks(&scope) && !form.is_sure() {
         return Ok(Page(question(&app, v, &form, &scope, &action, &back).await?).into_response());

@@ -53,6 +53,15 @@ impl Filter {
         named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
+    /// Whether it means all that was sent, apart from the order.
+    pub(crate) fn says_all_of(&self, sent: &Form) -> bool {
+        let understood = self.fields();
+        let is_order = |name: &str| matches!(name, "sort" | "reverse");
+        sent.said().all(|(name, value)| {
+            is_order(name) || understood.iter().any(|(known, meant)| *known == name && meant == value)
+        })
+    }
+
     /// What is asked for in an address, without the order.
     pub(crate) fn encoded(&self) -> String {
         encode(&self.fields())
@@ -117,6 +126,19 @@ mod tests {
         assert!(!by_name.reverse && filter.with_sort(by_name).ends_with("&sort=name"));
         let again = Filter { sort: by_name, ..filter }.sorted_by(SortLinksBy::Name);
         assert!(again.reverse);
+    }
+
+    #[test]
+    fn a_filter_knows_what_it_leaves_out() {
+        let whole = |sent: &[u8]| {
+            let sent = Form::read(sent).unwrap();
+            Filter::read(&sent).says_all_of(&sent)
+        };
+        assert!(whole(b"") && whole(b"verdict=down&text=+a+&group=&sort=name&reverse=true"));
+        assert!(whole(b"verdict=never") && whole(b"shown=true&group=Friends&host=a.example&reason=timeout"));
+        for left_out in ["verdict=Down", "shown=yes", "unknown=1", "verdict=down&verdict=up", "tag=%07"] {
+            assert!(!whole(left_out.as_bytes()), "{left_out}");
+        }
     }
 
     #[test]

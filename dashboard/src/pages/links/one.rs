@@ -7,6 +7,7 @@ use linkbeat_store::{ChangeQuery, ListedCheck, ListedLink, PageOf};
 
 use super::period::{self, History, Period};
 use super::why;
+use crate::feeds::without_user;
 use crate::pages::answer::{Page, Problem};
 use crate::pages::changes::ChangeRow;
 use crate::pages::form::Form;
@@ -90,7 +91,7 @@ impl Facts {
             group: link.group.as_ref().map(ToString::to_string),
             tags: tags.collect(),
             description: link.attributes.description.as_ref().map(ToString::to_string),
-            feed: link.attributes.feed.as_ref().map(Outside::new),
+            feed: link.attributes.feed.as_ref().map(|feed| Outside::new(&without_user(feed.as_str()))),
             page_url: link.page_url.as_ref().map(Outside::new),
             asks_backlink: link.backlink,
             title: details.title.as_deref().map(str::to_owned),

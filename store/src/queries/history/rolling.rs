@@ -69,20 +69,29 @@ async fn begin(
     let kept_since = rules.checks.map_or(NO_LINK, |keep| first_run_id(now.0 - keep.duration()));
     let raw = runs::history.eq(RAW).and(sql::<Bool>(SETTLED).or(runs::id.lt(kept_since)));
     let next = runs::table.filter(raw).order(runs::id).limit(rollup::RUNS).select(runs::id);
-    let next: Vec<(Id, Option<Moment>)> = {
+    let next: Vec<NextRun> = {
         let ids: Vec<Id> = locked!(next).load(connection).await?;
-        let rows = runs::table.filter(dialect::among("runs.id", ids));
-        rows.select((runs::id, runs::finished_at)).load(connection).await?
+        let rows = runs::table.filter(dialect::among("runs.id", ids)).order(runs::id);
+        rows.select((runs::id, runs::finished_at, runs::links)).load(connection).await?
     };
-    let is_due =
-        |(id, finished): &(Id, Option<Moment>)| *id < kept_since || finished.is_some_and(|at| at <= due);
+    let is_due = |(id, finished, _): &NextRun| *id < kept_since || finished.is_some_and(|at| at <= due);
     if stored_count(next.len()) < rollup::RUNS && !next.iter().any(is_due) {
         return Ok(false);
     }
-    let ids = next.into_iter().map(|(id, _)| id);
+    let ids = together(&next).iter().map(|(id, ..)| *id);
     let begun = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
     begun.set(runs::history.eq(ROLLING)).execute(connection).await?;
     Ok(true)
+}
+
+/// A run that is to be rolled up, when it ended, and how many links it has.
+type NextRun = (Id, Option<Moment>, i64);
+
+/// Those that are rolled up together. A large one is alone: beside many others its checks would come in many small pages.
+fn together(runs: &[NextRun]) -> &[NextRun] {
+    let is_small = |(.., links): &&NextRun| *links <= rollup::CHECKS;
+    let small = runs.iter().take_while(is_small).count();
+    &runs[..small.max(1).min(runs.len())]
 }
 
 /// Some checks of runs that are rolling.
