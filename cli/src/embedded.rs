@@ -7,10 +7,13 @@ use indicatif::ProgressBar;
 use linkbeat_broker::{BrokerClosed, MemoryBroker, SharedBroker};
 use linkbeat_producer::Outbox;
 use linkbeat_recorder::Recorder;
+use linkbeat_shared::RunSize;
 use linkbeat_store::{Filed, SharedStore};
 use linkbeat_vitals::Activity;
 use linkbeat_worker::{Health, OwnFault, Worker};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Failure;
@@ -27,6 +30,8 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 /// How often the database is asked how far the run is.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
+/// How long results may wait to be stored.
+const OUTAGE: Duration = Duration::from_secs(10);
 /// How often the bar is moved.
 const MOVE_EVERY: Duration = Duration::from_millis(100);
 
@@ -62,6 +67,8 @@ struct Roles {
     checks: Activity,
     /// The proxies in use, as text.
     proxies: String,
+    /// Why results cannot be stored.
+    outage: watch::Receiver<Option<String>>,
     stop_worker: CancellationToken,
     stop_recorder: CancellationToken,
     worker: JoinHandle<Result<(), BrokerClosed>>,
@@ -90,6 +97,7 @@ impl Roles {
             health: worker.health(),
             checks: worker.checks().clone(),
             proxies: proxies::named(&settings.worker),
+            outage: recorder.outage(RunSize::of(filed.run.links)),
             stop_worker,
             stop_recorder,
             worker: tokio::spawn(async move { worker.run(worker_token).await }),
@@ -110,6 +118,7 @@ impl Roles {
             ended = follow::until_end(store, filed.run.id, bar, LOOK_EVERY) => ended,
             error = outbox.serve(filed.run.id) => Err(error.into()),
             fault = own_fault(self.health.clone()) => Err(unable(fault, &self.proxies)),
+            problem = lasting(self.outage.clone()) => Err(unstored(&problem)),
         }
     }
 
@@ -140,6 +149,24 @@ async fn own_fault(mut health: tokio::sync::watch::Receiver<Health>) -> OwnFault
         // The worker has ended, and how is told elsewhere.
         _ => std::future::pending().await,
     }
+}
+
+/// Ends when results cannot be stored for so long that a person had better know.
+async fn lasting(mut outage: watch::Receiver<Option<String>>) -> String {
+    loop {
+        let Ok(problem) = outage.wait_for(Option::is_some).await.map(|problem| problem.clone()) else {
+            // The recorder has ended, and how is told elsewhere.
+            return std::future::pending().await;
+        };
+        if timeout(OUTAGE, outage.wait_for(Option::is_none)).await.is_err() {
+            return problem.unwrap_or_default();
+        }
+    }
+}
+
+fn unstored(problem: &str) -> Failure {
+    Failure::infrastructure(format!("results cannot be stored: {problem}"))
+        .advise("see that the disk has room and works, then finish the run with `linkbeat check --resume`")
 }
 
 fn unable(fault: OwnFault, proxies: &str) -> Failure {

@@ -31,6 +31,7 @@ use futures::future::{OptionFuture, join_all};
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::{HistoryRules, RecorderStore};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +97,11 @@ impl Recorder {
     #[must_use]
     pub fn only(self, run: RunId) -> Self {
         Self { announcer: self.announcer.only(run), progress: None, ..self }
+    }
+
+    /// Why the results of runs of this size cannot be stored, while they cannot.
+    pub fn outage(&self, size: RunSize) -> watch::Receiver<Option<String>> {
+        self.recordings[usize::from(size == RunSize::Large)].outage.watch()
     }
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.

@@ -29,7 +29,7 @@ pub(crate) struct Recording {
     store: Arc<dyn Ledger>,
     judge: Arc<dyn Judge>,
     in_hand: Arc<InHand>,
-    outage: Outage,
+    pub(crate) outage: Outage,
 }
 
 /// What the messages of a batch say.

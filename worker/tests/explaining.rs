@@ -107,12 +107,25 @@ async fn failures_and_further_tries_are_told() {
     let link = link(&linkbeat_shared::LinkUrl::parse(&url).unwrap());
     let (outcome, steps) = explained(&engine(), &link, &within(5_000)).await;
     assert_eq!(verdict(&outcome), Some(Verdict::Down));
-    let words = words(&steps);
-    assert_eq!(&words[..3], ["asks", "dials", "no answer"], "{steps:#?}");
-    assert!(words.contains(&"tries again") && steps.last().unwrap().chain == 2, "{steps:#?}");
+    assert_eq!(words(&steps), ["asks", "dials", "no answer"], "{steps:#?}");
     let Step::NoAnswer { reason: Some(Reason::Connect { .. }), .. } = &steps[2].step else {
         panic!("{steps:#?}")
     };
+
+    // It takes connections and ends them.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let ending = tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            drop(connection);
+        }
+    });
+    let link = self::link(&linkbeat_shared::LinkUrl::parse(&url).unwrap());
+    let (outcome, steps) = explained(&engine(), &link, &within(5_000)).await;
+    ending.abort();
+    assert_eq!(verdict(&outcome), Some(Verdict::Down));
+    let words = words(&steps);
+    assert!(words.contains(&"tries again") && steps.last().unwrap().chain == 2, "{steps:#?}");
 }
 
 #[tokio::test]
