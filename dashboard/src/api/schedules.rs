@@ -6,9 +6,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SubsecRound, Utc};
-use linkbeat_shared::schedule::{
-    ScheduleName, ScheduleSpec, Timing, read_request, stored_request, ticks_between,
-};
+use linkbeat_shared::schedule::{ScheduleName, ScheduleSpec, Timing, read_request, stored_request};
 use linkbeat_shared::wire::RequestMessage;
 use linkbeat_shared::{RequestId, ScheduleId};
 use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, StoredSchedule, Tick};
@@ -31,8 +29,6 @@ use crate::serve::App;
 
 /// How often a change is tried that somebody else came before: a producer may just settle a tick.
 const TRIES: u32 = 5;
-/// Ticks of a paused schedule are counted no further than this.
-const MOST_PAUSED: usize = 10_000;
 /// So many ticks that come next are told of.
 const UPCOMING: usize = 5;
 
@@ -455,7 +451,7 @@ async fn pause_schedule(
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
     change(&app, &name, |schedule, _| match schedule.state {
-        ScheduleState::Active => Ok(Some(same(schedule, ScheduleState::Paused))),
+        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
         ScheduleState::Paused => Ok(None),
         ScheduleState::Ended => Err(has_ended(&schedule.name)),
     })
@@ -476,29 +472,13 @@ async fn resume_schedule(
     change(&app, &name, |schedule, now| match schedule.state {
         ScheduleState::Active => Ok(None),
         ScheduleState::Ended => Err(has_ended(&schedule.name)),
-        ScheduleState::Paused => resumed(schedule, now).map(Some),
+        ScheduleState::Paused => Ok(Some(schedule.resumes(spec_of(schedule)?, now))),
     })
     .await
 }
 
 fn has_ended(name: &str) -> Problem {
     Problem::conflict(format!("schedule {name} has ended: it has no more ticks"))
-}
-
-/// Ticks of the time in which it was paused are skipped.
-fn resumed(schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<ScheduleChange, Problem> {
-    let spec = spec_of(schedule)?;
-    let paused = schedule.next.map_or(0, |next| ticks_between(spec, schedule.id, next, now, MOST_PAUSED));
-    let next = match schedule.next {
-        Some(next) if next.begins > now => Some(next),
-        _ => spec.next_after(schedule.id, now),
-    };
-    let state = if next.is_some() { ScheduleState::Active } else { ScheduleState::Ended };
-    Ok(ScheduleChange { paused, next, ..same(schedule, state) })
-}
-
-fn same(schedule: &StoredSchedule, state: ScheduleState) -> ScheduleChange {
-    ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 }
 }
 
 /// Changes a schedule by what it is now. `None`: it is as it should be.

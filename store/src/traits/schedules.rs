@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use linkbeat_shared::schedule::{NextTick, Overlap, ScheduleName, ScheduleSpec, SkippedTicks};
+use linkbeat_shared::schedule::{NextTick, Overlap, ScheduleName, ScheduleSpec, SkippedTicks, ticks_between};
 use linkbeat_shared::{RunId, ScheduleId};
 
 use super::{Filed, NewRun, Planner};
@@ -115,6 +115,27 @@ pub struct StoredSchedule {
     pub revision: i64,
     /// When it was added.
     pub created_at: DateTime<Utc>,
+}
+
+/// Ticks of a pause are counted up to so many.
+const MOST_PAUSED: usize = 10_000;
+
+impl StoredSchedule {
+    /// The change to this state; all else stays.
+    pub fn becomes(&self, state: ScheduleState) -> ScheduleChange {
+        ScheduleChange { spec: None, request: None, state, next: self.next, paused: 0 }
+    }
+
+    /// The change by which a paused schedule of this timing goes on. Ticks of the time in which it was paused are skipped.
+    pub fn resumes(&self, spec: &ScheduleSpec, now: DateTime<Utc>) -> ScheduleChange {
+        let paused = self.next.map_or(0, |next| ticks_between(spec, self.id, next, now, MOST_PAUSED));
+        let next = match self.next {
+            Some(next) if next.begins > now => Some(next),
+            _ => spec.next_after(self.id, now),
+        };
+        let state = if next.is_some() { ScheduleState::Active } else { ScheduleState::Ended };
+        ScheduleChange { paused, next, ..self.becomes(state) }
+    }
 }
 
 /// How many ticks of a schedule came to what.

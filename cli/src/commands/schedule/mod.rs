@@ -5,7 +5,7 @@ mod run_now;
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use linkbeat_shared::schedule::{ScheduleSpec, read_request, stored_request, ticks_between};
+use linkbeat_shared::schedule::{ScheduleSpec, read_request, stored_request};
 use linkbeat_shared::{LinkSelection, Request, RequestId, ScheduleId};
 use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, SharedStore, StoredSchedule, Tick};
 
@@ -23,8 +23,6 @@ const PAGE: u32 = 500;
 const SHOWN_TICKS: u32 = 10;
 /// How often a change is tried that somebody else came before: a producer may just settle a tick.
 const TRIES: u32 = 5;
-/// Ticks of a paused schedule are counted no further than this.
-const MOST_PAUSED: usize = 10_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
@@ -232,7 +230,7 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
 
 async fn pause(store: &SharedStore, name: &str) -> Result<(), Failure> {
     change(store, name, |schedule, _| match schedule.state {
-        ScheduleState::Active => Ok(Some(same(schedule, ScheduleState::Paused))),
+        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
         ScheduleState::Paused => Ok(None),
         ScheduleState::Ended => Err(has_ended(name)),
     })
@@ -245,26 +243,10 @@ async fn resume(store: &SharedStore, name: &str) -> Result<(), Failure> {
     change(store, name, |schedule, now| match schedule.state {
         ScheduleState::Active => Ok(None),
         ScheduleState::Ended => Err(has_ended(name)),
-        ScheduleState::Paused => resumed(schedule, now).map(Some),
+        ScheduleState::Paused => Ok(Some(schedule.resumes(spec_of(schedule)?, now))),
     })
     .await?;
     tell_next(store, name, "resumed").await
-}
-
-/// Ticks of the time in which it was paused are skipped.
-fn resumed(schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<ScheduleChange, Failure> {
-    let spec = spec_of(schedule)?;
-    let paused = schedule.next.map_or(0, |next| ticks_between(spec, schedule.id, next, now, MOST_PAUSED));
-    let next = match schedule.next {
-        Some(next) if next.begins > now => Some(next),
-        _ => spec.next_after(schedule.id, now),
-    };
-    let state = if next.is_some() { ScheduleState::Active } else { ScheduleState::Ended };
-    Ok(ScheduleChange { paused, next, ..same(schedule, state) })
-}
-
-fn same(schedule: &StoredSchedule, state: ScheduleState) -> ScheduleChange {
-    ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 }
 }
 
 /// Changes a schedule by what it is now. `None`: it is as it should be.

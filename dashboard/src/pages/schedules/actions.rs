@@ -1,7 +1,6 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use linkbeat_shared::schedule::ticks_between;
 use linkbeat_store::{ScheduleChange, ScheduleState, StoredSchedule};
 
 use super::list::percent_encoded;
@@ -16,8 +15,6 @@ use crate::serve::App;
 
 /// How often a change is tried that somebody else came before: a producer may just settle a tick.
 const TRIES: u32 = 5;
-/// Ticks of a paused schedule are counted no further than this.
-const MOST_PAUSED: usize = 10_000;
 
 pub(super) async fn act(
     State(app): State<App>,
@@ -78,31 +75,21 @@ async fn change(
 
 fn pause(v: &Visit, schedule: &StoredSchedule, _now: DateTime<Utc>) -> Result<Change, Problem> {
     match schedule.state {
-        ScheduleState::Active => Ok(Some(same(schedule, ScheduleState::Paused))),
+        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
         ScheduleState::Paused => Ok(None),
         ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
     }
 }
 
-/// Ticks of the time in which it was paused are skipped.
 fn resume(v: &Visit, schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<Change, Problem> {
     match schedule.state {
-        ScheduleState::Active => return Ok(None),
-        ScheduleState::Ended => return Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
-        ScheduleState::Paused => {}
+        ScheduleState::Active => Ok(None),
+        ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
+        ScheduleState::Paused => {
+            let spec = schedule.spec.as_ref().map_err(|problem| Problem::Conflict(problem.clone()))?;
+            Ok(Some(schedule.resumes(spec, now)))
+        }
     }
-    let spec = schedule.spec.as_ref().map_err(|problem| Problem::Conflict(problem.clone()))?;
-    let paused = schedule.next.map_or(0, |next| ticks_between(spec, schedule.id, next, now, MOST_PAUSED));
-    let next = match schedule.next {
-        Some(next) if next.begins > now => Some(next),
-        _ => spec.next_after(schedule.id, now),
-    };
-    let state = if next.is_some() { ScheduleState::Active } else { ScheduleState::Ended };
-    Ok(Some(ScheduleChange { paused, next, ..same(schedule, state) }))
-}
-
-fn same(schedule: &StoredSchedule, state: ScheduleState) -> ScheduleChange {
-    ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 }
 }
 
 fn question(v: Visit, schedule: &StoredSchedule) -> Confirm {
