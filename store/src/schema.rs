@@ -47,6 +47,7 @@ diesel::table! {
         group_name -> Nullable<Text>,
         attributes -> Nullable<Document>,
         active -> Bool,
+        paused_until -> Nullable<Moment>,
         backlink -> Bool,
         shown -> Bool,
         shown_since -> Moment,

@@ -10,6 +10,7 @@ mod explain;
 mod history;
 mod link_filter;
 mod link_history;
+mod link_pause;
 mod links;
 mod migrate;
 mod parse;

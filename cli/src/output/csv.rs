@@ -37,7 +37,7 @@ const REPORT_HEADER: [&str; 16] = [
     "failed",
     "proposed",
 ];
-const LINKS_HEADER: [&str; 27] = [
+const LINKS_HEADER: [&str; 28] = [
     "id",
     "name",
     "url",
@@ -65,6 +65,7 @@ const LINKS_HEADER: [&str; 27] = [
     "screenshot",
     "feed",
     "tags",
+    "paused_until",
 ];
 
 const RUNS_HEADER: [&str; 8] =
@@ -162,7 +163,7 @@ impl Csv {
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 27] {
+    fn link_row(&self, link: &Link) -> [String; 28] {
         let (state, attributes) = (&link.state, &link.attributes);
         let tags = tags(attributes.tags.as_ref());
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
@@ -194,6 +195,7 @@ impl Csv {
             said(attributes.screenshot.as_ref()),
             said(attributes.feed.as_ref()),
             no_formula(&tags),
+            text(link.paused_until.map(|until| until.to_rfc3339())),
         ]
     }
 

@@ -23,7 +23,7 @@ use super::filter::{LinksParams, SortWord};
 use super::link_item::{LinkItem, PinSaid, UrlText};
 use super::paging::{Listed, page_of};
 use super::problem::Problem;
-use super::value::{Line, given, said};
+use super::value::{Line, Time, given, said};
 use crate::serve::App;
 
 /// Links are counted one by one up to this.
@@ -113,6 +113,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool)]
     active: Option<bool>,
+    /// It is paused until then, whatever `active` says. `active` alone takes that away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, format = DateTime)]
+    paused_until: Option<Time>,
     /// Whether a backlink is asked of it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool)]
@@ -203,6 +207,7 @@ impl LinkSaid {
             url: self.url.as_ref().map(|text| url("/url", text)).transpose()?,
             page_url: self.page()?,
             active: self.active,
+            paused_until: self.paused_until.map(|until| until.0),
             shown: self.shown,
             backlink: self.backlink,
             pin: self.pin()?,
@@ -222,6 +227,7 @@ impl LinkToAdd {
             url: url("/url", told)?,
             page_url: said.page()?.flatten(),
             active: said.active,
+            paused_until: said.paused_until.map(|until| until.0),
             shown: said.shown,
             backlink: said.backlink,
             group: read("/group", said.group.as_ref())?,

@@ -125,6 +125,21 @@ async fn forms_come_back_and_ask_before_they_take_away() {
     assert_eq!(paused.header("location"), Some("/x/y/links?host=a.example&told=paused&number=1"));
     assert!(served.get(paused.header("location").unwrap()).await.body.contains("Paused: 1."));
 
+    let until = format!("action=pause&id={}&until=2999-01-01", ids[1]);
+    assert!(act(&until).await.body.contains("2999-01-01"), "more than ten years are no pause");
+    let until = act(&format!("action=pause&id={}&until=3d&back=%2Flinks%2F{}", ids[1], ids[1])).await;
+    assert_eq!(until.status, 303);
+    let page = served.get(until.header("location").unwrap()).await.body;
+    assert!(page.contains("It is paused until 2") && page.contains("value=\"resume\""), "{page}");
+    let list = served.get("/x/y/links?active=false&host=b.example").await.body;
+    assert!(list.contains("<span class=\"mark\">paused until <time datetime=\"2"), "{list}");
+    let many = act("action=pause&scope=all&filter-host=c.example&until=2d").await;
+    assert!(many.body.contains("name=\"until\" value=\"2d\""), "{}", many.body);
+    act("action=pause&scope=all&filter-host=c.example&until=2d&sure=yes").await;
+    assert!(served.get("/x/y/links?host=c.example").await.body.contains("paused until <time"));
+    act(&format!("action=resume&id={}", ids[1])).await;
+    assert!(!served.get("/x/y/links?host=b.example").await.body.contains("paused until <time"));
+
     let everything = "action=remove&scope=all&filter-host=b.example";
     let asked = act(everything).await;
     assert_eq!(asked.status, 200);

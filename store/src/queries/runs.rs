@@ -119,7 +119,7 @@ async fn plan_stored(
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Planned, Fault> {
-    let active = links_table::table.filter(links_table::active);
+    let active = links_table::table.filter(sql::<Bool>(dialect::ACTIVE));
     let mut filing = Filing::begin(run.id, planner, active.count().get_result(connection).await?);
     let mut pages = dialect::ActiveLinks::open(connection).await?;
     loop {

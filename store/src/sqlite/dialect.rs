@@ -32,6 +32,11 @@ pub(super) const HAS_TAG: [&str; 2] =
 /// The condition that a link's name or URL is like the pattern that is bound twice.
 pub(super) const CONTAINS: [&str; 3] =
     ["(links.name LIKE ", " ESCAPE '\\' OR links.url_key LIKE ", " ESCAPE '\\')"];
+/// That runs check a link: nobody paused it, or its pause has ended.
+pub(super) const ACTIVE: &str =
+    "(links.active OR coalesce(links.paused_until <= strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'), 0))";
+/// The opposite, as a partial index serves it.
+pub(super) const PAUSED: &str = "(NOT links.active AND (links.paused_until IS NULL OR links.paused_until > strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')))";
 /// What links are sorted by, as the indexes have it.
 pub(super) const VERDICT_KEY: &str = "coalesce(links.verdict, '~')";
 pub(super) const REASON_KEY: &str = "coalesce(links.reason ->> 'type', '~')";
@@ -131,7 +136,7 @@ impl ActiveLinks {
         let rest =
             sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
         let page: Vec<LinkRow> = links::table
-            .filter(links::active)
+            .filter(sql::<Bool>(ACTIVE))
             .filter(rest)
             .order((links::host, links::id))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -157,13 +162,13 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
 }
 
 /// That an active link matches a filter: `?1` are its groups, `?2` its tags, as JSON.
-const MATCHES: &str = "active AND (?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
+const MATCHES: &str = "(?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
                        AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(attributes, '$.tags') AS tag
                                                  WHERE tag.value IN (SELECT value FROM json_each(?2))))";
 
 /// How many active links match.
 pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
-    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {ACTIVE} AND {MATCHES}"));
     let count = count
         .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
         .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()));
@@ -178,7 +183,7 @@ pub(super) async fn matching_links(
     limit: i64,
 ) -> QueryResult<Vec<LinkRow>> {
     let page = sql_query(format!(
-        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
+        "SELECT links.* FROM links WHERE {ACTIVE} AND {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
     ));
     let page = page
         .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
@@ -193,9 +198,9 @@ pub(super) async fn matching_links(
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since, pin, pin_note)
+                            shown_since, pin, pin_note, paused_until)
          SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
          FROM json_each(?)",
     );
     let rows = values(rows, |row| {
@@ -213,7 +218,8 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.shown,
             row.shown_since,
             row.pin,
-            row.pin_note
+            row.pin_note,
+            row.paused_until
         ])
     });
     insert.bind::<Text, _>(rows).kept().execute(connection).await.map(drop)

@@ -61,8 +61,10 @@ pub struct LinkChanges {
     pub url: Option<LinkUrl>,
     /// The page on which the backlink must stand; `Some(None)` takes it away.
     pub page_url: Option<Option<LinkUrl>>,
-    /// Whether runs check it.
+    /// Whether runs check it. Either value takes away the end of a pause.
     pub active: Option<bool>,
+    /// Pauses it until then, whatever `active` says.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Whether it is shown. Either value clears the hidden reason, both counts in a row, and the pin.
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it.

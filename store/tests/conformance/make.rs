@@ -108,6 +108,7 @@ impl Planner for TestPlanner {
             url: url(&link.url),
             page_url: link.page_url.as_deref().map(url),
             active: true,
+            paused_until: None,
             backlink: link.backlink,
             group: None,
             attributes: Attributes::default(),
