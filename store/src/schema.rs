@@ -234,6 +234,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    use super::sql::Id;
+    use diesel::sql_types::{Bool, Text};
+
+    run_requests (run_id) {
+        run_id -> Id,
+        request -> Text,
+        listed -> Bool,
+    }
+}
+
+diesel::table! {
     use super::sql::{Id, Moment};
     use diesel::sql_types::Text;
 

@@ -304,11 +304,11 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         pin: args.pin.map(|PinTo(to)| to.map(|to| Pin { to, note })),
         page_url: args.page_url.map(|PageUrl(url)| url),
         active: args.active,
-        paused_until: None,
         shown: args.shown,
         backlink: args.backlink,
         group: args.said.group.clone(),
         attributes: args.said.attributes(),
+        ..LinkChanges::default()
     };
     match store.set_link(link.id, &changes).await? {
         Some(link) => print_note(format_args!("{} ({}) changed", link.name, link.url)),

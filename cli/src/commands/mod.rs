@@ -18,6 +18,7 @@ mod password;
 mod queues;
 mod roles;
 mod run;
+mod run_repeat;
 mod runs;
 mod schedule;
 mod servers;

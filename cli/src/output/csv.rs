@@ -59,13 +59,13 @@ const LINKS_HEADER: [&str; 28] = [
     "failed",
     "pin",
     "pin_note",
+    "paused_until",
     "group",
     "avatar",
     "description",
     "screenshot",
     "feed",
     "tags",
-    "paused_until",
 ];
 
 const RUNS_HEADER: [&str; 8] =
@@ -189,13 +189,13 @@ impl Csv {
             failed,
             text(link.pin.as_ref().map(|pin| pin.to)),
             said(link.pin.as_ref().and_then(|pin| pin.note.as_ref())),
+            text(link.paused_until.map(|until| until.to_rfc3339())),
             said(link.group.as_ref()),
             said(attributes.avatar.as_ref()),
             said(attributes.description.as_ref()),
             said(attributes.screenshot.as_ref()),
             said(attributes.feed.as_ref()),
             no_formula(&tags),
-            text(link.paused_until.map(|until| until.to_rfc3339())),
         ]
     }
 

@@ -10,7 +10,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::{Attributes, LinkId, LinkName, LinkUrl, NewLink, Pin, Tag, Tags};
-use linkbeat_store::{LinkChanges, LinkSort, ListedLink, SortLinksBy};
+use linkbeat_store::{LinkChanges, LinkSort, ListedLink, SortLinksBy, Without};
 use serde::Deserialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -85,10 +85,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
     page_url: Option<Option<UrlText>>,
-    /// The section of the list that it stands in.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
-    group: Option<Line<200>>,
+    /// The section of the list that it stands in. Null: none.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    group: Option<Option<Line<200>>>,
     /// Its labels: at most 20. They take the place of those that it has.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<Line<50>>, max_items = 20)]
@@ -97,10 +97,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, min_length = 1, max_length = 2048)]
     avatar: Option<Line<2_048>>,
-    /// What it is about.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 1000)]
-    description: Option<Line<1_000>>,
+    /// What it is about. Null: nothing is said.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
+    description: Option<Option<Line<1_000>>>,
     /// Where a picture of its page is.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, min_length = 1, max_length = 2048)]
@@ -183,7 +183,7 @@ impl LinkSaid {
         });
         Ok(Attributes {
             avatar: read("/avatar", self.avatar.as_ref())?,
-            description: read("/description", self.description.as_ref())?,
+            description: read("/description", self.description.as_ref().and_then(Option::as_ref))?,
             screenshot: read("/screenshot", self.screenshot.as_ref())?,
             feed: read("/feed", self.feed.as_ref())?,
             tags: tags.transpose()?,
@@ -211,8 +211,12 @@ impl LinkSaid {
             shown: self.shown,
             backlink: self.backlink,
             pin: self.pin()?,
-            group: read("/group", self.group.as_ref())?,
+            group: read("/group", self.group.as_ref().and_then(Option::as_ref))?,
             attributes: self.attributes()?,
+            without: Without {
+                group: matches!(self.group, Some(None)),
+                description: matches!(self.description, Some(None)),
+            },
         })
     }
 }
@@ -230,7 +234,7 @@ impl LinkToAdd {
             paused_until: said.paused_until.map(|until| until.0),
             shown: said.shown,
             backlink: said.backlink,
-            group: read("/group", said.group.as_ref())?,
+            group: read("/group", said.group.as_ref().and_then(Option::as_ref))?,
             attributes: said.attributes()?,
             pin: said.pin()?.flatten(),
         })

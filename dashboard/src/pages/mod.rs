@@ -12,6 +12,7 @@ mod form;
 mod links;
 mod login;
 mod now;
+mod once;
 mod overview;
 mod parked;
 mod parts;

@@ -7,3 +7,4 @@ mod explained;
 mod feeds;
 mod known;
 mod served;
+mod twice;

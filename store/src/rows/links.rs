@@ -139,9 +139,13 @@ impl LinkRow {
         if let Some(group) = &changes.group {
             self.group_name = Some(group.as_str().to_owned());
         }
-        if !changes.attributes.is_empty() {
+        if changes.without.group {
+            self.group_name = None;
+        }
+        if !changes.attributes.is_empty() || changes.without.description {
             let mut attributes = attributes(self.attributes.as_ref())?;
             attributes.update(&changes.attributes);
+            attributes.description = attributes.description.filter(|_| !changes.without.description);
             self.attributes = attributes_document(&attributes);
         }
         if changes.active.is_some() || changes.paused_until.is_some() {

@@ -75,6 +75,17 @@ pub struct LinkChanges {
     pub group: Option<GroupName>,
     /// What else is said of it. Attributes that are not named stay.
     pub attributes: Attributes,
+    /// What is said of it no longer.
+    pub without: Without,
+}
+
+/// What is taken away from what is said of a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The section of the list that it stands in.
+    pub group: bool,
+    /// What it is about.
+    pub description: bool,
 }
 
 /// Which links are wanted, and in which order. What is `None` does not matter.

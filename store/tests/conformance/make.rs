@@ -46,6 +46,7 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
     NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links,
         check: CheckSpec::default(),
         rules: ShowRules::default(),

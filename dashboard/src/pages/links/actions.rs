@@ -4,16 +4,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use linkbeat_shared::schedule::Zone;
-use linkbeat_shared::{
-    LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request, RequestId, pause_end,
-};
+use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request, pause_end};
 use linkbeat_store::{LinkChanges, LinkQuery};
 
 use super::Filter;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
 use crate::pages::form::Form;
+use crate::pages::once::Once;
 use crate::pages::parts::minute;
+use crate::pages::runs::filed;
 use crate::pages::told::{self, Done};
 use crate::pages::visit::Visit;
 use crate::pages::wording::fill;
@@ -134,7 +134,7 @@ pub(super) async fn act(State(app): State<App>, v: Visit, form: Form) -> Result<
         return Ok(Page(question(&app, v, &form, &scope, &action, &back).await?).into_response());
     }
     if let Action::Check = action {
-        return check(&app, &v, &scope).await;
+        return check(&app, &v, &form, &scope).await;
     }
     let ids = scope.ids(&app, &v).await?;
     let (mut number, store) = (0, &app.ports.store);
@@ -167,7 +167,11 @@ fn until(form: &Form, v: &Visit) -> Result<Option<DateTime<Utc>>, Problem> {
 }
 
 /// Files a run of these links.
-async fn check(app: &App, v: &Visit, scope: &Scope) -> Result<Response, Problem> {
+async fn check(app: &App, v: &Visit, form: &Form, scope: &Scope) -> Result<Response, Problem> {
+    let id = match Once::read(app, form, &format!("check {:?}", scope.fields())).await? {
+        Once::Filed(run) => return Ok(filed(v, &run)),
+        Once::Request(id) => id,
+    };
     let links = match scope {
         Scope::AllOf(filter) if filter.is_empty() => LinkSelection::Stored,
         Scope::AllOf(filter) if is_of_groups(filter) => LinkSelection::matching(LinkFilter {
@@ -184,9 +188,8 @@ async fn check(app: &App, v: &Visit, scope: &Scope) -> Result<Response, Problem>
             LinkSelection::given(links)
         }
     };
-    let request = Request::new(RequestId::new(), links, app.ports.desk.options(), None);
-    let filed = app.ports.desk.file(request).await?;
-    Ok(see(&v.to(&told::address(&format!("/runs/{}", filed.run.id), Done::Checking, filed.run.links))))
+    let request = Request::new(id, links, app.ports.desk.options(), None);
+    Ok(filed(v, &app.ports.desk.file(request).await?.run))
 }
 
 /// Whether a filter asks for nothing but a group and a tag.
@@ -231,7 +234,7 @@ async fn question(
         Action::Change(..) => (t.set_group, t.ask_group, false),
     };
     let mut fields = scope.fields();
-    for name in ["action", "group", "until", "back"] {
+    for name in ["action", "group", "until", "request", "back"] {
         fields.extend(form.get(name).map(|value| (name.to_owned(), value.to_owned())));
     }
     Ok(Confirm {
