@@ -18,8 +18,8 @@ pub use access::{
     Unprotected,
 };
 pub use ports::{
-    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, Queues, ScheduleRun, Setting,
-    WorkerSeen,
+    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, QueueDepth, Queues, ScheduleRun,
+    Setting, WorkerSeen,
 };
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

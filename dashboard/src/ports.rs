@@ -122,6 +122,9 @@ pub trait Queues: Send + Sync + Debug {
     /// Forgets these messages for good. Returns how many were found.
     async fn forget(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk>;
 
+    /// How many messages wait in each queue.
+    async fn depths(&self) -> Result<Vec<QueueDepth>, CannotAsk>;
+
     /// The workers that live.
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk>;
 }
@@ -139,6 +142,17 @@ pub struct ParkedMessage {
     pub parked_at: Option<DateTime<Utc>>,
     /// How often its handling had failed.
     pub attempts: u32,
+}
+
+/// How many messages wait in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Its name without the namespace, such as `jobs`.
+    pub name: String,
+    /// Messages that nobody has taken.
+    pub messages: u64,
+    /// It holds messages that nobody could handle.
+    pub parked: bool,
 }
 
 /// A worker, as it told of itself.

@@ -88,6 +88,7 @@ impl Dashboard {
         };
         let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
         let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
+        let _asker = AbortOnDropHandle::new(tokio::spawn(live::ask_broker(self.app.clone())));
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;

@@ -340,7 +340,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Nullable, SmallInt};
+    use diesel::sql_types::{Nullable, SmallInt, Text};
     use super::sql::{Id, Moment};
 
     history_progress (id) {
@@ -348,6 +348,9 @@ diesel::table! {
         after -> Id,
         rolled_at -> Nullable<Moment>,
         cleaned_at -> Nullable<Moment>,
+        removing -> Nullable<Text>,
+        removed -> Nullable<Text>,
+        removed_at -> Nullable<Moment>,
     }
 }
 

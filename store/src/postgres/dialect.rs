@@ -23,7 +23,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
-use crate::traits::{Count, HistoryStatus, PartitionStatus};
+use crate::traits::{Count, HistoryStatus, PartitionStatus, Removed};
 use crate::values::{Id, Moment};
 
 /// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
@@ -513,11 +513,11 @@ pub(super) async fn delete_old_hours(
     connection: &mut Connection,
     before: i32,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql::<BigInt>("delete_old_hours(").bind::<Integer, _>(before);
     let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
     let gone: i64 = diesel::select(delete).get_result(connection).await?;
-    Ok(gone > 0)
+    Ok(gone.unsigned_abs())
 }
 
 /// Drops a partition whose runs all come before this one, or removes what is left of runs whose checks are gone. Returns
@@ -526,11 +526,11 @@ pub(super) async fn drop_old_checks(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<Option<Removed>, Fault> {
     let drop_one = sql::<Nullable<Text>>("drop_checks_partition(").bind::<PgUuid, _>(before.0).sql(")");
     let dropped: Option<String> = diesel::select(drop_one).get_result(connection).await?;
     if dropped.is_some() {
-        return Ok(true);
+        return Ok(Some(Removed { weeks: 1, ..Removed::default() }));
     }
     let mark = sql_query(
         "UPDATE runs SET history = 'dropping' WHERE id IN (
@@ -546,7 +546,7 @@ pub(super) async fn drop_old_checks(
     let marked = mark.bind::<PgUuid, _>(before.0).bind::<Integer, _>(most).execute(connection).await?;
     let clean = sql::<BigInt>("clean_dropped_runs(").bind::<Integer, _>(most).sql(")");
     let cleaned: i64 = diesel::select(clean).get_result(connection).await?;
-    Ok(marked > 0 || cleaned > 0)
+    Ok((marked > 0 || cleaned > 0).then(Removed::default))
 }
 
 /// Removes runs before this one of which only the counts are left. Returns whether there were any.
@@ -554,11 +554,11 @@ pub(super) async fn delete_old_runs(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql::<BigInt>("delete_old_runs(").bind::<PgUuid, _>(before.0);
     let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
     let gone: i64 = diesel::select(delete).get_result(connection).await?;
-    Ok(gone > 0)
+    Ok(gone.unsigned_abs())
 }
 
 /// A server gives room back by itself.

@@ -21,12 +21,12 @@ use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Access, CeleryTask, CeleryTasks, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus,
-    Holds, Imported, JobResults, Judge, KeptRequest, Leases, Ledger, LinkChanges, LinkDay, LinkHour,
-    LinkQuery, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner,
-    Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled, StoredJob,
-    StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName, Unannounced,
-    Unpublished, UnpublishedRun, Untold,
+    Access, CeleryTask, CeleryTasks, CleanUp, Decided, Filed, Filing, Hash, History, HistoryRules,
+    HistoryStatus, Holds, Imported, JobResults, Judge, KeptRequest, Leases, Ledger, LinkChanges, LinkDay,
+    LinkHour, LinkQuery, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions,
+    Planner, Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled,
+    StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName,
+    Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -568,6 +568,10 @@ impl Readings for Database {
     async fn link_shown(&self, link: LinkId, from: DateTime<Utc>) -> Result<Option<ShownTime>> {
         self.transaction(Work::Read, async move |connection| history::shown(connection, link, from).await)
             .await
+    }
+
+    async fn clean_ups(&self) -> Result<(Option<DateTime<Utc>>, Option<CleanUp>)> {
+        self.transaction(Work::Read, async |connection| history::clean_ups(connection).await).await
     }
 
     async fn history_status(&self) -> Result<HistoryStatus> {

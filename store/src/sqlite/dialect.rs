@@ -21,7 +21,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
-use crate::traits::{Count, HistoryStatus};
+use crate::traits::{Count, HistoryStatus, Removed};
 use crate::values::{Id, Moment, json};
 
 /// All transactions wait for each other anyway.
@@ -410,13 +410,13 @@ pub(super) async fn delete_old_hours(
     connection: &mut Connection,
     before: i32,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql_query(
         "DELETE FROM link_hours WHERE (link_id, hour) IN
              (SELECT link_id, hour FROM link_hours WHERE hour < ? LIMIT ?)",
     );
     let gone = delete.bind::<Integer, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    Ok(gone > 0)
+    Ok(gone as u64)
 }
 
 /// The runs whose remains are removed in one step.
@@ -427,7 +427,7 @@ pub(super) async fn drop_old_checks(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<Option<Removed>, Fault> {
     let mark = sql_query(
         "UPDATE runs SET history = 'dropping' WHERE id IN (
              SELECT r.id FROM runs r
@@ -436,7 +436,8 @@ pub(super) async fn drop_old_checks(
              ORDER BY r.id LIMIT ?)",
     );
     let mut gone = mark.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    for rows in [
+    let mut checks = 0;
+    for (place, rows) in [
         format!(
             "checks WHERE (run_id, link_id) IN (SELECT run_id, link_id FROM checks WHERE run_id IN ({DROPPING}) LIMIT ?)"
         ),
@@ -451,9 +452,15 @@ pub(super) async fn drop_old_checks(
             "jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.run_id IN ({DROPPING})
                                AND NOT EXISTS (SELECT 1 FROM parkings p WHERE p.job_id = j.id) LIMIT ?)"
         ),
-    ] {
+    ]
+    .iter()
+    .enumerate()
+    {
         let delete = sql_query(format!("DELETE FROM {rows}"));
-        gone += delete.bind::<Integer, _>(most).execute(connection).await?;
+        let rows = delete.bind::<Integer, _>(most).execute(connection).await?;
+        gone += rows;
+        // The first of them.
+        checks += if place == 0 { rows as u64 } else { 0 };
     }
     sql_query(format!("DELETE FROM alike WHERE run_id IN ({DROPPING})")).execute(connection).await?;
     let done = sql_query(format!(
@@ -463,7 +470,7 @@ pub(super) async fn drop_old_checks(
             AND NOT EXISTS (SELECT 1 FROM checks c WHERE c.run_id = runs.id)"
     ));
     gone += done.execute(connection).await?;
-    Ok(gone > 0)
+    Ok((gone > 0).then(|| Removed { checks, ..Removed::default() }))
 }
 
 /// Removes runs before this one of which only the counts are left. Returns whether there were any.
@@ -471,14 +478,14 @@ pub(super) async fn delete_old_runs(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql_query(
         "DELETE FROM runs WHERE id IN (
              SELECT id FROM runs WHERE history = 'dropped' AND id < ? AND state NOT IN ('running', 'held_back')
              ORDER BY id LIMIT ?)",
     );
     let gone = delete.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    Ok(gone > 0)
+    Ok(gone as u64)
 }
 
 /// Gives some of the pages that hold nothing back to the disk. Returns whether there were more than a few. In a file that

@@ -33,7 +33,9 @@ pub use browsing::{
 pub use calls::Calls;
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
 pub use filing::{Filed, Filing, KeptRequest, MOST_ASKERS, NewRun, PlannedJob, Planner};
-pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
+pub use history::{
+    CleanUp, History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings, Removed,
+};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
