@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Pin, Reason, RunId, Verdict};
+use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,6 +166,8 @@ pub struct LinkState {
     pub elapsed_ms: Option<u32>,
     /// What else the latest check saw.
     pub details: Details,
+    /// How long the phases of the latest check took, if they were measured.
+    pub phases: Option<Phases>,
     /// What its own page was like, so that a check can tell that it became another.
     pub known: Known,
     /// When the latest check ended.

@@ -58,6 +58,7 @@ diesel::table! {
         status -> Nullable<Integer>,
         elapsed_ms -> Nullable<BigInt>,
         details -> Nullable<Document>,
+        phases -> Nullable<Text>,
         last_checked_at -> Nullable<Moment>,
         last_run_id -> Nullable<Id>,
         last_run_seq -> BigInt,

@@ -175,6 +175,7 @@ fn up(link_id: LinkId) -> CheckResult {
         elapsed_ms: 120,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A link as the API tells it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use linkbeat_shared::{Lang, Pin, Pinned, Place, Verdict};
+use linkbeat_shared::{Lang, Phase, Phases, Pin, Pinned, Place, Verdict};
 use linkbeat_store::ListedLink;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,6 +64,8 @@ pub(super) struct LinkItem {
     status: Option<u16>,
     /// How long the latest check took.
     elapsed_ms: Option<u32>,
+    /// How long its phases took; null where they were not measured.
+    phases: Option<PhasesItem>,
     /// When the latest check ended.
     last_checked_at: Option<DateTime<Utc>>,
     /// The run of the latest check.
@@ -90,6 +92,35 @@ pub(super) struct LinkItem {
     created_at: DateTime<Utc>,
     /// When an import or a person last changed it.
     updated_at: DateTime<Utc>,
+}
+
+/// How long the phases of a check took, over all its redirects.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Phases")]
+pub(super) struct PhasesItem {
+    /// To look up addresses.
+    dns_ms: u32,
+    /// To connect.
+    connect_ms: u32,
+    /// The TLS handshakes.
+    tls_ms: u32,
+    /// To wait for the heads of answers.
+    first_byte_ms: u32,
+    /// To read the page.
+    body_ms: u32,
+}
+
+impl From<Phases> for PhasesItem {
+    fn from(phases: Phases) -> Self {
+        let of = |wanted| phases.iter().find(|(phase, _)| *phase == wanted).map_or(0, |(_, ms)| ms);
+        Self {
+            dns_ms: of(Phase::Dns),
+            connect_ms: of(Phase::Connect),
+            tls_ms: of(Phase::Tls),
+            first_byte_ms: of(Phase::Headers),
+            body_ms: of(Phase::Body),
+        }
+    }
 }
 
 /// A person hid or showed it for good.
@@ -168,6 +199,7 @@ impl From<ListedLink> for LinkItem {
             reason: state.reason.as_ref().map(ReasonJson::of),
             status: state.status,
             elapsed_ms: state.elapsed_ms,
+            phases: state.phases.map(PhasesItem::from),
             last_checked_at: state.last_checked_at,
             last_run_id: state.last_run_id.map(|run| run.0),
             passed_in_a_row: state.passed_in_a_row,

@@ -211,6 +211,7 @@ fn up(link_id: LinkId) -> CheckResult {
         elapsed_ms: 7,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

@@ -253,12 +253,13 @@ pub(super) async fn update_states(connection: &mut impl Postgres, rows: &[LinkRo
     let update = sql_query(
         "UPDATE links SET shown = t.shown, shown_since = t.shown_since, hidden_reason = t.hidden_reason,
                 verdict = t.verdict, verdict_since = t.verdict_since, reason = t.reason,
-                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, last_checked_at = t.last_checked_at,
+                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, phases = t.phases,
+                last_checked_at = t.last_checked_at,
                 last_run_id = t.last_run_id, last_run_seq = t.last_run_seq,
                 passed_in_a_row = t.passed_in_a_row, failed_in_a_row = t.failed_in_a_row
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
               AS t (id, shown, shown_since, hidden_reason, verdict, verdict_since, reason, status, elapsed_ms, details,
-                    last_checked_at, last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row)
+                    last_checked_at, last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row, phases)
          WHERE links.id = t.id",
     );
     update
@@ -277,6 +278,7 @@ pub(super) async fn update_states(connection: &mut impl Postgres, rows: &[LinkRo
         .bind::<Array<BigInt>, _>(column(rows, |row| row.last_run_seq))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.passed_in_a_row))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.failed_in_a_row))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.phases.as_ref()))
         .kept()
         .execute(connection)
         .await

@@ -9,7 +9,7 @@ use super::{ChangeRow, link_document, number, of_link, parse, reason};
 use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
-use crate::values::{Document, Id, Moment};
+use crate::values::{Document, Id, Moment, json};
 
 /// A link, except for the times that only SQL reads.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
@@ -36,6 +36,7 @@ pub(crate) struct LinkRow {
     pub(crate) status: Option<i32>,
     pub(crate) elapsed_ms: Option<i64>,
     pub(crate) details: Option<Document>,
+    pub(crate) phases: Option<String>,
     pub(crate) last_checked_at: Option<Moment>,
     pub(crate) last_run_id: Option<Id>,
     pub(crate) last_run_seq: i64,
@@ -85,6 +86,7 @@ impl LinkRow {
             status: None,
             elapsed_ms: None,
             details: None,
+            phases: None,
             last_checked_at: None,
             last_run_id: None,
             last_run_seq: 0,
@@ -197,6 +199,7 @@ impl LinkRow {
             status: self.status.map(|status| number(status, "links.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
             details,
+            phases: self.phases.as_deref().and_then(|text| serde_json::from_str(text).ok()),
             known,
             last_checked_at: self.last_checked_at.map(|moment| moment.0),
             last_run_id: self.last_run_id.map(|id| RunId(id.0)),
@@ -221,6 +224,7 @@ impl LinkRow {
         self.status = state.status.map(i32::from);
         self.elapsed_ms = state.elapsed_ms.map(i64::from);
         self.details = link_document(state.details, state.known);
+        self.phases = state.phases.as_ref().map(json);
         self.last_checked_at = state.last_checked_at.map(Moment);
         self.last_run_id = Some(Id(run.0));
         self.last_run_seq = run_seq;

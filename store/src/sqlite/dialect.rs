@@ -250,6 +250,7 @@ pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow])
                 links::status.eq(row.status),
                 links::elapsed_ms.eq(row.elapsed_ms),
                 links::details.eq(row.details),
+                links::phases.eq(row.phases),
                 links::last_checked_at.eq(row.last_checked_at),
                 links::last_run_id.eq(row.last_run_id),
                 links::last_run_seq.eq(row.last_run_seq),

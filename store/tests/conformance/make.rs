@@ -185,6 +185,7 @@ pub(crate) fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
         elapsed_ms: 42,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 
@@ -251,6 +252,7 @@ impl Judge for TestJudge {
             status: result.status,
             elapsed_ms: Some(result.elapsed_ms),
             details: result.details.clone(),
+            phases: result.phases.as_deref().copied(),
             known: state.known.clone(),
             last_checked_at: Some(result.checked_at),
             last_run_id: None,

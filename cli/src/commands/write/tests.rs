@@ -184,6 +184,7 @@ fn down(link_id: LinkId) -> CheckResult {
         elapsed_ms: 12,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::feeds::without_user;
 use crate::pages::answer::{Page, Problem};
 use crate::pages::changes::ChangeRow;
 use crate::pages::form::Form;
-use crate::pages::parts::{Outside, State as Shown, When, length, milliseconds, minute};
+use crate::pages::parts::{Outside, State as Shown, Waterfall, When, length, milliseconds, minute};
 use crate::pages::told;
 use crate::pages::visit::Visit;
 use crate::serve::App;
@@ -121,6 +121,7 @@ pub(super) struct LinkPage {
     is_pinned: bool,
     sentences: Vec<String>,
     facts: Facts,
+    waterfall: Option<Waterfall>,
     /// The earliest first.
     bars: Vec<Bar>,
     period: Period,
@@ -169,6 +170,7 @@ pub(super) async fn show(
         is_pinned: link.pin.is_some(),
         sentences: why::sentences(&v, &listed),
         facts: Facts::new(&v, &listed),
+        waterfall: state.phases.map(|phases| Waterfall::new(v.t, phases)),
         bars,
         period,
         history,
