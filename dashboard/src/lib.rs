@@ -20,8 +20,8 @@ pub use access::{
 };
 pub use connections::Limits;
 pub use ports::{
-    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, Queues, ScheduleRun, Setting,
-    WorkerSeen,
+    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, QueueDepth, Queues, ScheduleRun,
+    Setting, WorkerSeen,
 };
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

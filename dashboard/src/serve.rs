@@ -87,6 +87,7 @@ impl Dashboard {
             }))
         };
         let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
+        let _asker = AbortOnDropHandle::new(tokio::spawn(live::ask_broker(self.app.clone())));
         let most = self.app.settings.connections.get() as usize;
         connections::serve(listener, self.service(), most, self.limits, stop).await;
         drop(stopping);

@@ -40,6 +40,8 @@ pub(super) struct LinkItem {
     feed: Option<String>,
     /// Whether runs check it.
     active: bool,
+    /// When its pause ends; null: it is active, or paused without an end.
+    paused_until: Option<DateTime<Utc>>,
     /// Whether a backlink is asked of it.
     backlink: bool,
     /// Whether it is shown.
@@ -151,6 +153,7 @@ impl From<ListedLink> for LinkItem {
             screenshot: said.screenshot.map(|place| shown(&place)),
             feed: said.feed.map(|place| shown(&place)),
             active: link.active,
+            paused_until: link.paused_until,
             backlink: link.backlink,
             shown: state.shown,
             shown_since,
@@ -207,6 +210,9 @@ impl LinkItem {
             self.status.map(|status| status.to_string()).unwrap_or_default(),
             self.last_checked_at
                 .map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
+                .unwrap_or_default(),
+            self.paused_until
+                .map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true))
                 .unwrap_or_default(),
         ];
         format!("{}\r\n", cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","))

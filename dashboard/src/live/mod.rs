@@ -4,6 +4,7 @@
 //! pages that go on, once for each language. A view takes the latest ones: it costs no query, and one that is slow misses
 //! what came in between, and nothing more.
 
+mod fleet;
 mod look;
 mod poller;
 mod stream;
@@ -13,8 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, watch};
 
+use self::fleet::Fleet;
 use self::look::Totals;
 
+pub(crate) use fleet::{FleetSeen, ask as ask_broker};
 pub(crate) use look::{Look, Parts};
 pub(crate) use poller::poll;
 pub(crate) use stream::stream;
@@ -30,6 +33,7 @@ pub(crate) struct Live {
     /// Somebody looks again.
     watched: Notify,
     totals: Mutex<Option<Totals>>,
+    fleet: Fleet,
 }
 
 impl Live {
@@ -41,6 +45,7 @@ impl Live {
             views: Arc::new(Semaphore::new(views)),
             watched: Notify::new(),
             totals: Mutex::default(),
+            fleet: Fleet::default(),
         }
     }
 

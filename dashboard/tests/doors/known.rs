@@ -21,6 +21,7 @@ pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Ver
     let run = NewRun {
         id,
         request_id: RequestId::new(),
+        kept: None,
         links: LinkSelection::Stored,
         check: CheckSpec::default(),
         rules: ShowRules::default(),

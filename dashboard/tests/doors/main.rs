@@ -8,3 +8,4 @@ mod explained;
 mod feeds;
 mod known;
 mod served;
+mod twice;

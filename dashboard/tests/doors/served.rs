@@ -10,7 +10,7 @@ use linkbeat_dashboard::{
     BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, Limits, NewToken, Ports, ScheduleRun,
 };
 use linkbeat_producer::RunNow;
-use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,8 +36,18 @@ impl Desk for PlainDesk {
         RequestOptions::default()
     }
 
-    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
-        let run = linkbeat_producer::run_now(&*self.0, schedule).await;
+    async fn repeat_run(&self, run: RunId, request: RequestId) -> Result<Filed, CannotFile> {
+        linkbeat_producer::repeat(&self.0, run, request)
+            .await
+            .map_err(|error| CannotFile::Unreadable(error.to_string()))
+    }
+
+    async fn run_schedule(
+        &self,
+        schedule: &StoredSchedule,
+        request: RequestId,
+    ) -> Result<ScheduleRun, CannotFile> {
+        let run = linkbeat_producer::run_now(&*self.0, schedule, request).await;
         Ok(match run.map_err(|error| CannotFile::Unreadable(error.to_string()))? {
             RunNow::Filed(filed) => ScheduleRun::Filed(filed),
             RunNow::Overlap(run) => ScheduleRun::Overlap(run),

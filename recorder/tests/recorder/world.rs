@@ -137,6 +137,7 @@ impl World {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
+            kept: None,
             links: LinkSelection::given(links),
             check: CheckSpec::default(),
             rules: ShowRules::default(),

@@ -46,6 +46,7 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
     NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -108,6 +109,7 @@ impl Planner for TestPlanner {
             url: url(&link.url),
             page_url: link.page_url.as_deref().map(url),
             active: true,
+            paused_until: None,
             backlink: link.backlink,
             group: None,
             attributes: Attributes::default(),

@@ -123,6 +123,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
     let run = NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links: LinkSelection::given((0..LINKS).map(link).collect()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),

@@ -10,6 +10,7 @@ mod state;
 pub(super) use chart::{Chart, Point};
 pub(super) use length::{length, milliseconds};
 pub(crate) use moment::When;
+pub(super) use moment::minute;
 pub(super) use outside::Outside;
 pub(super) use pager::Pager;
 pub(crate) use state::State;
