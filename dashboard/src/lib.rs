@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod connections;
 mod csv;
 mod feeds;
 mod live;
@@ -17,6 +18,7 @@ pub use access::{
     BadHost, BadOrigin, BadPasswordHash, HostName, NewToken, PasswordHash, SHORTEST_PASSWORD, TrustedOrigin,
     Unprotected,
 };
+pub use connections::Limits;
 pub use ports::{
     BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, QueueDepth, Queues, ScheduleRun,
     Setting, WorkerSeen,

@@ -9,6 +9,7 @@ mod look;
 mod poller;
 mod stream;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -21,8 +22,8 @@ pub(crate) use look::{Look, Parts};
 pub(crate) use poller::poll;
 pub(crate) use stream::stream;
 
-/// Most views at a time.
-const VIEWS: usize = 2_000;
+/// Most views at a time. They are half of the connections at most: requests find room beside them.
+const VIEWS: u32 = 2_000;
 
 /// The latest look, and who waits for the next one.
 #[derive(Debug)]
@@ -36,11 +37,12 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(connections: NonZeroU32) -> Self {
+        let views = VIEWS.min(connections.get().div_ceil(2)) as usize;
         let (latest, _) = watch::channel(Arc::new(Parts::default()));
         Self {
             latest,
-            views: Arc::new(Semaphore::new(VIEWS)),
+            views: Arc::new(Semaphore::new(views)),
             watched: Notify::new(),
             totals: Mutex::default(),
             fleet: Fleet::default(),
