@@ -255,3 +255,24 @@ async fn a_moment_comes_once_and_ends_its_schedule() {
     }
     assert_eq!(assert_each_tick_fired_once(&database, &store).await, 1);
 }
+
+#[tokio::test]
+async fn a_pause_with_an_end_ends_by_itself() {
+    let (database, store) = database().await;
+    let clock = FastClock::at("2026-12-01T00:00:00Z");
+    add(&store, "minutely", every("1m", &clock), &clock).await;
+    let schedule = store.find_schedule("minutely").await.unwrap().unwrap();
+    let until = clock.now() + TimeDelta::seconds(130);
+    assert!(store.change_schedule(&schedule, schedule.pauses(Some(until))).await.unwrap());
+    let producer = Producer::start(&database, &clock).await;
+    let went_on = eventually("a tick", async || {
+        let schedule = store.find_schedule("minutely").await.unwrap().unwrap();
+        (schedule.counts.fired > 0).then_some(schedule)
+    })
+    .await;
+    producer.end().await;
+    assert_eq!(went_on.paused_until, None);
+    assert!(went_on.counts.paused >= 2, "{:?}", went_on.counts);
+    let ticks = store.ticks(went_on.id, 100).await.unwrap();
+    assert!(ticks.iter().all(|tick| tick.due > until), "{ticks:?}");
+}

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use chrono::{DateTime, TimeDelta, Utc};
-use linkbeat_shared::ScheduleId;
 use linkbeat_shared::schedule::{
-    CronPattern, DueTicks, Missed, NextTick, Overlap, ScheduleSpec, Timing, Zone, local_moment, ticks_between,
+    CronPattern, DueTicks, Missed, NextTick, Overlap, ScheduleSpec, Timing, Zone, in_chinese, local_moment,
+    ticks_between,
 };
+use linkbeat_shared::{Lang, ScheduleId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -271,7 +272,7 @@ fn a_spec_is_stored_and_read_back() {
 
 #[test]
 fn patterns_are_said_in_plain_words() {
-    let words = |spec: ScheduleSpec| spec.timing.words(spec.time_zone);
+    let words = |spec: ScheduleSpec| spec.timing.words(spec.time_zone, Lang::En);
     assert_eq!(words(cron("0 3 * * *", "Asia/Shanghai")), "At 03:00, in Asia/Shanghai");
     assert_eq!(words(every("6h", "2026-11-26T10:00:00Z")), "Every 6h, counted from 2026-11-26 10:00:00 UTC");
     assert!(words(cron("*/15 9-17 * * MON-FRI", "UTC")).contains("15 minutes"));
@@ -299,4 +300,31 @@ proptest! {
             prop_assert_eq!(spec.next_after(ID, between), Some(second));
         }
     }
+}
+
+#[test]
+fn a_pattern_is_told_in_chinese() {
+    let pattern = |text: &str| text.parse::<CronPattern>().unwrap().words(Lang::Zh);
+    for (text, words) in [
+        ("* * * * *", "每分钟"),
+        ("0 3 * * *", "03:00"),
+        ("*/15 * * * *", "每 15 分钟"),
+        ("30 2 * * MON-FRI", "02:30，星期一"),
+        ("0 9 1 * *", "09:00，每月 1 日"),
+        ("0 9 L * *", "09:00，每月最后一天"),
+        ("0 9 * 1 *", "09:00，一月"),
+        ("5 * * * *", "每小时第 5 分"),
+        ("*/10 * * * * *", "每 10 秒"),
+    ] {
+        let told = pattern(text);
+        assert!(told.starts_with(words), "{text}: {told}");
+        assert!(!told.chars().any(|c| c.is_ascii_alphabetic()), "{text}: {told}");
+    }
+    let every =
+        Timing::Every { interval: "90m".parse().unwrap(), anchor: "2026-11-27T00:00:00Z".parse().unwrap() };
+    assert_eq!(every.words(Zone::UTC, Lang::Zh), "每 1 小时 30 分钟，从 2026-11-27 00:00:00 UTC 起算");
+    assert_eq!(every.words(Zone::UTC, Lang::En), "Every 1h 30m, counted from 2026-11-27 00:00:00 UTC");
+    let once = Timing::At("2026-12-01T00:00:00Z".parse().unwrap());
+    assert!(once.words(Zone::UTC, Lang::Zh).starts_with("一次，2026-12-01"));
+    assert_eq!(in_chinese("1day 2h 3m 4s 5ms"), "1 天 2 小时 3 分钟 4 秒 5 毫秒");
 }

@@ -68,6 +68,7 @@ diesel::table! {
         pin_note -> Nullable<Text>,
         created_at -> Moment,
         updated_at -> Moment,
+        reachable -> Nullable<Integer>,
     }
 }
 
@@ -296,6 +297,7 @@ diesel::table! {
         due_at -> Nullable<Moment>,
         begins_at -> Nullable<Moment>,
         last_due_at -> Nullable<Moment>,
+        paused_until -> Nullable<Moment>,
         fired -> BigInt,
         by_hand -> BigInt,
         skipped_overlap -> BigInt,
@@ -341,7 +343,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Nullable, SmallInt, Text};
+    use diesel::sql_types::{Bool, Nullable, SmallInt, Text};
     use super::sql::{Id, Moment};
 
     history_progress (id) {
@@ -352,6 +354,9 @@ diesel::table! {
         removing -> Nullable<Text>,
         removed -> Nullable<Text>,
         removed_at -> Nullable<Moment>,
+        reach_after -> Nullable<Id>,
+        reach_began -> Nullable<Moment>,
+        reach_due -> Bool,
     }
 }
 

@@ -155,6 +155,17 @@ class OnePage(unittest.TestCase):
         self.page.get_by_label("All of this page").click()
         self.assertEqual(self.page.locator("input[name=id]:checked").count(), 8)
 
+    def test_the_phases_of_the_last_check_are_drawn_and_listed(self):
+        self.page.goto(f"{BASE}/links/{link_named('Slow river')}")
+        drawing = self.page.locator("svg.waterfall")
+        self.assertEqual(drawing.locator("rect").count(), 5)
+        self.assertIn("First byte", drawing.get_attribute("aria-label"))
+        self.page.locator("#phases summary").click()
+        rows = self.page.locator("#phases tbody tr")
+        self.assertEqual(rows.count(), 5)
+        self.assertIn("ms", rows.nth(3).inner_text())
+        self.assertEqual(violations(self.page), [])
+
     def test_a_link_is_edited_and_a_bad_field_says_so(self):
         link = link_named("Slow river")
         self.page.goto(f"{BASE}/links/{link}")

@@ -75,6 +75,15 @@ both_forms! {
         assert_eq!((&shown(form, "nightly")["state"], &shown(form, "nightly")["next"]), (&json!("paused"), &json!([])));
         schedule(form, &["resume", "nightly"]);
         assert_eq!(shown(form, "nightly")["state"], "active");
+        schedule(form, &["pause", "nightly", "--until", "3d"]);
+        assert!(shown(form, "nightly")["paused_until"].as_str().unwrap().ends_with('Z'));
+        assert!(refused(form, &["pause", "nightly", "--until", "yesterday"]).contains("yesterday"));
+        let told = form.run(&["schedule", "list", "--lang", "zh"]).expect(0).stdout;
+        assert!(told.contains("nightly: 已暂停 至 2") && told.contains("04:00（Europe/Berlin）"), "{told}");
+        let told = form.run(&["schedule", "show", "group", "--lang", "zh"]).expect(0).stdout;
+        assert!(told.contains("分组 Friends; 标签 art") && told.contains("对链接的要求"), "{told}");
+        schedule(form, &["resume", "nightly"]);
+        assert_eq!(shown(form, "nightly")["paused_until"], Value::Null);
         schedule(form, &["remove", "nightly"]);
         assert!(refused(form, &["show", "nightly"]).contains("there is no schedule nightly"));
     }

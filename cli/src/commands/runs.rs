@@ -3,7 +3,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use linkbeat_recorder::Rules;
 use linkbeat_shared::{Decision, RunId, RunState, RunSummary};
-use linkbeat_store::{Decided, SharedStore};
+use linkbeat_store::{Decided, ReportLinks, SharedStore};
 
 use super::which_run::WhichRun;
 use super::{run_repeat, servers, write};
@@ -116,11 +116,22 @@ async fn show(global: &GlobalArgs, run: &WhichRun, output: &OutputArgs) -> Resul
     let store = servers::store(&settings).await?;
     let id = run.id(&store).await?;
     let status = match store.summary(id).await? {
-        Some(run) => write::report(&settings, output, &*store, &run, write::LOOK_AT_PARKED).await,
+        Some(run) => {
+            if !output.quiet && has_no_checks(&store, &run).await? {
+                print_note("the checks of this run are kept no longer: only its counts are left");
+            }
+            write::report(&settings, output, &*store, &run, write::LOOK_AT_PARKED).await
+        }
         None => Err(no_run(id)),
     };
     store.close().await;
     status
+}
+
+/// Whether the run had results, and its checks are gone by now.
+async fn has_no_checks(store: &SharedStore, run: &RunSummary) -> Result<bool, Failure> {
+    let results = run.counts.checked + run.counts.white_listed;
+    Ok(results > 0 && store.report_links(run.run_id, ReportLinks::All, None, 1).await?.is_empty())
 }
 
 async fn decide(global: &GlobalArgs, run: &WhichRun, decision: Decision) -> Result<Status, Failure> {

@@ -203,9 +203,9 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes schedules to standard output.
-pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failure> {
+pub(crate) fn schedules(shown: &[Shown], format: ListFormat, lang: Lang) -> Result<(), Failure> {
     to_stdout(|out| match format {
-        ListFormat::Table => output::schedules::list(shown, out),
+        ListFormat::Table => output::schedules::list(shown, lang, out),
         ListFormat::Json => {
             let items = shown.iter().map(output::schedules::item).collect();
             output::dead::json(&items, &mut PlainJson(out))
@@ -214,9 +214,9 @@ pub(crate) fn schedules(shown: &[Shown], format: ListFormat) -> Result<(), Failu
 }
 
 /// Writes one of them, with its latest ticks.
-pub(crate) fn schedule(shown: &Shown, format: ListFormat) -> Result<(), Failure> {
+pub(crate) fn schedule(shown: &Shown, format: ListFormat, lang: Lang) -> Result<(), Failure> {
     to_stdout(|out| match format {
-        ListFormat::Table => output::schedules::one(shown, out),
+        ListFormat::Table => output::schedules::one(shown, lang, out),
         ListFormat::Json => {
             output::dead::json(&output::schedules::item_with_ticks(shown), &mut PlainJson(out))
         }

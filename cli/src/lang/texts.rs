@@ -16,6 +16,10 @@ pub(super) static MESSAGES: Texts = &[
     ("{} added", "已添加 {}"),
     ("{} updated: a link of this URL was stored already", "已更新 {}：该网址的链接此前已存储"),
     ("{} removed", "已移除 {} 个"),
+    (
+        "the checks of this run are kept no longer: only its counts are left",
+        "本次任务的检查已不再保留，只剩统计数",
+    ),
     ("{} paused until {}", "已暂停 {} 个，至 {}"),
     ("{} paused", "已暂停 {} 个"),
     ("{} resumed", "已恢复 {} 个"),
@@ -491,6 +495,8 @@ pub(super) static HELP: Texts = &[
         "Leave links out of runs, for some time or until they are resumed",
         "让检查任务跳过链接，持续一段时间或直到恢复",
     ),
+    ("File a run that is asked the same as another one", "按相同要求重新新建一个任务"),
+    ("How the new run is told", "新任务的输出格式"),
     ("Let runs check links again", "让检查任务重新检查链接"),
     (
         "When the pause ends: after a time such as 2d, or at a moment such as '2026-12-01 08:00' [default: when somebody resumes the links]",

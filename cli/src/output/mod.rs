@@ -24,6 +24,7 @@ mod reason_word;
 mod remarks;
 mod report_rows;
 mod run_item;
+mod schedule_words;
 pub(crate) mod schedules;
 mod summary;
 mod table;

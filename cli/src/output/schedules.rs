@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use linkbeat_shared::schedule::{NextTick, ScheduleSpec, read_request};
-use linkbeat_shared::{LinkSelection, Request, RequestId};
+use linkbeat_shared::{Lang, LinkSelection, Request, RequestId};
 use linkbeat_store::{ScheduleState, StoredSchedule, Tick, TickOutcome};
 use serde_json::{Map, Value, json};
 
 use super::plain;
+use super::schedule_words::{Words, words};
 
 /// Ticks that are shown ahead.
 const AHEAD: usize = 5;
@@ -35,85 +36,94 @@ impl Shown {
 }
 
 /// A block for each.
-pub(crate) fn list(shown: &[Shown], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn list(shown: &[Shown], lang: Lang, out: &mut dyn Write) -> io::Result<()> {
     if shown.is_empty() {
-        return writeln!(out, "no schedules; `linkbeat schedule add` adds one");
+        return writeln!(out, "{}", words(lang).no_schedules);
     }
     for (index, shown) in shown.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
-        block(shown, out)?;
+        block(shown, lang, out)?;
     }
     Ok(())
 }
 
 /// One of them, with what it asks for and its latest ticks.
-pub(crate) fn one(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    block(shown, out)?;
+pub(crate) fn one(shown: &Shown, lang: Lang, out: &mut dyn Write) -> io::Result<()> {
+    let words = words(lang);
+    block(shown, lang, out)?;
     if let Ok(request) = shown.request() {
-        writeln!(out, "\n  What is asked of the links:")?;
+        writeln!(out, "\n  {}", words.asked)?;
         for (name, value) in options(&request) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             writeln!(out, "    {name:<20} {}", plain(&value))?;
         }
     }
     if let (Ok(spec), false) = (&shown.schedule.spec, shown.ticks.is_empty()) {
-        writeln!(out, "\n  Latest ticks:")?;
+        writeln!(out, "\n  {}", words.latest)?;
         for tick in &shown.ticks {
-            writeln!(out, "    {}", tick_line(tick, spec))?;
+            writeln!(out, "    {}", tick_line(tick, spec, words))?;
         }
     }
     Ok(())
 }
 
-fn block(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let schedule = &shown.schedule;
-    writeln!(out, "{}: {}", plain(&schedule.name), schedule.state.as_str())?;
+fn block(shown: &Shown, lang: Lang, out: &mut dyn Write) -> io::Result<()> {
+    let (schedule, words) = (&shown.schedule, words(lang));
+    let until = schedule.paused_until.map(|until| until.format(" %Y-%m-%d %H:%M:%S UTC").to_string());
+    let until = until.map(|until| format!(" {}{until}", words.until)).unwrap_or_default();
+    writeln!(out, "{}: {}{until}", plain(&schedule.name), words.state(schedule.state))?;
     let spec = match &schedule.spec {
         Ok(spec) => spec,
-        Err(problem) => return writeln!(out, "  cannot be read: {}", plain(problem)),
+        Err(problem) => return writeln!(out, "  {}: {}", words.unreadable, plain(problem)),
     };
-    writeln!(out, "  when    {} ({})", spec.timing.words(spec.time_zone), spec.timing.text())?;
-    writeln!(
-        out,
-        "  links   {}",
-        plain(&shown.request().map_or_else(|problem| problem, |request| links(&request)))
-    )?;
-    writeln!(out, "  rules   {}", rules(spec))?;
-    let last = shown.ticks.first().map_or_else(|| "none yet".to_owned(), |tick| tick_line(tick, spec));
-    writeln!(out, "  last    {last}")?;
-    writeln!(out, "  counts  {}", counts(schedule))?;
+    let line = |title: &str, text: &str| format!("  {}  {text}", padded(title));
+    let when = format!("{} ({})", spec.timing.words(spec.time_zone, lang), spec.timing.text());
+    writeln!(out, "{}", line(words.when, &when))?;
+    let links = shown.request().map_or_else(|problem| problem, |request| links(&request, words));
+    writeln!(out, "{}", line(words.links, &plain(&links)))?;
+    writeln!(out, "{}", line(words.rules, &rules(spec)))?;
+    let last =
+        shown.ticks.first().map_or_else(|| words.none_yet.to_owned(), |tick| tick_line(tick, spec, words));
+    writeln!(out, "{}", line(words.last, &last))?;
+    writeln!(out, "{}", line(words.counts, &counts(schedule, words)))?;
     for (index, tick) in shown.upcoming(spec).iter().enumerate() {
-        let title = if index == 0 { "next" } else { "" };
+        let title = if index == 0 { words.next } else { "" };
         let utc = tick.due.format("%Y-%m-%d %H:%M:%S UTC");
-        writeln!(out, "  {title:<6}  {:<30}  {utc}", local(tick.due, spec))?;
+        writeln!(out, "{}", line(title, &format!("{:<30}  {utc}", local(tick.due, spec))))?;
     }
     if schedule
         .next
         .is_some_and(|next| schedule.state == ScheduleState::Active && next.begins + UNNOTICED < shown.now)
     {
-        writeln!(out, "  note    the next tick is overdue: is a producer or `linkbeat up` running?")?;
+        writeln!(out, "{}", line(words.note, words.overdue))?;
     }
     Ok(())
+}
+
+/// A title as wide as the others: a Chinese character takes two columns.
+fn padded(title: &str) -> String {
+    let width: usize = title.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    title.to_owned() + &" ".repeat(6_usize.saturating_sub(width))
 }
 
 fn local(at: DateTime<Utc>, spec: &ScheduleSpec) -> String {
     spec.time_zone.local(at).format("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
-fn links(request: &Request) -> String {
+fn links(request: &Request, words: &Words) -> String {
     match &request.links {
-        LinkSelection::Stored => "all stored active links".to_owned(),
-        LinkSelection::Given(links) => format!("{} of a list", links.named()),
+        LinkSelection::Stored => words.all_links.to_owned(),
+        LinkSelection::Given(links) => format!("{} {}", links.named(), words.of_a_list),
         LinkSelection::Matching(filter) => {
             let names = |texts: Vec<String>| texts.join(", ");
             let groups = names(filter.groups.iter().map(ToString::to_string).collect());
             let tags = names(filter.tags.iter().map(ToString::to_string).collect());
             match (groups.is_empty(), tags.is_empty()) {
-                (false, true) => format!("group {groups}"),
-                (true, _) => format!("tag {tags}"),
-                (false, false) => format!("group {groups}; tag {tags}"),
+                (false, true) => format!("{} {groups}", words.group),
+                (true, _) => format!("{} {tags}", words.tag),
+                (false, false) => format!("{} {groups}; {} {tags}", words.group, words.tag),
             }
         }
     }
@@ -130,29 +140,30 @@ fn rules(spec: &ScheduleSpec) -> String {
     rules
 }
 
-fn counts(schedule: &StoredSchedule) -> String {
+fn counts(schedule: &StoredSchedule, words: &Words) -> String {
     let counts = schedule.counts;
     let told = [
-        (counts.by_hand, "by hand"),
-        (counts.overlap, "skipped: an earlier run went on"),
-        (counts.missed, "skipped: missed"),
-        (counts.paused, "skipped: paused"),
-        (counts.failed, "failed"),
+        (counts.by_hand, words.by_hand),
+        (counts.overlap, words.overlap),
+        (counts.missed, words.missed),
+        (counts.paused, words.paused_ticks),
+        (counts.failed, words.failed_count),
     ];
     let told = told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
-    format!("{} fired{}", counts.fired, told.collect::<String>())
+    format!("{} {}{}", counts.fired, words.fired, told.collect::<String>())
 }
 
-fn tick_line(tick: &Tick, spec: &ScheduleSpec) -> String {
+fn tick_line(tick: &Tick, spec: &ScheduleSpec, words: &Words) -> String {
     let what = match tick.outcome {
-        TickOutcome::Fired => "fired",
-        TickOutcome::ByHand => "by hand",
-        TickOutcome::Overlap => "skipped: an earlier run went on",
-        TickOutcome::Missed => "skipped: missed",
-        TickOutcome::Failed => "failed: the run could not be filed",
+        TickOutcome::Fired => words.fired,
+        TickOutcome::ByHand => words.by_hand,
+        TickOutcome::Overlap => words.overlap,
+        TickOutcome::Missed => words.missed,
+        TickOutcome::Failed => words.failed,
     };
-    let run = tick.run.map(|run| format!(", run {run}")).unwrap_or_default();
-    let more = if tick.ticks > 1 { format!(" ({} ticks up to this one)", tick.ticks) } else { String::new() };
+    let run = tick.run.map(|run| format!(", {} {run}", words.run)).unwrap_or_default();
+    let more =
+        if tick.ticks > 1 { format!(" ({} {})", tick.ticks, words.ticks_up_to) } else { String::new() };
     format!("{}: {what}{run}{more}", local(tick.due, spec))
 }
 
@@ -176,8 +187,9 @@ pub(crate) fn item(shown: &Shown) -> Value {
         "id": schedule.id,
         "name": schedule.name,
         "state": schedule.state.as_str(),
+        "paused_until": schedule.paused_until.map(utc),
         "timing": spec.map(|spec| spec.timing.text()),
-        "words": spec.map(|spec| spec.timing.words(spec.time_zone)),
+        "words": spec.map(|spec| spec.timing.words(spec.time_zone, Lang::En)),
         "time_zone": spec.map(|spec| spec.time_zone.name()),
         "overlap": spec.map(|spec| spec.overlap.as_str()),
         "missed": spec.map(|spec| spec.missed.as_str()),

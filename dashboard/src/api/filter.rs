@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use super::value::{Line, Time, VerdictWord, Word};
+use super::value::{Line, Percent, Time, VerdictWord, Word};
 
 /// Which links are meant. What is not said does not matter: without any member, all links are meant.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -47,6 +47,10 @@ pub(super) struct LinkFilter {
     #[serde(default, deserialize_with = "super::value::given")]
     #[schema(value_type = String, format = DateTime)]
     pub(super) since: Option<Time>,
+    /// Less than so many percent of the checks of the last 30 days reached them. It is as of the last rolling up.
+    #[serde(default, deserialize_with = "super::value::given")]
+    #[schema(value_type = f64, minimum = 0, maximum = 100)]
+    pub(super) reachable_below: Option<Percent>,
 }
 
 /// A verdict, or none.
@@ -98,6 +102,7 @@ impl LinkFilter {
             tag: self.tag.map(|tag| tag.as_str().parse()).transpose().map_err(named("tag"))?,
             host: self.host.map(|host| host.to_string()),
             verdict_since: self.since.map(|since| since.0),
+            reached_below: self.reachable_below.map(|percent| percent.0),
             ..LinkQuery::default()
         })
     }
@@ -136,6 +141,9 @@ pub(super) struct ExportParams {
     /// Their verdict became what it is no earlier.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Time>,
+    /// Less than so many percent of the checks of the last 30 days reached them.
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    reachable_below: Option<Percent>,
 }
 
 /// How links are written.
@@ -151,8 +159,20 @@ pub(super) enum ExportFormat {
 
 impl ExportParams {
     pub(super) fn filter(self) -> LinkFilter {
-        let Self { format: _, text, active, shown, verdict, reason, group, tag, host, since } = self;
-        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since }
+        let Self {
+            format: _,
+            text,
+            active,
+            shown,
+            verdict,
+            reason,
+            group,
+            tag,
+            host,
+            since,
+            reachable_below,
+        } = self;
+        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since, reachable_below }
     }
 }
 
@@ -186,6 +206,9 @@ pub(super) struct LinksParams {
     /// Their verdict became what it is no earlier.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Time>,
+    /// Less than so many percent of the checks of the last 30 days reached them.
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    reachable_below: Option<Percent>,
     /// The order of the list.
     #[param(inline)]
     pub(super) sort: Option<SortWord>,
@@ -218,11 +241,14 @@ pub(super) enum SortWord {
     Reason,
     /// By the time at which the verdict became what it is, the latest first.
     Since,
+    /// By the share of checks of the last 30 days that reached them: the least first, those without any last.
+    Reachable,
 }
 
 impl LinksParams {
     pub(super) fn filter(self) -> LinkFilter {
-        let Self { text, active, shown, verdict, reason, group, tag, host, since, .. } = self;
-        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since }
+        let Self { text, active, shown, verdict, reason, group, tag, host, since, reachable_below, .. } =
+            self;
+        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since, reachable_below }
     }
 }

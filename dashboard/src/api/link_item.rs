@@ -1,6 +1,7 @@
 //! A link as the API tells it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use linkbeat_shared::history::Share;
 use linkbeat_shared::{Lang, Phase, Phases, Pin, Pinned, Place, Verdict};
 use linkbeat_store::ListedLink;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,8 @@ pub(super) struct LinkItem {
     created_at: DateTime<Utc>,
     /// When an import or a person last changed it.
     updated_at: DateTime<Utc>,
+    /// The percentage of checks of the last 30 days that reached it, as of the last rolling up; null: none can tell.
+    reachable: Option<f64>,
 }
 
 /// How long the phases of a check took, over all its redirects.
@@ -167,7 +170,7 @@ pub(super) enum PinWord {
 
 impl From<ListedLink> for LinkItem {
     fn from(listed: ListedLink) -> Self {
-        let ListedLink { link, host, shown_since, verdict_since, created_at, updated_at } = listed;
+        let ListedLink { link, host, shown_since, verdict_since, created_at, updated_at, reachable } = listed;
         let (state, said) = (link.state, link.attributes);
         let details = state.details;
         let text = |reason| Lang::En.reason_of(reason, details.failed);
@@ -213,6 +216,7 @@ impl From<ListedLink> for LinkItem {
             tls_issuer: details.certificate.map(|certificate| certificate.issuer),
             created_at,
             updated_at,
+            reachable: reachable.map(Share::percent),
         }
     }
 }

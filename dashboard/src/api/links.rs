@@ -65,6 +65,7 @@ impl From<SortWord> for SortLinksBy {
             SortWord::Verdict => Self::Verdict,
             SortWord::Reason => Self::Reason,
             SortWord::Since => Self::Since,
+            SortWord::Reachable => Self::Reachable,
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SubsecRound, Utc};
 use linkbeat_shared::schedule::{ScheduleName, ScheduleSpec, Timing, read_request, stored_request};
 use linkbeat_shared::wire::RequestMessage;
-use linkbeat_shared::{RequestId, ScheduleId};
+use linkbeat_shared::{Lang, RequestId, ScheduleId};
 use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, StoredSchedule, Tick};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -52,6 +52,8 @@ struct ScheduleItem {
     name: String,
     /// Where it stands.
     state: ScheduleWord,
+    /// When its pause ends; null: it is not paused, or without an end.
+    paused_until: Option<DateTime<Utc>>,
     /// When it ticks, in words. Null: another linkbeat wrote it, and this one cannot read it.
     words: Option<String>,
     /// By the clock on the wall: a pattern of cron.
@@ -135,7 +137,8 @@ impl ScheduleItem {
             id: schedule.id.0,
             name: schedule.name,
             state: schedule.state.into(),
-            words: spec.as_ref().map(|spec| spec.timing.words(spec.time_zone)),
+            paused_until: schedule.paused_until,
+            words: spec.as_ref().map(|spec| spec.timing.words(spec.time_zone, Lang::En)),
             cron,
             interval_ms: every.map(|(interval, _)| interval),
             anchor: every.map(|(_, anchor)| anchor),
@@ -420,7 +423,8 @@ async fn change_schedule(
     };
     let request = said.request.map(|request| request.read(RequestId::new(), &app)).transpose()?;
     let request = request.as_ref().map(stored_request).transpose().map_err(Problem::invalid)?;
-    let change = ScheduleChange { spec: Some(spec), request, state, next, paused: 0 };
+    let paused_until = schedule.paused_until.filter(|_| state == ScheduleState::Paused);
+    let change = ScheduleChange { spec: Some(spec), request, state, next, paused: 0, paused_until };
     if !app.ports.store.change_schedule(&schedule, change).await? {
         return Err(Problem::conflict("somebody else changed the schedule at this moment; try again"));
     }
@@ -439,20 +443,31 @@ async fn remove_schedule(State(app): State<App>, Called(name): Called) -> Result
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PauseParams {
+    /// When it goes on by itself. Usual: when somebody resumes it.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Time>,
+}
+
 /// Pause a schedule
 ///
-/// Its ticks are skipped and counted.
+/// Its ticks are skipped and counted. With `until`, a producer lets it go on then.
 #[utoipa::path(post, path = "/schedules/{name}/pause", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100)),
+    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100), PauseParams),
     responses((status = 200, description = "The schedule as it is now", body = ScheduleItem)))]
 async fn pause_schedule(
     State(app): State<App>,
     Called(name): Called,
+    Asked(asked): Asked<PauseParams>,
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
+    let until = asked.until.map(|until| until.0);
     change(&app, &name, |schedule, _| match schedule.state {
-        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
-        ScheduleState::Paused => Ok(None),
+        ScheduleState::Paused if schedule.paused_until == until => Ok(None),
+        ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
         ScheduleState::Ended => Err(has_ended(&schedule.name)),
     })
     .await

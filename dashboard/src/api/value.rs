@@ -74,6 +74,22 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+/// Percent, in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Percent(pub(super) u32);
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let percent = f64::deserialize(from)?;
+        // The range leaves a number that fits.
+        if (0.0..=100.0).contains(&percent) {
+            Ok(Self((percent * 100.0).round() as u32))
+        } else {
+            Err(D::Error::custom("percent are 0 to 100"))
+        }
+    }
+}
+
 /// How many things are on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) u32);

@@ -3,10 +3,15 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{Method, header};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::pause_end;
+use linkbeat_shared::schedule::Zone;
 use linkbeat_store::{Cursor, PageOf};
 use url::form_urlencoded;
 
 use super::answer::Problem;
+use super::visit::Visit;
+use super::wording::fill;
 
 /// Most fields that a form may have: a page of links and some.
 const MOST: usize = 5_000;
@@ -77,6 +82,15 @@ fn is_local(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")
         && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+/// When a pause ends, if the form says so: in UTC, as nobody knows the visitor's time zone without script.
+pub(super) fn pause_end_of(form: &Form, v: &Visit) -> Result<Option<DateTime<Utc>>, Problem> {
+    let read = |text: &str| {
+        let end = pause_end(text, Zone::UTC, v.now);
+        end.map_err(|_| Problem::BadInput(fill(v.t.pause_end_unusable, &[&text])))
+    };
+    form.get("until").map(read).transpose()
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {

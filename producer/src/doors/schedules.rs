@@ -202,6 +202,9 @@ async fn step(outbox: &Outbox, schedule: &StoredSchedule, now: DateTime<Utc>) ->
         Ok(spec) => spec,
         Err(problem) => return pause(&*outbox.store, schedule, problem).await,
     };
+    if schedule.state == ScheduleState::Paused {
+        return go_on(&*outbox.store, schedule, spec).await;
+    }
     let Some(next) = schedule.next else { return Ok(Done::Nothing) };
     let Some(due) = spec.due(schedule.id, next, schedule.last_due, now) else { return Ok(Done::Nothing) };
     let step = TickStep {
@@ -223,6 +226,18 @@ async fn step(outbox: &Outbox, schedule: &StoredSchedule, now: DateTime<Utc>) ->
     }
 }
 
+/// The pause of a schedule has ended. It goes on as of then: a tick that is late by now is late as others are.
+async fn go_on(
+    store: &dyn ProducerStore,
+    schedule: &StoredSchedule,
+    spec: &ScheduleSpec,
+) -> Result<Done, StoreError> {
+    let Some(until) = schedule.paused_until else { return Ok(Done::Nothing) };
+    let goes_on = store.change_schedule(schedule, schedule.resumes(spec, until)).await?;
+    tracing::info!(schedule = schedule.name, %until, goes_on, "the pause of a schedule has ended");
+    Ok(if goes_on { Done::Something } else { Done::Nothing })
+}
+
 /// One that cannot be read would come up at each look.
 async fn pause(
     store: &dyn ProducerStore,
@@ -231,7 +246,14 @@ async fn pause(
 ) -> Result<Done, StoreError> {
     tracing::error!(schedule = schedule.name, problem, "a schedule cannot be read, and is paused");
     let state = ScheduleState::Paused;
-    let change = ScheduleChange { spec: None, request: None, state, next: schedule.next, paused: 0 };
+    let change = ScheduleChange {
+        spec: None,
+        request: None,
+        state,
+        next: schedule.next,
+        paused: 0,
+        paused_until: None,
+    };
     let changed = store.change_schedule(schedule, change).await?;
     Ok(if changed { Done::Something } else { Done::Nothing })
 }

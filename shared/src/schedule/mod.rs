@@ -3,6 +3,7 @@
 //! Nothing here reads a clock. The tick that follows is computed from the one before, so ticks do not drift, and whoever
 //! computes them gets the same.
 
+mod chinese;
 mod due;
 mod name;
 mod pattern;
@@ -18,7 +19,7 @@ pub use due::{DueTicks, NextTick, SkippedTicks, ticks_between};
 pub use name::{BadScheduleName, ScheduleName};
 pub use pattern::{BadCron, CronPattern};
 pub use request::{BadStoredRequest, read_request, stored_request};
-pub use timing::{BadMoment, Timing, local_moment};
+pub use timing::{BadMoment, Timing, in_chinese, local_moment};
 pub use zone::{UnknownZone, Zone};
 
 /// When a schedule makes its request, and what becomes of ticks that cannot begin as they should.

@@ -7,6 +7,8 @@ use croner::parser::{CronParser, Seconds, Year};
 use serde::{Deserialize, Serialize};
 
 use super::Zone;
+use super::chinese::Chinese;
+use crate::Lang;
 
 /// The longest pattern that is read.
 const LONGEST: usize = 200;
@@ -55,8 +57,11 @@ impl CronPattern {
     }
 
     /// What it means, in plain words.
-    pub fn words(&self) -> String {
-        self.cron.describe().trim_end_matches('.').to_owned()
+    pub fn words(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => self.cron.describe().trim_end_matches('.').to_owned(),
+            Lang::Zh => self.cron.describe_lang(Chinese).trim_end_matches('.').replace(", ", "，"),
+        }
     }
 
     /// As it was written.

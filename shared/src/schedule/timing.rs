@@ -2,7 +2,7 @@ use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDel
 use serde::{Deserialize, Serialize};
 
 use super::{CronPattern, Zone};
-use crate::Interval;
+use crate::{Interval, Lang};
 
 /// When a schedule ticks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,14 +33,19 @@ impl Timing {
     }
 
     /// What it means, in plain words.
-    pub fn words(&self, zone: Zone) -> String {
-        match self {
-            Self::Cron(pattern) => format!("{}, in {zone}", pattern.words()),
-            Self::Every { interval, anchor } => {
-                let from = zone.local(*anchor).format("%Y-%m-%d %H:%M:%S %Z");
-                format!("Every {}, counted from {from}", humantime::format_duration(interval.duration()))
+    pub fn words(&self, zone: Zone, lang: Lang) -> String {
+        let local = |at: &DateTime<Utc>| zone.local(*at).format("%Y-%m-%d %H:%M:%S %Z").to_string();
+        match (self, lang) {
+            (Self::Cron(pattern), Lang::En) => format!("{}, in {zone}", pattern.words(lang)),
+            (Self::Cron(pattern), Lang::Zh) => format!("{}（{zone}）", pattern.words(lang)),
+            (Self::Every { interval, anchor }, Lang::En) => {
+                format!("Every {}, counted from {}", length(*interval), local(anchor))
             }
-            Self::At(at) => format!("Once, at {}", zone.local(*at).format("%Y-%m-%d %H:%M:%S %Z")),
+            (Self::Every { interval, anchor }, Lang::Zh) => {
+                format!("每 {}，从 {} 起算", in_chinese(&length(*interval)), local(anchor))
+            }
+            (Self::At(at), Lang::En) => format!("Once, at {}", local(at)),
+            (Self::At(at), Lang::Zh) => format!("一次，{}", local(at)),
         }
     }
 
@@ -54,6 +59,37 @@ impl Timing {
             Self::At(at) => format!("at {}", at.format("%Y-%m-%dT%H:%M:%SZ")),
         }
     }
+}
+
+fn length(interval: Interval) -> String {
+    humantime::format_duration(interval.duration()).to_string()
+}
+
+/// A length of time as humantime writes it, in Chinese.
+pub fn in_chinese(length: &str) -> String {
+    // Longer units first: `ms` has an `m` and an `s`.
+    const UNITS: [(&str, &str); 12] = [
+        ("years", "年"),
+        ("year", "年"),
+        ("months", "个月"),
+        ("month", "个月"),
+        ("days", "天"),
+        ("day", "天"),
+        ("ms", "毫秒"),
+        ("us", "微秒"),
+        ("ns", "纳秒"),
+        ("h", "小时"),
+        ("m", "分钟"),
+        ("s", "秒"),
+    ];
+    let piece = |piece: &str| {
+        let unit = UNITS.iter().find(|(unit, _)| piece.ends_with(unit));
+        unit.map_or_else(
+            || piece.to_owned(),
+            |(unit, chinese)| piece.trim_end_matches(unit).to_owned() + " " + chinese,
+        )
+    };
+    length.split(' ').map(piece).collect::<Vec<_>>().join(" ")
 }
 
 fn step_after(after: DateTime<Utc>, interval: Interval, anchor: DateTime<Utc>) -> Option<DateTime<Utc>> {

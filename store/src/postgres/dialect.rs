@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::pg::Pg;
@@ -561,6 +562,40 @@ pub(super) async fn delete_old_runs(
     let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
     let gone: i64 = diesel::select(delete).get_result(connection).await?;
     Ok(gone.unsigned_abs())
+}
+
+/// Keeps with each of the next links how reachable it was from this day on. Returns the last of them. A link that somebody
+/// else holds at this moment has its turn in the next pass.
+pub(super) async fn keep_reachable(
+    connection: &mut Connection,
+    after: Id,
+    from: NaiveDate,
+    limit: i64,
+) -> QueryResult<Option<Id>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = types::Id)]
+        id: Id,
+    }
+    let keep = sql_query(
+        "WITH page AS MATERIALIZED (SELECT id FROM links WHERE id > $1 ORDER BY id LIMIT $3),
+              seen AS MATERIALIZED (
+                SELECT page.id,
+                       (SELECT 10000 * sum(coalesce(d.up, 0) + coalesce(d.no_backlink, 0))
+                              / nullif(sum(coalesce(d.up, 0) + coalesce(d.down, 0) + coalesce(d.no_backlink, 0)), 0)
+                       FROM link_days d WHERE d.link_id = page.id AND d.day >= $2)::integer AS reachable
+                FROM page),
+              held AS MATERIALIZED (
+                SELECT l.id FROM links l JOIN seen ON seen.id = l.id
+                WHERE l.reachable IS DISTINCT FROM seen.reachable ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
+              kept AS (
+                UPDATE links SET reachable = seen.reachable FROM seen JOIN held ON held.id = seen.id
+                WHERE links.id = seen.id)
+         SELECT id FROM page ORDER BY id DESC LIMIT 1",
+    );
+    let keep = keep.bind::<PgUuid, _>(after.0).bind::<Date, _>(from).bind::<BigInt, _>(limit);
+    let last: Vec<Row> = keep.load(connection).await?;
+    Ok(last.into_iter().next().map(|row| row.id))
 }
 
 /// A server gives room back by itself.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
-use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{Link, LinkId};
 
@@ -19,6 +19,11 @@ use crate::values::{Id, Moment};
 pub(super) const NO_WORD: &str = "~";
 /// The same of a moment. It comes before all others.
 pub(super) const NO_MOMENT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+/// How reachable links were, as the index has it: those of which nothing is known come last.
+pub(super) const REACHED_KEY: &str = "coalesce(links.reachable, 10001)";
+/// Stands in the place of what is not known.
+pub(super) const NOT_REACHED: i32 = 10_001;
 
 /// The share of checks of a link that reached its site, in hundredths of a percent, of the days from the one that is
 /// bound on. NULL: no check can tell. `linkbeat_shared::history` has the definition.
@@ -74,6 +79,11 @@ pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend>
     }
     if let Some(since) = query.verdict_since {
         wanted = wanted.filter(links::verdict_since.ge(Moment(since)).assume_not_null());
+    }
+    if let Some(hundredths) = query.reached_below {
+        let below = i32::try_from(hundredths).unwrap_or(i32::MAX).min(NOT_REACHED);
+        let reached = sql::<Bool>(&format!("{REACHED_KEY} < ")).bind::<Integer, _>(below).sql("");
+        wanted = wanted.filter(reached);
     }
     if let Some(hundredths) = query.reachable_below {
         let reachable = reachable(query.reachable_from);

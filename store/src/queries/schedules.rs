@@ -58,6 +58,7 @@ pub(super) async fn change(
     let row = (
         ScheduleChangeRow::from(&change),
         NextTickRow::from(change.next),
+        schedules::paused_until.eq(change.paused_until.map(Moment)),
         schedules::skipped_paused.eq(schedules::skipped_paused + count(change.paused)),
         schedules::revision.eq(schedules::revision + 1),
         schedules::changed_at.eq(now),
@@ -76,8 +77,11 @@ pub(super) async fn due(
 ) -> Result<Vec<StoredSchedule>, Fault> {
     let begins = schedules::begins_at.le(Moment(now));
     let set_back = schedules::last_due_at.gt(Moment(now + AHEAD));
-    let due = schedules::state.eq(ScheduleState::Active.as_str()).and(begins.or(set_back).assume_not_null());
-    let due = schedules::table.filter(due).order(schedules::begins_at).limit(limit.into());
+    let ticks =
+        schedules::state.eq(ScheduleState::Active.as_str()).and(begins.or(set_back).assume_not_null());
+    let ends = schedules::paused_until.le(Moment(now)).assume_not_null();
+    let goes_on = schedules::state.eq(ScheduleState::Paused.as_str()).and(ends);
+    let due = schedules::table.filter(ticks.or(goes_on)).order(schedules::begins_at).limit(limit.into());
     parsed(due.select(ScheduleRow::as_select()).load(connection).await?)
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct ScheduleRow {
     due_at: Option<Moment>,
     begins_at: Option<Moment>,
     last_due_at: Option<Moment>,
+    paused_until: Option<Moment>,
     #[diesel(embed)]
     counts: TickCountsRow,
     revision: i64,
@@ -71,6 +72,7 @@ impl TryFrom<ScheduleRow> for StoredSchedule {
                 .zip(row.begins_at)
                 .map(|(due, begins)| NextTick { due: due.0, begins: begins.0 }),
             last_due: row.last_due_at.map(|moment| moment.0),
+            paused_until: row.paused_until.map(|moment| moment.0),
             revision: row.revision,
             created_at: row.created_at.0,
         })

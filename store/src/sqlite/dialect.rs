@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::LinkFilter;
@@ -487,6 +488,30 @@ pub(super) async fn delete_old_runs(
     );
     let gone = delete.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
     Ok(gone as u64)
+}
+
+/// Keeps with each of the next links how reachable it was from this day on. Returns the last of them.
+pub(super) async fn keep_reachable(
+    connection: &mut Connection,
+    after: Id,
+    from: NaiveDate,
+    limit: i64,
+) -> QueryResult<Option<Id>> {
+    let page = links::table.filter(links::id.gt(after)).order(links::id).limit(limit).select(links::id);
+    let page: Vec<Id> = page.load(connection).await?;
+    let Some(last) = page.last() else { return Ok(None) };
+    let keep = sql_query(
+        "UPDATE links SET reachable = seen.reachable
+         FROM (SELECT page.id,
+                      (SELECT 10000 * sum(coalesce(d.up, 0) + coalesce(d.no_backlink, 0))
+                              / nullif(sum(coalesce(d.up, 0) + coalesce(d.down, 0) + coalesce(d.no_backlink, 0)), 0)
+                       FROM link_days d WHERE d.link_id = page.id AND d.day >= ?2) AS reachable
+               FROM (SELECT id FROM links WHERE id > ?1 AND id <= ?3) AS page) AS seen
+         WHERE links.id = seen.id AND links.reachable IS NOT seen.reachable",
+    );
+    let keep = keep.bind::<types::Id, _>(after).bind::<Date, _>(from).bind::<types::Id, _>(*last);
+    keep.execute(connection).await?;
+    Ok(Some(*last))
 }
 
 /// Gives some of the pages that hold nothing back to the disk. Returns whether there were more than a few. In a file that

@@ -2,6 +2,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use linkbeat_shared::history::Share;
 use linkbeat_shared::{
     Change, Counts, Details, GroupName, JobId, Link, LinkId, LinkName, LinkReport, PublicUrl, Reason, Run,
     RunId, RunState, Verdict,
@@ -119,12 +120,15 @@ pub enum SortLinksBy {
     Reason,
     /// By the time at which the verdict became what it is: the latest first, those that were never checked last.
     Since,
+    /// By the share of checks of the last 30 days that reached them: the least first, those without any last. It is as of
+    /// the last rolling up.
+    Reachable,
 }
 
 impl SortLinksBy {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Added, Self::Name, Self::Host, Self::Verdict, Self::Reason, Self::Since];
+    pub const ALL: [Self; 7] =
+        [Self::Added, Self::Name, Self::Host, Self::Verdict, Self::Reason, Self::Since, Self::Reachable];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -135,6 +139,7 @@ impl SortLinksBy {
             Self::Verdict => "verdict",
             Self::Reason => "reason",
             Self::Since => "since",
+            Self::Reachable => "reachable",
         }
     }
 }
@@ -162,6 +167,8 @@ pub struct ListedLink {
     pub created_at: DateTime<Utc>,
     /// When an import or a person last changed it.
     pub updated_at: DateTime<Utc>,
+    /// The share of checks of the last 30 days that reached it, as of the last rolling up; `None`: none can tell.
+    pub reachable: Option<Share>,
 }
 
 /// How many links are of one kind.

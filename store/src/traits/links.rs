@@ -111,7 +111,9 @@ pub struct LinkQuery {
     pub host: Option<String>,
     /// Their verdict became what it is no earlier.
     pub verdict_since: Option<DateTime<Utc>>,
-    /// Less of their checks reached them, in hundredths of a percent.
+    /// Less of the checks of the last 30 days reached them, in hundredths of a percent, as of the last rolling up.
+    pub reached_below: Option<u32>,
+    /// Less of their checks reached them, in hundredths of a percent. It reads the days of all links.
     pub reachable_below: Option<u32>,
     /// The checks from this day on count for that. Those of the last hour may not be counted yet.
     pub reachable_from: NaiveDate,

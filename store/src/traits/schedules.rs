@@ -29,8 +29,8 @@ pub trait Schedules: Send + Sync + Debug {
     /// Removes a schedule and its ticks, and says whether it was there. Its runs stay.
     async fn remove_schedule(&self, id: ScheduleId) -> Result<bool>;
 
-    /// Active schedules about whose ticks something is to be done at this moment, those that are due first first, at
-    /// most `limit`.
+    /// Schedules about which something is to be done at this moment, those that are due first first, at most `limit`:
+    /// active ones with ticks that are due, and paused ones whose pause has ended.
     async fn due_schedules(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<StoredSchedule>>;
 
     /// Does one step of a schedule, in one transaction: counts the ticks that are skipped, files the run of the tick that
@@ -109,6 +109,8 @@ pub struct StoredSchedule {
     pub next: Option<NextTick>,
     /// The last tick that fired or was skipped.
     pub last_due: Option<DateTime<Utc>>,
+    /// When its pause ends; `None`: it is not paused, or without an end.
+    pub paused_until: Option<DateTime<Utc>>,
     /// What became of its ticks.
     pub counts: TickCounts,
     /// Grows with each change.
@@ -123,7 +125,12 @@ const MOST_PAUSED: usize = 10_000;
 impl StoredSchedule {
     /// The change to this state; all else stays.
     pub fn becomes(&self, state: ScheduleState) -> ScheduleChange {
-        ScheduleChange { spec: None, request: None, state, next: self.next, paused: 0 }
+        ScheduleChange { spec: None, request: None, state, next: self.next, paused: 0, paused_until: None }
+    }
+
+    /// The change that pauses it, until this moment or without an end.
+    pub fn pauses(&self, until: Option<DateTime<Utc>>) -> ScheduleChange {
+        ScheduleChange { paused_until: until, ..self.becomes(ScheduleState::Paused) }
     }
 
     /// The change by which a paused schedule of this timing goes on. Ticks of the time in which it was paused are skipped.
@@ -168,6 +175,8 @@ pub struct ScheduleChange {
     pub next: Option<NextTick>,
     /// So many ticks were skipped while it was paused.
     pub paused: u64,
+    /// When its pause ends, if it is paused and that has an end.
+    pub paused_until: Option<DateTime<Utc>>,
 }
 
 /// One step of a schedule.

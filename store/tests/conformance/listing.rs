@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, TimeDelta, Utc};
 use linkbeat_shared::{Attributes, LinkId, NewLink, Tag, Tags, Verdict};
-use linkbeat_store::{HistoryRules, LinkOrder, LinkQuery, SharedStore};
+use linkbeat_store::{
+    Cursor, HistoryRules, LinkOrder, LinkQuery, LinkSort, ListedLink, Page, PageOf, SharedStore, SortLinksBy,
+};
 
 use crate::database::TestDatabase;
 use crate::make::{self, ImportLinks, file_stored, link, record};
@@ -88,6 +90,26 @@ async fn links_are_sorted_by_what_is_asked_for(database: Arc<TestDatabase>) {
         assert_eq!(found, wanted, "{order:?}");
         let links = store.links_of(&found).await.unwrap();
         assert_eq!(links.iter().map(|link| link.id).collect::<Vec<_>>(), wanted);
+    }
+    // The same, kept with the links by whoever rolls up.
+    let browse = async |reverse: bool, after: Option<Cursor>| {
+        let sort = LinkSort { by: SortLinksBy::Reachable, reverse };
+        let page = PageOf { after, limit: 2 };
+        store.browse_links(&LinkQuery::default(), sort, &page).await.unwrap()
+    };
+    let first = browse(false, None).await;
+    let second = browse(false, first.next.clone()).await;
+    let of = |page: &Page<ListedLink>| page.items.iter().map(|listed| listed.link.id).collect::<Vec<_>>();
+    assert_eq!((of(&first), of(&second)), (vec![b, a], vec![c]));
+    let shares: Vec<_> =
+        first.items.iter().map(|listed| listed.reachable.map(|share| share.hundredths())).collect();
+    assert_eq!((shares, second.items[0].reachable), (vec![Some(0), Some(10_000)], None));
+    assert_eq!(of(&browse(true, None).await), [c, a]);
+    for (below, wanted) in [(0, vec![]), (1, vec![b]), (10_000, vec![b]), (20_000, vec![a, b])] {
+        let query = LinkQuery { reached_below: Some(below), ..LinkQuery::default() };
+        let mut found = store.matching_ids(&query, None, 10).await.unwrap();
+        found.sort_unstable_by_key(|id| ids.iter().position(|one| one == id));
+        assert_eq!(found, wanted, "{below}");
     }
     let since = store.link_ids(&LinkQuery { order: LinkOrder::Since, ..any() }).await.unwrap();
     assert_eq!(since[2], c, "it was never checked");

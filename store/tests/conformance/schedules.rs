@@ -18,6 +18,7 @@ use crate::database::TestDatabase;
 use crate::make::{self, ImportLinks, links, new_run, planner};
 
 cases![
+    a_pause_of_a_schedule_may_have_an_end,
     a_schedule_is_kept_changed_and_removed,
     each_due_time_fires_once_whoever_settles_it,
     a_tick_is_skipped_or_replaces_while_a_run_goes_on,
@@ -119,6 +120,7 @@ async fn a_schedule_is_kept_changed_and_removed(database: Arc<TestDatabase>) {
         state: ScheduleState::Paused,
         next: Some(next("12:00:00")),
         paused: 3,
+        paused_until: None,
     };
     assert!(store.change_schedule(&schedule, change.clone()).await.unwrap());
     assert!(!store.change_schedule(&schedule, change).await.unwrap(), "it was changed since it was read");
@@ -263,6 +265,7 @@ async fn a_schedule_is_due_when_its_tick_begins_or_the_clock_was_set_back(databa
         state: ScheduleState::Paused,
         next: after.next,
         paused: 0,
+        paused_until: None,
     };
     store.change_schedule(&after, change).await.unwrap();
     assert_eq!(store.due_schedules(at("23:00:00"), 10).await.unwrap(), [], "it is paused");
@@ -361,4 +364,27 @@ async fn schedules_are_viewed(database: Arc<TestDatabase>) {
     assert_eq!(value("SELECT run_id FROM linkbeat_ticks").await, Some(run.to_string()));
     let joined = "SELECT count(*) FROM linkbeat_ticks t JOIN linkbeat_schedules s ON s.id = t.schedule_id";
     assert_eq!(value(joined).await, some("1"));
+}
+
+async fn a_pause_of_a_schedule_may_have_an_end(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let schedule = add(&store, "nightly").await;
+    let until = at("12:30:00");
+    assert!(store.change_schedule(&schedule, schedule.pauses(Some(until))).await.unwrap());
+    let paused = find(&store, "nightly").await;
+    assert_eq!((paused.state, paused.paused_until), (ScheduleState::Paused, Some(until)));
+    assert_eq!(store.due_schedules(at("12:29:59"), 10).await.unwrap().len(), 0);
+    assert_eq!(store.due_schedules(until, 10).await.unwrap()[0].name, "nightly");
+    let viewed =
+        "SELECT count(*) FROM linkbeat_schedules WHERE state = 'paused' AND paused_until IS NOT NULL";
+    assert_eq!(database.value(viewed).await.as_deref(), Some("1"));
+
+    let spec = paused.spec.clone().unwrap();
+    assert!(store.change_schedule(&paused, paused.resumes(&spec, until)).await.unwrap());
+    let active = find(&store, "nightly").await;
+    assert_eq!((active.state, active.paused_until), (ScheduleState::Active, None));
+    assert_eq!(active.next.unwrap().due, at("13:00:00"), "ticks of the pause are skipped");
+    assert!(active.counts.paused > 0);
+    assert!(store.change_schedule(&active, active.pauses(None)).await.unwrap());
+    assert_eq!(store.due_schedules(at("23:00:00"), 10).await.unwrap().len(), 0, "without an end");
 }

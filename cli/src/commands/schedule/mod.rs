@@ -7,8 +7,8 @@ pub(super) use self::run_now::publish;
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use linkbeat_shared::schedule::{ScheduleSpec, read_request, stored_request};
-use linkbeat_shared::{LinkSelection, Request, RequestId, ScheduleId};
+use linkbeat_shared::schedule::{ScheduleSpec, Zone, read_request, stored_request};
+use linkbeat_shared::{Lang, LinkSelection, Request, RequestId, ScheduleId, pause_end};
 use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, SharedStore, StoredSchedule, Tick};
 
 use self::args::{AddArgs, SetArgs};
@@ -39,6 +39,9 @@ Examples:
         /// How the list is written
         #[arg(long, value_enum, default_value_t = ListFormat::Table)]
         format: ListFormat,
+        /// Language of the words: en or zh [default: that of LC_ALL or LANG]
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Show one schedule: what it asks for, and its latest ticks
     #[command(after_help = "\
@@ -51,14 +54,25 @@ Examples:
         /// How it is written
         #[arg(long, value_enum, default_value_t = ListFormat::Table)]
         format: ListFormat,
+        /// Language of the words: en or zh [default: that of LC_ALL or LANG]
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Change a schedule
     Set(SetArgs),
     /// Stop a schedule for now; its ticks are skipped and counted
-    #[command(after_help = "Example:\n  linkbeat schedule pause nightly")]
+    #[command(after_help = "\
+Examples:
+  linkbeat schedule pause nightly
+  linkbeat schedule pause nightly --until 2d
+  linkbeat schedule pause nightly --until '2026-12-01 08:00'")]
     Pause {
         /// The schedule
         name: String,
+        /// When it goes on by itself: after a time such as 2d, or at a moment in its time zone [default: when somebody
+        /// resumes it]
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
     },
     /// Let a paused schedule go on, with its next tick
     #[command(after_help = "Example:\n  linkbeat schedule resume nightly")]
@@ -108,10 +122,14 @@ pub(crate) async fn run(global: &GlobalArgs, command: ScheduleCommand) -> Result
             )
             .await
         }
-        ScheduleCommand::List { format } => list(&store, format).await,
-        ScheduleCommand::Show { name, format } => show(&store, &name, format).await,
+        ScheduleCommand::List { format, lang } => {
+            list(&store, format, lang.unwrap_or(settings.output.lang)).await
+        }
+        ScheduleCommand::Show { name, format, lang } => {
+            show(&store, &name, format, lang.unwrap_or(settings.output.lang)).await
+        }
         ScheduleCommand::Set(args) => set(&store, args).await,
-        ScheduleCommand::Pause { name } => pause(&store, &name).await,
+        ScheduleCommand::Pause { name, until } => pause(&store, &name, until.as_deref()).await,
         ScheduleCommand::Resume { name } => resume(&store, &name).await,
         ScheduleCommand::Remove { name } => remove(&store, &name).await,
         ScheduleCommand::RunNow { name, format } => run_now::run(&settings, &store, &name, format).await,
@@ -172,7 +190,7 @@ async fn tell_next(store: &SharedStore, name: &str, done: &str) -> Result<(), Fa
     Ok(())
 }
 
-async fn list(store: &SharedStore, format: ListFormat) -> Result<(), Failure> {
+async fn list(store: &SharedStore, format: ListFormat, lang: Lang) -> Result<(), Failure> {
     let now = store.clock().await?;
     let (mut shown, mut after) = (Vec::new(), None::<String>);
     loop {
@@ -186,13 +204,13 @@ async fn list(store: &SharedStore, format: ListFormat) -> Result<(), Failure> {
             shown.push(Shown { schedule, ticks, now });
         }
     }
-    write::schedules(&shown, format)
+    write::schedules(&shown, format, lang)
 }
 
-async fn show(store: &SharedStore, name: &str, format: ListFormat) -> Result<(), Failure> {
+async fn show(store: &SharedStore, name: &str, format: ListFormat, lang: Lang) -> Result<(), Failure> {
     let schedule = find(store, name).await?;
     let ticks: Vec<Tick> = store.ticks(schedule.id, SHOWN_TICKS).await?;
-    write::schedule(&Shown { schedule, ticks, now: store.clock().await? }, format)
+    write::schedule(&Shown { schedule, ticks, now: store.clock().await? }, format, lang)
 }
 
 async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
@@ -222,22 +240,44 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         ScheduleState::Ended if next.is_some() => ScheduleState::Active,
         state => state,
     };
-    let change =
-        ScheduleChange { spec: Some(spec), request: Some(stored(&request)?), state, next, paused: 0 };
+    let paused_until = schedule.paused_until.filter(|_| state == ScheduleState::Paused);
+    let change = ScheduleChange {
+        spec: Some(spec),
+        request: Some(stored(&request)?),
+        state,
+        next,
+        paused: 0,
+        paused_until,
+    };
     if !store.change_schedule(&schedule, change).await? {
         return Err(changed_meanwhile(&name));
     }
     tell_next(store, &name, "changed").await
 }
 
-async fn pause(store: &SharedStore, name: &str) -> Result<(), Failure> {
-    change(store, name, |schedule, _| match schedule.state {
-        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
-        ScheduleState::Paused => Ok(None),
-        ScheduleState::Ended => Err(has_ended(name)),
+async fn pause(store: &SharedStore, name: &str, until: Option<&str>) -> Result<(), Failure> {
+    change(store, name, |schedule, now| {
+        let zone = schedule.spec.as_ref().map_or(Zone::UTC, |spec| spec.time_zone);
+        let until = until.map(|until| pause_end(until, zone, now)).transpose();
+        let until = until.map_err(|error| Failure::usage(format!("--until: {error}")))?;
+        match schedule.state {
+            ScheduleState::Paused if schedule.paused_until == until => Ok(None),
+            ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
+            ScheduleState::Ended => Err(has_ended(name)),
+        }
     })
     .await?;
-    print_note(format_args!("schedule {name} is paused; `linkbeat schedule resume` lets it go on"));
+    match find(store, name).await?.paused_until {
+        Some(until) => {
+            print_note(format_args!(
+                "schedule {name} is paused until {}",
+                until.format("%Y-%m-%d %H:%M:%S UTC")
+            ));
+        }
+        None => {
+            print_note(format_args!("schedule {name} is paused; `linkbeat schedule resume` lets it go on"));
+        }
+    }
     Ok(())
 }
 

@@ -2,15 +2,13 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
-use linkbeat_shared::schedule::Zone;
-use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request, pause_end};
+use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request};
 use linkbeat_store::{LinkChanges, LinkQuery};
 
 use super::Filter;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
-use crate::pages::form::Form;
+use crate::pages::form::{Form, pause_end_of};
 use crate::pages::once::Once;
 use crate::pages::parts::minute;
 use crate::pages::runs::filed;
@@ -102,7 +100,7 @@ impl Action {
                 change(LinkChanges { pin: Some(None), ..LinkChanges::default() }, Done::LeftToChecks)
             }
             Some("pause") => {
-                change(LinkChanges { paused_until: until(form, v)?, ..active(false) }, Done::Paused)
+                change(LinkChanges { paused_until: pause_end_of(form, v)?, ..active(false) }, Done::Paused)
             }
             Some("resume") => change(active(true), Done::Resumed),
             Some("group") => {
@@ -155,15 +153,6 @@ pub(super) async fn act(State(app): State<App>, v: Visit, form: Form) -> Result<
 
 fn is_of_link(back: &str) -> bool {
     back.strip_prefix("/links/").is_some_and(|rest| rest.len() >= 36)
-}
-
-/// When a pause ends, if the form says so: in UTC, as nobody knows the visitor's time zone without script.
-fn until(form: &Form, v: &Visit) -> Result<Option<DateTime<Utc>>, Problem> {
-    let read = |text: &str| {
-        let end = pause_end(text, Zone::UTC, v.now);
-        end.map_err(|_| Problem::BadInput(fill(v.t.pause_end_unusable, &[&text])))
-    };
-    form.get("until").map(read).transpose()
 }
 
 /// Files a run of these links.

@@ -30,6 +30,7 @@ impl Filter {
             group: form.get("group").and_then(|group| group.parse().ok()),
             tag: form.get("tag").and_then(|tag| tag.parse().ok()),
             host: form.get("host").map(str::to_owned),
+            reached_below: form.get("reachable").and_then(percent),
             ..LinkQuery::default()
         };
         let by = form.get("sort").and_then(|sort| sort.parse().ok()).unwrap_or_default();
@@ -49,6 +50,7 @@ impl Filter {
             ("tag", query.tag.as_ref().map(ToString::to_string)),
             ("host", query.host.clone()),
             ("reason", query.reason.clone()),
+            ("reachable", query.reached_below.map(percent_text)),
         ];
         named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -104,6 +106,18 @@ impl Filter {
     }
 }
 
+/// Percent as hundredths of a percent.
+fn percent(text: &str) -> Option<u32> {
+    let percent: f64 = text.trim_end_matches(['%', ' ']).parse().ok()?;
+    // The range leaves a number that fits.
+    (0.0..=100.0).contains(&percent).then(|| (percent * 100.0).round() as u32)
+}
+
+fn percent_text(hundredths: u32) -> String {
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn encode(fields: &[(&'static str, String)]) -> String {
     let mut encoded = Serializer::new(String::new());
     for (name, value) in fields {
@@ -118,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_address_and_its_filter_say_the_same() {
-        let address = "text=a+b%26&verdict=down&shown=false&active=true&group=%E5%8F%8B&tag=x&host=a.example&reason=timeout";
+        let address = "text=a+b%26&verdict=down&shown=false&active=true&group=%E5%8F%8B&tag=x&host=a.example&reason=timeout&reachable=99.5";
         let filter = Filter::read(&Form::read(address.as_bytes()).unwrap());
         assert_eq!(filter.encoded(), address);
         assert_eq!((filter.value("text").as_str(), filter.value("nothing").as_str()), ("a b&", ""));

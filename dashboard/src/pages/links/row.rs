@@ -24,6 +24,8 @@ pub(crate) struct LinkRow {
     pub(crate) lasts: Option<String>,
     pub(crate) checked: Option<When>,
     pub(crate) elapsed: Option<String>,
+    /// The share of checks of the last 30 days that reached it.
+    pub(crate) reachable: Option<String>,
     pub(crate) certificate: Option<When>,
 }
 
@@ -46,6 +48,7 @@ impl LinkRow {
             lasts: listed.verdict_since.map(|since| length(v.t, v.now - since)),
             checked: state.last_checked_at.map(When),
             elapsed: state.elapsed_ms.map(milliseconds),
+            reachable: listed.reachable.map(|share| share.to_string()),
             certificate: state.details.certificate.as_ref().map(|certificate| When(certificate.expires_at)),
         }
     }

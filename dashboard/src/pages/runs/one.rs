@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use linkbeat_shared::{Counts, HeldBack, LinkReport, Run, RunId, RunState, Verdict};
-use linkbeat_store::{ReportLinks, RunLinkSort};
+use linkbeat_store::{PageOf, ReportLinks, RunLinkSort};
 
 use super::row::short_id;
 use crate::pages::answer::{Page, Problem};
@@ -105,6 +105,8 @@ pub(super) struct RunPage {
     progress: Made,
     held: Option<String>,
     rows: Vec<Row>,
+    /// It had results, and its checks are gone by now.
+    has_no_checks: bool,
     tabs: Vec<Tab>,
     pager: Pager,
     changes: String,
@@ -145,6 +147,10 @@ pub(super) async fn show(
     let (shown, which, sort) = list_of(query.get("list"));
     let page = query.page(ROWS)?;
     let links = store.browse_run_links(id, which, sort, &page).await?;
+    let has_no_checks = links.items.is_empty() && run.done > 0 && {
+        let one = PageOf { after: None, limit: 1 };
+        store.browse_run_links(id, ReportLinks::All, RunLinkSort::Added, &one).await?.items.is_empty()
+    };
     let path = format!("/runs/{id}");
     let pager = Pager::new(&v, &path, &format!("list={shown}"), &page, links.next.as_ref());
     let tab = |(list, word): (&str, &'static str)| Tab {
@@ -165,6 +171,7 @@ pub(super) async fn show(
         progress: Made::of(&Progress::new(&v, &run, summary.counts, summary.to_recheck))?,
         held: summary.held_back.as_ref().map(|held| seen(&v, held)),
         rows: links.items.iter().map(|link| Row::new(&v, link)).collect(),
+        has_no_checks,
         tabs,
         pager,
         changes: v.to(&format!("/changes?run={id}")),

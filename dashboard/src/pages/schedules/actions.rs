@@ -6,7 +6,7 @@ use linkbeat_store::{ScheduleChange, ScheduleState, StoredSchedule};
 use super::list::percent_encoded;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
-use crate::pages::form::Form;
+use crate::pages::form::{Form, pause_end_of};
 use crate::pages::once::Once;
 use crate::pages::runs::filed;
 use crate::pages::told::{self, Done};
@@ -33,7 +33,8 @@ pub(super) async fn act(
             Done::Removed
         }
         "pause" => {
-            change(&app, &v, &name, pause).await?;
+            let until = pause_end_of(&form, &v)?;
+            change(&app, &v, &name, |v, schedule, _| pause(v, schedule, until)).await?;
             Done::Paused
         }
         "resume" => {
@@ -68,7 +69,7 @@ async fn change(
     app: &App,
     v: &Visit,
     name: &str,
-    decide: fn(&Visit, &StoredSchedule, DateTime<Utc>) -> Result<Change, Problem>,
+    decide: impl Fn(&Visit, &StoredSchedule, DateTime<Utc>) -> Result<Change, Problem> + Send + Sync,
 ) -> Result<(), Problem> {
     let store = &app.ports.store;
     for _ in 0..TRIES {
@@ -81,10 +82,10 @@ async fn change(
     Err(Problem::Conflict(v.t.changed_meanwhile.to_owned()))
 }
 
-fn pause(v: &Visit, schedule: &StoredSchedule, _now: DateTime<Utc>) -> Result<Change, Problem> {
+fn pause(v: &Visit, schedule: &StoredSchedule, until: Option<DateTime<Utc>>) -> Result<Change, Problem> {
     match schedule.state {
-        ScheduleState::Active => Ok(Some(schedule.becomes(ScheduleState::Paused))),
-        ScheduleState::Paused => Ok(None),
+        ScheduleState::Paused if schedule.paused_until == until => Ok(None),
+        ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
         ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
     }
 }

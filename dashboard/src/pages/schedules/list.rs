@@ -32,6 +32,8 @@ struct Card {
     state: Shown,
     is_active: bool,
     is_paused: bool,
+    /// When its pause ends, if it has an end.
+    paused_until: Option<When>,
     /// When it ticks, in words and as it was written; why that cannot be read.
     words: Result<(String, String), String>,
     links: Option<String>,
@@ -66,8 +68,9 @@ impl Card {
             state: Shown::of_schedule(v.t, schedule.state),
             is_active: schedule.state == ScheduleState::Active,
             is_paused: schedule.state == ScheduleState::Paused,
+            paused_until: schedule.paused_until.map(When),
             words: spec
-                .map(|spec| (spec.timing.words(spec.time_zone), spec.timing.text()))
+                .map(|spec| (spec.timing.words(spec.time_zone, v.lang), spec.timing.text()))
                 .map_err(Clone::clone),
             links: links_of(v, schedule),
             next: upcoming(schedule).into_iter().map(|tick| When(tick.begins)).collect(),

@@ -7,12 +7,13 @@ use diesel::prelude::{
     SelectableHelper,
 };
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
+use linkbeat_shared::history::Share;
 use linkbeat_shared::{GroupName, Link, LinkId};
 use uuid::Uuid;
 
-use super::listing::{NO_MOMENT, NO_WORD, matching};
+use super::listing::{NO_MOMENT, NO_WORD, NOT_REACHED, REACHED_KEY, matching};
 use super::{Backend, Connection, dialect, page_of, rows_for};
 use crate::cursor::{BadCursor, Cursor, CursorKey};
 use crate::error::Fault;
@@ -21,7 +22,7 @@ use crate::schema::{links as table, sql as types};
 use crate::traits::{Count, LinkQuery, LinkSort, LinkTotal, ListedLink, Page, PageOf, SortLinksBy};
 use crate::values::{Id, Moment};
 
-type Row = (LinkRow, Moment, Moment);
+type Row = (LinkRow, Moment, Moment, Option<i32>);
 
 #[derive(QueryableByName)]
 struct TotalRow {
@@ -53,9 +54,11 @@ pub(super) async fn links(
         by => format!("{} {direction}, links.id {direction}", key(by)),
     };
     let rows = wanted.order(sql::<Text>(&order)).limit(rows_for(page.limit));
-    let rows: Vec<Row> =
-        rows.select((LinkRow::as_select(), table::created_at, table::updated_at)).load(connection).await?;
-    page_of(rows, page.limit, |(row, ..)| end(row, sort.by), listed_row)
+    let rows: Vec<Row> = rows
+        .select((LinkRow::as_select(), table::created_at, table::updated_at, table::reachable))
+        .load(connection)
+        .await?;
+    page_of(rows, page.limit, |row| end(row, sort.by), listed_row)
 }
 
 /// Whether the largest key comes first.
@@ -72,6 +75,7 @@ fn key(by: SortLinksBy) -> &'static str {
         SortLinksBy::Verdict => dialect::VERDICT_KEY,
         SortLinksBy::Reason => dialect::REASON_KEY,
         SortLinksBy::Since => "coalesce(links.verdict_since, '1970-01-01T00:00:00.000000Z')",
+        SortLinksBy::Reachable => REACHED_KEY,
     }
 }
 
@@ -87,6 +91,11 @@ fn beyond(wanted: Links, sort: LinkSort, cursor: &Cursor) -> Result<Links, Fault
             let key = sql::<Bool>(&open).bind::<types::Moment, _>(Moment(*moment)).sql(", ");
             wanted.filter(key.bind::<types::Id, _>(id).sql(")"))
         }
+        (SortLinksBy::Reachable, CursorKey::Number(number)) => {
+            let number = i32::try_from(*number).map_err(|_| BadCursor)?;
+            let key = sql::<Bool>(&open).bind::<Integer, _>(number).sql(", ");
+            wanted.filter(key.bind::<types::Id, _>(id).sql(")"))
+        }
         (
             SortLinksBy::Name | SortLinksBy::Host | SortLinksBy::Verdict | SortLinksBy::Reason,
             CursorKey::Text(text),
@@ -99,7 +108,7 @@ fn beyond(wanted: Links, sort: LinkSort, cursor: &Cursor) -> Result<Links, Fault
 }
 
 /// Where a page ends that ends with this link.
-fn end(row: &LinkRow, by: SortLinksBy) -> Cursor {
+fn end((row, .., reachable): &Row, by: SortLinksBy) -> Cursor {
     let word = |word: Option<String>| CursorKey::Text(word.unwrap_or_else(|| NO_WORD.to_owned()));
     let key = match by {
         SortLinksBy::Added => CursorKey::Id,
@@ -108,24 +117,26 @@ fn end(row: &LinkRow, by: SortLinksBy) -> Cursor {
         SortLinksBy::Verdict => word(row.verdict.clone()),
         SortLinksBy::Reason => word(row.reason.as_ref().and_then(|reason| reason.text_of("type"))),
         SortLinksBy::Since => CursorKey::Moment(row.verdict_since.map_or(NO_MOMENT, |moment| moment.0)),
+        SortLinksBy::Reachable => CursorKey::Number(reachable.unwrap_or(NOT_REACHED).into()),
     };
     Cursor { key, id: row.id.0 }
 }
 
-fn listed_row((row, created_at, updated_at): Row) -> Result<ListedLink, Fault> {
+fn listed_row((row, created_at, updated_at, reachable): Row) -> Result<ListedLink, Fault> {
     Ok(ListedLink {
         host: row.host.clone(),
         shown_since: row.shown_since.0,
         verdict_since: row.verdict_since.map(|moment| moment.0),
         created_at: created_at.0,
         updated_at: updated_at.0,
+        reachable: reachable.and_then(|part| Share::of(part.unsigned_abs().into(), 10_000)),
         link: Link::try_from(row)?,
     })
 }
 
 pub(super) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Option<ListedLink>, Fault> {
     let row = table::table.find(Id(id.0));
-    let row = row.select((LinkRow::as_select(), table::created_at, table::updated_at));
+    let row = row.select((LinkRow::as_select(), table::created_at, table::updated_at, table::reachable));
     row.first::<Row>(connection).await.optional()?.map(listed_row).transpose()
 }
 
@@ -189,7 +200,9 @@ pub(super) async fn certificates_ending(
         .sql("");
     let order = sql::<Text>(&format!("{end}, links.id"));
     let rows = table::table.filter(ending).order(order).limit(limit.into());
-    let rows: Vec<Row> =
-        rows.select((LinkRow::as_select(), table::created_at, table::updated_at)).load(connection).await?;
+    let rows: Vec<Row> = rows
+        .select((LinkRow::as_select(), table::created_at, table::updated_at, table::reachable))
+        .load(connection)
+        .await?;
     rows.into_iter().map(listed_row).collect()
 }

@@ -1,6 +1,7 @@
 //! History: checks are rolled up into days and hours, what is old is removed, and what is kept is read.
 
 mod cleaning;
+mod reach;
 mod reading;
 pub(in super::super) mod rolling;
 

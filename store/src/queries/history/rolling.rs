@@ -19,7 +19,7 @@ use linkbeat_shared::history::{Summary, Zone};
 
 use super::super::dialect::{insert_all, locked};
 use super::super::rollup;
-use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled};
+use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled, reach};
 use crate::error::Fault;
 use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, hour_of, stored_count};
 use crate::schema::{history_progress, history_zones, late_checks, link_days, link_hours, runs};
@@ -51,6 +51,9 @@ pub(in super::super) async fn roll_up(
         return Ok(true);
     }
     if add_late(connection, rules, now).await? || begin(connection, rules, due_after, now).await? {
+        return Ok(true);
+    }
+    if reach::step(connection, rules, now).await? {
         return Ok(true);
     }
     note_rolled(connection, now).await?;
@@ -130,7 +133,8 @@ async fn page(
         rolled.set(runs::history.eq(ROLLED)).execute(connection).await?;
     }
     let progress = diesel::update(history_progress::table.find(PROGRESS));
-    progress.set(history_progress::after.eq(last.unwrap_or(NO_LINK))).execute(connection).await?;
+    let after = history_progress::after.eq(last.unwrap_or(NO_LINK));
+    progress.set((after, history_progress::reach_due.eq(true))).execute(connection).await?;
     Ok(())
 }
 
