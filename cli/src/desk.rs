@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use linkbeat_dashboard::{BadList, CannotFile, Desk, ScheduleRun};
-use linkbeat_producer::{CannotRun, Outbox, RunNow};
-use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
+use linkbeat_producer::{CannotRepeat, CannotRun, Outbox, RunNow};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, SharedStore, StoredSchedule};
 
 use crate::explainer::Explainer;
@@ -48,8 +48,23 @@ impl Desk for OwnDesk {
         self.options.clone()
     }
 
-    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
-        let run = linkbeat_producer::run_now(&*self.store, schedule).await.map_err(|error| match error {
+    async fn repeat_run(&self, run: RunId, request: RequestId) -> Result<Filed, CannotFile> {
+        let filed =
+            linkbeat_producer::repeat(&self.store, run, request).await.map_err(|error| match error {
+                CannotRepeat::Store(error) => CannotFile::Store(error),
+                error => CannotFile::Unreadable(error.to_string()),
+            })?;
+        self.publish(&filed);
+        Ok(filed)
+    }
+
+    async fn run_schedule(
+        &self,
+        schedule: &StoredSchedule,
+        request: RequestId,
+    ) -> Result<ScheduleRun, CannotFile> {
+        let run = linkbeat_producer::run_now(&*self.store, schedule, request).await;
+        let run = run.map_err(|error| match error {
             CannotRun::Store(error) => CannotFile::Store(error),
             error => CannotFile::Unreadable(error.to_string()),
         })?;

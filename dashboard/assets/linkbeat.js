@@ -145,5 +145,14 @@ function everything(root) {
   strips();
 }
 
+// A form that is sent twice files one run. A page that comes back from memory was sent already, and asks anew.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const id of document.querySelectorAll("input[name=request]")) {
+    const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+    id.value = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+});
+
 everything(document);
 live();

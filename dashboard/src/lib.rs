@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod connections;
 mod csv;
 mod feeds;
 mod live;
@@ -17,9 +18,10 @@ pub use access::{
     BadHost, BadOrigin, BadPasswordHash, HostName, NewToken, PasswordHash, SHORTEST_PASSWORD, TrustedOrigin,
     Unprotected,
 };
+pub use connections::Limits;
 pub use ports::{
-    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, Queues, ScheduleRun, Setting,
-    WorkerSeen,
+    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, QueueDepth, Queues, ScheduleRun,
+    Setting, WorkerSeen,
 };
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

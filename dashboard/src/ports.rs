@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use linkbeat_shared::history::Zone;
 use linkbeat_shared::wire::WorkerMessage;
-use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions, RunId};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{DashboardStore, Filed, StoreError, StoredSchedule};
 use uuid::Uuid;
 
@@ -57,8 +57,15 @@ pub trait Desk: Send + Sync + Debug {
     /// What a request asks of its links if nobody says otherwise: the section `check` of the settings.
     fn options(&self) -> RequestOptions;
 
+    /// Files a run that is asked the same as this one. The same request id twice is one run.
+    async fn repeat_run(&self, run: RunId, request: RequestId) -> Result<Filed, CannotFile>;
+
     /// Files a run of a schedule now, besides its ticks.
-    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile>;
+    async fn run_schedule(
+        &self,
+        schedule: &StoredSchedule,
+        request: RequestId,
+    ) -> Result<ScheduleRun, CannotFile>;
 
     /// Reads a list of links in any of the shapes that linkbeat takes. The name may say which: `friends.yml`. It is work
     /// for a thread that may block.
@@ -115,6 +122,9 @@ pub trait Queues: Send + Sync + Debug {
     /// Forgets these messages for good. Returns how many were found.
     async fn forget(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk>;
 
+    /// How many messages wait in each queue.
+    async fn depths(&self) -> Result<Vec<QueueDepth>, CannotAsk>;
+
     /// The workers that live.
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk>;
 }
@@ -132,6 +142,17 @@ pub struct ParkedMessage {
     pub parked_at: Option<DateTime<Utc>>,
     /// How often its handling had failed.
     pub attempts: u32,
+}
+
+/// How many messages wait in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Its name without the namespace, such as `jobs`.
+    pub name: String,
+    /// Messages that nobody has taken.
+    pub messages: u64,
+    /// It holds messages that nobody could handle.
+    pub parked: bool,
 }
 
 /// A worker, as it told of itself.

@@ -1,29 +1,24 @@
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::access::{self, Access, Unprotected};
+use crate::connections::{self, Limits};
 use crate::live::{self, Live};
 use crate::pages::Groups;
 use crate::ports::Ports;
 use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
 
-/// How long requests under way may take once the dashboard stops.
-const DRAIN: Duration = Duration::from_secs(3);
-
 /// The dashboard, ready to be served.
 #[derive(Debug)]
 pub struct Dashboard {
     app: App,
+    limits: Limits,
 }
 
 /// What every handler gets.
@@ -60,6 +55,7 @@ impl Dashboard {
     pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
         access::check(&settings, &*ports.store).await?;
         let (stop, access) = (CancellationToken::new(), Access::new(&settings));
+        let live = Live::new(settings.connections);
         Ok(Self {
             app: App(Arc::new(Shared {
                 settings,
@@ -67,43 +63,41 @@ impl Dashboard {
                 access,
                 totals: feeds::Totals::default(),
                 stop,
-                live: Live::new(),
+                live,
                 groups: Groups::default(),
             })),
+            limits: Limits::default(),
         })
     }
 
+    /// The same with other limits for its clients.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Serves until `shutdown`, and then what is under way.
-    ///
-    /// # Errors
-    /// The listener fails.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let stop = self.app.stop.clone();
-        let ending = {
-            let (stop, shutdown) = (stop.clone(), shutdown.clone());
-            async move {
+        let stopping = {
+            let stop = stop.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move {
                 shutdown.cancelled().await;
                 stop.cancel();
-            }
+            }))
         };
-        let serving = async { axum::serve(listener, self.service()).with_graceful_shutdown(ending).await };
         let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
-        let overdue = async {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            served = serving => served,
-            () = overdue => Ok(()),
-        }
+        let _asker = AbortOnDropHandle::new(tokio::spawn(live::ask_broker(self.app.clone())));
+        let most = self.app.settings.connections.get() as usize;
+        connections::serve(listener, self.service(), most, self.limits, stop).await;
+        drop(stopping);
     }
 
     /// The gate stands around the whole router, so that it can ask the router before a handler runs. It takes the base path
     /// away.
-    fn service(&self) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    fn service(&self) -> Router {
         let gate = from_fn_with_state(self.app.clone(), access::gate);
-        let guarded = Router::new().fallback_service(self.routes()).layer(gate);
-        guarded.into_make_service_with_connect_info()
+        Router::new().fallback_service(self.routes()).layer(gate)
     }
 
     fn routes(&self) -> Router {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use axum::http::Uri;
@@ -15,6 +16,9 @@ const PORT: u16 = 8080;
 
 /// How long a login lasts, in days.
 const SESSION_DAYS: u32 = 7;
+
+/// Connections at once.
+const CONNECTIONS: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
 
 /// What the operator of a dashboard decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub struct DashboardSettings {
     /// How long a login lasts.
     #[serde(with = "as_text")]
     pub sessions: Keep,
+    /// The most connections at once.
+    pub connections: NonZeroU32,
 }
 
 impl Default for DashboardSettings {
@@ -57,6 +63,7 @@ impl Default for DashboardSettings {
             trusted_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             sessions: Keep::days(SESSION_DAYS),
+            connections: CONNECTIONS,
         }
     }
 }

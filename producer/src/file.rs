@@ -1,9 +1,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use linkbeat_shared::schedule::stored_request;
 use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{CheckResult, Request, RunId, RunSize, TraceContext};
-use linkbeat_store::{Account, Filed, Filing, NewRun, PlannedJob, Planner, StoreError, StoredJob};
+use linkbeat_shared::{CheckResult, LinkSelection, Request, RunId, RunSize, TraceContext};
+use linkbeat_store::{
+    Account, Filed, Filing, KeptRequest, NewRun, PlannedJob, Planner, StoreError, StoredJob,
+};
 
 use crate::plan::JobPlanner;
 
@@ -40,13 +43,15 @@ pub(crate) struct Prepared {
 }
 
 impl From<Request> for Prepared {
-    fn from(request: Request) -> Self {
+    fn from(mut request: Request) -> Self {
+        let (links, kept_request) = kept_request(&mut request);
         let planner = JobPlanner::new(request.check.clone(), request.white_list);
         let (planner, kept) = Keeping::around(planner, request.trace.clone());
         let run = NewRun {
             id: RunId::new(),
             request_id: request.id,
-            links: request.links,
+            kept: kept_request,
+            links,
             check: request.check,
             rules: request.rules,
             reuse_within: request.reuse_within,
@@ -57,6 +62,18 @@ impl From<Request> for Prepared {
         };
         Self { run, planner: Box::new(planner), kept: KeptJobs(kept) }
     }
+}
+
+/// What is kept of a request, and its links, which are taken out of it.
+fn kept_request(request: &mut Request) -> (LinkSelection, Option<KeptRequest>) {
+    let links = std::mem::replace(&mut request.links, LinkSelection::Stored);
+    let listed = matches!(links, LinkSelection::Given(_));
+    if !listed {
+        request.links = links.clone();
+    }
+    // One with a huge white list is not kept, and so cannot be repeated.
+    let kept = stored_request(request).ok().map(|request| KeptRequest { request, listed });
+    (links, kept)
 }
 
 /// The jobs of a run that is filed, once it is.

@@ -10,6 +10,7 @@ mod line;
 mod outbox;
 mod plan;
 mod reconcile;
+mod repeat;
 mod reply_queues;
 mod settings;
 mod window;
@@ -28,6 +29,7 @@ pub use doors::{
 pub use file::file;
 pub use outbox::Outbox;
 
+pub use repeat::{CannotRepeat, repeat};
 pub use reply_queues::{BadReplyQueues, ReplyQueues};
 pub use settings::{Allow, ProducerSettings};
 

@@ -144,6 +144,7 @@ fn white_listed(link_id: LinkId) -> CheckResult {
         elapsed_ms: 0,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

@@ -88,6 +88,8 @@ fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, when: 
         Seen::Now => identity::compare(&state.known, &result.details, &[link.name, host(link.url)]),
         Seen::Before => (state.known.clone(), BTreeSet::new()),
     };
+    // A result that is taken over lacks them.
+    let phases = if when == Seen::Now { result.phases.as_deref().copied() } else { state.phases };
     let mut details = result.details.clone();
     details.notes.extend(signs);
     let seen = LinkState {
@@ -98,6 +100,7 @@ fn next_state(link: &Judged<'_>, result: &CheckResult, rules: &ShowRules, when: 
         elapsed_ms: Some(result.elapsed_ms),
         last_checked_at: Some(result.checked_at),
         details,
+        phases,
         ..state.clone()
     };
     if link.backlink_left_open && lacks_backlink(state) {
@@ -192,6 +195,7 @@ mod tests {
             elapsed_ms: 7,
             checked_at: Utc::now(),
             details: Details::default(),
+            phases: None,
         }
     }
 

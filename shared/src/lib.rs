@@ -23,6 +23,8 @@ mod link;
 mod link_url;
 mod options;
 mod pattern_cost;
+mod pause;
+mod phases;
 mod pin;
 mod public_url;
 mod readable;
@@ -55,6 +57,8 @@ pub use length::{
 pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
 pub use options::{RequestOptions, Resolved};
+pub use pause::{BadPauseEnd, pause_end};
+pub use phases::Phases;
 pub use pin::{BadPin, Pin, Pinned};
 pub use public_url::PublicUrl;
 pub use readable::{readable_host, readable_url};

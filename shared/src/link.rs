@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Pin, Reason, RunId, Verdict};
+use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ pub struct NewLink {
     pub page_url: Option<LinkUrl>,
     /// Whether runs check it. Default: yes.
     pub active: Option<bool>,
+    /// It is paused until then, whatever `active` says.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Whether a *new* link starts out shown. Default: yes. A stored link's state is never changed by this:
     /// only checks and people (`links set`) do that.
     pub shown: Option<bool>,
@@ -110,6 +112,7 @@ impl NewLink {
             url,
             page_url: None,
             active: None,
+            paused_until: None,
             shown: None,
             backlink: None,
             group: None,
@@ -132,6 +135,8 @@ pub struct Link {
     pub page_url: Option<LinkUrl>,
     /// Whether runs check it.
     pub active: bool,
+    /// When its pause ends; `None`: it is active, or paused without an end.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Whether a backlink is asked of it, when a run asks for backlinks.
     pub backlink: bool,
     /// The section of the list that it came from.
@@ -161,6 +166,8 @@ pub struct LinkState {
     pub elapsed_ms: Option<u32>,
     /// What else the latest check saw.
     pub details: Details,
+    /// How long the phases of the latest check took, if they were measured.
+    pub phases: Option<Phases>,
     /// What its own page was like, so that a check can tell that it became another.
     pub known: Known,
     /// When the latest check ended.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Details, LinkId, Reason, Verdict};
+use crate::{Details, LinkId, Phases, Reason, Verdict};
 
 /// What became of one link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct CheckResult {
     /// What else it saw; absent where there is nothing to tell.
     #[serde(default, skip_serializing_if = "Details::is_empty")]
     pub details: Details,
+    /// How long its phases took; absent where it was not fetched now. In a box, as results are moved around.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Box<Phases>>,
 }
 
 /// What a result did to its link.

@@ -68,7 +68,7 @@ impl Import {
         for (key, link) in part.0 {
             if let Some(before) = stored.remove(&key) {
                 let after = updated(&before, &link)?;
-                self.places.push(&after)?;
+                self.places.push(&after, now)?;
                 if after == before {
                     self.unchanged += 1;
                 } else {
@@ -76,7 +76,7 @@ impl Import {
                 }
             } else {
                 let row = LinkRow::new(&link, key, now);
-                self.places.push(&row)?;
+                self.places.push(&row, now)?;
                 added.push(row);
             }
         }

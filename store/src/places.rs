@@ -4,7 +4,7 @@ use linkbeat_shared::LinkId;
 
 use crate::error::Fault;
 use crate::rows::LinkRow;
-use crate::values::Id;
+use crate::values::{Id, Moment};
 
 /// The ids and hosts of links. A link takes 24 bytes and the length of its host, so a million of them take about 50 MB.
 pub(crate) struct Places {
@@ -29,13 +29,13 @@ impl Places {
     }
 
     /// Adds a link.
-    pub(crate) fn push(&mut self, row: &LinkRow) -> Result<(), Fault> {
+    pub(crate) fn push(&mut self, row: &LinkRow, now: Moment) -> Result<(), Fault> {
         let too_much = |_| Fault::Refused("the hosts of the given links take too much memory".to_owned());
         self.links.push(Place {
             id: row.id,
             host: u32::try_from(self.hosts.len()).map_err(too_much)?,
             length: u16::try_from(row.host.len()).map_err(too_much)?,
-            active: row.active,
+            active: row.is_active(now),
         });
         self.hosts.push_str(&row.host);
         Ok(())

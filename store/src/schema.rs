@@ -47,6 +47,7 @@ diesel::table! {
         group_name -> Nullable<Text>,
         attributes -> Nullable<Document>,
         active -> Bool,
+        paused_until -> Nullable<Moment>,
         backlink -> Bool,
         shown -> Bool,
         shown_since -> Moment,
@@ -57,6 +58,7 @@ diesel::table! {
         status -> Nullable<Integer>,
         elapsed_ms -> Nullable<BigInt>,
         details -> Nullable<Document>,
+        phases -> Nullable<Text>,
         last_checked_at -> Nullable<Moment>,
         last_run_id -> Nullable<Id>,
         last_run_seq -> BigInt,
@@ -233,6 +235,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    use super::sql::Id;
+    use diesel::sql_types::{Bool, Text};
+
+    run_requests (run_id) {
+        run_id -> Id,
+        request -> Text,
+        listed -> Bool,
+    }
+}
+
+diesel::table! {
     use super::sql::{Id, Moment};
     use diesel::sql_types::Text;
 
@@ -328,7 +341,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Nullable, SmallInt};
+    use diesel::sql_types::{Nullable, SmallInt, Text};
     use super::sql::{Id, Moment};
 
     history_progress (id) {
@@ -336,6 +349,9 @@ diesel::table! {
         after -> Id,
         rolled_at -> Nullable<Moment>,
         cleaned_at -> Nullable<Moment>,
+        removing -> Nullable<Text>,
+        removed -> Nullable<Text>,
+        removed_at -> Nullable<Moment>,
     }
 }
 

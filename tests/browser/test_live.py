@@ -1,5 +1,6 @@
 """What goes on, seen in an open page. Also without script, under a path of a proxy, and when the dashboard stops."""
 
+import json
 import signal
 import time
 import unittest
@@ -58,6 +59,26 @@ class Live(unittest.TestCase):
         wait_for(lambda: "finished" in other.locator("[data-part]").inner_text())
         wait_for(lambda: other.locator("tbody tr").count() > 0)
         self.assertEqual(self.page.said, [])
+
+    def test_a_run_is_repeated_and_a_button_pressed_twice_files_one_run(self):
+        WORLD.sites.state = {}
+        count = lambda: len(json.loads(WORLD.run("runs", "list", "--limit", "1000", "--format", "json")))
+        self.page.goto(BASE + "/runs")
+        before = count()
+        self.page.get_by_role("button", name="Check all now").dblclick()
+        self.page.wait_for_url("**/runs/*")
+        first = self.page.url.split("?")[0]
+        wait_for(lambda: "finished" in self.page.locator("[data-part]").inner_text())
+        self.assertEqual(count(), before + 1)
+        self.page.get_by_role("button", name="Repeat").dblclick()
+        self.page.wait_for_url(lambda url: url.split("?")[0] != first)
+        wait_for(lambda: "finished" in self.page.locator("[data-part]").inner_text())
+        self.assertEqual(count(), before + 2)
+        # Somebody goes back and asks again: that is meant.
+        self.page.goto(first)
+        self.page.get_by_role("button", name="Repeat").click()
+        self.page.wait_for_url(lambda url: url.split("?")[0] != first)
+        self.assertEqual(count(), before + 3)
 
     def test_live_updates_pause_by_button_and_in_hidden_tabs(self):
         self.page.goto(BASE + "/")

@@ -33,6 +33,7 @@ def pages():
     paths = ["/", "/links", "/links?verdict=down&sort=name", "/links/add", "/runs", f"/runs/{run_id}",
              f"/runs/{run_id}?list=all", "/changes", "/schedules", "/parked", "/settings"]
     names = ["Blue kettle", "Old tower", '<b>Bold & "quoted"</b>', "مدونة صديق"]
+    paths.append(f"/links/{link_named('Blue kettle')}/edit")
     return paths + [f"/links/{link_named(name)}?period={period}" for name, period in zip(names, ["day", "week", "month", "year"])]
 
 
@@ -153,6 +154,27 @@ class OnePage(unittest.TestCase):
         self.assertEqual(self.page.locator("input[name=id]:checked").count(), 4)
         self.page.get_by_label("All of this page").click()
         self.assertEqual(self.page.locator("input[name=id]:checked").count(), 8)
+
+    def test_a_link_is_edited_and_a_bad_field_says_so(self):
+        link = link_named("Slow river")
+        self.page.goto(f"{BASE}/links/{link}")
+        self.page.get_by_role("link", name="Edit").click()
+        self.page.get_by_label("URL", exact=True).fill("river")
+        self.page.get_by_label("Description").fill("About boats")
+        self.page.get_by_role("button", name="Save").click()
+        field = self.page.get_by_label("URL", exact=True)
+        self.assertEqual(field.get_attribute("aria-invalid"), "true")
+        problem = self.page.locator("#" + field.get_attribute("aria-describedby"))
+        self.assertIn("https://", problem.inner_text())
+        self.assertEqual(self.page.get_by_label("Description").input_value(), "About boats", "what was written stays")
+        self.assertEqual(violations(self.page), [])
+        field.fill(WORLD.sites.url("/river"))
+        self.page.get_by_label("Tags, with commas between").fill("boats, blog")
+        self.page.get_by_role("button", name="Save").click()
+        self.assertIn("Changed", self.page.get_by_role("status").inner_text())
+        self.assertIn("About boats", self.page.locator("main").inner_text())
+        stored = next(one for one in WORLD.links() if one["id"] == link)
+        self.assertEqual((stored["description"], stored["tags"]), ("About boats", ["blog", "boats"]))
 
     def test_a_list_with_a_bad_row_is_not_taken_and_can_be_mended(self):
         self.page.goto(BASE + "/links/add")

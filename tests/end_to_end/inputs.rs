@@ -60,6 +60,18 @@ fn links_are_added_changed_and_removed_by_hand() {
     assert_eq!(link["page_url"], "https://a.example/l");
     form.run(&["links", "set", "https://a.example/", "--page-url", "none", "--name", "AA"]).expect(0);
     assert_eq!(named(&form.links(), "AA")["page_url"], Value::Null);
+    form.run(&["links", "pause", "AA", "b.example", "--until", "2d"]).expect(0);
+    let paused = form.links();
+    assert_eq!(named(&paused, "AA")["active"], false);
+    assert!(named(&paused, "b.example")["paused_until"].as_str().unwrap().ends_with('Z'));
+    form.run(&["links", "resume", "AA", "b.example"]).expect(0);
+    assert_eq!(
+        (&named(&form.links(), "AA")["active"], &named(&form.links(), "AA")["paused_until"]),
+        (&json!(true), &Value::Null)
+    );
+    for bad in ["yesterday", "2020-01-01", "20y"] {
+        assert!(form.run(&["links", "pause", "AA", "--until", bad]).expect(2).stderr.contains(bad), "{bad}");
+    }
     assert!(form.run(&["links", "set", "A", "--active", "true"]).expect(2).stderr.contains("`A`"));
     assert!(
         form.run(&["links", "set", "AA"]).expect(2).stderr.contains("--active"),

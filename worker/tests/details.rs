@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use linkbeat_shared::{CheckResult, Note, Verdict};
+use linkbeat_shared::{CheckResult, Note, Phase, Verdict};
 use linkbeat_worker::{Engine, WorkerSettings};
 
 use crate::site::tls::{Authority, Identity, expired};
@@ -56,6 +56,31 @@ async fn redirects_are_told_without_passwords_and_a_downgrade_is_noted() {
     assert!(result.details.certificate.is_some(), "of the last server that showed one");
     let direct = check(&plain.url("/"), &within(5_000)).await;
     assert!(direct.details.is_empty(), "{:?}", direct.details);
+}
+
+#[tokio::test]
+async fn the_time_of_each_phase_is_told() {
+    const HEAD: Duration = Duration::from_millis(150);
+    const BODY: Duration = Duration::from_millis(100);
+    let slow = Site::plays(|mut visit, _| async move {
+        visit.request().await;
+        tokio::time::sleep(HEAD).await;
+        visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+        tokio::time::sleep(BODY).await;
+        visit.send(b"hello").await;
+    })
+    .await;
+    let start = Site::answers(redirect("302 Found", slow.url("/").expose())).await;
+    let result = check(&start.url("/"), &asking_for("hello")).await;
+    assert_judged(&result, Verdict::Up, None);
+    let phases: Vec<_> = result.phases.as_deref().unwrap().iter().collect();
+    let of = |wanted| u64::from(phases.iter().find(|(phase, _)| *phase == wanted).unwrap().1);
+    assert!(of(Phase::Headers) >= 140 && of(Phase::Body) >= 90, "{phases:?}");
+    assert_eq!(of(Phase::Tls), 0, "{phases:?}");
+    let total = result.phases.unwrap().total_ms();
+    assert!(total <= u64::from(result.elapsed_ms) + 1, "{total} of {}", result.elapsed_ms);
+    let refused = check(&"http://[64:ff9b::1]/".parse().unwrap(), &within(500)).await;
+    assert!(refused.phases.is_none_or(|phases| phases.total_ms() < 100));
 }
 
 #[tokio::test]

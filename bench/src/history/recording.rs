@@ -144,6 +144,7 @@ async fn file(store: &SharedStore) -> anyhow::Result<Vec<Vec<JobResults>>> {
     let run = NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links: LinkSelection::given(links),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -174,6 +175,7 @@ fn up(link_id: LinkId) -> CheckResult {
         elapsed_ms: 120,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

@@ -107,7 +107,8 @@ pub(super) async fn serve(
     let dashboard = Dashboard::new(settings.dashboard.clone(), ports).await?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(role = DASHBOARD, url = %format_args!("http://{address}{}", BasePath::join(base, "/")), "started");
-    dashboard.serve(listener, shutdown).await.map_err(failed)
+    dashboard.serve(listener, shutdown).await;
+    Ok(())
 }
 
 /// Where RabbitMQ is named, it is asked for parked messages and workers.

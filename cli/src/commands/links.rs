@@ -11,6 +11,7 @@ use linkbeat_store::{LinkChanges, SharedStore};
 
 use super::link_filter::LinkFilterArgs;
 use super::link_history::LinkHistoryArgs;
+use super::link_pause::{self, PauseArgs};
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
@@ -36,6 +37,14 @@ pub(crate) enum LinksCommand {
     Add(AddArgs),
     /// Change one link
     Set(SetArgs),
+    /// Leave links out of runs, for some time or until they are resumed
+    Pause(PauseArgs),
+    /// Let runs check links again
+    Resume {
+        /// Ids, URLs or exact names
+        #[arg(required = true, value_name = "LINK")]
+        links: Vec<String>,
+    },
     /// Remove links; what was found about them stays in the history
     Remove {
         /// Ids, URLs or exact names
@@ -210,11 +219,17 @@ pub(crate) async fn run(global: &GlobalArgs, command: LinksCommand) -> Result<St
         LinksCommand::Import { input, quiet } => Some(input.read(*quiet)?.ok_or_else(no_list)?),
         _ => None,
     };
+    let pause = match &command {
+        LinksCommand::Pause(args) => args.changes()?,
+        _ => LinkChanges::default(),
+    };
     let store = servers::store(&settings).await?;
     let done = match (command, import) {
         (LinksCommand::Import { quiet, .. }, Some(listed)) => import_links(&store, listed, quiet).await,
         (LinksCommand::Add(args), _) => add(&store, args).await,
         (LinksCommand::Set(args), _) => set(&store, args).await,
+        (LinksCommand::Pause(args), _) => link_pause::pause(&store, &args, &pause).await,
+        (LinksCommand::Resume { links }, _) => link_pause::resume(&store, &links).await,
         (LinksCommand::Remove { links }, _) => remove(&store, &links).await,
         (LinksCommand::Import { .. } | LinksCommand::List(_) | LinksCommand::History(_), _) => Ok(()),
     };
@@ -293,6 +308,7 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         backlink: args.backlink,
         group: args.said.group.clone(),
         attributes: args.said.attributes(),
+        ..LinkChanges::default()
     };
     match store.set_link(link.id, &changes).await? {
         Some(link) => print_note(format_args!("{} ({}) changed", link.name, link.url)),
@@ -322,7 +338,7 @@ async fn remove(store: &SharedStore, wanted: &[String]) -> Result<(), Failure> {
 }
 
 /// The one stored link that is meant. A name that several links share does not say which.
-async fn one(store: &SharedStore, wanted: &str) -> Result<Link, Failure> {
+pub(super) async fn one(store: &SharedStore, wanted: &str) -> Result<Link, Failure> {
     let mut found = store.find_links(wanted).await?;
     match (found.pop(), found.len()) {
         (Some(link), 0) => Ok(link),

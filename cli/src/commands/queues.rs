@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_broker::{DeadLetter, Queue, SharedBroker};
-use linkbeat_dashboard::{CannotAsk, ParkedMessage, Queues, WorkerSeen};
+use linkbeat_dashboard::{CannotAsk, ParkedMessage, QueueDepth, Queues, WorkerSeen};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -92,6 +92,18 @@ impl Queues for OwnQueues {
 
     async fn forget(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk> {
         self.settle(ids, false).await
+    }
+
+    async fn depths(&self) -> Result<Vec<QueueDepth>, CannotAsk> {
+        let depths = async move |broker: &SharedBroker| {
+            let mut depths = Vec::with_capacity(Queue::ALL.len());
+            for queue in &Queue::ALL {
+                let messages = broker.waiting(queue).await?;
+                depths.push(QueueDepth { name: queue.to_string(), messages, parked: *queue == Queue::DEAD });
+            }
+            Ok(depths)
+        };
+        self.with(&self.workers, depths).await
     }
 
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk> {

@@ -6,10 +6,11 @@ use linkbeat_shared::{Decision, RunId, RunState, RunSummary};
 use linkbeat_store::{Decided, SharedStore};
 
 use super::which_run::WhichRun;
-use super::{servers, write};
+use super::{run_repeat, servers, write};
 use crate::args::{Flags, GlobalArgs, OutputArgs};
 use crate::exit::{Failure, Status};
 use crate::logging::print_note;
+use crate::output::ListFormat;
 
 /// Links settled, and runs closed, in one go.
 const PAGE: u32 = 500;
@@ -65,6 +66,22 @@ Examples:
         #[arg(value_name = "RUN")]
         run: WhichRun,
     },
+    /// File a run that is asked the same as another one
+    #[command(after_help = "\
+The stored links are those of today: a run of a group covers the links that are in it by now, and a run of a list
+those of its links that are still stored.
+
+Examples:
+  linkbeat runs repeat latest
+  linkbeat runs repeat 0198c5f0-7d2c --format json")]
+    Repeat {
+        /// The run: its id, the beginning of it, or `latest`
+        #[arg(value_name = "RUN")]
+        run: WhichRun,
+        /// How the new run is told
+        #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+        format: ListFormat,
+    },
     /// Stop a run: its open jobs are not published again, and what still comes in changes no link
     Cancel {
         /// The run: its id, the beginning of it, or `latest`
@@ -80,6 +97,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: RunsCommand) -> Result<Sta
         RunsCommand::Show { run, output } => show(global, &run, &output).await,
         RunsCommand::Apply { run } => decide(global, &run, Decision::Applied).await,
         RunsCommand::Discard { run } => decide(global, &run, Decision::Discarded).await,
+        RunsCommand::Repeat { run, format } => run_repeat::run(global, &run, format).await,
         RunsCommand::Cancel { run } => cancel(global, &run).await,
     }
 }

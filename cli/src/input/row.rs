@@ -31,6 +31,8 @@ pub(super) struct Fields {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) active: String,
     #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) paused_until: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) shown: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) backlink: String,
@@ -80,6 +82,8 @@ impl Fields {
             page_url: present(&self.page_url, |text| page(&link, text))?,
             url: link,
             active: present(&self.active, |text| boolean("active", text))?,
+            // A list of somebody else's may mean something else by it.
+            paused_until: self.paused_until.trim().parse().ok(),
             shown: present(&self.shown, |text| boolean("shown", text))?,
             backlink: present(&self.backlink, |text| boolean("backlink", text))?,
             group: usable(&self.group),

@@ -60,6 +60,7 @@ fn every_field_is_read() {
         url: "https://a.example/".parse().unwrap(),
         page_url: Some("https://a.example/friends".parse().unwrap()),
         active: Some(true),
+        paused_until: None,
         shown: Some(false),
         backlink: Some(false),
         group: Some("友链".parse().unwrap()),

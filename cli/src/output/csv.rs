@@ -37,7 +37,7 @@ const REPORT_HEADER: [&str; 16] = [
     "failed",
     "proposed",
 ];
-const LINKS_HEADER: [&str; 27] = [
+const LINKS_HEADER: [&str; 28] = [
     "id",
     "name",
     "url",
@@ -59,6 +59,7 @@ const LINKS_HEADER: [&str; 27] = [
     "failed",
     "pin",
     "pin_note",
+    "paused_until",
     "group",
     "avatar",
     "description",
@@ -162,7 +163,7 @@ impl Csv {
         ]
     }
 
-    fn link_row(&self, link: &Link) -> [String; 27] {
+    fn link_row(&self, link: &Link) -> [String; 28] {
         let (state, attributes) = (&link.state, &link.attributes);
         let tags = tags(attributes.tags.as_ref());
         let [redirects, notes, tls_expires_at, tls_issuer, failed] = details(&state.details);
@@ -188,6 +189,7 @@ impl Csv {
             failed,
             text(link.pin.as_ref().map(|pin| pin.to)),
             said(link.pin.as_ref().and_then(|pin| pin.note.as_ref())),
+            text(link.paused_until.map(|until| until.to_rfc3339())),
             said(link.group.as_ref()),
             said(attributes.avatar.as_ref()),
             said(attributes.description.as_ref()),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 use linkbeat_shared::history::Keep;
-use linkbeat_store::{HistoryRules, HistoryStatus};
+use linkbeat_store::{CleanUp, HistoryRules, HistoryStatus, Removed};
 use serde_json::{Value, json};
 
 /// Fewer checks than this tell nothing about the size of one: a new table has room to spare.
@@ -44,6 +44,7 @@ pub(crate) fn table(status: &HistoryStatus, rules: &HistoryRules, out: &mut dyn 
     }));
     lines.push(("rolled up", format!("{}; {waiting}", moment(status.rolled_at))));
     lines.push(("cleaned up", moment(status.cleaned_at)));
+    lines.extend(status.removed.map(|last| ("removed", removed(&last))));
     lines.push(("kept", kept(rules)));
     lines.iter().try_for_each(|(what, text)| writeln!(out, "{what:10}  {text}"))
 }
@@ -67,6 +68,10 @@ pub(crate) fn json(status: &HistoryStatus, rules: &HistoryRules, out: &mut dyn W
         "to_roll_up": status.to_roll_up,
         "rolled_at": status.rolled_at,
         "cleaned_at": status.cleaned_at,
+        "removed": status.removed.map(|last| {
+            let Removed { weeks, checks, hours, runs } = last.removed;
+            json!({ "at": last.at, "weeks": weeks, "checks": checks, "hours": hours, "runs": runs })
+        }),
         "retention": keep(rules.checks),
         "runs": keep(rules.runs),
         "hourly": keep(rules.hours),
@@ -74,6 +79,16 @@ pub(crate) fn json(status: &HistoryStatus, rules: &HistoryRules, out: &mut dyn W
     });
     serde_json::to_writer_pretty(&mut *out, &status)?;
     writeln!(out)
+}
+
+/// What the last clean-up removed, and when.
+fn removed(last: &CleanUp) -> String {
+    let Removed { weeks, checks, hours, runs } = last.removed;
+    let parts = [(weeks, "weeks of checks"), (checks, "checks"), (hours, "hours of links"), (runs, "runs")];
+    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let parts: Vec<_> = parts.collect();
+    let parts = if parts.is_empty() { "remains of runs".to_owned() } else { parts.join(", ") };
+    format!("{parts}; {}", moment(Some(last.at)))
 }
 
 fn kept(rules: &HistoryRules) -> String {

@@ -12,6 +12,8 @@ pub(super) struct StoredLinkItem {
     #[serde(flatten)]
     item: LinkItem,
     active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<DateTime<Utc>>,
     page_url: Option<String>,
     backlink: bool,
     hidden_reason: Option<Reason>,
@@ -31,6 +33,7 @@ impl StoredLinkItem {
         Self {
             item: LinkItem { url: urls.text(&link.url), ..LinkItem::of(&LinkReport::from(link), lang) },
             active: link.active,
+            paused_until: link.paused_until,
             page_url: link.page_url.as_ref().map(|url| urls.text(url)),
             backlink: link.backlink,
             hidden_reason: link.state.hidden_reason.clone(),

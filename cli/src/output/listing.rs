@@ -188,7 +188,9 @@ pub(super) fn link_row(link: &Link, now: DateTime<Utc>, prose: Prose) -> Vec<Cel
     let (words, state) = (words(prose.lang), &link.state);
     let told = reason_and_remarks(state.verdict, state.reason.as_ref(), &state.details, now, prose);
     let told = with_redirect(told, &state.details, prose);
-    let told = [link.pin.as_ref().map(|pin| pinned(pin, words)), Some(told).filter(|told| !told.is_empty())];
+    let paused = link.paused_until.map(|until| format!("{} {}", words.paused_until, moment(until)));
+    let pinned = link.pin.as_ref().map(|pin| pinned(pin, words));
+    let told = [paused, pinned, Some(told).filter(|told| !told.is_empty())];
     let told = told.into_iter().flatten().collect::<Vec<_>>().join(prose.separator());
     let last_checked = state.last_checked_at.map_or_else(|| words.never.to_owned(), moment);
     vec![

@@ -170,6 +170,7 @@ pub(super) fn links() -> Vec<Link> {
         url: url.parse().unwrap(),
         page_url: None,
         active: true,
+        paused_until: None,
         backlink: true,
         group: None,
         attributes: Attributes::default(),
@@ -192,7 +193,11 @@ pub(super) fn links() -> Vec<Link> {
             backlink: false,
             ..stored(1, "小明, 博客", "https://me:secret@ming.example/", down)
         },
-        Link { active: false, ..stored(2, "@new", "http://new.example/", fresh) },
+        Link {
+            active: false,
+            paused_until: DateTime::from_timestamp(4_000_000_000, 0),
+            ..stored(2, "@new", "http://new.example/", fresh)
+        },
     ]
 }
 

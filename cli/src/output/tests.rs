@@ -336,6 +336,7 @@ fn said(link: &Link) -> NewLink {
         url: link.url.clone(),
         page_url: link.page_url.clone(),
         active: Some(link.active),
+        paused_until: link.paused_until,
         shown: Some(link.state.shown),
         backlink: Some(link.backlink),
         group: link.group.clone(),
@@ -378,6 +379,7 @@ proptest! {
         link.page_url = flags[1].then(|| format!("http://{user}b.example/").parse().unwrap());
         link.name = LinkName::parse(text(0)).unwrap_or(link.name);
         (link.active, link.backlink, link.state.shown) = (flags[0], flags[1], flags[2]);
+        link.paused_until = (!flags[0]).then(|| chrono::DateTime::from_timestamp(4_000_000_000, 7_000).unwrap());
         link.group = text(1).parse().ok();
         link.attributes = Attributes {
             avatar: text(2).parse().ok(),

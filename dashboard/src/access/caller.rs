@@ -19,6 +19,8 @@ pub(super) const COOKIE: &str = "linkbeat_session";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Caller {
     may: Option<Scope>,
+    /// By a token or a session, or because nobody else reaches the dashboard.
+    is_known: bool,
     has_session: bool,
 }
 
@@ -30,7 +32,12 @@ impl Caller {
             Openness::Reading => Some(Scope::Read),
             Openness::Nothing => None,
         };
-        Self { may, has_session: false }
+        Self { may, is_known: may == Some(Scope::Write), has_session: false }
+    }
+
+    /// Whether it is more than anybody. Strangers have places of their own: they take none from those who are known.
+    pub(super) fn is_known(self) -> bool {
+        self.is_known
     }
 
     /// Whether this may be done.
@@ -48,7 +55,7 @@ impl Caller {
         let anybody = Self::anybody(access);
         if let Some(token) = bearer(headers) {
             let scope = scope_of_token(ports, &hash_of(token)).await?.ok_or(Refusal::WrongToken)?;
-            return Ok(Self { may: Some(scope), has_session: false });
+            return Ok(Self { may: Some(scope), is_known: true, has_session: false });
         }
         let Some(session) = session_of(headers) else { return Ok(anybody) };
         let proof = ports.store.session(&session).await.map_err(|error| no_database(&error))?;
@@ -60,7 +67,11 @@ impl Caller {
             None => None,
         };
         // A session that has ended is none.
-        Ok(may.map_or(anybody, |scope| Self { may: anybody.may.max(Some(scope)), has_session: true }))
+        Ok(may.map_or(anybody, |scope| Self {
+            may: anybody.may.max(Some(scope)),
+            is_known: true,
+            has_session: true,
+        }))
     }
 }
 
@@ -96,6 +107,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or(Self { may: None, has_session: false }))
+        Ok(parts.extensions.get().copied().unwrap_or(Self { may: None, is_known: false, has_session: false }))
     }
 }

@@ -17,6 +17,7 @@ use super::caller::{Caller, bearer};
 use super::client::Client;
 use super::refusal::Refusal;
 use super::{Access, Openness, headers, host, odd, origin};
+use crate::connections::Pace;
 use crate::serve::App;
 
 /// How long a request waits for its turn.
@@ -24,7 +25,7 @@ const QUEUE: Duration = Duration::from_secs(5);
 
 /// How long a request may take until its answer begins.
 const LONGEST: Duration = Duration::from_secs(60);
-/// The same for what anybody may ask: a login, its page and what that shows.
+/// The same for what anybody may have: a login, its page and what that shows.
 const LONGEST_OF_STRANGERS: Duration = Duration::from_secs(15);
 
 /// A method that no route takes. It finds out what the router knows of a path, and no handler runs.
@@ -87,13 +88,17 @@ async fn admit(app: &App, area: Area, head: &Parts) -> Result<Caller, Refusal> {
 }
 
 async fn carry_out(access: &Access, area: Area, request: Request, next: Next) -> Response {
-    let (places, longest) = match area {
-        Area::Public => (&access.strangers, LONGEST_OF_STRANGERS),
-        Area::Api | Area::Feed | Area::Page => (&access.under_way, LONGEST),
+    let longest = match area {
+        Area::Public => LONGEST_OF_STRANGERS,
+        Area::Api | Area::Feed | Area::Page => LONGEST,
     };
+    let is_known = request.extensions().get::<Caller>().is_some_and(|caller| caller.is_known());
+    let places = if is_known { &access.under_way } else { &access.strangers };
+    let pace = request.extensions().get::<Pace>().cloned().unwrap_or_default();
     let turn = timeout(QUEUE, places.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return area.tell(Refusal::Busy) };
     match timeout(longest, next.run(request)).await {
+        Ok(_) if pace.was_too_slow() => area.tell(Refusal::SlowBody),
         Ok(response) => response,
         Err(_) => area.tell(Refusal::Slow),
     }

@@ -39,7 +39,7 @@ use crate::settings::DashboardSettings;
 
 /// Requests that are carried out at once. Streams count only until they begin.
 const AT_ONCE: usize = 256;
-/// Requests that anybody may make, at once: they take no places of those who are known.
+/// The same by whoever is not known. They take no places of those who are known.
 const STRANGERS_AT_ONCE: usize = 64;
 
 /// Passwords that are checked at once. Each takes a processor and 19 MiB.
@@ -58,7 +58,7 @@ pub(crate) struct Access {
     attempts: attempts::Attempts,
     verifying: Semaphore,
     under_way: Semaphore,
-    /// Of requests that anybody may make, such as that of the login.
+    /// Of requests by whoever is not known.
     strangers: Semaphore,
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Refusal {
     Busy,
     #[error("the request took too long")]
     Slow,
+    #[error("the body of the request came too slowly")]
+    SlowBody,
     #[error("the database does not answer")]
     NoDatabase,
 }
@@ -44,6 +46,7 @@ impl Refusal {
             Self::Odd => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::WrongHost | Self::OtherSite | Self::ReadOnly => StatusCode::FORBIDDEN,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Busy | Self::Slow | Self::NoDatabase => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -67,6 +70,9 @@ impl Refusal {
         let headers = response.headers_mut();
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self == Self::SlowBody {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, AGAIN.as_secs().into());

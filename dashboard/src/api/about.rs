@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use linkbeat_store::{CleanUp, Removed};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -158,6 +159,31 @@ struct HistoryItem {
     rolled_at: Option<DateTime<Utc>>,
     /// When nothing was left to remove.
     cleaned_at: Option<DateTime<Utc>>,
+    /// What the last clean-up did that removed anything.
+    removed: Option<RemovedItem>,
+}
+
+/// What a clean-up removed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Removed")]
+struct RemovedItem {
+    /// When it had ended.
+    at: DateTime<Utc>,
+    /// Weeks of checks, as a whole. Only PostgreSQL keeps them so.
+    weeks: u64,
+    /// Checks one by one. Only SQLite removes them so.
+    checks: u64,
+    /// Hours of links.
+    hours: u64,
+    /// Runs with their counts.
+    runs: u64,
+}
+
+impl From<CleanUp> for RemovedItem {
+    fn from(CleanUp { at, removed }: CleanUp) -> Self {
+        let Removed { weeks, checks, hours, runs } = removed;
+        Self { at, weeks, checks, hours, runs }
+    }
 }
 
 /// Read how much history there is
@@ -180,5 +206,6 @@ async fn read_history(
         to_roll_up: status.to_roll_up,
         rolled_at: status.rolled_at,
         cleaned_at: status.cleaned_at,
+        removed: status.removed.map(RemovedItem::from),
     }))
 }

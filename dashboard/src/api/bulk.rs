@@ -21,7 +21,7 @@ use super::idempotency;
 use super::link_item::LinkItem;
 use super::links::LinkToAdd;
 use super::problem::Problem;
-use super::value::{Line, given};
+use super::value::{Line, Time, given};
 use crate::serve::App;
 
 /// So many links are changed in one transaction, and read at once.
@@ -58,6 +58,10 @@ struct Action {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     group: Option<Line<200>>,
+    /// When the links are active again, for the action `deactivate`. Usual: when somebody activates them.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, format = DateTime)]
+    paused_until: Option<Time>,
 }
 
 /// What is done to links.
@@ -72,7 +76,7 @@ enum ActionWord {
     Show,
     /// Runs check them.
     Activate,
-    /// Runs check them no longer.
+    /// Runs check them no longer, or not until `paused_until`.
     Deactivate,
     /// They go to a group.
     Group,
@@ -128,6 +132,10 @@ impl Action {
         let changes = LinkChanges::default();
         let group = self.group.as_ref().map(|group| group.as_str().parse::<GroupName>()).transpose();
         let group = group.map_err(|error| Problem::invalid_at("/group", error))?;
+        let paused_until = self.paused_until.map(|until| until.0);
+        if paused_until.is_some() && self.action != ActionWord::Deactivate {
+            return Err(Problem::invalid_at("/paused_until", "only `deactivate` takes it"));
+        }
         Ok(match (self.action, group) {
             (ActionWord::Group, Some(group)) => LinkChanges { group: Some(group), ..changes },
             (ActionWord::Group, None) => {
@@ -137,7 +145,7 @@ impl Action {
             (ActionWord::Hide, None) => LinkChanges { shown: Some(false), ..changes },
             (ActionWord::Show, None) => LinkChanges { shown: Some(true), ..changes },
             (ActionWord::Activate, None) => LinkChanges { active: Some(true), ..changes },
-            (ActionWord::Deactivate, None) => LinkChanges { active: Some(false), ..changes },
+            (ActionWord::Deactivate, None) => LinkChanges { active: Some(false), paused_until, ..changes },
             (ActionWord::Check | ActionWord::Remove, None) => changes,
         })
     }
@@ -279,7 +287,7 @@ fn lines(
     stream::once(async move { Ok(header.as_bytes().to_vec()) }).chain(pages).into_stream()
 }
 
-const CSV_HEADER: &str = "name,url,page_url,group,tags,avatar,description,screenshot,feed,active,backlink,shown,verdict,reason,status,last_checked_at\r\n";
+const CSV_HEADER: &str = "name,url,page_url,group,tags,avatar,description,screenshot,feed,active,backlink,shown,verdict,reason,status,last_checked_at,paused_until\r\n";
 
 fn line(link: &LinkItem, format: ExportFormat) -> String {
     match format {

@@ -1,7 +1,7 @@
 //! A link as the API tells it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use linkbeat_shared::{Lang, Pin, Pinned, Place, Verdict};
+use linkbeat_shared::{Lang, Phase, Phases, Pin, Pinned, Place, Verdict};
 use linkbeat_store::ListedLink;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,6 +40,8 @@ pub(super) struct LinkItem {
     feed: Option<String>,
     /// Whether runs check it.
     active: bool,
+    /// When its pause ends; null: it is active, or paused without an end.
+    paused_until: Option<DateTime<Utc>>,
     /// Whether a backlink is asked of it.
     backlink: bool,
     /// Whether it is shown.
@@ -62,6 +64,8 @@ pub(super) struct LinkItem {
     status: Option<u16>,
     /// How long the latest check took.
     elapsed_ms: Option<u32>,
+    /// How long its phases took; null where they were not measured.
+    phases: Option<PhasesItem>,
     /// When the latest check ended.
     last_checked_at: Option<DateTime<Utc>>,
     /// The run of the latest check.
@@ -88,6 +92,35 @@ pub(super) struct LinkItem {
     created_at: DateTime<Utc>,
     /// When an import or a person last changed it.
     updated_at: DateTime<Utc>,
+}
+
+/// How long the phases of a check took, over all its redirects.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Phases")]
+pub(super) struct PhasesItem {
+    /// To look up addresses.
+    dns_ms: u32,
+    /// To connect.
+    connect_ms: u32,
+    /// The TLS handshakes.
+    tls_ms: u32,
+    /// To wait for the heads of answers.
+    first_byte_ms: u32,
+    /// To read the page.
+    body_ms: u32,
+}
+
+impl From<Phases> for PhasesItem {
+    fn from(phases: Phases) -> Self {
+        let of = |wanted| phases.iter().find(|(phase, _)| *phase == wanted).map_or(0, |(_, ms)| ms);
+        Self {
+            dns_ms: of(Phase::Dns),
+            connect_ms: of(Phase::Connect),
+            tls_ms: of(Phase::Tls),
+            first_byte_ms: of(Phase::Headers),
+            body_ms: of(Phase::Body),
+        }
+    }
 }
 
 /// A person hid or showed it for good.
@@ -151,6 +184,7 @@ impl From<ListedLink> for LinkItem {
             screenshot: said.screenshot.map(|place| shown(&place)),
             feed: said.feed.map(|place| shown(&place)),
             active: link.active,
+            paused_until: link.paused_until,
             backlink: link.backlink,
             shown: state.shown,
             shown_since,
@@ -165,6 +199,7 @@ impl From<ListedLink> for LinkItem {
             reason: state.reason.as_ref().map(ReasonJson::of),
             status: state.status,
             elapsed_ms: state.elapsed_ms,
+            phases: state.phases.map(PhasesItem::from),
             last_checked_at: state.last_checked_at,
             last_run_id: state.last_run_id.map(|run| run.0),
             passed_in_a_row: state.passed_in_a_row,
@@ -207,6 +242,9 @@ impl LinkItem {
             self.status.map(|status| status.to_string()).unwrap_or_default(),
             self.last_checked_at
                 .map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
+                .unwrap_or_default(),
+            self.paused_until
+                .map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true))
                 .unwrap_or_default(),
         ];
         format!("{}\r\n", cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","))

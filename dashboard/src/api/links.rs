@@ -10,7 +10,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::{Attributes, LinkId, LinkName, LinkUrl, NewLink, Pin, Tag, Tags};
-use linkbeat_store::{LinkChanges, LinkSort, ListedLink, SortLinksBy};
+use linkbeat_store::{LinkChanges, LinkSort, ListedLink, SortLinksBy, Without};
 use serde::Deserialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -23,7 +23,7 @@ use super::filter::{LinksParams, SortWord};
 use super::link_item::{LinkItem, PinSaid, UrlText};
 use super::paging::{Listed, page_of};
 use super::problem::Problem;
-use super::value::{Line, given, said};
+use super::value::{Line, Time, given, said};
 use crate::serve::App;
 
 /// Links are counted one by one up to this.
@@ -85,10 +85,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
     page_url: Option<Option<UrlText>>,
-    /// The section of the list that it stands in.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
-    group: Option<Line<200>>,
+    /// The section of the list that it stands in. Null: none.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    group: Option<Option<Line<200>>>,
     /// Its labels: at most 20. They take the place of those that it has.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<Line<50>>, max_items = 20)]
@@ -97,10 +97,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, min_length = 1, max_length = 2048)]
     avatar: Option<Line<2_048>>,
-    /// What it is about.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 1000)]
-    description: Option<Line<1_000>>,
+    /// What it is about. Null: nothing is said.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
+    description: Option<Option<Line<1_000>>>,
     /// Where a picture of its page is.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, min_length = 1, max_length = 2048)]
@@ -113,6 +113,10 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool)]
     active: Option<bool>,
+    /// It is paused until then, whatever `active` says. `active` alone takes that away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, format = DateTime)]
+    paused_until: Option<Time>,
     /// Whether a backlink is asked of it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool)]
@@ -179,7 +183,7 @@ impl LinkSaid {
         });
         Ok(Attributes {
             avatar: read("/avatar", self.avatar.as_ref())?,
-            description: read("/description", self.description.as_ref())?,
+            description: read("/description", self.description.as_ref().and_then(Option::as_ref))?,
             screenshot: read("/screenshot", self.screenshot.as_ref())?,
             feed: read("/feed", self.feed.as_ref())?,
             tags: tags.transpose()?,
@@ -203,11 +207,16 @@ impl LinkSaid {
             url: self.url.as_ref().map(|text| url("/url", text)).transpose()?,
             page_url: self.page()?,
             active: self.active,
+            paused_until: self.paused_until.map(|until| until.0),
             shown: self.shown,
             backlink: self.backlink,
             pin: self.pin()?,
-            group: read("/group", self.group.as_ref())?,
+            group: read("/group", self.group.as_ref().and_then(Option::as_ref))?,
             attributes: self.attributes()?,
+            without: Without {
+                group: matches!(self.group, Some(None)),
+                description: matches!(self.description, Some(None)),
+            },
         })
     }
 }
@@ -222,9 +231,10 @@ impl LinkToAdd {
             url: url("/url", told)?,
             page_url: said.page()?.flatten(),
             active: said.active,
+            paused_until: said.paused_until.map(|until| until.0),
             shown: said.shown,
             backlink: said.backlink,
-            group: read("/group", said.group.as_ref())?,
+            group: read("/group", said.group.as_ref().and_then(Option::as_ref))?,
             attributes: said.attributes()?,
             pin: said.pin()?.flatten(),
         })

@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_runs, file_run))
         .routes(routes!(get_run))
         .routes(routes!(list_run_links))
+        .routes(routes!(repeat_run))
         .routes(routes!(cancel_run))
         .routes(routes!(apply_run))
         .routes(routes!(discard_run))
@@ -341,6 +342,29 @@ async fn list_run_links(
         Some(RunSortWord::Added) | None => RunLinkSort::Added,
     };
     Ok(Listed::of(store.browse_run_links(run, which, sort, &page).await?, RunLinkItem::from))
+}
+
+/// Repeat a run
+///
+/// A new run is asked the same. The stored links are those of today: a run of a group covers the links that are in it by
+/// now, and a run of a list those of its links that are still stored. With an `Idempotency-Key`, the same call again is the
+/// same run.
+#[utoipa::path(post, path = "/runs/{id}/repeat", tag = "runs",
+    params(("id" = Uuid, Path, description = "The run that is repeated"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this call", min_length = 1, max_length = 255)),
+    responses((status = 201, description = "The new run is filed", body = RunItem,
+        headers(("Location" = String, description = "Where it is")))))]
+async fn repeat_run(
+    State(app): State<App>,
+    Named(id): Named,
+    headers: HeaderMap,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let run = app.ports.store.run(RunId(id)).await?;
+    let run = run.ok_or_else(|| Problem::not_found(format!("run {id}")))?;
+    let request = idempotency::request_id(&app, &headers, "runs/repeat", &id).await?;
+    let filed = app.ports.desk.repeat_run(run.id, request).await?;
+    created(&app, &filed).await
 }
 
 /// Cancel a run

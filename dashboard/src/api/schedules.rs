@@ -510,7 +510,7 @@ async fn run_schedule_now(
     _: NoBody,
 ) -> Result<Response, Problem> {
     let schedule = find(&app, &name).await?;
-    match app.ports.desk.run_schedule(&schedule).await? {
+    match app.ports.desk.run_schedule(&schedule, RequestId::new()).await? {
         ScheduleRun::Filed(filed) => created(&app, &filed).await,
         ScheduleRun::Overlap(run) => Err(Problem::conflict(format!(
             "run {run} of this schedule still goes on, and it forbids a second one"

@@ -1,12 +1,16 @@
 //! What there is to see at one moment, and the parts of pages that are made of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linkbeat_shared::{Lang, RunState, Verdict};
 use linkbeat_store::{ChangeQuery, LinkTotal, ListedChange, ListedLink, ListedRun, PageOf, SortLinksBy};
 
-use crate::pages::{ChangesPart, CountsPart, DownPart, Filter, Made, Problem, Progress, RunningPart, Visit};
+use super::fleet::FleetSeen;
+use crate::pages::{
+    ChangesPart, CountsPart, DownPart, Filter, FleetPart, Made, Problem, Progress, RunningPart, Visit,
+};
 use crate::serve::App;
 
 /// Rows of a part.
@@ -54,6 +58,8 @@ pub(crate) struct Look {
     pub(super) runs: Vec<ListedRun>,
     down: Vec<ListedLink>,
     changes: Vec<ListedChange>,
+    /// Outer `None`: no broker is set; inner: it has not answered yet.
+    fleet: Option<Option<Arc<FleetSeen>>>,
 }
 
 impl Look {
@@ -69,6 +75,7 @@ impl Look {
             runs: store.browse_runs(Some(RunState::Running), &runs).await?.items,
             down: store.browse_links(&latest_first.query, latest_first.sort, &page).await?.items,
             changes: store.browse_changes(&ChangeQuery::default(), &page).await?.items,
+            fleet: app.ports.queues.as_ref().map(|_| app.live.fleet.latest()),
         })
     }
 
@@ -80,6 +87,9 @@ impl Look {
             ("down".to_owned(), Made::of(&DownPart::new(v, &self.down))?),
             ("changes".to_owned(), Made::of(&ChangesPart::new(v, &self.changes))?),
         ]);
+        if let Some(fleet) = &self.fleet {
+            parts.insert("fleet".to_owned(), Made::of(&FleetPart::new(v, fleet.as_deref()))?);
+        }
         for listed in &self.runs {
             let progress = Progress::new(v, &listed.run, listed.counts, 0);
             parts.insert(format!("run-{}", listed.run.id), Made::of(&progress)?);

@@ -4,22 +4,26 @@
 //! pages that go on, once for each language. A view takes the latest ones: it costs no query, and one that is slow misses
 //! what came in between, and nothing more.
 
+mod fleet;
 mod look;
 mod poller;
 mod stream;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, watch};
 
+use self::fleet::Fleet;
 use self::look::Totals;
 
+pub(crate) use fleet::{FleetSeen, ask as ask_broker};
 pub(crate) use look::{Look, Parts};
 pub(crate) use poller::poll;
 pub(crate) use stream::stream;
 
-/// Most views at a time.
-const VIEWS: usize = 2_000;
+/// Most views at a time. They are half of the connections at most: requests find room beside them.
+const VIEWS: u32 = 2_000;
 
 /// The latest look, and who waits for the next one.
 #[derive(Debug)]
@@ -29,16 +33,19 @@ pub(crate) struct Live {
     /// Somebody looks again.
     watched: Notify,
     totals: Mutex<Option<Totals>>,
+    fleet: Fleet,
 }
 
 impl Live {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(connections: NonZeroU32) -> Self {
+        let views = VIEWS.min(connections.get().div_ceil(2)) as usize;
         let (latest, _) = watch::channel(Arc::new(Parts::default()));
         Self {
             latest,
-            views: Arc::new(Semaphore::new(VIEWS)),
+            views: Arc::new(Semaphore::new(views)),
             watched: Notify::new(),
             totals: Mutex::default(),
+            fleet: Fleet::default(),
         }
     }
 

@@ -16,7 +16,8 @@ use crate::serve::App;
 /// Links that are read in one go.
 const PAGE: u32 = 500;
 
-const HEADER: &str = "name,url,page_url,active,shown,backlink,group,tags,verdict,avatar,description,feed\n";
+const HEADER: &str =
+    "name,url,page_url,active,shown,backlink,group,tags,verdict,avatar,description,feed,paused_until\n";
 
 /// Sends them page by page, however many they are.
 pub(super) async fn links(State(app): State<App>, form: Form) -> Response {
@@ -76,6 +77,7 @@ fn line(link: &Link, lines: &mut String) {
         said.avatar.as_ref().map(|avatar| without_user(avatar.as_str())).unwrap_or_default(),
         text(said.description.as_ref().map(|description| description.as_str())),
         said.feed.as_ref().map(|feed| without_user(feed.as_str())).unwrap_or_default(),
+        link.paused_until.map(|until| until.to_rfc3339()).unwrap_or_default(),
     ];
     let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
     lines.push_str(&fields.join(","));

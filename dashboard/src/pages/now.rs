@@ -9,6 +9,8 @@ use super::links::LinkRow;
 use super::parts::verdict_word;
 use super::runs::RunRow;
 use super::visit::Visit;
+use crate::live::FleetSeen;
+use crate::ports::QueueDepth;
 
 /// Runs that are listed.
 const RUNS: usize = 8;
@@ -80,5 +82,38 @@ pub(crate) struct ChangesPart {
 impl ChangesPart {
     pub(crate) fn new(v: &Visit, changes: &[ListedChange]) -> Self {
         Self { changes: changes.iter().map(|change| ChangeRow::new(v, change)).collect(), v: v.clone() }
+    }
+}
+
+/// The workers and queues of the broker.
+#[derive(Template)]
+#[template(path = "parts/fleet.html")]
+pub(crate) struct FleetPart {
+    v: Visit,
+    /// When it was said, by the clock in UTC; `None`: it was not asked before.
+    at: Option<String>,
+    /// `None`: the broker did not answer.
+    said: Option<Said>,
+}
+
+/// What the broker said, in numbers.
+struct Said {
+    workers: usize,
+    under_way: u64,
+    places: u64,
+    parked: u64,
+    queues: Vec<QueueDepth>,
+}
+
+impl FleetPart {
+    pub(crate) fn new(v: &Visit, seen: Option<&FleetSeen>) -> Self {
+        let said = seen.and_then(|seen| seen.broker.as_ref()).map(|(workers, queues)| Said {
+            workers: workers.len(),
+            under_way: workers.iter().map(|worker| worker.0.under_way).sum(),
+            places: workers.iter().map(|worker| worker.0.concurrency).sum(),
+            parked: queues.iter().filter(|queue| queue.parked).map(|queue| queue.messages).sum(),
+            queues: queues.iter().filter(|queue| !queue.parked).cloned().collect(),
+        });
+        Self { at: seen.map(|seen| seen.at.format("%H:%M:%S UTC").to_string()), said, v: v.clone() }
     }
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use chrono::TimeDelta;
-use linkbeat_store::ScheduleState;
+use linkbeat_store::{Removed, ScheduleState};
 
 use super::answer::{Page, Problem};
 use super::links::LinkRow;
 use super::parts::{Made, When};
 use super::visit::Visit;
+use super::wording::{Texts, fill};
 use crate::live::Look;
 use crate::serve::App;
 
@@ -27,6 +28,11 @@ pub(super) struct Overview {
     /// When, and of which schedule.
     ticks: Vec<(When, String)>,
     certificates: Vec<LinkRow>,
+    has_broker: bool,
+    /// When nothing was left to remove.
+    cleaned: Option<When>,
+    /// When something was removed last, and what.
+    removed: Option<(When, String)>,
 }
 
 impl Overview {
@@ -48,10 +54,28 @@ pub(super) async fn show(State(app): State<App>, v: Visit) -> Result<Page<Overvi
     ticks.sort();
     let soon = v.now + TimeDelta::days(app.ports.facts.warn_certificate_days.into());
     let certificates = store.certificates_ending(soon, u32::try_from(ROWS).unwrap_or(u32::MAX)).await?;
+    let (cleaned, removed) = store.clean_ups().await?;
     Ok(Page(Overview {
+        has_broker: app.ports.queues.is_some(),
+        cleaned: cleaned.map(When),
+        removed: removed.map(|last| (When(last.at), removed_words(v.t, last.removed))),
         parts,
         ticks: ticks.into_iter().take(ROWS).map(|(at, name)| (When(at), name)).collect(),
         certificates: certificates.iter().map(|link| LinkRow::new(&v, link)).collect(),
         v,
     }))
+}
+
+/// What a clean-up removed, in words.
+pub(super) fn removed_words(t: &Texts, removed: Removed) -> String {
+    let Removed { weeks, checks, hours, runs } = removed;
+    let parts = [
+        (weeks, t.removed_weeks),
+        (checks, t.removed_checks),
+        (hours, t.removed_hours),
+        (runs, t.removed_runs),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, text)| fill(text, &[count]));
+    let parts: Vec<_> = parts.collect();
+    if parts.is_empty() { t.removed_remains.to_owned() } else { parts.join(t.comma) }
 }

@@ -6,13 +6,13 @@ use super::wording::{Texts, fill};
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Done {
-    Checking,
     KeptHidden,
     KeptShown,
     LeftToChecks,
     Paused,
     Resumed,
     Grouped,
+    Changed,
     Removed,
     Imported,
     Cancelled,
@@ -25,13 +25,13 @@ pub(super) enum Done {
 
 impl Done {
     const ALL: [(Self, &'static str); 15] = [
-        (Self::Checking, "checking"),
         (Self::KeptHidden, "kept-hidden"),
         (Self::KeptShown, "kept-shown"),
         (Self::LeftToChecks, "left-to-checks"),
         (Self::Paused, "paused"),
         (Self::Resumed, "resumed"),
         (Self::Grouped, "grouped"),
+        (Self::Changed, "changed"),
         (Self::Removed, "removed"),
         (Self::Imported, "imported"),
         (Self::Cancelled, "cancelled"),
@@ -48,13 +48,13 @@ impl Done {
 
     fn text(self, t: &Texts) -> &'static str {
         match self {
-            Self::Checking => t.told_checking,
             Self::KeptHidden => t.told_kept_hidden,
             Self::KeptShown => t.told_kept_shown,
             Self::LeftToChecks => t.told_left_to_checks,
             Self::Paused => t.told_paused,
             Self::Resumed => t.told_resumed,
             Self::Grouped => t.told_grouped,
+            Self::Changed => t.told_changed,
             Self::Removed => t.told_removed,
             Self::Imported => t.told_imported,
             Self::Cancelled => t.told_cancelled,

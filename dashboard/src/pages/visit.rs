@@ -7,7 +7,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
-use linkbeat_shared::Lang;
+use linkbeat_shared::{Lang, RequestId};
 
 use super::assets;
 use super::wording::{Texts, preferred};
@@ -110,6 +110,11 @@ impl Visit {
             false if is_below => "true",
             false => "false",
         }
+    }
+
+    /// Names what a form of this page asks for, so that it is done once.
+    pub(super) fn request_id(&self) -> RequestId {
+        RequestId::new()
     }
 
     /// The code of the language for `lang`.

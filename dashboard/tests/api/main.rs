@@ -83,6 +83,46 @@ async fn every_error_is_a_problem() {
 }
 
 #[tokio::test]
+async fn a_run_is_repeated_as_the_links_are_today() {
+    let served = open().await;
+    for (url, group) in [("https://a.example/", "Friends"), ("https://b.example/", "Others")] {
+        assert_eq!(served.api("POST /links", json!({ "url": url, "group": group })).await.status, 201);
+    }
+    let repeat = async |run: &Value, key: &str| {
+        let run = run["id"].as_str().unwrap();
+        served.ask(&format!("POST /api/v1/runs/{run}/repeat"), &[("idempotency-key", key)], "").await
+    };
+    let asked = json!({ "groups": ["Friends"], "timeout_ms": 4321, "white_list": ["nobody"] });
+    let first = served.api("POST /runs", asked).await.json();
+    let second = repeat(&first, "one").await;
+    assert_eq!(second.status, 201, "{second:?}");
+    let second = second.json();
+    assert_eq!((&second["links"], &second["state"]), (&json!(1), &json!("running")));
+    assert_ne!(second["id"], first["id"]);
+    assert_eq!(repeat(&first, "one").await.json()["id"], second["id"]);
+    assert_eq!(repeat(&second, "one").await.status, 422, "another call has this key");
+    let kept =
+        served.store.kept_request(linkbeat_shared::RunId(second["id"].as_str().unwrap().parse().unwrap()));
+    let kept = kept.await.unwrap().unwrap().request;
+    assert!(kept.contains("4321") && kept.contains("nobody"), "{kept}");
+    served.api("POST /links", json!({ "url": "https://c.example/", "group": "Friends" })).await;
+    assert_eq!(repeat(&second, "two").await.json()["links"], 2, "those that are in the group by now");
+
+    let some: Vec<Value> =
+        served.api("GET /links?limit=2", Value::Null).await.json()["items"].as_array().unwrap().clone();
+    let ids: Vec<_> = some.iter().map(|link| link["id"].clone()).collect();
+    let run = served.api("POST /links/actions", json!({ "action": "check", "ids": ids })).await.json();
+    let run = json!({ "id": run["run_id"] });
+    assert_eq!(repeat(&run, "three").await.json()["links"], 2);
+    served.api("POST /links/actions", json!({ "action": "remove", "ids": [ids[0]] })).await;
+    assert_eq!(repeat(&run, "four").await.json()["links"], 1);
+    served.api("POST /links/actions", json!({ "action": "remove", "ids": [ids[1]] })).await;
+    assert_eq!(repeat(&run, "five").await.status, 409, "its links are gone");
+    let nobody = json!({ "id": "0190a1b2-0000-7000-8000-000000000001" });
+    assert_eq!(repeat(&nobody, "six").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_link_is_added_read_changed_and_removed() {
     let served = open().await;
     let said =

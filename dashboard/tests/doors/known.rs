@@ -21,6 +21,7 @@ pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Ver
     let run = NewRun {
         id,
         request_id: RequestId::new(),
+        kept: None,
         links: LinkSelection::Stored,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -44,7 +45,16 @@ fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
     };
     let status = Some(if matches!(verdict, Verdict::Up | Verdict::NoBacklink) { 200 } else { 500 });
     let (checked_at, details) = (Utc::now(), Details::default());
-    CheckResult { link_id, verdict: Some(verdict), reason, status, elapsed_ms: 1_234, checked_at, details }
+    CheckResult {
+        link_id,
+        verdict: Some(verdict),
+        reason,
+        status,
+        elapsed_ms: 1_234,
+        checked_at,
+        details,
+        phases: None,
+    }
 }
 
 /// Puts all links into one job.

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
 
 mod access;
+mod connections;
 mod explained;
 mod feeds;
 mod known;
 mod served;
+mod twice;

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use linkbeat_dashboard::{
-    BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, NewToken, Ports, ScheduleRun,
+    BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, Limits, NewToken, Ports, ScheduleRun,
 };
 use linkbeat_producer::RunNow;
-use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestOptions};
+use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The hash of `correct horse`, made so that it is quick to check.
@@ -35,8 +36,18 @@ impl Desk for PlainDesk {
         RequestOptions::default()
     }
 
-    async fn run_schedule(&self, schedule: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
-        let run = linkbeat_producer::run_now(&*self.0, schedule).await;
+    async fn repeat_run(&self, run: RunId, request: RequestId) -> Result<Filed, CannotFile> {
+        linkbeat_producer::repeat(&self.0, run, request)
+            .await
+            .map_err(|error| CannotFile::Unreadable(error.to_string()))
+    }
+
+    async fn run_schedule(
+        &self,
+        schedule: &StoredSchedule,
+        request: RequestId,
+    ) -> Result<ScheduleRun, CannotFile> {
+        let run = linkbeat_producer::run_now(&*self.0, schedule, request).await;
         Ok(match run.map_err(|error| CannotFile::Unreadable(error.to_string()))? {
             RunNow::Filed(filed) => ScheduleRun::Filed(filed),
             RunNow::Overlap(run) => ScheduleRun::Overlap(run),
@@ -57,7 +68,8 @@ impl Desk for PlainDesk {
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) store: SharedStore,
-    _stop: DropGuard,
+    stop: DropGuard,
+    serving: JoinHandle<()>,
     _folder: Option<TempDir>,
 }
 
@@ -103,15 +115,45 @@ impl Served {
         Self { _folder: Some(folder), ..Self::of(settings, store).await }
     }
 
+    /// The same with other limits for its clients.
+    pub(crate) async fn within(limits: Limits, settings: serde_json::Value) -> Self {
+        let (store, folder) = store().await;
+        let ports = ports(&store);
+        Self { _folder: Some(folder), ..Self::on(ports, limits, settings, store).await }
+    }
+
     /// The same of a store that is there already.
     pub(crate) async fn of(settings: serde_json::Value, store: SharedStore) -> Self {
+        Self::on(ports(&store), Limits::default(), settings, store).await
+    }
+
+    /// The same with ports that a test has made.
+    pub(crate) async fn on(
+        ports: Ports,
+        limits: Limits,
+        settings: serde_json::Value,
+        store: SharedStore,
+    ) -> Self {
         let settings: DashboardSettings = serde_json::from_value(settings).unwrap();
-        let dashboard = Dashboard::new(settings, ports(&store)).await.unwrap();
+        let dashboard = Dashboard::new(settings, ports).await.unwrap().within(limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(dashboard.serve(listener, stop.clone()));
-        Self { address, store, _stop: stop.drop_guard(), _folder: None }
+        let serving = tokio::spawn(dashboard.serve(listener, stop.clone()));
+        Self { address, store, stop: stop.drop_guard(), serving, _folder: None }
+    }
+
+    /// Stops it, and waits until it has ended.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        self.serving.await.unwrap();
+    }
+
+    /// A connection on which something was sent.
+    pub(crate) async fn open(&self, sent: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        stream
     }
 
     pub(crate) async fn token(&self, name: &str, scope: Scope) -> String {

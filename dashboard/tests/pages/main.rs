@@ -125,6 +125,21 @@ async fn forms_come_back_and_ask_before_they_take_away() {
     assert_eq!(paused.header("location"), Some("/x/y/links?host=a.example&told=paused&number=1"));
     assert!(served.get(paused.header("location").unwrap()).await.body.contains("Paused: 1."));
 
+    let until = format!("action=pause&id={}&until=2999-01-01", ids[1]);
+    assert!(act(&until).await.body.contains("2999-01-01"), "more than ten years are no pause");
+    let until = act(&format!("action=pause&id={}&until=3d&back=%2Flinks%2F{}", ids[1], ids[1])).await;
+    assert_eq!(until.status, 303);
+    let page = served.get(until.header("location").unwrap()).await.body;
+    assert!(page.contains("It is paused until 2") && page.contains("value=\"resume\""), "{page}");
+    let list = served.get("/x/y/links?active=false&host=b.example").await.body;
+    assert!(list.contains("<span class=\"mark\">paused until <time datetime=\"2"), "{list}");
+    let many = act("action=pause&scope=all&filter-host=c.example&until=2d").await;
+    assert!(many.body.contains("name=\"until\" value=\"2d\""), "{}", many.body);
+    act("action=pause&scope=all&filter-host=c.example&until=2d&sure=yes").await;
+    assert!(served.get("/x/y/links?host=c.example").await.body.contains("paused until <time"));
+    act(&format!("action=resume&id={}", ids[1])).await;
+    assert!(!served.get("/x/y/links?host=b.example").await.body.contains("paused until <time"));
+
     let everything = "action=remove&scope=all&filter-host=b.example";
     let asked = act(everything).await;
     assert_eq!(asked.status, 200);
@@ -144,6 +159,60 @@ async fn forms_come_back_and_ask_before_they_take_away() {
     let away = act(&format!("action=pause&id={}&back=%2F%2Fevil.example", ids[0])).await;
     assert_eq!(away.header("location"), Some("/x/y/links?told=paused&number=1"));
     assert_eq!(served.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_link_is_edited_or_its_fields_say_what_is_wrong() {
+    let served = Served::at("/x/y").await;
+    let ids = served.import(&["https://u:secret@a.example/", "https://b.example/"]).await;
+    let page = format!("/x/y/links/{}", ids[0]);
+    assert!(served.get(&page).await.body.contains(&format!("href=\"{page}/edit\"")));
+    let form = served.get(&format!("{page}/edit")).await.body;
+    assert!(form.contains("value=\"https://a.example/\"") && !form.contains("secret"), "{form}");
+    let edit = async |body: &str| served.ask(&format!("POST {page}/edit"), &[FORM], body).await;
+
+    let all = "name=%E5%B0%8F%E6%98%8E&url=https%3A%2F%2Fa.example%2F&page_url=https%3A%2F%2Fa.example%2Flinks\
+               &group=Friends&tags=art%2C+tech&description=About+trains";
+    let edited = edit(all).await;
+    assert_eq!(edited.status, 303, "{}", edited.body);
+    assert!(served.get(edited.header("location").unwrap()).await.body.contains("Changed: 1."));
+    let link = served.store.listed_link(ids[0]).await.unwrap().unwrap().link;
+    assert_eq!((link.name.as_str(), link.group.as_ref().unwrap().as_str()), ("小明", "Friends"));
+    assert_eq!(link.url.expose(), "https://u:secret@a.example/", "its user stays");
+    assert_eq!(link.page_url.unwrap().to_string(), "https://a.example/links");
+    assert_eq!(link.attributes.tags.unwrap().iter().count(), 2);
+    assert_eq!(link.attributes.description.unwrap().as_str(), "About trains");
+
+    let moved = edit("name=A&url=https%3A%2F%2Fnew.example%2F").await;
+    assert_eq!(moved.status, 303);
+    let link = served.store.listed_link(ids[0]).await.unwrap().unwrap().link;
+    assert_eq!((link.id, link.url.to_string()), (ids[0], "https://new.example/".to_owned()));
+    assert!(link.group.is_none() && link.page_url.is_none() && link.attributes.description.is_none());
+    assert!(link.attributes.tags.is_none_or(|tags| tags.is_empty()));
+
+    let long = "x".repeat(201);
+    for (body, field, told) in [
+        ("name=&url=https%3A%2F%2Fnew.example%2F", "name", "needed"),
+        ("name=A&url=", "url", "needed"),
+        ("name=A&url=new.example", "url", "whole address"),
+        ("name=A&url=javascript%3Aalert(1)", "url", "whole address"),
+        ("name=A&url=https%3A%2F%2Fb.example%2F", "url", "b.example"),
+        ("name=A&url=https%3A%2F%2Fnew.example%2F&page_url=x", "page_url", "whole address"),
+        (&format!("name=A&url=https%3A%2F%2Fnew.example%2F&group={long}"), "group", "200"),
+        (&format!("name=A&url=https%3A%2F%2Fnew.example%2F&tags=a,{long}"), "tags", "50"),
+        ("name=A&url=https%3A%2F%2Fnew.example%2F&description=a%07b", "description", "no text"),
+    ] {
+        let refused = edit(body).await;
+        assert_eq!(refused.status, 422, "{body}");
+        let at = format!("id=\"{field}-problem\">");
+        let problem = refused.body.split(&at).nth(1).unwrap_or_else(|| panic!("{body}: {}", refused.body));
+        assert!(problem.split("</p>").next().unwrap().contains(told), "{body}: {problem}");
+        assert!(refused.body.contains("role=\"alert\"") && refused.body.contains("aria-invalid=\"true\""));
+    }
+    let kept = served.store.listed_link(ids[0]).await.unwrap().unwrap().link;
+    assert_eq!((kept.name.as_str(), kept.url.to_string()), ("A", "https://new.example/".to_owned()));
+    let nobody = "/x/y/links/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11/edit";
+    assert_eq!(served.get(nobody).await.status, 404);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_dashboard::{BadList, CannotFile, Dashboard, DashboardSettings, Desk, Ports, ScheduleRun};
-use linkbeat_shared::{GivenLinks, LinkId, NewLink, Request, RequestOptions};
+use linkbeat_shared::{GivenLinks, LinkId, NewLink, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, OpenMode, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,7 +30,11 @@ impl Desk for NoDesk {
         RequestOptions::default()
     }
 
-    async fn run_schedule(&self, _: &StoredSchedule) -> Result<ScheduleRun, CannotFile> {
+    async fn repeat_run(&self, _: RunId, _: RequestId) -> Result<Filed, CannotFile> {
+        Err(CannotFile::Broker("there is no desk".to_owned()))
+    }
+
+    async fn run_schedule(&self, _: &StoredSchedule, _: RequestId) -> Result<ScheduleRun, CannotFile> {
         Ok(ScheduleRun::Gone)
     }
 

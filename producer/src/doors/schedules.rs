@@ -328,11 +328,16 @@ pub enum CannotRun {
     Store(#[from] StoreError),
 }
 
-/// Files a run of a schedule at once, besides its ticks. Nothing is published: see [`Outbox::add`].
-pub async fn run_now(store: &dyn ProducerStore, schedule: &StoredSchedule) -> Result<RunNow, CannotRun> {
+/// Files a run of a schedule at once, besides its ticks, under the id of this request. Nothing is published: see
+/// [`Outbox::add`].
+pub async fn run_now(
+    store: &dyn ProducerStore,
+    schedule: &StoredSchedule,
+    id: RequestId,
+) -> Result<RunNow, CannotRun> {
     let spec = schedule.spec.as_ref().map_err(|problem| CannotRun::Unreadable(problem.clone()))?;
     let due = store.clock().await?;
-    let (tick, _) = tick_run(schedule, spec, RequestId::new(), due)?;
+    let (tick, _) = tick_run(schedule, spec, id, due)?;
     Ok(match store.run_schedule(schedule.id, tick).await? {
         Settled::Fired { filed, .. } => RunNow::Filed(filed),
         Settled::Overlap(run) => RunNow::Overlap(run),

@@ -137,6 +137,7 @@ impl World {
         let run = NewRun {
             id,
             request_id: RequestId::new(),
+            kept: None,
             links: LinkSelection::given(links),
             check: CheckSpec::default(),
             rules: ShowRules::default(),
@@ -210,6 +211,7 @@ fn up(link_id: LinkId) -> CheckResult {
         elapsed_ms: 7,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

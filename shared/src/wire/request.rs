@@ -300,6 +300,7 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 url: url("url", &link.url)?,
                 page_url: link.page_url.as_deref().map(|page| url("page_url", page)).transpose()?,
                 active: None,
+                paused_until: None,
                 shown: None,
                 backlink: link.backlink,
                 pin: None,

@@ -23,7 +23,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
-use crate::traits::{Count, HistoryStatus, PartitionStatus};
+use crate::traits::{Count, HistoryStatus, PartitionStatus, Removed};
 use crate::values::{Id, Moment};
 
 /// The advisory lock under which links are added, edited and removed: "lblinks" in ASCII. Recorders go on
@@ -37,6 +37,11 @@ pub(super) const HAS_TAG: [&str; 2] =
     ["links.attributes IS NOT NULL AND links.attributes -> 'tags' @> to_jsonb(", "::text)"];
 /// The condition that a link's name or URL is like the pattern that is bound twice.
 pub(super) const CONTAINS: [&str; 3] = ["(links.name ILIKE ", " OR links.url_key ILIKE ", ")"];
+/// That runs check a link: nobody paused it, or its pause has ended.
+pub(super) const ACTIVE: &str = "(links.active OR coalesce(links.paused_until <= now(), false))";
+/// The opposite, as a partial index serves it.
+pub(super) const PAUSED: &str =
+    "(NOT links.active AND (links.paused_until IS NULL OR links.paused_until > now()))";
 /// What links are sorted by, as the indexes have it.
 pub(super) const VERDICT_KEY: &str = "coalesce(links.verdict, '~') COLLATE \"C\"";
 pub(super) const REASON_KEY: &str = "coalesce(links.reason ->> 'type', '~') COLLATE \"C\"";
@@ -127,8 +132,9 @@ pub(super) struct ActiveLinks;
 
 impl ActiveLinks {
     pub(super) async fn open(connection: &mut Connection) -> QueryResult<Self> {
-        let open =
-            "DECLARE active_links NO SCROLL CURSOR FOR SELECT * FROM links WHERE active ORDER BY host, id";
+        let open = format!(
+            "DECLARE active_links NO SCROLL CURSOR FOR SELECT * FROM links WHERE {ACTIVE} ORDER BY host, id"
+        );
         sql_query(open).execute(connection).await.map(|_| Self)
     }
 
@@ -155,12 +161,12 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
 }
 
 /// That an active link matches a filter: `$1` are its groups, `$2` its tags.
-const MATCHES: &str = "active AND (cardinality($1) = 0 OR group_name = ANY ($1))
+const MATCHES: &str = "(cardinality($1) = 0 OR group_name = ANY ($1))
                        AND (cardinality($2) = 0 OR attributes -> 'tags' ?| $2)";
 
 /// How many active links match.
 pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
-    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {ACTIVE} AND {MATCHES}"));
     let count = count
         .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
         .bind::<Array<Text>, _>(column(&filter.tags, |tag| tag.as_str()));
@@ -175,7 +181,7 @@ pub(super) async fn matching_links(
     limit: i64,
 ) -> QueryResult<Vec<LinkRow>> {
     let page = sql_query(format!(
-        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > ($3, $4) ORDER BY host, id LIMIT $5"
+        "SELECT links.* FROM links WHERE {ACTIVE} AND {MATCHES} AND (host, id) > ($3, $4) ORDER BY host, id LIMIT $5"
     ));
     let page = page
         .bind::<Array<Text>, _>(column(&filter.groups, |group| group.as_str()))
@@ -189,8 +195,8 @@ pub(super) async fn matching_links(
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since, pin, pin_note)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                            shown_since, pin, pin_note, paused_until)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     );
     insert
         .bind::<Array<PgUuid>, _>(column(rows, |row| row.id.0))
@@ -207,6 +213,7 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<types::Moment>, _>(column(rows, |row| row.shown_since))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin.as_ref()))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.pin_note.as_ref()))
+        .bind::<Array<Nullable<types::Moment>>, _>(column(rows, |row| row.paused_until))
         .kept()
         .execute(connection)
         .await
@@ -218,9 +225,10 @@ pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) 
     let update = sql_query(
         "UPDATE links SET name = t.name, url = t.url, host = t.host, page_url = t.page_url,
                 group_name = t.group_name, attributes = t.attributes,
-                active = t.active, backlink = t.backlink, updated_at = clock_timestamp()
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
-              AS t (id, name, url, host, page_url, group_name, attributes, active, backlink)
+                active = t.active, backlink = t.backlink, paused_until = t.paused_until,
+                updated_at = clock_timestamp()
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+              AS t (id, name, url, host, page_url, group_name, attributes, active, backlink, paused_until)
          WHERE links.id = t.id",
     );
     update
@@ -233,6 +241,7 @@ pub(super) async fn update_links(connection: &mut Connection, rows: &[LinkRow]) 
         .bind::<Array<Nullable<types::Document>>, _>(column(rows, |row| row.attributes.as_ref()))
         .bind::<Array<Bool>, _>(column(rows, |row| row.active))
         .bind::<Array<Bool>, _>(column(rows, |row| row.backlink))
+        .bind::<Array<Nullable<types::Moment>>, _>(column(rows, |row| row.paused_until))
         .kept()
         .execute(connection)
         .await
@@ -244,12 +253,13 @@ pub(super) async fn update_states(connection: &mut impl Postgres, rows: &[LinkRo
     let update = sql_query(
         "UPDATE links SET shown = t.shown, shown_since = t.shown_since, hidden_reason = t.hidden_reason,
                 verdict = t.verdict, verdict_since = t.verdict_since, reason = t.reason,
-                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, last_checked_at = t.last_checked_at,
+                status = t.status, elapsed_ms = t.elapsed_ms, details = t.details, phases = t.phases,
+                last_checked_at = t.last_checked_at,
                 last_run_id = t.last_run_id, last_run_seq = t.last_run_seq,
                 passed_in_a_row = t.passed_in_a_row, failed_in_a_row = t.failed_in_a_row
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
               AS t (id, shown, shown_since, hidden_reason, verdict, verdict_since, reason, status, elapsed_ms, details,
-                    last_checked_at, last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row)
+                    last_checked_at, last_run_id, last_run_seq, passed_in_a_row, failed_in_a_row, phases)
          WHERE links.id = t.id",
     );
     update
@@ -268,6 +278,7 @@ pub(super) async fn update_states(connection: &mut impl Postgres, rows: &[LinkRo
         .bind::<Array<BigInt>, _>(column(rows, |row| row.last_run_seq))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.passed_in_a_row))
         .bind::<Array<BigInt>, _>(column(rows, |row| row.failed_in_a_row))
+        .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.phases.as_ref()))
         .kept()
         .execute(connection)
         .await
@@ -504,11 +515,11 @@ pub(super) async fn delete_old_hours(
     connection: &mut Connection,
     before: i32,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql::<BigInt>("delete_old_hours(").bind::<Integer, _>(before);
     let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
     let gone: i64 = diesel::select(delete).get_result(connection).await?;
-    Ok(gone > 0)
+    Ok(gone.unsigned_abs())
 }
 
 /// Drops a partition whose runs all come before this one, or removes what is left of runs whose checks are gone. Returns
@@ -517,11 +528,11 @@ pub(super) async fn drop_old_checks(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<Option<Removed>, Fault> {
     let drop_one = sql::<Nullable<Text>>("drop_checks_partition(").bind::<PgUuid, _>(before.0).sql(")");
     let dropped: Option<String> = diesel::select(drop_one).get_result(connection).await?;
     if dropped.is_some() {
-        return Ok(true);
+        return Ok(Some(Removed { weeks: 1, ..Removed::default() }));
     }
     let mark = sql_query(
         "UPDATE runs SET history = 'dropping' WHERE id IN (
@@ -537,7 +548,7 @@ pub(super) async fn drop_old_checks(
     let marked = mark.bind::<PgUuid, _>(before.0).bind::<Integer, _>(most).execute(connection).await?;
     let clean = sql::<BigInt>("clean_dropped_runs(").bind::<Integer, _>(most).sql(")");
     let cleaned: i64 = diesel::select(clean).get_result(connection).await?;
-    Ok(marked > 0 || cleaned > 0)
+    Ok((marked > 0 || cleaned > 0).then(Removed::default))
 }
 
 /// Removes runs before this one of which only the counts are left. Returns whether there were any.
@@ -545,11 +556,11 @@ pub(super) async fn delete_old_runs(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql::<BigInt>("delete_old_runs(").bind::<PgUuid, _>(before.0);
     let delete = delete.sql(", ").bind::<Integer, _>(most).sql(")");
     let gone: i64 = diesel::select(delete).get_result(connection).await?;
-    Ok(gone > 0)
+    Ok(gone.unsigned_abs())
 }
 
 /// A server gives room back by itself.

@@ -48,7 +48,7 @@ pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend>
     }
     // Written out, so that the planner knows at once whether a partial index serves them.
     if let Some(active) = query.active {
-        wanted = wanted.filter(sql::<Bool>(if active { "links.active" } else { "NOT links.active" }));
+        wanted = wanted.filter(sql::<Bool>(if active { dialect::ACTIVE } else { dialect::PAUSED }));
     }
     if let Some(shown) = query.shown {
         wanted = wanted.filter(sql::<Bool>(if shown { "links.shown" } else { "NOT links.shown" }));

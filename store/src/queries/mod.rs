@@ -13,6 +13,7 @@ mod fresh;
 pub(super) mod history;
 mod holds;
 mod jobs;
+mod kept_requests;
 mod leases;
 mod links;
 mod listing;

@@ -10,11 +10,11 @@ use diesel::prelude::{
 };
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
-use linkbeat_shared::{Lang, LinkFilter, LinkSelection, NewLink, Run, RunId, RunState};
+use linkbeat_shared::{Lang, LinkFilter, LinkSelection, NewLink, RequestId, Run, RunId, RunState};
 use uuid::Uuid;
 
 use super::dialect::{locked, locked_if_free};
-use super::{Connection, asked, askers, dialect, fresh, holds, jobs, links, progress};
+use super::{Connection, asked, askers, dialect, fresh, holds, jobs, kept_requests, links, progress};
 use crate::account::Account;
 use crate::error::Fault;
 use crate::filing::{Filing, PAGE, Planned};
@@ -46,6 +46,9 @@ pub(super) async fn file(
     }
     if run.progress {
         progress::follow(connection, run.id).await?;
+    }
+    if let Some(kept) = &run.kept {
+        kept_requests::keep(connection, run.id, kept).await?;
     }
     if let Some(account) = account {
         asked::expect_room(connection, account, 1).await?;
@@ -119,7 +122,7 @@ async fn plan_stored(
     run: &NewRun,
     planner: Box<dyn Planner>,
 ) -> Result<Planned, Fault> {
-    let active = links_table::table.filter(links_table::active);
+    let active = links_table::table.filter(sql::<Bool>(dialect::ACTIVE));
     let mut filing = Filing::begin(run.id, planner, active.count().get_result(connection).await?);
     let mut pages = dialect::ActiveLinks::open(connection).await?;
     loop {
@@ -183,6 +186,14 @@ async fn plan_given(
 
 pub(super) async fn find(connection: &mut Connection, id: RunId) -> Result<Option<Run>, Fault> {
     let run = runs::table.find(Id(id.0)).select(RunRow::as_select());
+    run.first(connection).await.optional()?.map(Run::try_from).transpose()
+}
+
+pub(super) async fn of_request(
+    connection: &mut Connection,
+    request: RequestId,
+) -> Result<Option<Run>, Fault> {
+    let run = runs::table.filter(runs::request_id.eq(Id(request.0))).select(RunRow::as_select());
     run.first(connection).await.optional()?.map(Run::try_from).transpose()
 }
 

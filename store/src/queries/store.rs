@@ -13,20 +13,20 @@ use linkbeat_shared::{
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, access, askers, celery_tasks, dialect, history, holds, jobs, leases, links,
-    listing, parkings, progress, reports, results, runs, schedules,
+    Connection, Database, access, askers, celery_tasks, dialect, history, holds, jobs, kept_requests, leases,
+    links, listing, parkings, progress, reports, results, runs, schedules,
 };
 use crate::account::Account;
 use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Access, CeleryTask, CeleryTasks, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus,
-    Holds, Imported, JobResults, Judge, Leases, Ledger, LinkChanges, LinkDay, LinkHour, LinkQuery, Links,
-    NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions, Planner, Readings, Recorded,
-    ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled, StoredJob, StoredSchedule,
-    StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName, Unannounced, Unpublished,
-    UnpublishedRun, Untold,
+    Access, CeleryTask, CeleryTasks, CleanUp, Decided, Filed, Filing, Hash, History, HistoryRules,
+    HistoryStatus, Holds, Imported, JobResults, Judge, KeptRequest, Leases, Ledger, LinkChanges, LinkDay,
+    LinkHour, LinkQuery, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions,
+    Planner, Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled,
+    StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName,
+    Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -208,6 +208,20 @@ fn take_links(run: &mut NewRun) -> LinkSelection {
 impl Runs for Database {
     async fn run(&self, id: RunId) -> Result<Option<Run>> {
         self.transaction(Work::Read, async move |connection| runs::find(connection, id).await).await
+    }
+
+    async fn run_of(&self, request: RequestId) -> Result<Option<Run>> {
+        self.transaction(Work::Read, async move |connection| runs::of_request(connection, request).await)
+            .await
+    }
+
+    async fn kept_request(&self, id: RunId) -> Result<Option<KeptRequest>> {
+        self.transaction(Work::Read, async move |connection| kept_requests::of(connection, id).await).await
+    }
+
+    async fn links_of_run(&self, id: RunId, most: usize) -> Result<Vec<LinkId>> {
+        let read = async move |connection: &mut Connection| kept_requests::links(connection, id, most).await;
+        self.transaction(Work::Read, read).await
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<Run>> {
@@ -554,6 +568,10 @@ impl Readings for Database {
     async fn link_shown(&self, link: LinkId, from: DateTime<Utc>) -> Result<Option<ShownTime>> {
         self.transaction(Work::Read, async move |connection| history::shown(connection, link, from).await)
             .await
+    }
+
+    async fn clean_ups(&self) -> Result<(Option<DateTime<Utc>>, Option<CleanUp>)> {
+        self.transaction(Work::Read, async |connection| history::clean_ups(connection).await).await
     }
 
     async fn history_status(&self) -> Result<HistoryStatus> {

@@ -166,6 +166,7 @@ impl CheckRow {
             elapsed_ms: number(self.elapsed_ms.unwrap_or_default(), "checks.elapsed_ms")?,
             checked_at: self.checked_at.0,
             details,
+            phases: None,
         })
     }
 

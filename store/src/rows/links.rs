@@ -9,7 +9,7 @@ use super::{ChangeRow, link_document, number, of_link, parse, reason};
 use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
-use crate::values::{Document, Id, Moment};
+use crate::values::{Document, Id, Moment, json};
 
 /// A link, except for the times that only SQL reads.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
@@ -23,7 +23,9 @@ pub(crate) struct LinkRow {
     pub(crate) page_url: Option<String>,
     pub(crate) group_name: Option<String>,
     pub(crate) attributes: Option<Document>,
+    /// As somebody said it. [`LinkRow::is_active`] knows whether a pause has ended.
     pub(crate) active: bool,
+    pub(crate) paused_until: Option<Moment>,
     pub(crate) backlink: bool,
     pub(crate) shown: bool,
     pub(crate) shown_since: Moment,
@@ -34,6 +36,7 @@ pub(crate) struct LinkRow {
     pub(crate) status: Option<i32>,
     pub(crate) elapsed_ms: Option<i64>,
     pub(crate) details: Option<Document>,
+    pub(crate) phases: Option<String>,
     pub(crate) last_checked_at: Option<Moment>,
     pub(crate) last_run_id: Option<Id>,
     pub(crate) last_run_seq: i64,
@@ -71,7 +74,8 @@ impl LinkRow {
             page_url: link.page_url.as_ref().map(|url| url.expose().to_owned()),
             group_name: link.group.as_ref().map(|group| group.as_str().to_owned()),
             attributes: attributes_document(&link.attributes),
-            active: link.active.unwrap_or(true),
+            active: link.active.unwrap_or(true) && link.paused_until.is_none(),
+            paused_until: link.paused_until.map(Moment),
             backlink: link.backlink.unwrap_or(true),
             shown: link.pin.as_ref().map_or(link.shown.unwrap_or(true), |pin| pin.to.is_shown()),
             shown_since: now,
@@ -82,6 +86,7 @@ impl LinkRow {
             status: None,
             elapsed_ms: None,
             details: None,
+            phases: None,
             last_checked_at: None,
             last_run_id: None,
             last_run_seq: 0,
@@ -103,6 +108,7 @@ impl LinkRow {
             name: link.name.clone(),
             page_url: page_url.map(Some),
             active: link.active,
+            paused_until: link.paused_until,
             backlink: link.backlink,
             group: link.group.clone(),
             attributes: link.attributes.clone(),
@@ -135,12 +141,19 @@ impl LinkRow {
         if let Some(group) = &changes.group {
             self.group_name = Some(group.as_str().to_owned());
         }
-        if !changes.attributes.is_empty() {
+        if changes.without.group {
+            self.group_name = None;
+        }
+        if !changes.attributes.is_empty() || changes.without.description {
             let mut attributes = attributes(self.attributes.as_ref())?;
             attributes.update(&changes.attributes);
+            attributes.description = attributes.description.filter(|_| !changes.without.description);
             self.attributes = attributes_document(&attributes);
         }
-        self.active = changes.active.unwrap_or(self.active);
+        if changes.active.is_some() || changes.paused_until.is_some() {
+            self.active = changes.active.unwrap_or(true) && changes.paused_until.is_none();
+            self.paused_until = changes.paused_until.map(Moment);
+        }
         self.backlink = changes.backlink.unwrap_or(self.backlink);
         Ok(())
     }
@@ -166,6 +179,11 @@ impl LinkRow {
         Ok(self.changed_since(before, None, now))
     }
 
+    /// Whether runs check it: nobody paused it, or its pause has ended.
+    pub(crate) fn is_active(&self, now: Moment) -> bool {
+        self.active || self.paused_until.is_some_and(|until| until <= now)
+    }
+
     /// Whether a person hid or showed it for good.
     pub(crate) fn pinned(&self) -> Result<Option<Pinned>, Fault> {
         self.pin.as_deref().map(|word| parse(word, "links.pin")).transpose()
@@ -181,6 +199,7 @@ impl LinkRow {
             status: self.status.map(|status| number(status, "links.status")).transpose()?,
             elapsed_ms: self.elapsed_ms.map(|ms| number(ms, "links.elapsed_ms")).transpose()?,
             details,
+            phases: self.phases.as_deref().and_then(|text| serde_json::from_str(text).ok()),
             known,
             last_checked_at: self.last_checked_at.map(|moment| moment.0),
             last_run_id: self.last_run_id.map(|id| RunId(id.0)),
@@ -205,6 +224,7 @@ impl LinkRow {
         self.status = state.status.map(i32::from);
         self.elapsed_ms = state.elapsed_ms.map(i64::from);
         self.details = link_document(state.details, state.known);
+        self.phases = state.phases.as_ref().map(json);
         self.last_checked_at = state.last_checked_at.map(Moment);
         self.last_run_id = Some(Id(run.0));
         self.last_run_seq = run_seq;
@@ -268,6 +288,7 @@ impl TryFrom<LinkRow> for Link {
 
     fn try_from(row: LinkRow) -> Result<Self, Fault> {
         let (state, pinned) = (row.state()?, row.pinned()?);
+        let active = row.is_active(Moment::now());
         let note = row.pin_note.as_deref().map(|note| parse(note, "links.pin_note")).transpose()?;
         Ok(Self {
             id: LinkId(row.id.0),
@@ -275,7 +296,8 @@ impl TryFrom<LinkRow> for Link {
                 .map_err(|error| Fault::Corrupt(format!("links.name: {error}")))?,
             url: parse(&row.url, "links.url")?,
             page_url: row.page_url.map(|url| parse(&url, "links.page_url")).transpose()?,
-            active: row.active,
+            active,
+            paused_until: row.paused_until.filter(|_| !active).map(|until| until.0),
             backlink: row.backlink,
             group: row.group_name.map(|group| parse(&group, "links.group_name")).transpose()?,
             attributes: attributes(row.attributes.as_ref())?,

@@ -21,7 +21,7 @@ use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
 use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
-use crate::traits::{Count, HistoryStatus};
+use crate::traits::{Count, HistoryStatus, Removed};
 use crate::values::{Id, Moment, json};
 
 /// All transactions wait for each other anyway.
@@ -32,6 +32,11 @@ pub(super) const HAS_TAG: [&str; 2] =
 /// The condition that a link's name or URL is like the pattern that is bound twice.
 pub(super) const CONTAINS: [&str; 3] =
     ["(links.name LIKE ", " ESCAPE '\\' OR links.url_key LIKE ", " ESCAPE '\\')"];
+/// That runs check a link: nobody paused it, or its pause has ended.
+pub(super) const ACTIVE: &str =
+    "(links.active OR coalesce(links.paused_until <= strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'), 0))";
+/// The opposite, as a partial index serves it.
+pub(super) const PAUSED: &str = "(NOT links.active AND (links.paused_until IS NULL OR links.paused_until > strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')))";
 /// What links are sorted by, as the indexes have it.
 pub(super) const VERDICT_KEY: &str = "coalesce(links.verdict, '~')";
 pub(super) const REASON_KEY: &str = "coalesce(links.reason ->> 'type', '~')";
@@ -135,7 +140,7 @@ impl ActiveLinks {
         let rest =
             sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
         let page: Vec<LinkRow> = links::table
-            .filter(links::active)
+            .filter(sql::<Bool>(ACTIVE))
             .filter(rest)
             .order((links::host, links::id))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -161,13 +166,13 @@ pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) ->
 }
 
 /// That an active link matches a filter: `?1` are its groups, `?2` its tags, as JSON.
-const MATCHES: &str = "active AND (?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
+const MATCHES: &str = "(?1 = '[]' OR group_name IN (SELECT value FROM json_each(?1)))
                        AND (?2 = '[]' OR EXISTS (SELECT 1 FROM json_each(attributes, '$.tags') AS tag
                                                  WHERE tag.value IN (SELECT value FROM json_each(?2))))";
 
 /// How many active links match.
 pub(super) async fn count_matching(connection: &mut Connection, filter: &LinkFilter) -> QueryResult<i64> {
-    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {MATCHES}"));
+    let count = sql_query(format!("SELECT count(*) AS count FROM links WHERE {ACTIVE} AND {MATCHES}"));
     let count = count
         .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
         .bind::<Text, _>(values(&filter.tags, |tag| tag.as_str().into()));
@@ -182,7 +187,7 @@ pub(super) async fn matching_links(
     limit: i64,
 ) -> QueryResult<Vec<LinkRow>> {
     let page = sql_query(format!(
-        "SELECT links.* FROM links WHERE {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
+        "SELECT links.* FROM links WHERE {ACTIVE} AND {MATCHES} AND (host, id) > (?3, ?4) ORDER BY host, id LIMIT ?5"
     ));
     let page = page
         .bind::<Text, _>(values(&filter.groups, |group| group.as_str().into()))
@@ -197,9 +202,9 @@ pub(super) async fn matching_links(
 pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) -> QueryResult<()> {
     let insert = sql_query(
         "INSERT INTO links (id, name, url, url_key, host, page_url, group_name, attributes, active, backlink, shown,
-                            shown_since, pin, pin_note)
+                            shown_since, pin, pin_note, paused_until)
          SELECT unhex(value ->> 0, '-'), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
          FROM json_each(?)",
     );
     let rows = values(rows, |row| {
@@ -217,7 +222,8 @@ pub(super) async fn insert_links(connection: &mut Connection, rows: &[LinkRow]) 
             row.shown,
             row.shown_since,
             row.pin,
-            row.pin_note
+            row.pin_note,
+            row.paused_until
         ])
     });
     insert.bind::<Text, _>(rows).kept().execute(connection).await.map(drop)
@@ -248,6 +254,7 @@ pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow])
                 links::status.eq(row.status),
                 links::elapsed_ms.eq(row.elapsed_ms),
                 links::details.eq(row.details),
+                links::phases.eq(row.phases),
                 links::last_checked_at.eq(row.last_checked_at),
                 links::last_run_id.eq(row.last_run_id),
                 links::last_run_seq.eq(row.last_run_seq),
@@ -400,13 +407,13 @@ pub(super) async fn delete_old_hours(
     connection: &mut Connection,
     before: i32,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql_query(
         "DELETE FROM link_hours WHERE (link_id, hour) IN
              (SELECT link_id, hour FROM link_hours WHERE hour < ? LIMIT ?)",
     );
     let gone = delete.bind::<Integer, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    Ok(gone > 0)
+    Ok(gone as u64)
 }
 
 /// The runs whose remains are removed in one step.
@@ -417,7 +424,7 @@ pub(super) async fn drop_old_checks(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<Option<Removed>, Fault> {
     let mark = sql_query(
         "UPDATE runs SET history = 'dropping' WHERE id IN (
              SELECT r.id FROM runs r
@@ -426,7 +433,8 @@ pub(super) async fn drop_old_checks(
              ORDER BY r.id LIMIT ?)",
     );
     let mut gone = mark.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    for rows in [
+    let mut checks = 0;
+    for (place, rows) in [
         format!(
             "checks WHERE (run_id, link_id) IN (SELECT run_id, link_id FROM checks WHERE run_id IN ({DROPPING}) LIMIT ?)"
         ),
@@ -441,9 +449,15 @@ pub(super) async fn drop_old_checks(
             "jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.run_id IN ({DROPPING})
                                AND NOT EXISTS (SELECT 1 FROM parkings p WHERE p.job_id = j.id) LIMIT ?)"
         ),
-    ] {
+    ]
+    .iter()
+    .enumerate()
+    {
         let delete = sql_query(format!("DELETE FROM {rows}"));
-        gone += delete.bind::<Integer, _>(most).execute(connection).await?;
+        let rows = delete.bind::<Integer, _>(most).execute(connection).await?;
+        gone += rows;
+        // The first of them.
+        checks += if place == 0 { rows as u64 } else { 0 };
     }
     sql_query(format!("DELETE FROM alike WHERE run_id IN ({DROPPING})")).execute(connection).await?;
     let done = sql_query(format!(
@@ -453,7 +467,7 @@ pub(super) async fn drop_old_checks(
             AND NOT EXISTS (SELECT 1 FROM checks c WHERE c.run_id = runs.id)"
     ));
     gone += done.execute(connection).await?;
-    Ok(gone > 0)
+    Ok((gone > 0).then(|| Removed { checks, ..Removed::default() }))
 }
 
 /// Removes runs before this one of which only the counts are left. Returns whether there were any.
@@ -461,14 +475,14 @@ pub(super) async fn delete_old_runs(
     connection: &mut Connection,
     before: Id,
     most: i32,
-) -> Result<bool, Fault> {
+) -> Result<u64, Fault> {
     let delete = sql_query(
         "DELETE FROM runs WHERE id IN (
              SELECT id FROM runs WHERE history = 'dropped' AND id < ? AND state NOT IN ('running', 'held_back')
              ORDER BY id LIMIT ?)",
     );
     let gone = delete.bind::<types::Id, _>(before).bind::<Integer, _>(most).execute(connection).await?;
-    Ok(gone > 0)
+    Ok(gone as u64)
 }
 
 /// Gives some of the pages that hold nothing back to the disk. Returns whether there were more than a few. In a file that

@@ -59,6 +59,8 @@ pub struct NewRun {
     pub id: RunId,
     /// The request it carries out.
     pub request_id: RequestId,
+    /// What is kept of the request, so that it can be made again; `None`: nothing.
+    pub kept: Option<KeptRequest>,
     /// Which links; of either kind only the active ones.
     pub links: LinkSelection,
     /// How each link is checked.
@@ -75,6 +77,15 @@ pub struct NewRun {
     pub progress: bool,
     /// The trace of the request.
     pub trace: Option<TraceContext>,
+}
+
+/// What a run was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRequest {
+    /// The request without the list that it may have had, as [`linkbeat_shared::schedule::stored_request`] gives it.
+    pub request: String,
+    /// It had a list. Its links are those of the run's jobs.
+    pub listed: bool,
 }
 
 impl NewRun {

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use linkbeat_shared::LinkId;
 use linkbeat_shared::history::{Keep, ShownTime, Summary, Zone};
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
@@ -51,6 +52,9 @@ pub trait Readings: Send + Sync + Debug {
 
     /// When a link was shown, from `from` on. `None` if there never was such a link.
     async fn link_shown(&self, link: LinkId, from: DateTime<Utc>) -> Result<Option<ShownTime>>;
+
+    /// When nothing was left to remove, and what the last clean-up did that removed anything.
+    async fn clean_ups(&self) -> Result<(Option<DateTime<Utc>>, Option<CleanUp>)>;
 
     /// How much history there is, and how far rolling up and cleaning up have come.
     async fn history_status(&self) -> Result<HistoryStatus>;
@@ -114,8 +118,49 @@ pub struct HistoryStatus {
     pub rolled_at: Option<DateTime<Utc>>,
     /// When nothing was left to remove.
     pub cleaned_at: Option<DateTime<Utc>>,
+    /// What the last clean-up did that removed anything.
+    pub removed: Option<CleanUp>,
     /// `None`: this database has none.
     pub partitions: Option<PartitionStatus>,
+}
+
+/// A clean-up that removed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanUp {
+    /// When it had ended.
+    pub at: DateTime<Utc>,
+    /// What it removed.
+    pub removed: Removed,
+}
+
+/// What a clean-up removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Removed {
+    /// Weeks of checks, as a whole. Only PostgreSQL keeps them so.
+    pub weeks: u64,
+    /// Checks one by one. Only SQLite removes them so.
+    pub checks: u64,
+    /// Hours of links.
+    pub hours: u64,
+    /// Runs with their counts.
+    pub runs: u64,
+}
+
+impl Removed {
+    /// Whether it was nothing.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for Removed {
+    fn add_assign(&mut self, more: Self) {
+        self.weeks += more.weeks;
+        self.checks += more.checks;
+        self.hours += more.hours;
+        self.runs += more.runs;
+    }
 }
 
 /// The partitions of the checks.

@@ -61,8 +61,10 @@ pub struct LinkChanges {
     pub url: Option<LinkUrl>,
     /// The page on which the backlink must stand; `Some(None)` takes it away.
     pub page_url: Option<Option<LinkUrl>>,
-    /// Whether runs check it.
+    /// Whether runs check it. Either value takes away the end of a pause.
     pub active: Option<bool>,
+    /// Pauses it until then, whatever `active` says.
+    pub paused_until: Option<DateTime<Utc>>,
     /// Whether it is shown. Either value clears the hidden reason, both counts in a row, and the pin.
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it.
@@ -73,6 +75,17 @@ pub struct LinkChanges {
     pub group: Option<GroupName>,
     /// What else is said of it. Attributes that are not named stay.
     pub attributes: Attributes,
+    /// What is said of it no longer.
+    pub without: Without,
+}
+
+/// What is taken away from what is said of a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The section of the list that it stands in.
+    pub group: bool,
+    /// What it is about.
+    pub description: bool,
 }
 
 /// Which links are wanted, and in which order. What is `None` does not matter.

@@ -32,12 +32,14 @@ pub use browsing::{
 };
 pub use calls::Calls;
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
-pub use filing::{Filed, Filing, MOST_ASKERS, NewRun, PlannedJob, Planner};
-pub use history::{History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings};
+pub use filing::{Filed, Filing, KeptRequest, MOST_ASKERS, NewRun, PlannedJob, Planner};
+pub use history::{
+    CleanUp, History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings, Removed,
+};
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
-pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, Links};
+pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, Links, Without};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};

@@ -1,9 +1,9 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use linkbeat_shared::{Asker, RequestId, Run, RunId};
+use linkbeat_shared::{Asker, LinkId, RequestId, Run, RunId};
 
-use super::Filed;
+use super::{Filed, KeptRequest};
 use crate::Result;
 
 /// Runs that were filed.
@@ -11,6 +11,15 @@ use crate::Result;
 pub trait Runs: Send + Sync + Debug {
     /// One run.
     async fn run(&self, id: RunId) -> Result<Option<Run>>;
+
+    /// The run of this request.
+    async fn run_of(&self, request: RequestId) -> Result<Option<Run>>;
+
+    /// What this run was asked; `None` if that was not kept.
+    async fn kept_request(&self, id: RunId) -> Result<Option<KeptRequest>>;
+
+    /// The links of this run's jobs, each once: at most `most` and a few more. None of a run whose jobs are kept no longer.
+    async fn links_of_run(&self, id: RunId, most: usize) -> Result<Vec<LinkId>>;
 
     /// The latest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<Run>>;

@@ -24,7 +24,11 @@ async fn an_app_hides_and_shows_links_as_people_do(database: Arc<TestDatabase>) 
     store.import_links(&make::links(2)).await.unwrap();
     let (run, plan) = file_stored(&store).await;
     record(&store, run, &plan.jobs, Verdict::Down).await;
-    database.execute("UPDATE links SET pin = 'hidden', pin_note = 'spam'").await;
+    database
+        .execute(
+            "UPDATE links SET pin = 'hidden', pin_note = 'spam', active = false, paused_until = '2999-01-01'",
+        )
+        .await;
     let of_person = store.links(None, 10).await.unwrap()[0].id;
     let of_app = store.links(None, 10).await.unwrap()[1].id;
     let calls = [

@@ -4,14 +4,15 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{
-    CheckResult, CheckSpec, HoldBack, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter, ReplyTo,
-    RequestId, RunId, RunState, ShowRules, TraceContext,
+    CheckResult, CheckSpec, HoldBack, LinkFilter, LinkSelection, NewLink, OnBlocked, OnSign, RecheckAfter,
+    ReplyTo, RequestId, RunId, RunState, ShowRules, TraceContext,
 };
 use linkbeat_store::{
-    Account, Filed, LinkChanges, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore, StoreError,
-    Unpublished,
+    Account, Filed, LinkChanges, LinkQuery, NewRun, OpenJobs, OverLimit, PlannedJob, Planner, SharedStore,
+    StoreError, Unpublished,
 };
 
 use crate::database::{Kind, TestDatabase};
@@ -28,6 +29,7 @@ cases![
     whoever_asks_again_while_results_are_stored_is_answered,
     links_come_ordered_by_host,
     only_active_links_are_planned,
+    a_pause_ends_by_itself,
     given_links_are_imported_and_no_others_planned,
     runs_of_many_pages_cover_each_link_once,
     a_run_of_no_links_has_no_jobs,
@@ -205,6 +207,55 @@ async fn only_active_links_are_planned(database: Arc<TestDatabase>) {
         let planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
         assert_eq!(planned, [ids[0], ids[2], ids[3]]);
     }
+}
+
+async fn a_pause_ends_by_itself(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let mut all = make::links(4);
+    all.iter_mut().for_each(|link| link.group = Some("Friends".parse().unwrap()));
+    all[3].paused_until = Some(Utc::now() - TimeDelta::seconds(5));
+    let ids = store.import_links(&all).await.unwrap().ids;
+    let ahead = "2999-01-01T00:00:00Z".parse().unwrap();
+    let pause = |paused_until| LinkChanges { active: Some(false), paused_until, ..LinkChanges::default() };
+    store.set_links(&ids[..1], &pause(Some(ahead))).await.unwrap();
+    store.set_links(&ids[1..2], &pause(None)).await.unwrap();
+    let past = Some(Utc::now() - TimeDelta::hours(1));
+    assert!(store.set_link(ids[2], &pause(past)).await.unwrap().unwrap().active);
+
+    let stored = store.links(None, 10).await.unwrap();
+    let seen: Vec<_> = stored.iter().map(|link| (link.active, link.paused_until)).collect();
+    assert_eq!(seen, [(false, Some(ahead)), (false, None), (true, None), (true, None)]);
+    let friends = LinkFilter { groups: vec!["Friends".parse().unwrap()], tags: Vec::new() };
+    for links in
+        [LinkSelection::Stored, LinkSelection::given(make::links(4)), LinkSelection::matching(friends)]
+    {
+        let (filed, plan) = file(&store, new_run(links), 1).await;
+        let planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
+        assert_eq!((planned, plan.announced, filed.run.links), (ids[2..].to_vec(), 2, 2));
+    }
+    for (active, wanted) in [(true, &ids[2..]), (false, &ids[..2])] {
+        let query = LinkQuery { active: Some(active), ..LinkQuery::default() };
+        assert_eq!(store.matching_ids(&query, None, 10).await.unwrap(), wanted);
+        let totals = store.link_totals().await.unwrap();
+        assert_eq!(
+            totals.iter().filter(|total| total.active == active).map(|total| total.links).sum::<u64>(),
+            2
+        );
+    }
+    let value = async |query: &str| database.value(query).await.unwrap();
+    assert_eq!(value("SELECT count(*) FROM linkbeat_links WHERE active").await, "2");
+    assert_eq!(value("SELECT count(*) FROM linkbeat_links WHERE paused_until IS NOT NULL").await, "1");
+
+    // Who says only whether it is active takes the end away, in a list too.
+    let mut again = make::links(1);
+    again[0].active = Some(false);
+    store.import_links(&again).await.unwrap();
+    assert_eq!(store.links(None, 1).await.unwrap()[0].paused_until, None);
+    again[0].paused_until = Some(ahead);
+    store.import_links(&again).await.unwrap();
+    assert_eq!(store.links(None, 1).await.unwrap()[0].paused_until, Some(ahead));
+    let shown = LinkChanges { shown: Some(false), ..LinkChanges::default() };
+    assert_eq!(store.set_link(ids[0], &shown).await.unwrap().unwrap().paused_until, Some(ahead));
 }
 
 async fn given_links_are_imported_and_no_others_planned(database: Arc<TestDatabase>) {

@@ -387,6 +387,16 @@ async fn old_checks_go_when_they_are_rolled_up(database: Arc<TestDatabase>) {
     assert_eq!(database.value("SELECT count(*) FROM checks").await.as_deref(), Some("3"), "the young ones");
     assert_eq!(database.value("SELECT count(*) FROM jobs").await.as_deref(), Some("1"));
     assert_eq!(database.value("SELECT count(*) FROM parkings").await.as_deref(), Some("0"));
+    let (cleaned_at, last) = store.clean_ups().await.unwrap();
+    let last = last.unwrap();
+    assert_eq!(Some(last.at), cleaned_at);
+    assert_eq!(store.history_status().await.unwrap().removed, Some(last));
+    let kind_of = (last.removed.weeks > 0, last.removed.checks > 0);
+    assert_eq!(kind_of, (database.kind == Kind::Postgres, database.kind == Kind::Sqlite), "{last:?}");
+    clean_up(&store, &short()).await;
+    let (again, same) = store.clean_ups().await.unwrap();
+    assert_eq!(same, Some(last), "one that finds nothing is not the last that removed anything");
+    assert!(again > cleaned_at);
     assert_eq!(days(&store, links[0]).await, before, "what they came to stays");
     assert_eq!(make::counts(&store, old.run.id).await, counts, "the report of the run shows its counts");
     assert!(make::report_links(&store, old.run.id).await.is_empty());

@@ -46,6 +46,7 @@ pub(crate) fn new_run(links: LinkSelection) -> NewRun {
     NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links,
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -108,6 +109,7 @@ impl Planner for TestPlanner {
             url: url(&link.url),
             page_url: link.page_url.as_deref().map(url),
             active: true,
+            paused_until: None,
             backlink: link.backlink,
             group: None,
             attributes: Attributes::default(),
@@ -183,6 +185,7 @@ pub(crate) fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
         elapsed_ms: 42,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 
@@ -249,6 +252,7 @@ impl Judge for TestJudge {
             status: result.status,
             elapsed_ms: Some(result.elapsed_ms),
             details: result.details.clone(),
+            phases: result.phases.as_deref().copied(),
             known: state.known.clone(),
             last_checked_at: Some(result.checked_at),
             last_run_id: None,

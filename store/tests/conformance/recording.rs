@@ -16,6 +16,7 @@ use crate::make::{
 };
 
 cases![
+    phases_are_kept_of_the_latest_check_alone,
     results_are_stored_and_applied,
     a_result_counts_once,
     repeats_within_a_batch_count_once,
@@ -418,4 +419,20 @@ async fn recorders_and_editors_do_not_wait_in_a_circle(database: Arc<TestDatabas
 async fn record_backwards(store: SharedStore, run: RunId, mut jobs: Vec<linkbeat_store::PlannedJob>) {
     jobs.reverse();
     record(&store, run, &jobs, Verdict::Up).await;
+}
+
+async fn phases_are_kept_of_the_latest_check_alone(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let spent = |ms: u64| linkbeat_shared::Phases::of([std::time::Duration::from_millis(ms); 5]);
+    for phases in [spent(7), spent(9), None] {
+        let (run, plan) = file_stored(&store).await;
+        let mut results = make::results(run, &plan.jobs[0], Verdict::Up);
+        results.results[0].phases = phases.map(Box::new);
+        store.record(&[results], make::judge()).await.unwrap();
+        let link = &store.links(None, 1).await.unwrap()[0];
+        assert_eq!(link.state.phases, phases);
+    }
+    let checks = "SELECT count(*) FROM checks WHERE details IS NOT NULL";
+    assert_eq!(database.value(checks).await.as_deref(), Some("0"), "checks do not keep them");
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_shared::{RunId, RunState, Verdict};
-use linkbeat_store::{Next, Recorded, Unannounced};
+use linkbeat_shared::{LinkSelection, RequestId, RunId, RunState, Verdict};
+use linkbeat_store::{KeptRequest, NewRun, Next, Recorded, Unannounced};
 
 use crate::database::TestDatabase;
-use crate::make::{self, ImportLinks, file_stored, record};
+use crate::make::{self, ImportLinks, file_stored, new_run, record};
 
 cases![
+    what_a_run_was_asked_is_kept,
     a_run_ends_with_its_last_result,
     each_run_is_closed_once,
     ends_are_announced_once,
@@ -236,4 +237,26 @@ async fn what_was_stored_is_there_after_reopening(database: Arc<TestDatabase>) {
     let reopened = linkbeat_store::open(&database.url, linkbeat_store::OpenMode::Check).await.unwrap();
     assert_eq!(reopened.links(None, 10).await.unwrap(), links);
     assert_eq!(reopened.run(run).await.unwrap().unwrap().done, 3);
+}
+
+async fn what_a_run_was_asked_is_kept(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let kept = KeptRequest { request: "{}".to_owned(), listed: true };
+    let run = NewRun { kept: Some(kept.clone()), ..new_run(LinkSelection::given(make::links(5))) };
+    let (filed, plan) = make::file(&store, run.clone(), 2).await;
+    assert_eq!(store.kept_request(filed.run.id).await.unwrap(), Some(kept));
+    let mut links = store.links_of_run(filed.run.id, 100).await.unwrap();
+    links.sort_unstable();
+    let mut planned: Vec<_> = plan.links.iter().map(|link| link.id).collect();
+    planned.sort_unstable();
+    assert_eq!(links, planned);
+    assert_eq!(store.run_of(run.request_id).await.unwrap().unwrap().id, filed.run.id);
+
+    let (other, _) = make::file(&store, new_run(LinkSelection::Stored), 2).await;
+    assert_eq!(store.kept_request(other.run.id).await.unwrap(), None);
+    assert!(store.run_of(RequestId::new()).await.unwrap().is_none());
+    database.execute("DELETE FROM jobs").await;
+    database.execute("DELETE FROM runs").await;
+    assert_eq!(database.value("SELECT count(*) FROM run_requests").await.as_deref(), Some("0"));
+    assert_eq!(store.links_of_run(filed.run.id, 100).await.unwrap(), []);
 }

@@ -338,7 +338,7 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Judgement, OwnFault> {
         let finding = self.proven(attempt.finding, &attempt.host, began, deadline).await?;
-        Ok(judge::page(finding, attempt.details, target))
+        Ok(Judgement { phases: attempt.phases, ..judge::page(finding, attempt.details, target) })
     }
 
     /// Tries until a finding is final.
@@ -405,7 +405,7 @@ fn home<'a>(link: &'a JobLink, spec: &'a CheckSpec) -> Target<'a> {
 }
 
 fn result(link: &JobLink, judgement: Judgement, elapsed: Duration) -> CheckResult {
-    let Judgement { verdict, reason, status, details } = judgement;
+    let Judgement { verdict, reason, status, details, phases } = judgement;
     let elapsed_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
     tracing::debug!(link.url = %link.url, %verdict, ?reason, status, elapsed_ms, "checked");
     CheckResult {
@@ -416,5 +416,6 @@ fn result(link: &JobLink, judgement: Judgement, elapsed: Duration) -> CheckResul
         elapsed_ms,
         checked_at: Utc::now(),
         details,
+        phases: phases.map(Box::new),
     }
 }

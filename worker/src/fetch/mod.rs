@@ -23,7 +23,9 @@ mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use linkbeat_shared::{AcceptedStatuses, BacklinkIn, BacklinkPattern, Details, LinkUrl, Note, Phase, Reason};
+use linkbeat_shared::{
+    AcceptedStatuses, BacklinkIn, BacklinkPattern, Details, LinkUrl, Note, Phase, Phases, Reason,
+};
 use reqwest::header::{COOKIE, HeaderMap, HeaderValue};
 use reqwest::tls::TlsInfo;
 use reqwest::{Client, StatusCode};
@@ -92,6 +94,8 @@ pub(crate) struct Attempt {
     pub(crate) details: Details,
     /// The host that was asked last.
     pub(crate) host: String,
+    /// How long what took.
+    pub(crate) phases: Option<Phases>,
 }
 
 /// Fetches pages.
@@ -153,12 +157,12 @@ impl Fetcher {
         heads: &mut Option<Arc<Share>>,
     ) -> Attempt {
         let mut trail = Trail::from(target.url);
-        let (finding, certificate) = progress::watch(async {
+        let (finding, certificate, phases) = progress::watch(async {
             let finding = self.visit(&mut trail, target, turn, (deadline, heads)).await;
             if let Err(failure) = &finding {
                 progress::tell(|chain| chain.fails(failure.reason()));
             }
-            (finding, progress::certificate())
+            (finding, progress::certificate(), progress::phases())
         })
         .await;
         let host = trail.here().host().to_owned();
@@ -166,7 +170,7 @@ impl Fetcher {
         if let Ok(Answer { page: Page::Backlink { nofollow: true }, .. }) = &finding {
             details.notes.insert(Note::Nofollow);
         }
-        Attempt { finding, details, host }
+        Attempt { finding, details, host, phases }
     }
 
     /// Follows the redirects to the final answer and reads it. A page without the backlink that sends its visitors
@@ -356,6 +360,7 @@ impl Fetcher {
         target: &Target<'_>,
         deadline: Instant,
     ) -> Result<Answer, (Unread, StatusCode)> {
+        progress::reading_begins();
         let status = reply.status;
         let headers = reply.headers.clone();
         let (page, outline) = match target.backlink {

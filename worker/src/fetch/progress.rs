@@ -7,8 +7,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::time::Duration;
 
-use linkbeat_shared::{Certificate, Phase};
+use linkbeat_shared::{Certificate, Phase, Phases};
 use tokio::time::Instant;
 
 use super::certificate;
@@ -25,6 +26,8 @@ pub(super) const MAX_DIALLED: usize = 6;
 
 struct Progress {
     phase: Cell<Phase>,
+    /// When that began, and how long each of [`Phases::MEASURED`] took before, in microseconds.
+    clock: Cell<(Instant, [u32; 5])>,
     connected: Cell<bool>,
     dialled: Cell<Dialled>,
     addresses: RefCell<Vec<IpAddr>>,
@@ -57,12 +60,26 @@ pub(crate) struct Dialled {
     pub(crate) loopback: bool,
 }
 
+impl Progress {
+    /// Something else is waited for now.
+    fn enters(&self, phase: Phase) {
+        let (now, (since, mut spent)) = (Instant::now(), self.clock.get());
+        let former = self.phase.replace(phase);
+        if let Some(place) = Phases::MEASURED.iter().position(|measured| *measured == former) {
+            let micros = u32::try_from((now - since).as_micros()).unwrap_or(u32::MAX);
+            spent[place] = spent[place].saturating_add(micros);
+        }
+        self.clock.set((now, spent));
+    }
+}
+
 /// Runs one try of a check. The other functions of this module are about that try.
 ///
 /// Not an async function, which would take up the future's size twice in every check.
 pub(crate) fn watch<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let progress = Progress {
-        phase: Cell::new(Phase::Headers),
+        phase: Cell::new(Phase::Queue),
+        clock: Cell::new((Instant::now(), [0; 5])),
         connected: Cell::new(false),
         dialled: Cell::new(Dialled::default()),
         addresses: RefCell::default(),
@@ -96,7 +113,7 @@ pub(super) fn address_to_dial() -> Option<IpAddr> {
 /// A request begins. Until the connector is asked, it is taken to go over a kept connection.
 pub(crate) fn request_begins() {
     report(|progress| {
-        progress.phase.set(Phase::Headers);
+        progress.enters(Phase::Headers);
         progress.connected.set(false);
         progress.addresses.borrow_mut().clear();
         progress.dialled_at.set(None);
@@ -108,7 +125,7 @@ pub(crate) fn request_begins() {
 /// The check waits for this now.
 pub(crate) fn enter(phase: Phase) {
     report(|progress| {
-        progress.phase.set(phase);
+        progress.enters(phase);
         if let Some(chain) = &progress.chain {
             chain.enters(phase);
         }
@@ -127,7 +144,7 @@ pub(crate) fn enter(phase: Phase) {
 /// A new connection is being made.
 pub(crate) fn connection_begins() {
     report(|progress| {
-        progress.phase.set(Phase::Connect);
+        progress.enters(Phase::Connect);
         progress.connected.set(true);
         if let Some(chain) = &progress.chain {
             chain.enters(Phase::Connect);
@@ -146,7 +163,7 @@ pub(super) fn connection_ends<C, E>(connected: &Result<C, E>) {
 pub(crate) fn dialling(addresses: &[IpAddr]) {
     let addresses = &addresses[..addresses.len().min(MAX_DIALLED)];
     report(|progress| {
-        progress.phase.set(Phase::Connect);
+        progress.enters(Phase::Connect);
         progress.dialled.set(Dialled {
             public: addresses.iter().copied().any(is_public),
             v4: addresses.iter().any(IpAddr::is_ipv4),
@@ -201,6 +218,20 @@ pub(super) fn saw_certificate() -> bool {
 /// What the check waits for.
 pub(crate) fn phase() -> Phase {
     PROGRESS.try_with(|progress| progress.phase.get()).unwrap_or(Phase::Other)
+}
+
+/// The head of the answer is there, and its page is read. For whoever listens it has begun with the answer.
+pub(super) fn reading_begins() {
+    report(|progress| progress.enters(Phase::Body));
+}
+
+/// How long each phase of the try took, up to now.
+pub(super) fn phases() -> Option<Phases> {
+    let spent = PROGRESS.try_with(|progress| {
+        progress.enters(progress.phase.get());
+        progress.clock.get().1
+    });
+    Phases::of(spent.ok()?.map(|micros| Duration::from_micros(micros.into())))
 }
 
 /// TLS handshakes begun for the latest connection.

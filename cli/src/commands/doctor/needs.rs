@@ -76,6 +76,7 @@ pub(super) fn of_database(role: Role) -> &'static [(&'static str, &'static [&'st
             ("asked", &["SELECT", "INSERT"]),
             ("askers", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("progress", &["SELECT", "INSERT"]),
+            ("run_requests", &["SELECT", "INSERT"]),
             ("schedules", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("ticks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             ("celery_tasks", &["SELECT", "INSERT", "UPDATE", "DELETE"]),

@@ -3,6 +3,8 @@
 mod args;
 mod run_now;
 
+pub(super) use self::run_now::publish;
+
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use linkbeat_shared::schedule::{ScheduleSpec, read_request, stored_request};

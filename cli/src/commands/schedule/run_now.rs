@@ -1,6 +1,7 @@
 //! `linkbeat schedule run-now`
 
 use linkbeat_producer::{CannotRun, Outbox, RunNow, run_now};
+use linkbeat_shared::RequestId;
 use linkbeat_store::{Filed, SharedStore};
 use serde_json::json;
 
@@ -17,7 +18,7 @@ pub(super) async fn run(
     format: ListFormat,
 ) -> Result<(), Failure> {
     let schedule = find(store, name).await?;
-    let run = run_now(&**store, &schedule).await.map_err(|error| match error {
+    let run = run_now(&**store, &schedule, RequestId::new()).await.map_err(|error| match error {
         CannotRun::Store(error) => error.into(),
         CannotRun::Unreadable(_) | CannotRun::Request(_) => {
             Failure::infrastructure(format!("schedule {name} cannot run: {error}"))
@@ -48,7 +49,11 @@ pub(super) async fn run(
 }
 
 /// Over RabbitMQ no producer need be at hand. Without it `linkbeat up` finds the run within seconds.
-async fn publish(settings: &Settings, store: &SharedStore, filed: &Filed) -> Result<(), Failure> {
+pub(in crate::commands) async fn publish(
+    settings: &Settings,
+    store: &SharedStore,
+    filed: &Filed,
+) -> Result<(), Failure> {
     if settings.broker_url == BrokerAddress::Memory {
         return Ok(());
     }

@@ -123,6 +123,7 @@ async fn checked_links(folder: &std::path::Path) -> (SharedStore, RunSummary) {
     let run = NewRun {
         id: RunId::new(),
         request_id: RequestId::new(),
+        kept: None,
         links: LinkSelection::given((0..LINKS).map(link).collect()),
         check: CheckSpec::default(),
         rules: ShowRules::default(),
@@ -183,6 +184,7 @@ fn down(link_id: LinkId) -> CheckResult {
         elapsed_ms: 12,
         checked_at: Utc::now(),
         details: Details::default(),
+        phases: None,
     }
 }
 

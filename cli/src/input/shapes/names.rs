@@ -9,6 +9,7 @@ pub(super) enum Field {
     Url,
     PageUrl,
     Active,
+    PausedUntil,
     Shown,
     Backlink,
     Group,
@@ -22,7 +23,7 @@ pub(super) enum Field {
 }
 
 /// The names of each field, in small letters. The first that a list has counts.
-pub(super) const NAMES: [(Field, &[&str]); 14] = [
+pub(super) const NAMES: [(Field, &[&str]); 15] = [
     (
         Field::Name,
         &[
@@ -68,6 +69,7 @@ pub(super) const NAMES: [(Field, &[&str]); 14] = [
     ),
     (Field::PageUrl, &["page_url", "linkpage", "link_page", "友链页", "友链页面"]),
     (Field::Active, &["active", "启用"]),
+    (Field::PausedUntil, &["paused_until"]),
     (Field::Shown, &["shown", "显示"]),
     (Field::Backlink, &["backlink"]),
     (Field::Group, &["group", "category", "分组", "分类"]),
@@ -112,6 +114,7 @@ pub(super) fn put(fields: &mut Fields, field: Field, text: String) {
         Field::Url => fields.url = text,
         Field::PageUrl => fields.page_url = text,
         Field::Active => fields.active = text,
+        Field::PausedUntil => fields.paused_until = text,
         Field::Shown => fields.shown = text,
         Field::Backlink => fields.backlink = text,
         Field::Group => fields.group = text,

@@ -213,6 +213,7 @@ fn put(fields: &mut Fields, field: Field, name: &'static str, value: Value) -> R
         Field::Url => fields.url = text(name, value)?,
         Field::PageUrl => fields.page_url = text(name, value)?,
         Field::Active => fields.active = boolean(name, value)?,
+        Field::PausedUntil => fields.paused_until = extra(&value),
         Field::Shown => fields.shown = boolean(name, value)?,
         Field::Backlink => fields.backlink = boolean(name, value)?,
         Field::Group => fields.group = extra(&value),

@@ -2,13 +2,18 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request, RequestId};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::schedule::Zone;
+use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request, pause_end};
 use linkbeat_store::{LinkChanges, LinkQuery};
 
 use super::Filter;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
 use crate::pages::form::Form;
+use crate::pages::once::Once;
+use crate::pages::parts::minute;
+use crate::pages::runs::filed;
 use crate::pages::told::{self, Done};
 use crate::pages::visit::Visit;
 use crate::pages::wording::fill;
@@ -96,7 +101,9 @@ impl Action {
             Some("unpin") => {
                 change(LinkChanges { pin: Some(None), ..LinkChanges::default() }, Done::LeftToChecks)
             }
-            Some("pause") => change(active(false), Done::Paused),
+            Some("pause") => {
+                change(LinkChanges { paused_until: until(form, v)?, ..active(false) }, Done::Paused)
+            }
             Some("resume") => change(active(true), Done::Resumed),
             Some("group") => {
                 let group =
@@ -127,7 +134,7 @@ pub(super) async fn act(State(app): State<App>, v: Visit, form: Form) -> Result<
         return Ok(Page(question(&app, v, &form, &scope, &action, &back).await?).into_response());
     }
     if let Action::Check = action {
-        return check(&app, &v, &scope).await;
+        return check(&app, &v, &form, &scope).await;
     }
     let ids = scope.ids(&app, &v).await?;
     let (mut number, store) = (0, &app.ports.store);
@@ -150,8 +157,21 @@ fn is_of_link(back: &str) -> bool {
     back.strip_prefix("/links/").is_some_and(|rest| rest.len() >= 36)
 }
 
+/// When a pause ends, if the form says so: in UTC, as nobody knows the visitor's time zone without script.
+fn until(form: &Form, v: &Visit) -> Result<Option<DateTime<Utc>>, Problem> {
+    let read = |text: &str| {
+        let end = pause_end(text, Zone::UTC, v.now);
+        end.map_err(|_| Problem::BadInput(fill(v.t.pause_end_unusable, &[&text])))
+    };
+    form.get("until").map(read).transpose()
+}
+
 /// Files a run of these links.
-async fn check(app: &App, v: &Visit, scope: &Scope) -> Result<Response, Problem> {
+async fn check(app: &App, v: &Visit, form: &Form, scope: &Scope) -> Result<Response, Problem> {
+    let id = match Once::read(app, form, &format!("check {:?}", scope.fields())).await? {
+        Once::Filed(run) => return Ok(filed(v, &run)),
+        Once::Request(id) => id,
+    };
     let links = match scope {
         Scope::AllOf(filter) if filter.is_empty() => LinkSelection::Stored,
         Scope::AllOf(filter) if is_of_groups(filter) => LinkSelection::matching(LinkFilter {
@@ -168,14 +188,19 @@ async fn check(app: &App, v: &Visit, scope: &Scope) -> Result<Response, Problem>
             LinkSelection::given(links)
         }
     };
-    let request = Request::new(RequestId::new(), links, app.ports.desk.options(), None);
-    let filed = app.ports.desk.file(request).await?;
-    Ok(see(&v.to(&told::address(&format!("/runs/{}", filed.run.id), Done::Checking, filed.run.links))))
+    let request = Request::new(id, links, app.ports.desk.options(), None);
+    Ok(filed(v, &app.ports.desk.file(request).await?.run))
 }
 
 /// Whether a filter asks for nothing but a group and a tag.
 fn is_of_groups(filter: &Filter) -> bool {
     filter.fields().iter().all(|(name, _)| matches!(*name, "group" | "tag"))
+}
+
+/// When the pause ends that is asked for.
+fn until_told(action: &Action) -> Option<String> {
+    let Action::Change(changes, _) = action else { return None };
+    changes.paused_until.map(minute)
 }
 
 async fn question(
@@ -201,17 +226,20 @@ async fn question(
         Action::Change(_, Done::KeptHidden) => (t.keep_hidden, t.ask_hide, false),
         Action::Change(_, Done::KeptShown) => (t.keep_shown, t.ask_show, false),
         Action::Change(_, Done::LeftToChecks) => (t.leave_to_checks, t.ask_unpin, false),
+        Action::Change(changes, Done::Paused) if changes.paused_until.is_some() => {
+            (t.pause, t.ask_pause_until, false)
+        }
         Action::Change(_, Done::Paused) => (t.pause, t.ask_pause, false),
         Action::Change(_, Done::Resumed) => (t.resume, t.ask_resume, false),
         Action::Change(..) => (t.set_group, t.ask_group, false),
     };
     let mut fields = scope.fields();
-    for name in ["action", "group", "back"] {
+    for name in ["action", "group", "until", "request", "back"] {
         fields.extend(form.get(name).map(|value| (name.to_owned(), value.to_owned())));
     }
     Ok(Confirm {
         title: format!("{yes}: {links}"),
-        text: vec![text.to_owned()],
+        text: vec![until_told(action).map_or_else(|| text.to_owned(), |until| fill(text, &[&until]))],
         action: v.to("/links/actions"),
         fields,
         yes,

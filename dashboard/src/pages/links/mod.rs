@@ -2,6 +2,7 @@
 
 mod actions;
 mod add;
+mod edit;
 mod explain;
 mod filter;
 mod groups;
@@ -32,5 +33,6 @@ pub(super) fn routes() -> Router<App> {
         .route("/links/add", adding)
         .route("/links/export", get(super::export::links))
         .route("/links/{id}", get(one::show))
+        .route("/links/{id}/edit", get(edit::show).post(edit::take))
         .route("/links/{id}/explain", get(explain::ask).post(explain::carry_out))
 }

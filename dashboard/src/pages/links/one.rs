@@ -11,7 +11,7 @@ use crate::feeds::without_user;
 use crate::pages::answer::{Page, Problem};
 use crate::pages::changes::ChangeRow;
 use crate::pages::form::Form;
-use crate::pages::parts::{Outside, State as Shown, When, length, milliseconds};
+use crate::pages::parts::{Outside, State as Shown, Waterfall, When, length, milliseconds, minute};
 use crate::pages::told;
 use crate::pages::visit::Visit;
 use crate::serve::App;
@@ -41,8 +41,8 @@ impl Bar {
         let state = Shown::of_check(v.t, check.verdict);
         let why = check.reason.as_ref().map(|reason| v.lang.reason_of(reason, check.details.failed));
         let elapsed = check.elapsed_ms.map(milliseconds);
-        let at = check.checked_at.format("%Y-%m-%d %H:%M UTC").to_string();
-        let told = [Some(at), Some(state.word.to_owned()), why.clone(), elapsed.clone()];
+        let told =
+            [Some(minute(check.checked_at)), Some(state.word.to_owned()), why.clone(), elapsed.clone()];
         Self {
             href: v.to(&format!("/runs/{}", check.run_id)),
             class: state.class(),
@@ -121,6 +121,7 @@ pub(super) struct LinkPage {
     is_pinned: bool,
     sentences: Vec<String>,
     facts: Facts,
+    waterfall: Option<Waterfall>,
     /// The earliest first.
     bars: Vec<Bar>,
     period: Period,
@@ -169,6 +170,7 @@ pub(super) async fn show(
         is_pinned: link.pin.is_some(),
         sentences: why::sentences(&v, &listed),
         facts: Facts::new(&v, &listed),
+        waterfall: state.phases.map(|phases| Waterfall::new(v.t, phases)),
         bars,
         period,
         history,

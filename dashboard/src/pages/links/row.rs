@@ -14,6 +14,8 @@ pub(crate) struct LinkRow {
     pub(crate) why: Option<String>,
     pub(crate) shown: bool,
     pub(crate) paused: bool,
+    /// When its pause ends, if it has an end.
+    pub(crate) paused_until: Option<When>,
     pub(crate) pinned: bool,
     pub(crate) group: Option<String>,
     /// Since when its verdict is what it is.
@@ -37,6 +39,7 @@ impl LinkRow {
             why: state.reason.as_ref().map(|reason| v.lang.reason_of(reason, state.details.failed)),
             shown: state.shown,
             paused: !link.active,
+            paused_until: link.paused_until.map(When),
             pinned: link.pin.is_some(),
             group: link.group.as_ref().map(ToString::to_string),
             since: listed.verdict_since.map(When),

@@ -3,7 +3,7 @@
 use linkbeat_shared::{Lang, Pinned, Verdict};
 use linkbeat_store::ListedLink;
 
-use crate::pages::parts::length;
+use crate::pages::parts::{length, minute};
 use crate::pages::visit::Visit;
 use crate::pages::wording::fill;
 
@@ -25,8 +25,10 @@ pub(super) fn sentences(v: &Visit, listed: &ListedLink) -> Vec<String> {
         told.push(fill(t.why_pin_note, &[&note.as_str()]));
     }
     told.extend(verdict_sentence(v, listed));
-    if !link.active {
-        told.push(t.why_paused.to_owned());
+    match link.paused_until {
+        Some(until) => told.push(fill(t.why_paused_until, &[&minute(until)])),
+        None if !link.active => told.push(t.why_paused.to_owned()),
+        None => {}
     }
     told
 }

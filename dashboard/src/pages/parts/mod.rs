@@ -6,14 +6,17 @@ mod moment;
 mod outside;
 mod pager;
 mod state;
+mod waterfall;
 
 pub(super) use chart::{Chart, Point};
 pub(super) use length::{length, milliseconds};
 pub(crate) use moment::When;
+pub(super) use moment::minute;
 pub(super) use outside::Outside;
 pub(super) use pager::Pager;
 pub(crate) use state::State;
 pub(super) use state::{change_word, outcome_word, verdict_word};
+pub(super) use waterfall::Waterfall;
 
 /// HTML that was made from a template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

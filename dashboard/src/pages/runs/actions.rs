@@ -2,24 +2,45 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use linkbeat_shared::{Decision, LinkSelection, Request, RequestId, RunId};
+use linkbeat_shared::{Decision, LinkSelection, Request, Run, RunId};
 use linkbeat_store::Decided;
 
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
 use crate::pages::form::Form;
+use crate::pages::once::Once;
 use crate::pages::told::{self, Done};
 use crate::pages::visit::Visit;
 use crate::serve::App;
 
 /// Checks all active links now.
-pub(super) async fn check_all(State(app): State<App>, v: Visit, _form: Form) -> Result<Response, Problem> {
-    let request = Request::new(RequestId::new(), LinkSelection::Stored, app.ports.desk.options(), None);
-    let filed = app.ports.desk.file(request).await?;
-    Ok(see(&v.to(&told::address(&format!("/runs/{}", filed.run.id), Done::Filed, filed.run.links))))
+pub(super) async fn check_all(State(app): State<App>, v: Visit, form: Form) -> Result<Response, Problem> {
+    let run = match Once::read(&app, &form, "all").await? {
+        Once::Filed(run) => *run,
+        Once::Request(id) => {
+            let request = Request::new(id, LinkSelection::Stored, app.ports.desk.options(), None);
+            app.ports.desk.file(request).await?.run
+        }
+    };
+    Ok(filed(&v, &run))
 }
 
-/// Cancels a run, or decides about one that is held back. Each asks first.
+/// Leads to a run that is filed.
+pub(in crate::pages) fn filed(v: &Visit, run: &Run) -> Response {
+    see(&v.to(&told::address(&format!("/runs/{}", run.id), Done::Filed, run.links)))
+}
+
+/// Files a run that is asked the same as this one.
+async fn repeat(app: &App, v: &Visit, id: RunId, form: &Form) -> Result<Response, Problem> {
+    app.ports.store.run(id).await?.ok_or(Problem::NotFound)?;
+    let run = match Once::read(app, form, &format!("repeat {id}")).await? {
+        Once::Filed(run) => *run,
+        Once::Request(request) => app.ports.desk.repeat_run(id, request).await?.run,
+    };
+    Ok(filed(v, &run))
+}
+
+/// Cancels a run, or decides about one that is held back: these ask first. Or repeats it.
 pub(super) async fn act(
     State(app): State<App>,
     v: Visit,
@@ -27,6 +48,9 @@ pub(super) async fn act(
     form: Form,
 ) -> Result<Response, Problem> {
     let id: RunId = id.parse().map_err(|_| Problem::NotFound)?;
+    if action == "repeat" {
+        return repeat(&app, &v, id, &form).await;
+    }
     let page = format!("/runs/{id}");
     let action = Action::read(&action).ok_or(Problem::NotFound)?;
     if !form.is_sure() {

@@ -8,6 +8,7 @@ mod row;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(super) use actions::filed;
 pub(crate) use one::Progress;
 pub(crate) use row::RunRow;
 

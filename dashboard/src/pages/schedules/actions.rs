@@ -7,6 +7,8 @@ use super::list::percent_encoded;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
 use crate::pages::form::Form;
+use crate::pages::once::Once;
+use crate::pages::runs::filed;
 use crate::pages::told::{self, Done};
 use crate::pages::visit::Visit;
 use crate::pages::wording::fill;
@@ -24,7 +26,7 @@ pub(super) async fn act(
 ) -> Result<Response, Problem> {
     let schedule = app.ports.store.find_schedule(&name).await?.ok_or(Problem::NotFound)?;
     let done = match action.as_str() {
-        "run" => return run(&app, &v, &schedule).await,
+        "run" => return run(&app, &v, &form, &schedule).await,
         "remove" if !form.is_sure() => return Ok(Page(question(v, &schedule)).into_response()),
         "remove" => {
             app.ports.store.remove_schedule(schedule.id).await?;
@@ -43,12 +45,18 @@ pub(super) async fn act(
     Ok(see(&v.to(&told::address("/schedules", done, 1))))
 }
 
-async fn run(app: &App, v: &Visit, schedule: &StoredSchedule) -> Result<Response, Problem> {
-    match app.ports.desk.run_schedule(schedule).await? {
-        ScheduleRun::Filed(filed) => {
-            Ok(see(&v.to(&told::address(&format!("/runs/{}", filed.run.id), Done::Filed, filed.run.links))))
-        }
-        ScheduleRun::Overlap(run) => Err(Problem::Conflict(fill(v.t.schedule_overlap, &[&run]))),
+async fn run(app: &App, v: &Visit, form: &Form, schedule: &StoredSchedule) -> Result<Response, Problem> {
+    let id = match Once::read(app, form, &format!("schedule {}", schedule.id)).await? {
+        Once::Filed(run) => return Ok(filed(v, &run)),
+        Once::Request(id) => id,
+    };
+    match app.ports.desk.run_schedule(schedule, id).await? {
+        ScheduleRun::Filed(new) => Ok(filed(v, &new.run)),
+        // The same form may just have been sent a moment before.
+        ScheduleRun::Overlap(run) => match app.ports.store.run_of(id).await? {
+            Some(own) => Ok(filed(v, &own)),
+            None => Err(Problem::Conflict(fill(v.t.schedule_overlap, &[&run]))),
+        },
         ScheduleRun::Gone => Err(Problem::NotFound),
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use texts::Texts;
 
 impl Texts {
     /// The texts of a language.
-    pub(super) fn of(lang: Lang) -> &'static Self {
+    pub(in crate::pages) fn of(lang: Lang) -> &'static Self {
         match lang {
             Lang::En => &en::TEXTS,
             Lang::Zh => &zh::TEXTS,

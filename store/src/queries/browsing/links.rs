@@ -3,9 +3,11 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::{
-    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+    ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, QueryableByName,
+    SelectableHelper,
 };
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{GroupName, Link, LinkId};
 use uuid::Uuid;
@@ -20,6 +22,19 @@ use crate::traits::{Count, LinkQuery, LinkSort, LinkTotal, ListedLink, Page, Pag
 use crate::values::{Id, Moment};
 
 type Row = (LinkRow, Moment, Moment);
+
+#[derive(QueryableByName)]
+struct TotalRow {
+    #[diesel(sql_type = Bool)]
+    active: bool,
+    #[diesel(sql_type = Bool)]
+    shown: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    verdict: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    links: i64,
+}
+
 type Links = table::BoxedQuery<'static, Backend>;
 
 pub(super) async fn links(
@@ -140,10 +155,12 @@ pub(super) async fn ids(
 }
 
 pub(super) async fn totals(connection: &mut Connection) -> Result<Vec<LinkTotal>, Fault> {
-    let totals = table::table.group_by((table::active, table::shown, table::verdict));
-    let totals = totals.select((table::active, table::shown, table::verdict, count_star()));
-    let rows: Vec<(bool, bool, Option<String>, i64)> = totals.load(connection).await?;
-    let total = |(active, shown, verdict, links): (bool, bool, Option<String>, i64)| {
+    let totals = sql_query(format!(
+        "SELECT {} AS active, shown, verdict, count(*) AS links FROM links GROUP BY 1, 2, 3",
+        dialect::ACTIVE
+    ));
+    let rows: Vec<TotalRow> = totals.load(connection).await?;
+    let total = |TotalRow { active, shown, verdict, links }: TotalRow| {
         let verdict = verdict.map(|word| parse(&word, "links.verdict")).transpose()?;
         Ok(LinkTotal { active, shown, verdict, links: number(links, "a count of links")? })
     };
@@ -167,7 +184,7 @@ pub(super) async fn certificates_ending(
     limit: u32,
 ) -> Result<Vec<ListedLink>, Fault> {
     let end = dialect::CERTIFICATE_END;
-    let ending = sql::<Bool>(&format!("links.active AND {end} IS NOT NULL AND {end} < "))
+    let ending = sql::<Bool>(&format!("{} AND {end} IS NOT NULL AND {end} < ", dialect::ACTIVE))
         .bind::<Text, _>(before.to_rfc3339_opts(SecondsFormat::Secs, true))
         .sql("");
     let order = sql::<Text>(&format!("{end}, links.id"));

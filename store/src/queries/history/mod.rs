@@ -11,10 +11,11 @@ use uuid::{Builder, Uuid};
 
 use super::{Connection, dialect};
 use crate::schema::history_progress;
-use crate::values::{Id, Moment};
+use crate::traits::Removed;
+use crate::values::{Id, Moment, json};
 
 pub(super) use cleaning::clean_up;
-pub(super) use reading::{days, hours, shown, status};
+pub(super) use reading::{clean_ups, days, hours, shown, status};
 pub(super) use rolling::{note_late, roll_up};
 
 /// Words of `runs.history`.
@@ -32,9 +33,18 @@ async fn note_rolled(connection: &mut Connection, now: Moment) -> QueryResult<()
 }
 
 /// Keeps when nothing was left to remove.
-async fn note_cleaned(connection: &mut Connection, now: Moment) -> QueryResult<()> {
-    let progress = diesel::update(history_progress::table.find(PROGRESS));
-    progress.set(history_progress::cleaned_at.eq(now)).execute(connection).await.map(drop)
+async fn note_cleaned(connection: &mut Connection, now: Moment, removed: Removed) -> QueryResult<()> {
+    let progress = || diesel::update(history_progress::table.find(PROGRESS));
+    progress().set(history_progress::cleaned_at.eq(now)).execute(connection).await?;
+    if removed.is_nothing() {
+        return Ok(());
+    }
+    let last = (
+        history_progress::removed.eq(json(&removed)),
+        history_progress::removed_at.eq(now),
+        history_progress::removing.eq(None::<String>),
+    );
+    progress().set(last).execute(connection).await.map(drop)
 }
 
 /// The least id of a run of this moment: ids begin with their time (UUIDv7).

@@ -20,7 +20,7 @@ use crate::schema::{
     changes, checks, history_progress, history_zones, late_checks, link_days, link_hours, links,
     removed_links, runs,
 };
-use crate::traits::{HistoryStatus, LinkDay, LinkHour};
+use crate::traits::{CleanUp, HistoryStatus, LinkDay, LinkHour};
 use crate::values::{Id, Moment};
 
 /// Most changes that are read of one link.
@@ -159,11 +159,29 @@ pub(in super::super) async fn shown(
     Ok(Some(ShownTime { known_since, known_until, at_first, changes }))
 }
 
+type Progress = (Option<Moment>, Option<String>, Option<Moment>);
+
+/// When nothing was left to remove, and the last clean-up that removed anything.
+pub(in super::super) async fn clean_ups(
+    connection: &mut Connection,
+) -> Result<(Option<DateTime<Utc>>, Option<CleanUp>), Fault> {
+    let progress = history_progress::table.find(PROGRESS);
+    let progress = progress.select((
+        history_progress::cleaned_at,
+        history_progress::removed,
+        history_progress::removed_at,
+    ));
+    let (cleaned_at, removed, removed_at): Progress = progress.first(connection).await?;
+    let last =
+        removed_at.map(|at| CleanUp { at: at.0, removed: super::cleaning::removed(removed.as_deref()) });
+    Ok((cleaned_at.map(|moment| moment.0), last))
+}
+
 pub(in super::super) async fn status(connection: &mut Connection) -> Result<HistoryStatus, Fault> {
     let now = dialect::now(connection).await?;
-    let progress = history_progress::table.find(PROGRESS);
-    let progress = progress.select((history_progress::rolled_at, history_progress::cleaned_at));
-    let (rolled_at, cleaned_at): (Option<Moment>, Option<Moment>) = progress.first(connection).await?;
+    let progress = history_progress::table.find(PROGRESS).select(history_progress::rolled_at);
+    let rolled_at: Option<Moment> = progress.first(connection).await?;
+    let (cleaned_at, removed) = clean_ups(connection).await?;
     let to_roll_up: i64 =
         runs::table.filter(runs::history.eq(RAW)).select(count_star()).first(connection).await?;
     let oldest = runs::table.filter(runs::history.eq_any([RAW, ROLLING, ROLLED])).order(runs::id);
@@ -182,7 +200,8 @@ pub(in super::super) async fn status(connection: &mut Connection) -> Result<Hist
         checks_a_day: recent as f64 * 86_400.0 / age.as_seconds_f64(),
         to_roll_up: to_roll_up.unsigned_abs(),
         rolled_at: rolled_at.map(|moment| moment.0),
-        cleaned_at: cleaned_at.map(|moment| moment.0),
+        cleaned_at,
+        removed,
         ..sizes
     })
 }

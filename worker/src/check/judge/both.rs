@@ -31,8 +31,9 @@ pub(crate) fn both(home: Judgement, links_page: Judgement) -> Judgement {
 /// The verdict where the links page took all the time, so that nothing is known of the home page.
 pub(crate) fn links_page_alone(links_page: Judgement) -> Judgement {
     let failed = (links_page.verdict != Verdict::Up).then_some(FailedPage::LinksPage);
-    let details = Details { failed, title: None, language: None, ..links_page.details };
-    Judgement { details, verdict: links_page.verdict, reason: links_page.reason, status: links_page.status }
+    let seen = links_page.details.clone();
+    let details = Details { failed, title: None, language: None, ..seen };
+    Judgement { details, ..Judgement { details: Details::default(), ..links_page } }
 }
 
 /// A dead page is graver than one that we would not fetch, and that graver than a page without the backlink. A wall
@@ -60,7 +61,7 @@ mod tests {
             redirects: vec![format!("http://{code}.example/")],
             ..Details::default()
         };
-        Judgement { verdict, reason, status: Some(code), details }
+        Judgement { verdict, reason, status: Some(code), details, phases: None }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod both;
 
-use linkbeat_shared::{AcceptedStatuses, Details, Reason, Verdict};
+use linkbeat_shared::{AcceptedStatuses, Details, Phases, Reason, Verdict};
 
 use super::{blocked, signs};
 use crate::fetch::{Answer, Page, Target};
@@ -16,6 +16,8 @@ pub(crate) struct Judgement {
     pub(crate) reason: Option<Reason>,
     pub(crate) status: Option<u16>,
     pub(crate) details: Details,
+    /// How long what took.
+    pub(crate) phases: Option<Phases>,
 }
 
 /// Judges what was found at `target`. `details`: what was seen on the way there.
@@ -26,9 +28,12 @@ pub(crate) fn page(finding: Result<Answer, Reason>, mut details: Details, target
             if target.accept.contains(found.status) {
                 signs::add(&mut details, target.url, &found);
             }
-            Judgement { verdict, reason, status: Some(found.status), details }
+            Judgement { verdict, reason, status: Some(found.status), details, phases: None }
         }
-        Err(reason) => Judgement { verdict: no_answer(&reason), reason: Some(reason), status: None, details },
+        Err(reason) => {
+            let verdict = no_answer(&reason);
+            Judgement { verdict, reason: Some(reason), status: None, details, phases: None }
+        }
     }
 }
 
