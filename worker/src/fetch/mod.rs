@@ -11,6 +11,8 @@ mod dns;
 mod evidence;
 mod failure;
 mod lenient;
+#[cfg(feature = "pieces")]
+mod page_search;
 mod progress;
 mod race;
 mod redirect;
@@ -50,6 +52,8 @@ pub(crate) use self::body::{Letters, Outline, Page, Script};
 pub use self::dns::{NameServer, name_servers};
 pub(crate) use self::evidence::{Evidence, Path};
 pub(crate) use self::failure::{Doubt, Failure};
+#[cfg(feature = "pieces")]
+pub use self::page_search::PageSearch;
 pub(crate) use self::resolver::Resolver;
 pub(crate) use self::route::Route;
 pub(crate) use self::safety::Safety;
