@@ -29,7 +29,7 @@ def main():
 
 
 def arguments():
-    names = "\n".join(f"  {name:8} {case.__doc__}" for name, case in {**CASES, **LONG}.items())
+    names = "\n".join(f"  {name:10} {case.__doc__}" for name, case in {**CASES, **LONG}.items())
     parser = argparse.ArgumentParser(
         prog="bench/run",
         description="Measures linkbeat beside a bare loop, lychee and the original's design.",
@@ -38,7 +38,14 @@ def arguments():
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
     parser.add_argument("--cases", type=lambda text: text.split(","), help="only these, separated by commas")
-    parser.add_argument("--long", action="store_true", help="also the cases of 1,000,000 links")
+    parser.add_argument("--long", action="store_true", help="also the cases of 1,000,000 links and 5,000,000 checks")
+    parser.add_argument("--build", action="store_true", help="binary: also build it from scratch, for minutes")
+    sizes = parser.add_argument_group("sizes, to try a case out")
+    sizes.add_argument("--hanging", type=int, default=10_000, help="hanging10k: links (default: %(default)s)")
+    sizes.add_argument("--links", type=int, default=20_000, help="full: links (default: %(default)s)")
+    sizes.add_argument("--stored", type=int, default=1_000_000, help="dashboard: links (default: %(default)s)")
+    sizes.add_argument("--checks", type=int, default=5_000_000, help="full, dashboard: checks (default: %(default)s)")
+    sizes.add_argument("--views", type=int, default=500, help="dashboard: open pages (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"), help="where the table goes")
     options = parser.parse_args()
     options.cases = options.cases or [*CASES, *(LONG if options.long else [])]

@@ -82,19 +82,43 @@ class Embedded:
 
     def round(self, urls):
         folder = Path(tempfile.mkdtemp(dir=self.place.folder))
-        environment = dict(os.environ, LINKBEAT_DATABASE_URL=f"sqlite://{folder}/linkbeat.db")
-        program = self.place.program("linkbeat")
-        listed = _write(self.place, urls)
-        measured.command([program, "links", "import", listed], cwd=folder, env=environment)
-        arguments = [program, "check", "--backlink", BACKLINK, "--allow-network", "127.0.0.0/8", "--format", "json"]
-        taken, output = measured.command(arguments, cwd=folder, env=environment, allowed=(0, 1))
-        taken.answer = _counts(json.loads(output))
+        database = f"sqlite://{folder}/linkbeat.db"
+        _import(self.place, urls, database)
+        taken = self._check(folder, database)
         shutil.rmtree(folder)
         return taken
+
+    def _check(self, folder, database):
+        environment = dict(os.environ, LINKBEAT_DATABASE_URL=database)
+        arguments = [self.place.program("linkbeat"), "check", "--backlink", BACKLINK, "--allow-network", "127.0.0.0/8"]
+        taken, output = measured.command([*arguments, "--format", "json"], cwd=folder, env=environment, allowed=(0, 1))
+        taken.answer = _counts(json.loads(output))
+        return taken
+
+
+class Stored(Embedded):
+    """The same, but all rounds share one database."""
+
+    checks = 0
+    """What it holds before the first round."""
+
+    def store(self, urls):
+        self.folder = Path(tempfile.mkdtemp(dir=self.place.folder))
+        self.database = f"sqlite://{self.folder}/linkbeat.db"
+        _import(self.place, urls, self.database, self.checks)
+
+    def round(self, urls):
+        return self._check(self.folder, self.database)
+
+    def close(self):
+        shutil.rmtree(self.folder)
 
 
 class Fleet:
     """A producer, workers and a recorder over RabbitMQ and PostgreSQL, and `linkbeat run --wait` of stored links."""
+
+    checks = 0
+    """What its database holds before the first round."""
 
     def __init__(self, place, workers=1, worker_options=(), celery_queue=None):
         self.place = place
@@ -116,7 +140,7 @@ class Fleet:
         time.sleep(2)
 
     def store(self, urls):
-        self._run("links", "import", _write(self.place, urls))
+        _import(self.place, urls, self.environment["LINKBEAT_DATABASE_URL"], self.checks)
 
     def round(self, _urls):
         # Servers that others use as well count by what they used during this round.
@@ -180,6 +204,14 @@ class Original:
 
     def close(self):
         _stop([self.worker])
+
+
+def _import(place, urls, database, checks=0):
+    """Stores links, and so many checks of them."""
+    environment = dict(os.environ, LINKBEAT_DATABASE_URL=database)
+    measured.command([place.program("linkbeat"), "links", "import", _write(place, urls)], cwd=place.folder, env=environment)
+    if checks:
+        measured.command([place.program("linkbeat-bench"), "fill", database, str(checks)], cwd=place.folder)
 
 
 def _counts(report):

@@ -38,6 +38,7 @@ def section(outcome):
         for name, taken in outcome.latencies.items():
             parts = (percentile(taken, 50), percentile(taken, 99), min(taken), max(taken))
             lines.append(f"| {name} | " + " | ".join(f"{part * 1000:.1f} ms" for part in parts) + " |")
+    lines += ["", *(f"- {remark}" for remark in outcome.remarks)] if outcome.remarks else []
     if outcome.notes:
         lines += ["", *(f"- {note}" for note in outcome.notes)]
     elif outcome.rows and outcome.rows[0].rounds[0].answer:

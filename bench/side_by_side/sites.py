@@ -43,7 +43,7 @@ class Sites:
         self.folder.chmod(0o755)
         self.waiting = subprocess.Popen([f"{programs}/linkbeat-bench", "serve"], stdout=subprocess.PIPE, text=True)
         self.waiting_port = int(self.waiting.stdout.readline())
-        self.port = _free_port()
+        self.port = free_port()
         settings = self.folder / "nginx.conf"
         settings.write_text(CONFIGURATION.format(folder=self.folder, port=self.port))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
@@ -76,7 +76,7 @@ class Sites:
             process.wait()
 
 
-def _free_port():
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]

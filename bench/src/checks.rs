@@ -10,8 +10,13 @@ use tokio::task::JoinSet;
 
 /// An engine with the defaults of a worker that may talk to loopback.
 pub(crate) fn engine() -> anyhow::Result<Arc<Engine>> {
-    let settings =
-        WorkerSettings { allow_network: vec!["127.0.0.0/8".parse()?], ..WorkerSettings::default() };
+    engine_of(WorkerSettings::default().concurrency)
+}
+
+/// The same for so many checks at once.
+pub(crate) fn engine_of(concurrency: usize) -> anyhow::Result<Arc<Engine>> {
+    let allow_network = vec!["127.0.0.0/8".parse()?];
+    let settings = WorkerSettings { allow_network, concurrency, ..WorkerSettings::default() };
     Ok(Arc::new(Engine::new(&settings)?))
 }
 

@@ -27,6 +27,7 @@ mod hanging;
 mod history;
 mod idle;
 mod list;
+mod load;
 mod measure;
 mod server;
 mod slowest;
@@ -78,6 +79,9 @@ enum Bench {
     Idle {
         #[arg(long, default_value_t = 10_000)]
         checks: usize,
+        /// Not checks, but requests of a bare reqwest client
+        #[arg(long)]
+        bare: bool,
     },
     /// Healthy servers' latency beside hanging ones
     Fairness {
@@ -128,6 +132,15 @@ enum Bench {
     /// Rows into PostgreSQL, by tokio-postgres alone
     #[command(hide = true)]
     Rows { url: String, count: usize },
+    /// Checks of the links that a database holds, so many of them
+    #[command(hide = true)]
+    Fill { url: String, checks: u64 },
+    /// Requests to a dashboard
+    #[command(hide = true)]
+    Get { url: String, connections: usize, seconds: u64 },
+    /// Open views of a dashboard
+    #[command(hide = true)]
+    Views { url: String, count: usize },
     /// The engine alone, as a process of its own
     #[command(hide = true)]
     Check { list: PathBuf },
@@ -150,7 +163,7 @@ fn main() -> anyhow::Result<()> {
             Bench::Throughput { rounds, shape } => throughput::run(Contender::Command, rounds, shape).await,
             Bench::Engine { rounds, shape } => throughput::run(Contender::Engine, rounds, shape).await,
             Bench::Hanging { rounds, shape } => hanging::run(rounds, shape).await,
-            Bench::Idle { checks } => idle::run(checks).await,
+            Bench::Idle { checks, bare } => idle::run(checks, bare).await,
             Bench::Fairness { hanging, healthy } => fairness::run(hanging, healthy).await,
             Bench::Bombs { links } => bombs::run(links).await,
             Bench::Crowd { path, port, links } => bombs::crowd(&path, port, links).await,
@@ -162,6 +175,9 @@ fn main() -> anyhow::Result<()> {
             }
             Bench::Messages { url, count } => bare_servers::messages(&url, count).await,
             Bench::Rows { url, count } => bare_servers::rows(&url, count).await,
+            Bench::Fill { url, checks } => history::fill(&url, checks).await,
+            Bench::Get { url, connections, seconds } => load::get(&url, connections, seconds).await,
+            Bench::Views { url, count } => load::views(&url, count).await,
             Bench::Check { list } => checks::run(&list).await,
             Bench::Serve => server::run().await,
         }

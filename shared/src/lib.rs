@@ -7,6 +7,7 @@
 //! other crates do not check them again. Messages between processes have types of their own, in [`wire`].
 
 mod accept;
+mod as_parsed;
 mod attributes;
 mod backlink;
 pub mod derived_id;

@@ -5,7 +5,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict};
+use crate::{
+    Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict, as_parsed,
+};
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,28 +81,40 @@ impl fmt::Display for LinkName {
 }
 
 /// A link on its way in. `None` leaves what is stored alone, and means the default for a new link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Its written form is only for the process that wrote it: it holds URLs as they were parsed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewLink {
     /// The name; a new link without one is called after its host.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<LinkName>,
     /// What to fetch. Its [`LinkUrl::key`] decides which stored link this is.
+    #[serde(with = "as_parsed")]
     pub url: LinkUrl,
     /// The page on which the backlink must stand, where it is not `url` itself.
+    #[serde(with = "as_parsed::optional", default, skip_serializing_if = "Option::is_none")]
     pub page_url: Option<LinkUrl>,
     /// Whether runs check it. Default: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     /// It is paused until then, whatever `active` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<DateTime<Utc>>,
     /// Whether a *new* link starts out shown. Default: yes. A stored link's state is never changed by this:
     /// only checks and people (`links set`) do that.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shown: Option<bool>,
     /// Whether a backlink is asked of it. Default: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub backlink: Option<bool>,
     /// The section of the list that it stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupName>,
     /// What else the list says of it.
+    #[serde(default)]
     pub attributes: Attributes,
     /// Whether a *new* link is hidden or shown for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
 }
 

@@ -93,6 +93,11 @@ impl LinkUrl {
         Ok(Self(url))
     }
 
+    /// One that was a [`LinkUrl`] before.
+    pub(crate) fn parsed_before(url: Url) -> Self {
+        Self(url)
+    }
+
     /// Resolves a `Location` header against this URL (RFC 9110 §10.2.2).
     pub fn join(&self, location: &str) -> Result<Self, BadUrl> {
         Self::from_url(self.0.join(location).map_err(|_| BadUrl::Malformed)?)

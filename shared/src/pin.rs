@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Description;
 
 /// A link that a person hid or showed for good: checks go on, and leave it so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// How it stays.
     pub to: Pinned,

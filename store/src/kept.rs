@@ -43,3 +43,6 @@ impl<Q> QueryId for Kept<Q> {
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
+
+/// Also where a thread has the connection itself.
+impl<Q, C> diesel::RunQueryDsl<C> for Kept<Q> {}

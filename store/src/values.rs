@@ -1,11 +1,13 @@
 //! Values of the types in [`crate::schema::sql`], in Rust and in both databases.
 
+use std::io::Write;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Array, Binary, Jsonb, Text, Timestamptz};
+use diesel::sql_types::{Array, Binary, Text, Timestamptz};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
@@ -42,11 +44,11 @@ impl Moment {
     }
 }
 
-/// A reason or details, as JSON without U+0000, which PostgreSQL keeps in no document: nobody's message may
-/// fail a batch for that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, AsExpression, FromSqlRow)]
+/// A reason or details, as the text of a JSON document. It has no U+0000, which PostgreSQL keeps in no document: nobody's
+/// message may fail a batch for that.
+#[derive(Debug, Clone, Eq, Serialize, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql::Document)]
-pub(crate) struct Document(Value);
+pub(crate) struct Document(Box<str>);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -63,21 +65,37 @@ pub(crate) fn json(values: &(impl Serialize + ?Sized)) -> String {
 impl Document {
     /// As it is stored.
     pub(crate) fn of(value: &impl Serialize) -> Self {
-        #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
-        let mut document = serde_json::to_value(value).expect("plain values serialize");
-        drop_nul(&mut document);
-        Self(document)
+        let text = json(value);
+        // This is how U+0000 is written. The same characters may also follow an escaped backslash.
+        let text = if text.contains("\\u0000") { without_nul(value) } else { text };
+        Self(text.into_boxed_str())
     }
 
     /// The text of one of its fields.
     pub(crate) fn text_of(&self, field: &str) -> Option<String> {
-        self.0.get(field)?.as_str().map(str::to_owned)
+        let document: Value = serde_json::from_str(&self.0).ok()?;
+        document.get(field)?.as_str().map(str::to_owned)
     }
 
     /// What was stored; `what` names it.
     pub(crate) fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T, Fault> {
-        T::deserialize(&self.0).map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
+        serde_json::from_str(&self.0).map_err(|error| Fault::Corrupt(format!("{what}: {error}")))
     }
+}
+
+/// PostgreSQL writes the fields in an order of its own.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        let read = |document: &Self| serde_json::from_str::<Value>(&document.0).ok();
+        self.0 == other.0 || read(self).is_some_and(|document| Some(document) == read(other))
+    }
+}
+
+fn without_nul(value: &impl Serialize) -> String {
+    #[expect(clippy::expect_used, reason = "plain structs with string keys always serialize")]
+    let mut document = serde_json::to_value(value).expect("plain values serialize");
+    drop_nul(&mut document);
+    document.to_string()
 }
 
 fn drop_nul(document: &mut Value) {
@@ -166,28 +184,36 @@ impl FromSql<sql::Moment, Sqlite> for Moment {
     }
 }
 
+/// `jsonb` is sent as this version and the text (`jsonb_recv` in PostgreSQL's `jsonb.c`).
+const JSONB_VERSION: u8 = 1;
+
 impl ToSql<sql::Document, Pg> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        ToSql::<Jsonb, Pg>::to_sql(&self.0, out)
+        out.write_all(&[JSONB_VERSION])?;
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
     }
 }
 
 impl FromSql<sql::Document, Pg> for Document {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        FromSql::<Jsonb, Pg>::from_sql(value).map(Self)
+        match value.as_bytes().split_first() {
+            Some((&JSONB_VERSION, text)) => Ok(Self(std::str::from_utf8(text)?.into())),
+            _ => Err("a jsonb value of a version other than 1".into()),
+        }
     }
 }
 
 impl ToSql<sql::Document, Sqlite> for Document {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.to_string());
+        out.set_value(&*self.0);
         Ok(IsNull::No)
     }
 }
 
 impl FromSql<sql::Document, Sqlite> for Document {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        Ok(Self(serde_json::from_str(&text(value)?)?))
+        Ok(Self(text(value)?.into_boxed_str()))
     }
 }
 

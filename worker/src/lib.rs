@@ -21,6 +21,8 @@ mod setup;
 pub use check::{Engine, Outcome};
 pub use explain::{HeaderLine, Spent, Step, Told};
 pub use fault::OwnFault;
+#[cfg(feature = "pieces")]
+pub use fetch::PageSearch;
 pub use fetch::{NameServer, name_servers};
 pub use job::{Health, MAX_FAULTS, MAX_LOSSES, Worker};
 pub use settings::{

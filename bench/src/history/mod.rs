@@ -3,6 +3,7 @@
 //! rolled up by the store itself.
 
 mod database;
+mod fill;
 mod recording;
 mod year;
 
@@ -36,6 +37,9 @@ pub(crate) struct HistoryArgs {
     /// Seconds for which recording goes on, alone and while partitions are dropped (PostgreSQL)
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Only make the checks and links, and measure nothing
+    #[arg(long)]
+    only_make: bool,
 }
 
 /// As by default, except that all hours are kept until they are counted.
@@ -54,6 +58,9 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     let database = Database::open(&args.database_url).await?;
     anyhow::ensure!(database.number("SELECT count(*) FROM links").await? == 0, "the database is not empty");
     println!("{}", database.name());
+    if args.only_make {
+        return make(&args, &database, &store).await;
+    }
     let mut rolling = Rolling::default();
     for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
         let before = database.rows_and_bytes("link_days").await?;
@@ -70,6 +77,22 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     }
     store.close().await;
     Ok(())
+}
+
+/// Makes what is read and measured, for others that measure it.
+async fn make(args: &HistoryArgs, database: &Database, store: &SharedStore) -> anyhow::Result<()> {
+    for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
+        year.make(database, store).await?;
+    }
+    year::add_others(database, args.links).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Adds so many checks of the links that a database holds.
+pub(crate) async fn fill(url: &str, checks: u64) -> anyhow::Result<()> {
+    let store = open(&url.parse()?, OpenMode::Migrate).await?;
+    fill::fill(&Database::open(url).await?, &store, checks).await
 }
 
 /// What rolling up took.

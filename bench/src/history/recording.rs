@@ -4,16 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use chrono::{NaiveTime, TimeDelta, Utc};
+use linkbeat_pieces::{BATCH, JOB, file};
 use linkbeat_recorder::Rules;
 use linkbeat_shared::history::Keep;
-use linkbeat_shared::wire::JobLinkMessage;
-use linkbeat_shared::{
-    CheckResult, CheckSpec, Details, JobId, Lang, LinkId, LinkSelection, LinkUrl, NewLink, RequestId, RunId,
-    ShowRules, Verdict,
-};
-use linkbeat_store::{HistoryRules, JobKind, JobResults, NewRun, PlannedJob, Planner, SharedStore};
+use linkbeat_store::{HistoryRules, SharedStore};
 
 use super::database::{Database, moment, run_id};
 use super::year::make_partition;
@@ -21,9 +16,6 @@ use crate::measure::own_cpu;
 
 /// Links of a run that is recorded.
 const LINKS: usize = 20_000;
-/// Links of a job, and jobs of a batch: about what a recorder takes at once.
-const JOB: usize = 16;
-const BATCH: usize = 64;
 /// Partitions that are dropped, and checks in each.
 const PARTITIONS: i64 = 12;
 const OLD_CHECKS: u64 = 100_000;
@@ -32,7 +24,7 @@ const OLD_CHECKS: u64 = 100_000;
 pub(crate) async fn cpu_of(store: &SharedStore, checks: usize) -> anyhow::Result<f64> {
     let mut spent = Duration::ZERO;
     for _ in 0..checks.div_ceil(LINKS) {
-        let batches = file(store).await?;
+        let batches = file(store, LINKS).await?;
         let before = own_cpu()?;
         for batch in &batches {
             store.record(batch, Arc::new(Rules)).await?;
@@ -111,7 +103,7 @@ async fn drop_all(store: &SharedStore, long: Duration, dropped: &AtomicBool) -> 
 async fn times(store: &SharedStore, long: Duration) -> anyhow::Result<Vec<f64>> {
     let (until, mut times) = (Instant::now() + long, Vec::new());
     while Instant::now() < until {
-        for batch in file(store).await? {
+        for batch in file(store, LINKS).await? {
             let begun = Instant::now();
             store.record(&batch, Arc::new(Rules)).await?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
@@ -135,86 +127,4 @@ async fn fill(database: &Database, day: chrono::DateTime<Utc>) -> anyhow::Result
              SELECT {id}, gen_random_uuid(), '{at}', 100, 200, 17 FROM generate_series(1, {OLD_CHECKS})"
         ))
         .await
-}
-
-/// Files a run, and gives the results of its jobs in batches.
-async fn file(store: &SharedStore) -> anyhow::Result<Vec<Vec<JobResults>>> {
-    let link = |n: usize| LinkUrl::parse(&format!("https://recorded-{n}.example/")).map(NewLink::from_url);
-    let links = (0..LINKS).map(link).collect::<Result<Vec<_>, _>>().context("a URL")?;
-    let run = NewRun {
-        id: RunId::new(),
-        request_id: RequestId::new(),
-        kept: None,
-        links: LinkSelection::given(links),
-        check: CheckSpec::default(),
-        rules: ShowRules::default(),
-        reuse_within: None,
-        reply_to: None,
-        lang: Lang::En,
-        progress: false,
-        trace: None,
-    };
-    let (planner, jobs) = Jobs::new();
-    let run_id = store.file_run(run, Box::new(planner)).await?.run.id;
-    let jobs = jobs.lock().map_err(|_| anyhow::anyhow!("planning panicked"))?.split_off(0);
-    let results = jobs.into_iter().map(|(job_id, links)| JobResults {
-        run_id,
-        job_id,
-        results: links.into_iter().map(up).collect(),
-    });
-    let results: Vec<JobResults> = results.collect();
-    Ok(results.chunks(BATCH).map(<[JobResults]>::to_vec).collect())
-}
-
-fn up(link_id: LinkId) -> CheckResult {
-    CheckResult {
-        link_id,
-        verdict: Some(Verdict::Up),
-        reason: None,
-        status: Some(200),
-        elapsed_ms: 120,
-        checked_at: Utc::now(),
-        details: Details::default(),
-        phases: None,
-    }
-}
-
-type Planned = Arc<std::sync::Mutex<Vec<(JobId, Vec<LinkId>)>>>;
-
-/// Cuts a run into jobs, and remembers them.
-struct Jobs {
-    waiting: Vec<LinkId>,
-    planned: Planned,
-}
-
-impl Jobs {
-    fn new() -> (Self, Planned) {
-        let planned = Planned::default();
-        (Self { waiting: Vec::new(), planned: planned.clone() }, planned)
-    }
-}
-
-impl Planner for Jobs {
-    fn begin(&mut self, _: RunId, _: u64) {}
-
-    fn add(&mut self, _: &str, link: JobLinkMessage, _fresh: Option<CheckResult>) -> Vec<PlannedJob> {
-        self.waiting.push(LinkId(link.id));
-        if self.waiting.len() < JOB { Vec::new() } else { self.finish() }
-    }
-
-    fn is_white_listed(&self, _name: &str) -> bool {
-        false
-    }
-
-    fn finish(&mut self) -> Vec<PlannedJob> {
-        let links = std::mem::take(&mut self.waiting);
-        if links.is_empty() {
-            return Vec::new();
-        }
-        let id = JobId::new();
-        if let Ok(mut planned) = self.planned.lock() {
-            planned.push((id, links.clone()));
-        }
-        vec![PlannedJob { id, kind: JobKind::Check, links, body: b"{}".to_vec() }]
-    }
 }

@@ -1,7 +1,6 @@
-//! The good rows of all inputs, compressed. A million links take a few megabytes this way, whatever their format was.
+//! The links of all inputs, compressed. A million links take a few megabytes this way, whatever their format was.
 //!
-//! They are kept as text and parsed again for each reading. A link that came in another way than through its parser
-//! could be one that no check may touch.
+//! They are kept as they were parsed, so reading them again parses no URL.
 
 use std::io::{self, BufRead, BufReader, Write};
 
@@ -10,36 +9,34 @@ use flate2::bufread::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use linkbeat_shared::{LinkSource, NewLink};
 
-use super::row::Fields;
-
-/// Rows on their way in: each is one line of JSON.
+/// Links on their way in: each is one line of JSON.
 pub(super) struct Keeping {
-    rows: DeflateEncoder<Vec<u8>>,
+    links: DeflateEncoder<Vec<u8>>,
     count: usize,
 }
 
 impl Keeping {
     pub(super) fn new() -> Self {
-        Self { rows: DeflateEncoder::new(Vec::new(), Compression::fast()), count: 0 }
+        Self { links: DeflateEncoder::new(Vec::new(), Compression::fast()), count: 0 }
     }
 
-    pub(super) fn push(&mut self, row: &Fields) -> io::Result<()> {
-        serde_json::to_writer(&mut self.rows, row)?;
-        self.rows.write_all(b"\n")?;
+    pub(super) fn push(&mut self, link: &NewLink) -> io::Result<()> {
+        serde_json::to_writer(&mut self.links, link)?;
+        self.links.write_all(b"\n")?;
         self.count += 1;
         Ok(())
     }
 
     pub(super) fn finish(self) -> io::Result<Kept> {
-        let mut rows = self.rows.finish()?;
-        rows.shrink_to_fit();
-        Ok(Kept { rows, count: self.count })
+        let mut links = self.links.finish()?;
+        links.shrink_to_fit();
+        Ok(Kept { links, count: self.count })
     }
 }
 
-/// The rows.
+/// The links.
 pub(super) struct Kept {
-    rows: Vec<u8>,
+    links: Vec<u8>,
     count: usize,
 }
 
@@ -49,9 +46,8 @@ impl LinkSource for Kept {
     }
 
     fn links(&self) -> Box<dyn Iterator<Item = NewLink> + Send + '_> {
-        let lines = BufReader::new(DeflateDecoder::new(self.rows.as_slice())).split(b'\n');
-        // What was written here can be read, and was parsed before.
-        let rows = lines.map_while(|line| serde_json::from_slice::<Fields>(&line.ok()?).ok());
-        Box::new(rows.filter_map(|row| row.parse().ok()))
+        let lines = BufReader::new(DeflateDecoder::new(self.links.as_slice())).split(b'\n');
+        // What was written here can be read.
+        Box::new(lines.map_while(|line| serde_json::from_slice(&line.ok()?).ok()))
     }
 }

@@ -140,11 +140,11 @@ impl Intake {
         let is_expected = charset.is_none() && (shape.is_named_by(&source) || source.is_url());
         self.read.push(ReadAs { source: source.clone(), shape: shape.name, charset, is_expected });
         for Row { line, fields } in shape.rows(&source, &text)? {
-            let parsed = fields.and_then(|fields| fields.parse().map(|link| (fields, link)));
+            let parsed = fields.and_then(|fields| fields.parse());
             links += usize::from(parsed.is_ok());
-            match parsed.and_then(|(fields, link)| Ok((fields, self.is_new(&link, line)?))) {
-                Ok((_, false)) => {}
-                Ok((fields, true)) => self.kept.push(&fields).map_err(|error| source.unreadable(error))?,
+            match parsed.and_then(|link| Ok((self.is_new(&link, line)?, link))) {
+                Ok((false, _)) => {}
+                Ok((true, link)) => self.kept.push(&link).map_err(|error| source.unreadable(error))?,
                 Err(Problem { field, message }) => {
                     bad.push(RowError { source: source.clone(), line, field, message });
                 }

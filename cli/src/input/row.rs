@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Pin, Tags};
-use serde::{Deserialize, Serialize};
 
 use super::quote::quote;
 
@@ -19,38 +18,22 @@ pub(super) struct Row {
 pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + Send + 'a>;
 
 /// The fields of a row as text. An empty text means: absent.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 pub(super) struct Fields {
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) url: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) page_url: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) active: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) paused_until: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) shown: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) backlink: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) group: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) avatar: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) screenshot: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) feed: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) pin: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) pin_note: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::area::Area;
-use super::caller::{Caller, bearer};
+use super::caller::{Caller, Credential, bearer};
 use super::client::Client;
 use super::refusal::Refusal;
 use super::{Access, Openness, headers, host, odd, origin};
@@ -46,7 +46,12 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
             let client = Client::of(&head.extensions, &head.headers, &app.access.proxies);
             head.extensions.insert(client);
             head.extensions.insert(caller);
-            carry_out(&app.access, area, Request::from_parts(head, body), next).await
+            let changes = !origin::only_reads(&head.method) && area != Area::Public;
+            let response = carry_out(&app.access, area, Request::from_parts(head, body), next).await;
+            if changes && !response.status().is_client_error() {
+                app.feeds.forget();
+            }
+            response
         }
         Err(refusal) => refuse(&app, area, refusal, Request::from_parts(head, body), next).await,
     };
@@ -74,7 +79,7 @@ async fn admit(app: &App, area: Area, head: &Parts) -> Result<Caller, Refusal> {
     let is_asset = area == Area::Public && only_reads && bearer(sent).is_none();
     let caller = match is_asset {
         true => Caller::anybody(access),
-        false => Caller::of(access, &app.ports, sent).await?,
+        false => Caller::of(access, &app.ports, Credential::among(sent)).await?,
     };
     let needed = if only_reads { Scope::Read } else { Scope::Write };
     let is_open = area == Area::Public || (area == Area::Feed && access.public_feeds);

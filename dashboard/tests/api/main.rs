@@ -296,3 +296,64 @@ async fn the_document_and_its_page_tell_of_each_call() {
         assert!(!document["components"]["schemas"][name].is_null(), "{name} is nowhere");
     }
 }
+
+#[tokio::test]
+async fn of_two_who_change_what_they_have_read_one_wins() {
+    let served = open().await;
+    let link = format!("/links/{}", served.add("https://a.example/").await["id"].as_str().unwrap());
+    let added = json!({ "name": "often", "interval_ms": 60_000 });
+    assert_eq!(served.api("POST /schedules", added).await.status, 201);
+    for round in 0..10 {
+        for (path, first, second) in [
+            (link.as_str(), json!({ "name": format!("A{round}") }), json!({ "name": format!("B{round}") })),
+            (
+                "/schedules/often",
+                json!({ "jitter_ms": 1_000 + 2 * round }),
+                json!({ "jitter_ms": 1_001 + 2 * round }),
+            ),
+        ] {
+            let tag = served.get(&format!("/api/v1{path}")).await.header("etag").unwrap().to_owned();
+            let headers = [("content-type", "application/merge-patch+json"), ("if-match", tag.as_str())];
+            let request = format!("PATCH /api/v1{path}");
+            let (first, second) = (first.to_string(), second.to_string());
+            let (first, second) =
+                tokio::join!(served.ask(&request, &headers, &first), served.ask(&request, &headers, &second));
+            let mut both = [first.status, second.status];
+            both.sort_unstable();
+            assert_eq!(both, [200, 412], "{path}: {first:?} {second:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_in_other_shapes_are_read_by_what_they_are() {
+    let served = open().await;
+    let import = async |kind: &str, body: &str| {
+        served.ask("POST /api/v1/links/import", &[("content-type", kind)], body).await
+    };
+    for (kind, body, status) in [
+        ("text/csv", "name,url\nA,https://a.example/\n", 200),
+        ("application/json", r#"["https://b.example/"]"#, 200),
+        ("application/json", r#"{"friends":["https://c.example/"]}"#, 200),
+        ("application/json; charset=utf-8", r#"{"links":[{"url":"https://d.example/"}]}"#, 200),
+        ("text/plain", r#"{"links":[{"url":"https://e.example/"}]}"#, 200),
+        ("application/x-anything", "https://f.example/\n", 200),
+        ("text/plain", "bad", 422),
+        ("application/json", "[", 400),
+        ("application/json", "{", 400),
+        ("application/json", "7", 422),
+        ("application/json", r#"{"links":[{"link":"https://g.example/"}]}"#, 422),
+    ] {
+        let answer = import(kind, body).await;
+        assert_eq!(answer.status, status, "{kind} {body}: {answer:?}");
+        if status == 200 {
+            assert_eq!(
+                (&answer.json()["added"], answer.json()["ids"].as_array().unwrap().len()),
+                (&json!(1), 1)
+            );
+        } else {
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        }
+    }
+    assert_eq!(import("text/plain", "bad").await.json()["detail"], "list:1: `bad` is no URL");
+}

@@ -7,5 +7,6 @@ mod connections;
 mod explained;
 mod feeds;
 mod known;
+mod live;
 mod served;
 mod twice;

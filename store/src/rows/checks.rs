@@ -13,7 +13,7 @@ use crate::values::{Document, Id, Moment};
 
 /// What a check found. What its link is called stands in `links` and `removed_links`.
 #[derive(Debug, Clone, Insertable, Queryable, QueryableByName, Selectable)]
-#[diesel(table_name = checks)]
+#[diesel(table_name = checks, treat_none_as_default_value = false)]
 pub(crate) struct CheckRow {
     pub(crate) run_id: Id,
     pub(crate) link_id: Id,

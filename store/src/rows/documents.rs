@@ -11,19 +11,26 @@ use crate::values::Document;
 const END_OF_TIME: i64 = 253_402_300_799;
 
 /// What `links.details` holds: what the latest check saw, and what the page was like before.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct OfLink {
     #[serde(flatten)]
     details: Details,
-    #[serde(default, skip_serializing_if = "Known::is_empty")]
+    #[serde(skip_serializing_if = "Known::is_empty")]
     known: Known,
 }
 
-/// Reads `links.details`.
+/// What `links.details` holds besides the details.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Besides {
+    known: Known,
+}
+
+/// Reads `links.details`: twice, because `flatten` would copy all of it first.
 pub(super) fn of_link(document: Option<&Document>) -> Result<(Details, Known), Fault> {
-    let OfLink { details, known } =
-        document.map_or_else(|| Ok(OfLink::default()), |document| document.read("links.details"))?;
-    Ok((details, known))
+    let Some(document) = document else { return Ok((Details::default(), Known::default())) };
+    let Besides { known } = document.read("links.details")?;
+    Ok((document.read("links.details")?, known))
 }
 
 /// `links.details` as it is stored; `None`: nothing to tell.

@@ -55,12 +55,16 @@ macro_rules! locked_if_free {
         $query
     };
 }
-/// Inserts these rows in one statement. diesel writes it for SQLite only where it has the connection itself.
+/// Inserts these rows, each by the same statement: it is prepared once, which one with a placeholder for each value of all
+/// rows is not.
 macro_rules! insert_all {
     ($connection:expr, $table:expr, $rows:expr) => {{
         let rows = $rows.to_vec();
         let insert = move |connection: &mut diesel::SqliteConnection| {
-            diesel::RunQueryDsl::execute(diesel::insert_into($table).values(rows), connection)
+            rows.into_iter().try_fold(0, |inserted, row| {
+                let insert = diesel::insert_into($table).values(row);
+                Ok::<_, diesel::result::Error>(inserted + diesel::RunQueryDsl::execute(insert, connection)?)
+            })
         };
         $connection.spawn_blocking(insert).await
     }};
@@ -259,7 +263,7 @@ pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow])
                 links::failed_in_a_row.eq(row.failed_in_a_row),
             );
             let update = diesel::update(links::table.find(row.id)).set(state);
-            diesel::RunQueryDsl::execute(update, connection).map(drop)
+            diesel::RunQueryDsl::execute(update.kept(), connection).map(drop)
         })
     };
     connection.spawn_blocking(update).await
@@ -284,16 +288,8 @@ pub(super) async fn dropped_runs(
     dropped.select(runs::id).load(connection).await
 }
 
-/// As in [`update_states`], one statement for each row.
 pub(super) async fn insert_checks(connection: &mut Connection, rows: &[CheckRow]) -> QueryResult<usize> {
-    let rows = rows.to_vec();
-    let insert = move |connection: &mut SqliteConnection| {
-        rows.into_iter().try_fold(0, |inserted, row| {
-            let insert = diesel::insert_into(checks::table).values(row);
-            Ok(inserted + diesel::RunQueryDsl::execute(insert, connection)?)
-        })
-    };
-    connection.spawn_blocking(insert).await
+    insert_all!(connection, checks::table, rows)
 }
 
 /// Adds to each job so many links with a result. Results are a sign of life: a large job of a slow host, which comes in

@@ -134,7 +134,7 @@ fn listed_row((row, created_at, updated_at, reachable): Row) -> Result<ListedLin
     })
 }
 
-pub(super) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Option<ListedLink>, Fault> {
+pub(crate) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Option<ListedLink>, Fault> {
     let row = table::table.find(Id(id.0));
     let row = row.select((LinkRow::as_select(), table::created_at, table::updated_at, table::reachable));
     row.first::<Row>(connection).await.optional()?.map(listed_row).transpose()
