@@ -401,3 +401,19 @@ async fn addresses_of_pictures_tell_no_password() {
     }
     assert!(!added.body.contains("s3cret"), "{}", added.body);
 }
+
+#[tokio::test]
+async fn a_bad_idempotency_key_is_refused_whatever_the_action() {
+    let served = open().await;
+    for action in ["check", "hide", "activate"] {
+        let body = json!({ "action": action, "ids": ["0190a1b2-0000-7000-8000-000000000001"] }).to_string();
+        for (key, status) in [("", 400), ("fine", 200)] {
+            let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+            let key = format!("{key}{action}");
+            let headers =
+                if status == 200 { [headers[0], ("idempotency-key", key.as_str())] } else { headers };
+            let answer = served.ask("POST /api/v1/links/actions", &headers, &body).await;
+            assert_eq!(answer.status, status, "{action}: {answer:?}");
+        }
+    }
+}
