@@ -6,8 +6,10 @@
 mod access;
 mod api;
 mod connections;
+mod counts;
 mod csv;
 mod feeds;
+mod fresh;
 mod live;
 mod pages;
 mod ports;

@@ -8,8 +8,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::access::{self, Access, Unprotected};
 use crate::connections::{self, Limits};
+use crate::counts::Counts;
 use crate::live::{self, Live};
-use crate::pages::Groups;
 use crate::ports::Ports;
 use crate::settings::DashboardSettings;
 use crate::{api, feeds, pages};
@@ -17,7 +17,8 @@ use crate::{api, feeds, pages};
 /// The dashboard, ready to be served.
 #[derive(Debug)]
 pub struct Dashboard {
-    app: App,
+    settings: DashboardSettings,
+    ports: Ports,
     limits: Limits,
 }
 
@@ -30,13 +31,43 @@ pub(crate) struct Shared {
     pub(crate) settings: DashboardSettings,
     pub(crate) ports: Ports,
     pub(crate) access: Access,
-    pub(crate) totals: feeds::Totals,
+    /// The feeds, as they were a moment ago.
+    pub(crate) feeds: feeds::Kept,
+    /// How many links there are of each kind and group.
+    pub(crate) counts: Counts,
     /// Cancelled when the dashboard stops: streams end then.
     pub(crate) stop: CancellationToken,
     /// What goes on, for the pages that show it.
     pub(crate) live: Live,
-    /// The groups that the filter of links offers.
-    pub(crate) groups: Groups,
+}
+
+impl App {
+    fn new(settings: DashboardSettings, ports: Ports, limits: &Limits) -> Self {
+        Self(Arc::new(Shared {
+            access: Access::new(&settings, limits.heartbeat),
+            feeds: feeds::Kept::new(limits.feeds),
+            counts: Counts::default(),
+            stop: CancellationToken::new(),
+            live: Live::new(settings.connections, limits.heartbeat),
+            settings,
+            ports,
+        }))
+    }
+
+    fn routes(&self) -> Router {
+        Router::new()
+            .merge(pages::routes(self))
+            .merge(api::routes(self))
+            .merge(feeds::routes(self))
+            .with_state(self.clone())
+    }
+
+    /// The gate stands around the whole router, so that it can ask the router before a handler runs. It takes the base path
+    /// away.
+    fn service(&self) -> Router {
+        let gate = from_fn_with_state(self.clone(), access::gate);
+        Router::new().fallback_service(self.routes()).layer(gate)
+    }
 }
 
 impl std::ops::Deref for App {
@@ -54,20 +85,7 @@ impl Dashboard {
     /// Anybody could come in from elsewhere, or the database does not say whether there are tokens.
     pub async fn new(settings: DashboardSettings, ports: Ports) -> Result<Self, Unprotected> {
         access::check(&settings, &*ports.store).await?;
-        let (stop, access) = (CancellationToken::new(), Access::new(&settings));
-        let live = Live::new(settings.connections);
-        Ok(Self {
-            app: App(Arc::new(Shared {
-                settings,
-                ports,
-                access,
-                totals: feeds::Totals::default(),
-                stop,
-                live,
-                groups: Groups::default(),
-            })),
-            limits: Limits::default(),
-        })
+        Ok(Self { settings, ports, limits: Limits::default() })
     }
 
     /// The same with other limits for its clients.
@@ -78,7 +96,8 @@ impl Dashboard {
 
     /// Serves until `shutdown`, and then what is under way.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let stop = self.app.stop.clone();
+        let app = App::new(self.settings, self.ports, &self.limits);
+        let stop = app.stop.clone();
         let stopping = {
             let stop = stop.clone();
             AbortOnDropHandle::new(tokio::spawn(async move {
@@ -86,25 +105,10 @@ impl Dashboard {
                 stop.cancel();
             }))
         };
-        let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(self.app.clone())));
-        let _asker = AbortOnDropHandle::new(tokio::spawn(live::ask_broker(self.app.clone())));
-        let most = self.app.settings.connections.get() as usize;
-        connections::serve(listener, self.service(), most, self.limits, stop).await;
+        let _poller = AbortOnDropHandle::new(tokio::spawn(live::poll(app.clone())));
+        let _asker = AbortOnDropHandle::new(tokio::spawn(live::ask_broker(app.clone())));
+        let most = app.settings.connections.get() as usize;
+        connections::serve(listener, app.service(), most, self.limits, stop).await;
         drop(stopping);
-    }
-
-    /// The gate stands around the whole router, so that it can ask the router before a handler runs. It takes the base path
-    /// away.
-    fn service(&self) -> Router {
-        let gate = from_fn_with_state(self.app.clone(), access::gate);
-        Router::new().fallback_service(self.routes()).layer(gate)
-    }
-
-    fn routes(&self) -> Router {
-        Router::new()
-            .merge(pages::routes(&self.app))
-            .merge(api::routes(&self.app))
-            .merge(feeds::routes(&self.app))
-            .with_state(self.app.clone())
     }
 }

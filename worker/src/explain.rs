@@ -3,6 +3,9 @@
 //! Whoever listens is found by a task-local, as the progress of a check is (`fetch/progress.rs`): the layers below reqwest
 //! have no other way to say anything. A check to which nobody listens keeps an empty pointer more.
 
+mod public;
+mod text;
+
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,17 +16,13 @@ use reqwest::header::{HeaderMap, SET_COOKIE};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
-use url::Url;
+
+use public::{refresh_without_user, without_user};
+use text::Text;
 
 tokio::task_local! {
     static LISTENER: Arc<Listener>;
 }
-
-/// Bytes of a page's text that are kept for telling where the backlink stands.
-const MOST_TEXT: usize = 4 << 20;
-
-/// Characters told before and after a backlink.
-const AROUND: usize = 60;
 
 /// The most characters of a header's value.
 const LONGEST_VALUE: usize = 300;
@@ -149,10 +148,9 @@ pub(crate) async fn listened<F: Future>(to: mpsc::Sender<Told>, check: F) -> F::
     LISTENER.scope(Arc::new(listener), check).await
 }
 
-/// Says that the check tries again.
-pub(crate) fn tries_again(pause: Duration) {
+/// Says that what this chain came to is tried again.
+pub(crate) fn tries_again(chain: u32, pause: Duration) {
     let _ = LISTENER.try_with(|listener| {
-        let chain = listener.chains.load(Relaxed);
         listener.tell(chain, Step::TriesAgain { after_ms: millis(pause) });
     });
 }
@@ -172,7 +170,7 @@ pub(crate) struct Chain {
     spent: RefCell<Vec<Spent>>,
     answered: Cell<Option<Instant>>,
     bytes: Cell<u64>,
-    text: RefCell<String>,
+    text: RefCell<Text>,
 }
 
 impl Chain {
@@ -194,12 +192,16 @@ impl Chain {
         self.listener.tell(self.number, step);
     }
 
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// A request begins.
     pub(crate) fn asks(&self, url: &LinkUrl) {
         self.enters(Phase::Queue);
         self.spent.borrow_mut().clear();
         self.bytes.set(0);
-        self.text.borrow_mut().clear();
+        self.text.take();
         self.tell(Step::Asks { url: url.to_string() });
     }
 
@@ -246,41 +248,33 @@ impl Chain {
         self.bytes.set(self.bytes.get() + bytes as u64);
     }
 
+    /// Its text is searched for this.
+    pub(crate) fn will_search(&self, pattern: &BacklinkPattern) {
+        *self.text.borrow_mut() = Text::searched_for(pattern);
+    }
+
     /// A piece of the page's text.
     pub(crate) fn reads(&self, text: &str) {
-        let mut kept = self.text.borrow_mut();
-        if kept.len() + text.len() <= MOST_TEXT {
-            kept.push_str(text);
-        }
+        self.text.borrow_mut().push(text);
     }
 
     /// The page is read.
     pub(crate) fn has_read(&self) {
         let elapsed = self.answered.get().map(|at| at.elapsed()).unwrap_or_default();
-        let text_bytes = self.text.borrow().len() as u64;
+        let text_bytes = self.text.borrow().bytes();
         self.tell(Step::Reads { bytes: self.bytes.get(), text_bytes, elapsed_ms: millis(elapsed) });
     }
 
     /// The page was searched. `found`: whether only in links that do not count.
-    pub(crate) fn searched(&self, pattern: &BacklinkPattern, found: Option<bool>) {
-        let text = self.text.borrow();
-        let place = found.and_then(|_| pattern.regex().find(&text));
+    pub(crate) fn searched(&self, found: Option<bool>) {
+        let place = self.text.take().place().filter(|_| found.is_some());
         self.tell(Step::Searches {
             found: found.is_some(),
             nofollow: found == Some(true),
-            offset: place.map(|place| place.start() as u64),
-            context: place.map(|place| around(&text, place.start(), place.end())),
+            offset: place.as_ref().map(|place| place.offset),
+            context: place.map(|place| place.context),
         });
     }
-}
-
-/// What stands around a place, in one line.
-fn around(text: &str, start: usize, end: usize) -> String {
-    let before: Vec<char> = text[..start].chars().rev().take(AROUND).collect();
-    let before = before.into_iter().rev();
-    let found = text[start..end].chars().take(2 * AROUND);
-    let context: String = before.chain(found).chain(text[end..].chars().take(AROUND)).collect();
-    context.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn telling(headers: &HeaderMap) -> Vec<HeaderLine> {
@@ -289,24 +283,13 @@ fn telling(headers: &HeaderMap) -> Vec<HeaderLine> {
         let value = match name {
             name if *name == SET_COOKIE => value.split('=').next().unwrap_or_default().to_owned(),
             name if name == "location" => without_user(&value),
+            name if name == "refresh" => refresh_without_user(&value),
             name if TELLING.contains(&name.as_str()) => value.into_owned(),
             _ => return None,
         };
         Some(HeaderLine { name: name.to_string(), value: value.chars().take(LONGEST_VALUE).collect() })
     });
     lines.collect()
-}
-
-/// A redirect may name a user and a password.
-fn without_user(location: &str) -> String {
-    match Url::parse(location) {
-        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
-            // Both can only fail for URLs without a host.
-            let _ = (url.set_username(""), url.set_password(None));
-            url.into()
-        }
-        _ => location.to_owned(),
-    }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -140,3 +140,54 @@ async fn a_listener_that_takes_nothing_holds_up_no_check() {
     let outcome = engine().explain(&link(&site.url("/")), &within(5_000), to).await;
     assert_eq!(verdict(&outcome), Some(Verdict::Up));
 }
+
+#[tokio::test]
+async fn a_further_try_names_the_page_that_is_tried_again() {
+    // The first page is slow. The home page fails at once, and is tried again meanwhile.
+    let slow = Site::plays(|mut visit, _| async move {
+        visit.request().await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        visit.send(page("my.blog")).await;
+    })
+    .await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let home = format!("http://{}/", listener.local_addr().unwrap());
+    let ending = tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            drop(connection);
+        }
+    });
+    let mut link = link(&linkbeat_shared::LinkUrl::parse(&home).unwrap());
+    link.page_url = Some(slow.url("/links"));
+    let (_, steps) = explained(&engine(), &link, &asking_for(r"my\.blog")).await;
+    ending.abort();
+    let of_home = |told: &&Told| matches!(&told.step, Step::Asks { url } if *url == home);
+    let first = steps.iter().find(of_home).unwrap().chain;
+    let again = steps.iter().find(|told| matches!(told.step, Step::TriesAgain { .. })).unwrap();
+    assert_eq!(again.chain, first, "{steps:#?}");
+}
+
+#[tokio::test]
+async fn redirects_without_a_scheme_tell_no_password() {
+    let last = Site::answers(page("hello")).await;
+    let to = last.url("/last").expose().replace("http://", "//me:s3cret@");
+    let first = Site::answers(redirect("302 Found", &to)).await;
+    let (outcome, steps) = explained(&engine(), &link(&first.url("/")), &within(5_000)).await;
+    assert_eq!(verdict(&outcome), Some(Verdict::Up));
+    assert!(!format!("{steps:?}").contains("s3cret"), "{steps:#?}");
+}
+
+#[tokio::test]
+async fn the_place_of_a_backlink_is_told_in_a_long_page() {
+    let body = format!("<p>{} my.blog and more</p>", "x".repeat(5 << 20));
+    let site = Site::answers(answer("200 OK", &["Content-Type: text/html"], &body)).await;
+    let engine = Engine::new(&WorkerSettings { max_body: 16 << 20, ..settings() }).unwrap();
+    let (outcome, steps) = explained(&engine, &link(&site.url("/")), &asking_for(r"my\.blog")).await;
+    assert_eq!(verdict(&outcome), Some(Verdict::Up));
+    let Step::Searches { offset: Some(offset), context: Some(context), .. } = &steps.last().unwrap().step
+    else {
+        panic!("{:?}", steps.last())
+    };
+    assert_eq!(*offset, body.find("my.blog").unwrap() as u64);
+    assert!(context.contains("xx my.blog and more"), "{context}");
+}

@@ -50,14 +50,17 @@ impl Caller {
         self.has_session
     }
 
-    /// Finds out who sent a request with these headers.
-    pub(super) async fn of(access: &Access, ports: &Ports, headers: &HeaderMap) -> Result<Self, Refusal> {
+    /// Finds out who has this.
+    pub(super) async fn of(access: &Access, ports: &Ports, proof: Credential) -> Result<Self, Refusal> {
         let anybody = Self::anybody(access);
-        if let Some(token) = bearer(headers) {
-            let scope = scope_of_token(ports, &hash_of(token)).await?.ok_or(Refusal::WrongToken)?;
-            return Ok(Self { may: Some(scope), is_known: true, has_session: false });
-        }
-        let Some(session) = session_of(headers) else { return Ok(anybody) };
+        let session = match proof {
+            Credential::None => return Ok(anybody),
+            Credential::Token(token) => {
+                let scope = scope_of_token(ports, &token).await?.ok_or(Refusal::WrongToken)?;
+                return Ok(Self { may: Some(scope), is_known: true, has_session: false });
+            }
+            Credential::Session(session) => session,
+        };
         let proof = ports.store.session(&session).await.map_err(|error| no_database(&error))?;
         let may = match proof {
             Some(proof) if access.password.as_ref().is_some_and(|password| password.proof() == proof) => {
@@ -67,11 +70,24 @@ impl Caller {
             None => None,
         };
         // A session that has ended is none.
-        Ok(may.map_or(anybody, |scope| Self {
-            may: anybody.may.max(Some(scope)),
-            is_known: true,
-            has_session: true,
-        }))
+        let of = |scope| Self { may: anybody.may.max(Some(scope)), is_known: true, has_session: true };
+        Ok(may.map_or(anybody, of))
+    }
+}
+
+/// What a request says about who sent it, known by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Credential {
+    None,
+    Token(Hash),
+    Session(Hash),
+}
+
+impl Credential {
+    pub(super) fn among(headers: &HeaderMap) -> Self {
+        let session = || session_of(headers).map(Self::Session);
+        let token = bearer(headers).map(|token| Self::Token(hash_of(token)));
+        token.or_else(session).unwrap_or(Self::None)
     }
 }
 

@@ -58,9 +58,11 @@ impl App {
     /// Ends the session of whoever sends these headers.
     pub(crate) async fn log_out(&self, headers: &HeaderMap) -> Result<(), StoreError> {
         match session_of(headers) {
-            Some(session) => self.ports.store.end_session(&session).await,
-            None => Ok(()),
+            Some(session) => self.ports.store.end_session(&session).await?,
+            None => return Ok(()),
         }
+        self.access.lookouts.forget();
+        Ok(())
     }
 
     /// What the session is begun with.

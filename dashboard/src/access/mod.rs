@@ -13,12 +13,15 @@ mod gate;
 mod headers;
 mod host;
 mod login;
+mod lookout;
 mod odd;
 mod origin;
 mod password;
 mod protection;
 mod refusal;
 mod secret;
+
+use std::time::Duration;
 
 use ipnet::IpNet;
 use linkbeat_store::Scope;
@@ -29,18 +32,25 @@ pub(crate) use client::Client;
 pub(crate) use gate::gate;
 pub use host::{BadHost, HostName};
 pub(crate) use login::{LoginRefused, forgetting_cookie};
+pub(crate) use lookout::Lookout;
 pub use origin::{BadOrigin, TrustedOrigin};
 pub use password::{BadPasswordHash, PasswordHash, SHORTEST_PASSWORD};
 pub use protection::Unprotected;
 pub(crate) use protection::check;
 pub use secret::NewToken;
 
+use crate::fresh::{Fresh, Length, Room};
 use crate::settings::DashboardSettings;
+use caller::Credential;
+use refusal::Refusal;
 
 /// Requests that are carried out at once. Streams count only until they begin.
 const AT_ONCE: usize = 256;
 /// The same by whoever is not known. They take no places of those who are known.
 const STRANGERS_AT_ONCE: usize = 64;
+
+/// Logins and tokens that are looked after at once without asking more than once for each.
+const LOOKOUTS: usize = 1_000;
 
 /// Passwords that are checked at once. Each takes a processor and 19 MiB.
 const VERIFIED_AT_ONCE: usize = 2;
@@ -54,12 +64,14 @@ pub(crate) struct Access {
     hosts: Vec<HostName>,
     origins: Vec<TrustedOrigin>,
     proxies: Vec<IpNet>,
-    sessions: std::time::Duration,
+    sessions: Duration,
     attempts: attempts::Attempts,
     verifying: Semaphore,
     under_way: Semaphore,
     /// Of requests by whoever is not known.
     strangers: Semaphore,
+    /// Who somebody was at the last heartbeat.
+    lookouts: Fresh<Credential, Caller, Refusal>,
 }
 
 /// What everybody may do.
@@ -83,7 +95,8 @@ impl Access {
         }
     }
 
-    pub(crate) fn new(settings: &DashboardSettings) -> Self {
+    pub(crate) fn new(settings: &DashboardSettings, heartbeat: Duration) -> Self {
+        let length = Length { least: heartbeat / 3, times: 0, most: heartbeat };
         Self {
             openness: Openness::of(settings),
             public_feeds: settings.public_feeds,
@@ -96,6 +109,7 @@ impl Access {
             verifying: Semaphore::new(VERIFIED_AT_ONCE),
             under_way: Semaphore::new(AT_ONCE),
             strangers: Semaphore::new(STRANGERS_AT_ONCE),
+            lookouts: Fresh::new(length, Room { answers: LOOKOUTS, weight: 0, weigh: |_| 0 }),
         }
     }
 }

@@ -15,9 +15,6 @@ use super::problem::Problem;
 use super::value::VerdictWord;
 use crate::serve::App;
 
-/// Most groups in one answer.
-const MOST_GROUPS: u32 = 1_000;
-
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(read_health))
@@ -67,18 +64,18 @@ struct TotalItem {
 
 /// Count the links of each kind
 ///
-/// It reads all links, so it is no call for every second.
+/// It reads all links. So the answer may be as old as a minute, if to count takes long.
 #[utoipa::path(get, path = "/links/totals", tag = "links",
     responses((status = 200, description = "The totals", body = Listed<TotalItem>)))]
 async fn read_totals(State(app): State<App>, Asked(_): Asked<Nothing>) -> Result<Listed<TotalItem>, Problem> {
-    let totals = app.ports.store.link_totals().await?;
-    let item = |total: linkbeat_store::LinkTotal| TotalItem {
+    let totals = app.totals().await?;
+    let item = |total: &linkbeat_store::LinkTotal| TotalItem {
         active: total.active,
         shown: total.shown,
         verdict: total.verdict.map(VerdictWord::from),
         links: total.links,
     };
-    Ok(Listed::whole(totals.into_iter().map(item).collect()))
+    Ok(Listed::whole(totals.iter().map(item).collect()))
 }
 
 /// A group of links.
@@ -93,13 +90,13 @@ struct GroupItem {
 
 /// List the groups of links
 ///
-/// In the order of their names, 1,000 at most. It reads all links, so it is no call for every second.
+/// In the order of their names, 1,000 at most. It reads all links. So the answer may be as old as a minute, if to count takes long.
 #[utoipa::path(get, path = "/links/groups", tag = "links",
     responses((status = 200, description = "The groups", body = Listed<GroupItem>)))]
 async fn list_groups(State(app): State<App>, Asked(_): Asked<Nothing>) -> Result<Listed<GroupItem>, Problem> {
-    let groups = app.ports.store.link_groups(MOST_GROUPS).await?;
+    let groups = app.groups().await?;
     Ok(Listed::whole(
-        groups.into_iter().map(|(name, links)| GroupItem { name: name.into(), links }).collect(),
+        groups.iter().map(|(name, links)| GroupItem { name: name.to_string(), links: *links }).collect(),
     ))
 }
 

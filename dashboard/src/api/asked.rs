@@ -125,19 +125,22 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     }
 }
 
-async fn read_body(request: Request, limit: usize) -> Result<axum::body::Bytes, Problem> {
+pub(super) async fn read_body(request: Request, limit: usize) -> Result<axum::body::Bytes, Problem> {
     to_bytes(request.into_body(), limit).await.map_err(|_| Problem::too_large(limit))
 }
 
-/// `application/json`, or another media type in JSON such as `application/merge-patch+json`.
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = sent == "application/json" || (sent.starts_with("application/") && sent.ends_with("+json"));
-    if is_json { Ok(()) } else { Err(Problem::unsupported("application/json")) }
+    if is_json(headers) { Ok(()) } else { Err(Problem::unsupported("application/json")) }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// `application/json`, or another media type in JSON such as `application/merge-patch+json`.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    sent == "application/json" || (sent.starts_with("application/") && sent.ends_with("+json"))
+}
+
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());

@@ -1,4 +1,4 @@
-//! What is done to many links at once, and lists on their way in and out.
+//! What is done to many links at once, and lists on their way out.
 
 use axum::Json;
 use axum::body::Body;
@@ -15,11 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::asked::{Asked, Sent, SentList};
+use super::asked::{Asked, Sent};
 use super::filter::{ExportFormat, ExportParams, LinkFilter};
 use super::idempotency;
 use super::link_item::LinkItem;
-use super::links::LinkToAdd;
 use super::problem::Problem;
 use super::value::{Line, Time, given};
 use crate::serve::App;
@@ -28,11 +27,11 @@ use crate::serve::App;
 const PART: u32 = 1_000;
 /// So many links one call may change: what it does must end within a minute or so.
 const MOST: usize = 100_000;
-/// So many links one call may name or import.
+/// So many links one call may name.
 const MOST_NAMED: usize = 10_000;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(act_on_links)).routes(routes!(import_links))
+    OpenApiRouter::new().routes(routes!(act_on_links))
 }
 
 /// What is not hashed and buffered, because it may be large.
@@ -195,52 +194,6 @@ async fn check(app: &App, headers: &HeaderMap, action: &Action, ids: &[LinkId]) 
     let request = Request::new(id, LinkSelection::given(links), app.ports.desk.options(), None);
     let filed = app.ports.desk.file(request).await?;
     Ok(Done { links: filed.run.links, run_id: Some(filed.run.id.0) })
-}
-
-/// Links to be imported.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Import {
-    /// The links. One whose URL is stored already is updated by what is said of it, except that `shown` and `pin` count
-    /// for new links only.
-    #[schema(min_items = 1, max_items = 10000)]
-    links: Vec<LinkToAdd>,
-}
-
-/// What an import did.
-#[derive(Debug, Serialize, ToSchema)]
-struct Imported {
-    /// Links that were not stored before.
-    added: u64,
-    /// Stored links of which something changed.
-    updated: u64,
-    /// Stored links that were the same already.
-    unchanged: u64,
-    /// The ids of all of them, in the order of the list, each once.
-    ids: Vec<Uuid>,
-}
-
-/// Import links
-#[utoipa::path(post, path = "/links/import", tag = "links", request_body = Import,
-    responses((status = 200, description = "What became of them", body = Imported)))]
-async fn import_links(
-    State(app): State<App>,
-    SentList(import): SentList<Import>,
-) -> Result<Json<Imported>, Problem> {
-    if !(1..=MOST_NAMED).contains(&import.links.len()) {
-        return Err(Problem::invalid_at("/links", format_args!("1 to {MOST_NAMED} links are taken at once")));
-    }
-    let links = import.links.iter().enumerate();
-    let links =
-        links.map(|(index, link)| link.link().map_err(|problem| problem.within(&format!("/links/{index}"))));
-    let links = links.collect::<Result<Vec<_>, _>>()?;
-    let done = app.ports.store.import(links.into()).await?;
-    Ok(Json(Imported {
-        added: done.added,
-        updated: done.updated,
-        unchanged: done.unchanged,
-        ids: done.ids.into_iter().map(|id| id.0).collect(),
-    }))
 }
 
 /// Export links

@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_M
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 use super::paging::NextPage;
 use super::problem::Problem;
@@ -58,10 +59,23 @@ fn names(list: &HeaderValue, tag: &str) -> bool {
     list.to_str().is_ok_and(|list| list.split(',').map(str::trim).any(same))
 }
 
-/// Refuses a change of something that was changed since the client has read it, if the client says what it has read.
-pub(super) fn expect_match(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    match headers.get(IF_MATCH) {
-        Some(expected) if !names(expected, &tag_of(body)) => Err(Problem::changed()),
-        _ => Ok(()),
+/// What a client says that it has read: `If-Match`.
+#[derive(Debug, Clone)]
+pub(super) struct Expected(Option<HeaderValue>);
+
+impl Expected {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get(IF_MATCH).cloned())
+    }
+
+    /// Whether it says anything.
+    pub(super) fn is_said(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether this is what the client has read, if it says what that was.
+    pub(super) fn is(&self, item: &impl Serialize) -> bool {
+        let body = serde_json::to_vec(item).unwrap_or_default();
+        self.0.as_ref().is_none_or(|expected| names(expected, &tag_of(&body)))
     }
 }

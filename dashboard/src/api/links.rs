@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +11,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::{Attributes, LinkId, LinkName, LinkUrl, NewLink, Pin, Tag, Tags};
-use linkbeat_store::{LinkChanges, LinkSort, ListedLink, SortLinksBy, Without};
+use linkbeat_store::{LinkChanges, LinkSet, LinkSort, ListedLink, SortLinksBy, Without};
 use serde::Deserialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -18,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::asked::{Asked, Named, Sent};
-use super::etag::expect_match;
+use super::etag::Expected;
 use super::filter::{LinksParams, SortWord};
 use super::link_item::{LinkItem, PinSaid, UrlText};
 use super::paging::{Listed, page_of};
@@ -288,8 +289,6 @@ async fn change_link(
     Sent(said): Sent<LinkSaid>,
 ) -> Result<Json<LinkItem>, Problem> {
     let id = LinkId(id);
-    let item = LinkItem::from(find(&app, id).await?);
-    expect_match(&headers, &serde_json::to_vec(&item).unwrap_or_default())?;
     let changes = said.changes()?;
     if let Some(url) = &changes.url {
         let others = app.ports.store.find_links(&url.key()).await?;
@@ -297,9 +296,13 @@ async fn change_link(
             return Err(Problem::conflict(format!("link {} has this URL", other.id)));
         }
     }
-    let set = app.ports.store.set_link(id, &changes).await?;
-    set.ok_or_else(|| Problem::not_found(format!("link {id}")))?;
-    Ok(Json(find(&app, id).await?.into()))
+    let expected = Expected::of(&headers);
+    let still = move |stored: &ListedLink| expected.is(&LinkItem::from(stored.clone()));
+    match app.ports.store.set_link_if(id, &changes, Arc::new(still)).await? {
+        LinkSet::Set(link) => Ok(Json(LinkItem::from(*link))),
+        LinkSet::Another => Err(Problem::changed()),
+        LinkSet::Gone => Err(Problem::not_found(format!("link {id}"))),
+    }
 }
 
 /// Remove a link

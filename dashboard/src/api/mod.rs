@@ -12,6 +12,7 @@ mod document;
 mod etag;
 mod filter;
 mod idempotency;
+mod import;
 mod link_history;
 mod link_item;
 mod links;
@@ -43,6 +44,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     let (tagged, mut api) = OpenApiRouter::with_openapi(document::About::openapi())
         .merge(links::routes())
         .merge(bulk::routes())
+        .merge(import::routes())
         .merge(link_history::routes())
         .merge(runs::routes())
         .merge(changes::routes())

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::asked::{Asked, Called, NoBody, SentList};
-use super::etag::expect_match;
+use super::etag::Expected;
 use super::paging::Listed;
 use super::problem::Problem;
 use super::request::RunRequest;
@@ -68,6 +68,10 @@ struct ScheduleItem {
     overlap: Option<String>,
     /// What becomes of ticks that nobody could begin in time: `once` or `skip`.
     missed: Option<String>,
+    /// How late a tick may begin. Null: as `missed` has it.
+    deadline_ms: Option<u64>,
+    /// Ticks begin up to so much later than they are due. Null: they do not.
+    jitter_ms: Option<u64>,
     /// What it asks for.
     #[schema(value_type = Object)]
     request: Value,
@@ -143,6 +147,8 @@ impl ScheduleItem {
             time_zone: spec.as_ref().map(|spec| spec.time_zone.to_string()),
             overlap: spec.as_ref().map(|spec| spec.overlap.as_str().to_owned()),
             missed: spec.as_ref().map(|spec| spec.missed.as_str().to_owned()),
+            deadline_ms: spec.as_ref().and_then(|spec| Some(spec.deadline?.as_millis())),
+            jitter_ms: spec.as_ref().and_then(|spec| Some(spec.jitter?.as_millis())),
             request: asked_for(&schedule.request),
             upcoming,
             last_due_at: schedule.last_due,
@@ -398,7 +404,10 @@ async fn change_schedule(
     SentList(said): SentList<ScheduleSaid>,
 ) -> Result<Json<ScheduleItem>, Problem> {
     let schedule = find(&app, &name).await?;
-    expect_match(&headers, &serde_json::to_vec(&ScheduleItem::new(schedule.clone())).unwrap_or_default())?;
+    let expected = Expected::of(&headers);
+    if !expected.is(&ScheduleItem::new(schedule.clone())) {
+        return Err(Problem::changed());
+    }
     if said.name.is_some() {
         return Err(Problem::invalid_at("/name", "the name of a schedule stays; add another schedule"));
     }
@@ -421,8 +430,12 @@ async fn change_schedule(
     let request = said.request.map(|request| request.read(RequestId::new(), &app)).transpose()?;
     let request = request.as_ref().map(stored_request).transpose().map_err(Problem::invalid)?;
     let change = ScheduleChange { spec: Some(spec), request, state, next, paused: 0 };
+    // The store changes it only if it is still what was read here.
     if !app.ports.store.change_schedule(&schedule, change).await? {
-        return Err(Problem::conflict("somebody else changed the schedule at this moment; try again"));
+        return Err(match expected.is_said() {
+            true => Problem::changed(),
+            false => Problem::conflict("somebody else changed the schedule at this moment; try again"),
+        });
     }
     find(&app, &name).await.map(|schedule| Json(ScheduleItem::new(schedule)))
 }

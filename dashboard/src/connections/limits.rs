@@ -13,7 +13,9 @@ pub struct Limits {
     pub slowest: u64,
     /// Over taking anything at all of an answer.
     pub write: Duration,
-    /// How long a feed is answered from memory.
+    /// So often a live view shows that it is there, and whoever looks must still be who they were.
+    pub heartbeat: Duration,
+    /// How long a feed is answered from memory at least.
     pub feeds: Duration,
 }
 
@@ -25,6 +27,7 @@ impl Default for Limits {
             body: Duration::from_secs(10),
             slowest: 4_096,
             write: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(15),
             feeds: Duration::from_secs(10),
         }
     }

@@ -1,6 +1,8 @@
 //! How a feed is answered: readable from anywhere, and told apart from what the reader has already.
 
-use axum::body::Body;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -40,11 +42,12 @@ impl Kind {
     }
 }
 
-/// A feed.
-#[derive(Debug)]
+/// A feed. A clone shares its body.
+#[derive(Debug, Clone)]
 pub(super) struct Answer {
     kind: Kind,
-    body: String,
+    body: Bytes,
+    tag: String,
     is_public: bool,
 }
 
@@ -52,22 +55,27 @@ impl Answer {
     pub(super) fn of(app: &App, kind: Kind, body: String) -> Self {
         // `<` in JSON stands in texts only. Escaped, it harms no page into which somebody writes the whole.
         let body = if kind == Kind::Json { body.replace('<', "\\u003c") } else { body };
-        Self { kind, body, is_public: app.access.gives_feeds_to_all() }
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body.as_bytes())[..16]);
+        let tag = format!("\"{digest}\"");
+        Self { kind, body: body.into(), tag, is_public: app.access.gives_feeds_to_all() }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        self.body.len() + size_of::<Self>()
     }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let who = if self.is_public { "public" } else { "private" };
-        let tag = data_encoding::HEXLOWER.encode(&Sha256::digest(self.body.as_bytes())[..16]);
         let mut response = Response::new(Body::from(self.body));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind.media_type()));
         headers.insert(header::CONTENT_SECURITY_POLICY, self.kind.policy());
-        for (name, value) in [
-            (header::CACHE_CONTROL, format!("{who}, max-age={MAX_AGE}")),
-            (header::ETAG, format!("\"{tag}\"")),
-        ] {
+        for (name, value) in
+            [(header::CACHE_CONTROL, format!("{who}, max-age={MAX_AGE}")), (header::ETAG, self.tag)]
+        {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
@@ -77,14 +85,20 @@ impl IntoResponse for Answer {
 }
 
 /// Why there is no feed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum NoFeed {
     #[error("there is no such link")]
     NoLink,
     #[error("{0}")]
     BadQuery(&'static str),
     #[error("the database does not answer")]
-    Store(#[from] StoreError),
+    Store(#[from] Arc<StoreError>),
+}
+
+impl From<StoreError> for NoFeed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
 }
 
 impl IntoResponse for NoFeed {

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, SecondsFormat, Utc};
 use linkbeat_shared::{Change, Verdict, derived_id};
-use linkbeat_store::{ChangeQuery, ListedChange, PageOf};
+use linkbeat_store::ListedChange;
 
 use super::answer::{Answer, Kind, NoFeed};
 use super::escape::xml;
+use super::kept;
 use super::wanted::Wanted;
 use crate::serve::App;
 
@@ -21,8 +22,7 @@ pub(super) async fn feed(
     headers: HeaderMap,
     wanted: Wanted,
 ) -> Result<Answer, NoFeed> {
-    let page = PageOf { after: None, limit: MOST };
-    let changes = app.ports.store.browse_changes(&ChangeQuery::default(), &page).await?.items;
+    let changes = kept::changes(&app, MOST).await?;
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let id = format!("{host}{}", app.settings.base_path);
     Ok(Answer::of(&app, Kind::Atom, made(&changes, &id, &wanted)))

@@ -1,7 +1,8 @@
 //! What blogs and their themes read, `/feed/`.
 //!
 //! Each shape is one file. All of them are made from the same [`Entries`]. Whoever reads them is a page of another site,
-//! so each answer may be read from anywhere (CORS), and has a strong `ETag`.
+//! so each answer may be read from anywhere (CORS), and has a strong `ETag`. What they are made of is kept in memory for a
+//! moment ([`Kept`]).
 
 mod answer;
 mod atom;
@@ -12,6 +13,7 @@ mod circle;
 mod entries;
 mod escape;
 mod fragment;
+mod kept;
 mod plain;
 mod shields;
 mod standing;
@@ -27,7 +29,7 @@ use crate::serve::App;
 use answer::{Answer, Kind, NoFeed};
 use entries::Entries;
 pub(crate) use escape::{html, without_user};
-pub(crate) use standing::Totals;
+pub(crate) use kept::Kept;
 use wanted::Wanted;
 
 /// The names of the feeds of links, each with the function that makes it.
@@ -51,8 +53,11 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/feed/links/{id}/badge.json", get(shields::of_link));
     for (name, kind, shape) in SHAPES {
         let feed = async move |State(app): State<App>, wanted: Wanted| -> Result<Answer, NoFeed> {
-            let entries = Entries::read(&app, &wanted).await?;
-            Ok(Answer::of(&app, kind, shape(&entries, &wanted)))
+            let making = async {
+                let entries = Entries::read(&app, &wanted).await?;
+                Ok(Answer::of(&app, kind, shape(&entries, &wanted)))
+            };
+            kept::feed(&app, name, &wanted, making).await
         };
         routes = routes.route(&format!("/feed/{name}"), get(feed));
     }

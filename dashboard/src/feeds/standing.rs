@@ -1,15 +1,12 @@
 //! How a link, or all of them, stand: what badges say.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use axum::extract::Path;
 use linkbeat_shared::{LinkId, Verdict};
-use linkbeat_store::{LinkTotal, ListedLink, StoreError};
-use tokio::sync::Mutex;
+use linkbeat_store::ListedLink;
 use uuid::Uuid;
 
 use super::answer::NoFeed;
+use super::kept;
 use super::wanted::Wanted;
 use crate::serve::App;
 
@@ -60,7 +57,7 @@ const LONGEST: usize = 60;
 impl Standing {
     pub(super) async fn of_link(app: &App, id: &Path<String>, wanted: &Wanted) -> Result<Self, NoFeed> {
         let id: Uuid = id.parse().map_err(|_| NoFeed::NoLink)?;
-        let link = app.ports.store.listed_link(LinkId(id)).await?.ok_or(NoFeed::NoLink)?;
+        let link = kept::link(app, LinkId(id)).await?;
         Ok(Self::of(&link, wanted))
     }
 
@@ -79,7 +76,7 @@ impl Standing {
     }
 
     pub(super) async fn of_all(app: &App, wanted: &Wanted) -> Result<Self, NoFeed> {
-        let totals = app.totals.read(app).await?;
+        let totals = app.totals().await?;
         let checked = totals.iter().filter(|total| total.active && total.verdict.is_some());
         let (mut up, mut all) = (0, 0);
         for total in checked {
@@ -97,35 +94,5 @@ impl Standing {
             _ => (format!("{up}/{all} {}", wanted.say("up", "正常")), Colour::Bad),
         };
         Ok(Self { label, message, colour })
-    }
-}
-
-/// The totals of all links. To count a million takes long, so they are counted a twentieth of the time at most.
-#[derive(Debug, Default)]
-pub(crate) struct Totals(Mutex<Option<Counted>>);
-
-#[derive(Debug)]
-struct Counted {
-    until: Instant,
-    totals: Arc<Vec<LinkTotal>>,
-}
-
-/// So many times as long as the counting took, it holds.
-const HOLDS: u32 = 19;
-
-/// However long it took.
-const LONGEST_HELD: Duration = Duration::from_secs(60);
-
-impl Totals {
-    async fn read(&self, app: &App) -> Result<Arc<Vec<LinkTotal>>, StoreError> {
-        let mut counted = self.0.lock().await;
-        let begin = Instant::now();
-        if let Some(counted) = counted.as_ref().filter(|counted| begin < counted.until) {
-            return Ok(Arc::clone(&counted.totals));
-        }
-        let totals = Arc::new(app.ports.store.link_totals().await?);
-        let until = Instant::now() + (begin.elapsed() * HOLDS).min(LONGEST_HELD);
-        *counted = Some(Counted { until, totals: Arc::clone(&totals) });
-        Ok(totals)
     }
 }

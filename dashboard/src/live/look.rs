@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use linkbeat_shared::{Lang, RunState, Verdict};
 use linkbeat_store::{ChangeQuery, LinkTotal, ListedChange, ListedLink, ListedRun, PageOf, SortLinksBy};
@@ -17,44 +16,11 @@ use crate::serve::App;
 const ROWS: u32 = 12;
 /// Running runs that are followed.
 const RUNS: u32 = 100;
-/// The totals are read anew after this, and then no sooner than so many times as long as reading them takes.
-const TOTALS_EVERY: Duration = Duration::from_secs(2);
-const TOTALS_REST: u32 = 20;
-
-/// How many links there are of each kind, and when that was read.
-#[derive(Debug, Clone)]
-pub(super) struct Totals {
-    totals: Vec<LinkTotal>,
-    read_at: Instant,
-    took: Duration,
-}
-
-impl Totals {
-    /// The totals, as they were a moment ago or are now.
-    async fn latest(app: &App) -> Result<Self, Problem> {
-        if let Some(totals) = app.live.totals().filter(Self::is_fresh) {
-            return Ok(totals);
-        }
-        let totals = Self::read(app).await?;
-        app.live.keep_totals(totals.clone());
-        Ok(totals)
-    }
-
-    async fn read(app: &App) -> Result<Self, Problem> {
-        let begun = Instant::now();
-        let totals = app.ports.store.link_totals().await?;
-        Ok(Self { totals, read_at: Instant::now(), took: begun.elapsed() })
-    }
-
-    fn is_fresh(&self) -> bool {
-        self.read_at.elapsed() < TOTALS_EVERY.max(self.took * TOTALS_REST)
-    }
-}
 
 /// What goes on at one moment.
 #[derive(Debug)]
 pub(crate) struct Look {
-    totals: Totals,
+    totals: Arc<Vec<LinkTotal>>,
     pub(super) runs: Vec<ListedRun>,
     down: Vec<ListedLink>,
     changes: Vec<ListedChange>,
@@ -71,7 +37,7 @@ impl Look {
         let down = Filter::of_verdict(Verdict::Down);
         let latest_first = Filter { query: down.query.clone(), sort: down.sorted_by(SortLinksBy::Since) };
         Ok(Self {
-            totals: Totals::latest(app).await?,
+            totals: app.totals().await?,
             runs: store.browse_runs(Some(RunState::Running), &runs).await?.items,
             down: store.browse_links(&latest_first.query, latest_first.sort, &page).await?.items,
             changes: store.browse_changes(&ChangeQuery::default(), &page).await?.items,
@@ -82,7 +48,7 @@ impl Look {
     /// The parts of pages that show it.
     pub(crate) fn parts(&self, v: &Visit) -> Result<BTreeMap<String, Made>, Problem> {
         let mut parts = BTreeMap::from([
-            ("counts".to_owned(), Made::of(&CountsPart::new(v, &self.totals.totals))?),
+            ("counts".to_owned(), Made::of(&CountsPart::new(v, &self.totals))?),
             ("running".to_owned(), Made::of(&RunningPart::new(v, &self.runs))?),
             ("down".to_owned(), Made::of(&DownPart::new(v, &self.down))?),
             ("changes".to_owned(), Made::of(&ChangesPart::new(v, &self.changes))?),

@@ -10,12 +10,12 @@ mod poller;
 mod stream;
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 
 use self::fleet::Fleet;
-use self::look::Totals;
 
 pub(crate) use fleet::{FleetSeen, ask as ask_broker};
 pub(crate) use look::{Look, Parts};
@@ -32,19 +32,19 @@ pub(crate) struct Live {
     views: Arc<Semaphore>,
     /// Somebody looks again.
     watched: Notify,
-    totals: Mutex<Option<Totals>>,
+    heartbeat: Duration,
     fleet: Fleet,
 }
 
 impl Live {
-    pub(crate) fn new(connections: NonZeroU32) -> Self {
+    pub(crate) fn new(connections: NonZeroU32, heartbeat: Duration) -> Self {
         let views = VIEWS.min(connections.get().div_ceil(2)) as usize;
         let (latest, _) = watch::channel(Arc::new(Parts::default()));
         Self {
             latest,
             views: Arc::new(Semaphore::new(views)),
             watched: Notify::new(),
-            totals: Mutex::default(),
+            heartbeat,
             fleet: Fleet::default(),
         }
     }
@@ -53,14 +53,6 @@ impl Live {
         let view = self.latest.subscribe();
         self.watched.notify_one();
         view
-    }
-
-    fn totals(&self) -> Option<Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn keep_totals(&self, totals: Totals) {
-        *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = Some(totals);
     }
 
     async fn until_watched(&self) {

@@ -1,10 +1,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::Lang;
@@ -12,19 +11,25 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
+use crate::access::{Caller, Lookout};
 use crate::pages::{Form, Made, Visit};
 use crate::serve::App;
 
 /// Most parts of one page.
 const PARTS: usize = 20;
-/// Proxies close streams on which nothing comes.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// nginx holds an answer back otherwise.
 const NO_BUFFERING: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
-/// Sends the parts that a page names, and each again when it changes, until the dashboard stops.
-pub(crate) async fn stream(State(app): State<App>, v: Visit, query: Form) -> Response {
+/// Sends the parts that a page names, and each again when it changes, until the dashboard stops or whoever looks may look no
+/// longer. Proxies close streams on which nothing comes, so it has a heartbeat.
+pub(crate) async fn stream(
+    State(app): State<App>,
+    v: Visit,
+    caller: Caller,
+    headers: HeaderMap,
+    query: Form,
+) -> Response {
     let Ok(place) = Arc::clone(&app.live.views).try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -38,11 +43,12 @@ pub(crate) async fn stream(State(app): State<App>, v: Visit, query: Form) -> Res
         to_send: VecDeque::new(),
         latest,
         stop: app.stop.clone(),
+        lookout: Lookout::new(&app, caller, &headers, app.live.heartbeat),
         _place: place,
     };
     let events = futures::stream::unfold(view, async |mut view| Some((view.next().await?, view)));
     let events = Sse::new(futures::StreamExt::map(events, Ok::<_, Infallible>));
-    ([NO_BUFFERING], events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
+    ([NO_BUFFERING], events.keep_alive(KeepAlive::new().interval(app.live.heartbeat))).into_response()
 }
 
 /// One page that is looked at.
@@ -54,6 +60,7 @@ struct View {
     to_send: VecDeque<(String, Made)>,
     latest: watch::Receiver<Arc<Parts>>,
     stop: CancellationToken,
+    lookout: Lookout,
     _place: OwnedSemaphorePermit,
 }
 
@@ -63,6 +70,7 @@ impl View {
         while self.to_send.is_empty() {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
+                () = self.lookout.ended() => return None,
                 changed = self.latest.changed() => changed.ok()?,
             }
             let latest = Arc::clone(&self.latest.borrow_and_update());

@@ -1,5 +1,7 @@
 //! What handlers give: a page, a way to another page, or a problem that is told on a page.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -63,8 +65,20 @@ impl Problem {
     }
 }
 
+impl From<Arc<StoreError>> for Problem {
+    fn from(error: Arc<StoreError>) -> Self {
+        Self::from(&*error)
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
         match error {
             StoreError::BadCursor(error) => Self::BadInput(error.to_string()),
             error if error.is_transient() => {

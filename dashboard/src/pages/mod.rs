@@ -31,7 +31,7 @@ use axum::routing::{get, post};
 
 pub(crate) use answer::Problem;
 pub(crate) use form::Form;
-pub(crate) use links::{Filter, Groups};
+pub(crate) use links::Filter;
 pub(crate) use now::{ChangesPart, CountsPart, DownPart, FleetPart, RunningPart};
 pub(crate) use parts::Made;
 pub(crate) use runs::Progress;

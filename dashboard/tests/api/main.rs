@@ -296,3 +296,108 @@ async fn the_document_and_its_page_tell_of_each_call() {
         assert!(!document["components"]["schemas"][name].is_null(), "{name} is nowhere");
     }
 }
+
+#[tokio::test]
+async fn of_two_who_change_what_they_have_read_one_wins() {
+    let served = open().await;
+    let link = format!("/links/{}", served.add("https://a.example/").await["id"].as_str().unwrap());
+    let added = json!({ "name": "often", "interval_ms": 60_000 });
+    assert_eq!(served.api("POST /schedules", added).await.status, 201);
+    for round in 0..10 {
+        for (path, first, second) in [
+            (link.as_str(), json!({ "name": format!("A{round}") }), json!({ "name": format!("B{round}") })),
+            (
+                "/schedules/often",
+                json!({ "jitter_ms": 1_000 + 2 * round }),
+                json!({ "jitter_ms": 1_001 + 2 * round }),
+            ),
+        ] {
+            let tag = served.get(&format!("/api/v1{path}")).await.header("etag").unwrap().to_owned();
+            let headers = [("content-type", "application/merge-patch+json"), ("if-match", tag.as_str())];
+            let request = format!("PATCH /api/v1{path}");
+            let (first, second) = (first.to_string(), second.to_string());
+            let (first, second) =
+                tokio::join!(served.ask(&request, &headers, &first), served.ask(&request, &headers, &second));
+            let mut both = [first.status, second.status];
+            both.sort_unstable();
+            assert_eq!(both, [200, 412], "{path}: {first:?} {second:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lists_in_other_shapes_are_read_by_what_they_are() {
+    let served = open().await;
+    let import = async |kind: &str, body: &str| {
+        served.ask("POST /api/v1/links/import", &[("content-type", kind)], body).await
+    };
+    for (kind, body, status) in [
+        ("text/csv", "name,url\nA,https://a.example/\n", 200),
+        ("application/json", r#"["https://b.example/"]"#, 200),
+        ("application/json", r#"{"friends":["https://c.example/"]}"#, 200),
+        ("application/json; charset=utf-8", r#"{"links":[{"url":"https://d.example/"}]}"#, 200),
+        ("text/plain", r#"{"links":[{"url":"https://e.example/"}]}"#, 200),
+        ("application/x-anything", "https://f.example/\n", 200),
+        ("text/plain", "bad", 422),
+        ("application/json", "[", 400),
+        ("application/json", "{", 400),
+        ("application/json", "7", 422),
+        ("application/json", r#"{"links":[{"link":"https://g.example/"}]}"#, 422),
+    ] {
+        let answer = import(kind, body).await;
+        assert_eq!(answer.status, status, "{kind} {body}: {answer:?}");
+        if status == 200 {
+            assert_eq!(
+                (&answer.json()["added"], answer.json()["ids"].as_array().unwrap().len()),
+                (&json!(1), 1)
+            );
+        } else {
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        }
+    }
+    assert_eq!(import("text/plain", "bad").await.json()["detail"], "list:1: `bad` is no URL");
+}
+
+#[tokio::test]
+async fn the_next_page_is_found_whatever_a_group_is_called() {
+    let served = open().await;
+    let group = "A & B, \"友链\" <x>; +%";
+    let links: Vec<Value> =
+        (0..3).map(|n| json!({ "url": format!("https://host-{n}.example/"), "group": group })).collect();
+    assert_eq!(served.api("POST /links/import", json!({ "links": links })).await.status, 200);
+    served.add("https://other.example/").await;
+    let query: String = group.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut path = format!("/api/v1/links?group={query}&limit=1");
+    let mut found = Vec::new();
+    for page in 0.. {
+        let answer = served.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        found.extend(answer.json()["items"].as_array().unwrap().iter().map(|link| link["url"].to_string()));
+        let Some(next) = answer.header("link") else { break };
+        let next = next.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        path = format!("/api/v1/links{next}");
+        assert!(page < 3, "it ends");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[tokio::test]
+async fn addresses_of_pictures_tell_no_password() {
+    let served = open().await;
+    let link = json!({
+        "url": "https://me:s3cret@a.example/", "page_url": "https://me:s3cret@a.example/links",
+        "avatar": "https://me:s3cret@a.example/a.png", "screenshot": "//me:s3cret@a.example/b.png",
+        "feed": "https://me:s3cret@a.example/feed",
+    });
+    let added = served.api("POST /links", link).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let path = format!("/api/v1/links/{}", added.json()["id"].as_str().unwrap());
+    for path in
+        [&path, "/api/v1/links", "/api/v1/links/export?format=jsonl", "/api/v1/links/export?format=csv"]
+    {
+        let answer = served.get(path).await;
+        assert!(answer.status == 200 && answer.body.contains("a.example"), "{path}: {answer:?}");
+        assert!(!answer.body.contains("s3cret"), "{path}: {}", answer.body);
+    }
+    assert!(!added.body.contains("s3cret"), "{}", added.body);
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use linkbeat_dashboard::Limits;
 use linkbeat_shared::{LinkId, LinkUrl, NewLink, Verdict};
 use linkbeat_store::{ChangeQuery, PageOf};
 use quick_xml::events::Event;
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::known::{checked, links};
 use crate::served::{Answer, HASH, Served};
+
+/// How long feeds are kept here.
+const KEPT: Duration = Duration::from_secs(3);
 
 /// A name that is markup wherever it is not escaped.
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
@@ -25,7 +29,8 @@ fn link(url: &str, name: &str, group: Option<&str>) -> NewLink {
 
 /// Friends that are up, one that is down, one without the backlink, and a hostile one, all checked.
 async fn street(settings: Value) -> (Served, Vec<LinkId>) {
-    let served = Served::with(settings).await;
+    let limits = Limits { feeds: KEPT, ..Limits::default() };
+    let served = Served::within(limits, settings).await;
     let mut hostile =
         link("https://me:s3cret@hostile.example/it's?a=1&b=%3Cb%3E", HOSTILE, Some("<b>Old & new</b>"));
     hostile.attributes.avatar = Some("javascript:alert(1)".parse().unwrap());
@@ -273,6 +278,46 @@ fn parsed(xml: &str) -> (BTreeSet<String>, Vec<String>) {
 }
 
 #[tokio::test]
+async fn two_hundred_readers_at_once_cost_what_one_costs() {
+    let (served, ids) = street(json!({})).await;
+    let calls = || served.store.activity().tally().begun;
+    let of_link = format!("/feed/links/{}/badge.svg", ids[0]);
+    for path in
+        ALL.into_iter().chain([of_link.as_str(), "/feed/links.json?hidden=1", "/feed/links.json?lang=zh"])
+    {
+        let before = calls();
+        let answers = futures::future::join_all((0..200).map(|_| served.get(path))).await;
+        assert!(
+            answers.iter().all(|answer| answer.body == answers[0].body && answer.status == 200),
+            "{path}"
+        );
+        // The totals rest only for as long as a multiple of what they took.
+        let most = if path.contains("/feed/badge") { 40 } else { 1 };
+        assert!(calls() - before <= most, "{path}: {} calls of the database", calls() - before);
+        let tag = answers[0].header("etag").unwrap().to_owned();
+        let before = calls();
+        let again = served.ask(&format!("GET {path}"), &[("if-none-match", &tag)], "").await;
+        assert_eq!(again.status, 304, "{path}");
+        assert!(path.contains("/feed/badge") || calls() == before, "{path}: from memory");
+    }
+    assert_ne!(
+        served.get("/feed/links.json?lang=zh").await.body,
+        served.get("/feed/links.json?hidden=1").await.body
+    );
+}
+
+#[tokio::test]
+async fn what_is_changed_here_is_told_at_once() {
+    let (served, ids) = street(json!({})).await;
+    let names = |feed: &Answer| feed.body.matches("\"name\":\"Up").count();
+    assert_eq!(names(&served.get("/feed/links.json").await), 1);
+    let json = [("content-type", "application/json")];
+    let hide = format!("{{\"action\":\"hide\",\"ids\":[\"{}\"]}}", ids[0]);
+    assert_eq!(served.ask("POST /api/v1/links/actions", &json, &hide).await.status, 200);
+    assert_eq!(names(&served.get("/feed/links.json").await), 0);
+}
+
+#[tokio::test]
 async fn changes_are_an_atom_feed_whose_ids_never_change() {
     let (served, _) = street(json!({})).await;
     let feed = served.get("/feed/changes.atom").await;
@@ -295,7 +340,14 @@ async fn changes_are_an_atom_feed_whose_ids_never_change() {
     let updated = format!("<updated>{}</updated>", time(newest.at));
     assert!(feed.body.matches(&updated).count() >= 2, "of the feed and of the entry: {}", feed.body);
     checked(&served.store, |_| Verdict::Up).await;
-    let later = served.get("/feed/changes.atom").await;
+    assert_eq!(served.get("/feed/changes.atom").await.body, feed.body, "it is kept for a moment");
+    let later = loop {
+        let later = served.get("/feed/changes.atom").await;
+        if later.body != feed.body {
+            break later;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     assert!(later.body.contains(": shown again</title>"), "{}", later.body);
     let second = ids(&later.body);
     assert!(first.iter().all(|id| second.contains(id)) && second.len() == 7, "{second:?}");

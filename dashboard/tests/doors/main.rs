@@ -7,5 +7,7 @@ mod connections;
 mod explained;
 mod feeds;
 mod known;
+mod live;
+mod proxied;
 mod served;
 mod twice;

@@ -10,7 +10,7 @@ use linkbeat_dashboard::{
     BadList, CannotFile, Dashboard, DashboardSettings, Desk, Facts, Limits, NewToken, Ports, ScheduleRun,
 };
 use linkbeat_producer::RunNow;
-use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions, RunId};
+use linkbeat_shared::{GivenLinks, Lang, Link, LinkUrl, NewLink, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, OpenMode, Scope, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -59,8 +59,15 @@ impl Desk for PlainDesk {
         stream::iter(["<b>a step".to_owned()]).boxed()
     }
 
-    fn read_list(&self, _: &str, _: Vec<u8>) -> Result<GivenLinks, BadList> {
-        Err(BadList("nobody reads lists here".to_owned()))
+    /// Takes the URLs that stand in the list, one in each line or in quotes. The command line reads lists for good.
+    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList> {
+        let list = String::from_utf8(list).unwrap();
+        let urls = list.split(['\n', '"', ',']).filter(|text| text.starts_with("http"));
+        let links: Vec<NewLink> = urls.map(|url| NewLink::from_url(LinkUrl::parse(url).unwrap())).collect();
+        match links.is_empty() {
+            true => Err(BadList(format!("{name}:1: `{list}` is no URL"))),
+            false => Ok(links.into()),
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use linkbeat_shared::{GivenLinks, Link, LinkId, LinkUrl};
 use uuid::Uuid;
 
 use super::dialect::insert_all;
-use super::{Connection, dialect};
+use super::{Connection, browsing, dialect};
 use crate::error::Fault;
 use crate::importing::{Import, PART, Part};
 use crate::kept::Keep;
 use crate::rows::{ChangeRow, LinkRow};
 use crate::schema::{changes, links};
-use crate::traits::LinkChanges;
+use crate::traits::{LinkChanges, LinkSet, StillSo};
 use crate::values::{Id, Moment};
 
 /// How many links one statement locks.
@@ -96,6 +96,24 @@ pub(super) async fn set(
     let visible = set_row(connection, &mut row, changes, now).await?;
     insert_changes(connection, visible.as_slice()).await?;
     row.try_into().map(Some)
+}
+
+/// Changes a link if it is still what somebody takes it to be. It is locked before that is asked.
+pub(super) async fn set_if(
+    connection: &mut Connection,
+    id: LinkId,
+    changes: &LinkChanges,
+    still: &StillSo,
+) -> Result<LinkSet, Fault> {
+    dialect::lock_for_editing(connection).await?;
+    dialect::lock_links(connection, &[Id(id.0)]).await?;
+    let Some(stored) = browsing::listed(connection, id).await? else { return Ok(LinkSet::Gone) };
+    if !still(&stored) {
+        return Ok(LinkSet::Another);
+    }
+    set(connection, id, changes).await?;
+    let set = browsing::listed(connection, id).await?;
+    Ok(set.map_or(LinkSet::Gone, |set| LinkSet::Set(Box::new(set))))
 }
 
 pub(super) async fn set_all(

@@ -23,10 +23,10 @@ use crate::reporting::Tallies;
 use crate::traits::{
     Access, CeleryTask, CeleryTasks, CleanUp, Decided, Filed, Filing, Hash, History, HistoryRules,
     HistoryStatus, Holds, Imported, JobResults, Judge, KeptRequest, Leases, Ledger, LinkChanges, LinkDay,
-    LinkHour, LinkQuery, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice, Partitions,
-    Planner, Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope, Settled,
-    StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep, TokenName,
-    Unannounced, Unpublished, UnpublishedRun, Untold,
+    LinkHour, LinkQuery, LinkSet, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice,
+    Partitions, Planner, Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope,
+    Settled, StillSo, StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick, TickRun, TickStep,
+    TokenName, Unannounced, Unpublished, UnpublishedRun, Untold,
 };
 use crate::{Result, Work};
 
@@ -68,6 +68,13 @@ impl Links for Database {
         let changes = changes.clone();
         self.transaction(Work::Write, async move |connection| links::set(connection, id, &changes).await)
             .await
+    }
+
+    async fn set_link_if(&self, id: LinkId, changes: &LinkChanges, still: StillSo) -> Result<LinkSet> {
+        let changes = changes.clone();
+        let set =
+            async move |connection: &mut Connection| links::set_if(connection, id, &changes, &still).await;
+        self.transaction(Work::Write, set).await
     }
 
     async fn set_links(&self, ids: &[LinkId], changes: &LinkChanges) -> Result<u64> {

@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -6,6 +7,7 @@ use linkbeat_shared::{
     Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict,
 };
 
+use super::ListedLink;
 use crate::Result;
 
 /// The stored links.
@@ -31,12 +33,29 @@ pub trait Links: Send + Sync + Debug {
     /// Changes one link by hand; `None` if there is no such link.
     async fn set_link(&self, id: LinkId, changes: &LinkChanges) -> Result<Option<Link>>;
 
+    /// Changes one link by hand if it is still what somebody takes it to be. Both are one transaction.
+    async fn set_link_if(&self, id: LinkId, changes: &LinkChanges, still: StillSo) -> Result<LinkSet>;
+
     /// Changes these links by hand in the same way, as far as they are stored, in one transaction. Returns how many there
     /// were.
     async fn set_links(&self, ids: &[LinkId], changes: &LinkChanges) -> Result<u64>;
 
     /// Removes links; their checks stay as history. Returns how many there were.
     async fn remove_links(&self, ids: &[LinkId]) -> Result<u64>;
+}
+
+/// Whether a link is still what somebody takes it to be.
+pub type StillSo = Arc<dyn Fn(&ListedLink) -> bool + Send + Sync>;
+
+/// What became of a change of one link.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LinkSet {
+    /// It is changed: this is the link now.
+    Set(Box<ListedLink>),
+    /// It was another one already. Nothing is changed.
+    Another,
+    /// It is not there.
+    Gone,
 }
 
 /// What an import did.

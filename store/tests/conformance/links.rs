@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linkbeat_shared::{LinkId, LinkState, NewLink, Pin, Pinned, Reason, Verdict};
-use linkbeat_store::LinkChanges;
+use linkbeat_store::{LinkChanges, LinkSet, ListedLink, StillSo};
 
 use crate::database::TestDatabase;
 use crate::make::{self, ImportLinks, file_stored, link, name, record, stored, url};
 
 cases![
     new_links_get_defaults,
+    of_two_who_change_what_they_have_read_one_wins,
     an_import_again_changes_nothing,
     an_import_changes_what_it_says,
     repeats_within_an_import_are_one_link,
@@ -364,4 +365,29 @@ async fn a_dropped_import_holds_nothing(database: Arc<TestDatabase>) {
         let next = tokio::time::timeout(Duration::from_secs(20), other.import_links(&another));
         next.await.unwrap().unwrap();
     }
+}
+
+async fn of_two_who_change_what_they_have_read_one_wins(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let id = store.import_links(&[link("https://a.example/")]).await.unwrap().ids[0];
+    for round in 0..10 {
+        let read = store.listed_link(id).await.unwrap().unwrap().link.name;
+        let still = || -> StillSo {
+            let read = read.clone();
+            Arc::new(move |stored: &ListedLink| stored.link.name == read)
+        };
+        let to = |text: String| LinkChanges { name: Some(name(&text)), ..LinkChanges::default() };
+        let (first, second) = (to(format!("A{round}")), to(format!("B{round}")));
+        let (first, second) =
+            tokio::join!(store.set_link_if(id, &first, still()), store.set_link_if(id, &second, still()));
+        let now = store.listed_link(id).await.unwrap().unwrap().link.name;
+        match (first.unwrap(), second.unwrap()) {
+            (LinkSet::Set(set), LinkSet::Another) | (LinkSet::Another, LinkSet::Set(set)) => {
+                assert_eq!(set.link.name, now);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let gone = store.set_link_if(LinkId::new(), &LinkChanges::default(), Arc::new(|_| true)).await.unwrap();
+    assert_eq!(gone, LinkSet::Gone);
 }

@@ -353,7 +353,7 @@ impl Engine {
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
-            explain::tries_again(pause);
+            explain::tries_again(attempt.chain, pause);
             sleep(pause).await;
             let again = self.fetcher.fetch(target, turn, deadline, heads).await;
             if retry::cut_off(&again.finding) {

@@ -98,6 +98,8 @@ pub(crate) struct Attempt {
     pub(crate) details: Details,
     /// The host that was asked last.
     pub(crate) host: String,
+    /// Which chain it was to whoever listens; 0: nobody does.
+    pub(crate) chain: u32,
     /// How long what took.
     pub(crate) phases: Option<Phases>,
 }
@@ -161,12 +163,12 @@ impl Fetcher {
         heads: &mut Option<Arc<Share>>,
     ) -> Attempt {
         let mut trail = Trail::from(target.url);
-        let (finding, certificate, phases) = progress::watch(async {
+        let (finding, (certificate, phases), chain) = progress::watch(async {
             let finding = self.visit(&mut trail, target, turn, (deadline, heads)).await;
             if let Err(failure) = &finding {
                 progress::tell(|chain| chain.fails(failure.reason()));
             }
-            (finding, progress::certificate(), progress::phases())
+            (finding, (progress::certificate(), progress::phases()), progress::chain())
         })
         .await;
         let host = trail.here().host().to_owned();
@@ -174,7 +176,7 @@ impl Fetcher {
         if let Ok(Answer { page: Page::Backlink { nofollow: true }, .. }) = &finding {
             details.notes.insert(Note::Nofollow);
         }
-        Attempt { finding, details, host, phases }
+        Attempt { finding, details, host, phases, chain }
     }
 
     /// Follows the redirects to the final answer and reads it. A page without the backlink that sends its visitors
@@ -370,13 +372,14 @@ impl Fetcher {
         let (page, outline) = match target.backlink {
             _ if !target.accept.contains(status.as_u16()) => (Page::NotRead, Outline::default()),
             Some(pattern) => {
+                progress::tell(|chain| chain.will_search(pattern));
                 let wanted = Wanted { matcher: self.matchers.get(pattern), place: target.backlink_in };
                 let limits = body::Limits { max_body: self.max_body, memory: &self.memory };
                 let found =
                     body::search(reply, wanted, limits, deadline).await.map_err(|unread| (unread, status))?;
                 progress::tell(|chain| {
                     chain.has_read();
-                    chain.searched(pattern, found.0.has_backlink());
+                    chain.searched(found.0.has_backlink());
                 });
                 found
             }

@@ -249,6 +249,12 @@ pub(crate) fn dialled() -> Dialled {
     PROGRESS.try_with(|progress| progress.dialled.get()).unwrap_or_default()
 }
 
+/// Which chain this try is to whoever listens to the check; 0: nobody does.
+pub(crate) fn chain() -> u32 {
+    let number = |progress: &Progress| progress.chain.as_ref().map_or(0, |chain| chain.number());
+    PROGRESS.try_with(number).unwrap_or_default()
+}
+
 /// Tells whoever listens to the check.
 pub(crate) fn tell(news: impl FnOnce(&Chain)) {
     report(|progress| {

@@ -1,7 +1,5 @@
 //! The list of links.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::State;
 use linkbeat_shared::Verdict;
@@ -42,7 +40,7 @@ pub(super) struct Links {
     filter: Filter,
     count: String,
     rows: Vec<LinkRow>,
-    groups: Arc<Vec<String>>,
+    groups: Vec<String>,
     pager: Pager,
 }
 

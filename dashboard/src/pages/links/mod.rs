@@ -17,7 +17,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 pub(crate) use filter::Filter;
-pub(crate) use groups::Groups;
 pub(crate) use row::LinkRow;
 
 use crate::serve::App;

@@ -123,7 +123,7 @@ fn listed_row((row, created_at, updated_at): Row) -> Result<ListedLink, Fault> {
     })
 }
 
-pub(super) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Option<ListedLink>, Fault> {
+pub(crate) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Option<ListedLink>, Fault> {
     let row = table::table.find(Id(id.0));
     let row = row.select((LinkRow::as_select(), table::created_at, table::updated_at));
     row.first::<Row>(connection).await.optional()?.map(listed_row).transpose()

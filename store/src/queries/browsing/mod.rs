@@ -14,7 +14,8 @@ use crate::traits::Page;
 
 use changes::changes;
 use checks::{checks_of_link, links_of_run};
-use links::{certificates_ending, count, groups, ids, links, listed, totals};
+pub(super) use links::listed;
+use links::{certificates_ending, count, groups, ids, links, totals};
 use parked::parked;
 use runs::runs;
 
