@@ -68,6 +68,24 @@ impl Default for DashboardSettings {
     }
 }
 
+/// How paths of our own begin.
+const OURS: [&str; 14] = [
+    "api",
+    "assets",
+    "changes",
+    "feed",
+    "links",
+    "live",
+    "login",
+    "logout",
+    "parked",
+    "preferences",
+    "runs",
+    "schedules",
+    "settings",
+    "workers",
+];
+
 /// A path such as `/links`, without a slash at its end. That of the root is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct BasePath(String);
@@ -76,6 +94,11 @@ impl BasePath {
     /// The path of a page, such as `/links/runs` for `/runs`.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
+    }
+
+    /// Whether a path of our own begins like this one, as `/links` does: then one path may mean two pages.
+    pub(crate) fn looks_like_ours(&self) -> bool {
+        self.0.split('/').nth(1).is_some_and(|first| OURS.contains(&first))
     }
 
     /// The other way round: `/runs` for `/links/runs`. `None`: it lies elsewhere.

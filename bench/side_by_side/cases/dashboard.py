@@ -29,12 +29,12 @@ WHERE id = of_id
 PAGES = {
     "overview": "/",
     "links": "/links",
-    "links, by text": "/links?q=other-77",
+    "links, by text": "/links?text=other-77",
     "links, by verdict": "/links?verdict=down",
     "links, by group": "/links?group=Group+7",
     "links, by host": "/links?host=other-777.example",
-    "links, hidden": "/links?shown=no",
-    "links, paused": "/links?active=no",
+    "links, hidden": "/links?shown=false",
+    "links, paused": "/links?active=false",
     "links, sorted by name": "/links?sort=name",
     "a link, its year": "/links/{link}?period=year",
     "changes": "/changes",
@@ -51,7 +51,7 @@ def dashboard(place, sites, options):
     database = place.new_database()
     _fill(place, database, options)
     with _served(place, database) as (_, url):
-        link = json.load(urllib.request.urlopen(f"{url}/api/v1/links?q=daily-1&limit=1"))["items"][0]["id"]
+        link = json.load(urllib.request.urlopen(f"{url}/api/v1/links?text=daily-1&limit=1"))["items"][0]["id"]
         for name, path in PAGES.items():
             outcome.notes.append(_answers(place, name, url + path.format(link=link)))
         for connections in (1, 8):

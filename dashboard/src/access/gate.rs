@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use super::{Access, Openness, headers, host, odd, origin};
 use crate::connections::Pace;
 use crate::serve::App;
+use crate::settings::BasePath;
 
 /// How long a request waits for its turn.
 const QUEUE: Duration = Duration::from_secs(5);
@@ -34,11 +35,7 @@ const PROBE: &str = "LINKBEAT-PROBE";
 /// Lets a request through, or says why not. Behind the gate there is no base path.
 pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
-    let Some(inside) = app.settings.base_path.inside(&head.uri) else {
-        let mut response = StatusCode::NOT_FOUND.into_response();
-        headers::add(response.headers_mut(), Area::Page);
-        return response;
-    };
+    let inside = inside(&app.settings.base_path, &head.method, &head.uri, &next).await;
     head.extensions.insert(OriginalUri(std::mem::replace(&mut head.uri, inside)));
     let area = Area::of(head.uri.path());
     let mut response = match admit(&app, area, &head).await {
@@ -57,6 +54,23 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     };
     headers::add(response.headers_mut(), area);
     response
+}
+
+/// What is asked for, without the base path. Some proxies take that away themselves. So a path that does not begin with it is
+/// taken as it is. Where both readings are possible, that one counts which a route takes, and the whole path first.
+async fn inside(base: &BasePath, method: &Method, uri: &Uri, router: &Next) -> Uri {
+    let Some(inside) = base.inside(uri) else { return uri.clone() };
+    if !base.looks_like_ours() {
+        return inside;
+    }
+    // Our own pages link to the path with a slash behind it.
+    let is_base = uri.path() == base.join("");
+    let reads_as_whole = !is_base && is_routed(method.clone(), inside.clone(), router.clone()).await;
+    if reads_as_whole || !is_routed(method.clone(), uri.clone(), router.clone()).await {
+        inside
+    } else {
+        uri.clone()
+    }
 }
 
 /// Who asks, if they may have what they ask for.

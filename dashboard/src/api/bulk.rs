@@ -103,6 +103,7 @@ async fn act_on_links(
     headers: HeaderMap,
     Sent(action): Sent<Action>,
 ) -> Result<Json<Done>, Problem> {
+    idempotency::key(&headers)?;
     let changes = action.changes()?;
     let ids = meant(&app, &action).await?;
     let store = &app.ports.store;

@@ -357,3 +357,63 @@ async fn lists_in_other_shapes_are_read_by_what_they_are() {
     }
     assert_eq!(import("text/plain", "bad").await.json()["detail"], "list:1: `bad` is no URL");
 }
+
+#[tokio::test]
+async fn the_next_page_is_found_whatever_a_group_is_called() {
+    let served = open().await;
+    let group = "A & B, \"友链\" <x>; +%";
+    let links: Vec<Value> =
+        (0..3).map(|n| json!({ "url": format!("https://host-{n}.example/"), "group": group })).collect();
+    assert_eq!(served.api("POST /links/import", json!({ "links": links })).await.status, 200);
+    served.add("https://other.example/").await;
+    let query: String = group.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut path = format!("/api/v1/links?group={query}&limit=1");
+    let mut found = Vec::new();
+    for page in 0.. {
+        let answer = served.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        found.extend(answer.json()["items"].as_array().unwrap().iter().map(|link| link["url"].to_string()));
+        let Some(next) = answer.header("link") else { break };
+        let next = next.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        path = format!("/api/v1/links{next}");
+        assert!(page < 3, "it ends");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[tokio::test]
+async fn addresses_of_pictures_tell_no_password() {
+    let served = open().await;
+    let link = json!({
+        "url": "https://me:s3cret@a.example/", "page_url": "https://me:s3cret@a.example/links",
+        "avatar": "https://me:s3cret@a.example/a.png", "screenshot": "//me:s3cret@a.example/b.png",
+        "feed": "https://me:s3cret@a.example/feed",
+    });
+    let added = served.api("POST /links", link).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let path = format!("/api/v1/links/{}", added.json()["id"].as_str().unwrap());
+    for path in
+        [&path, "/api/v1/links", "/api/v1/links/export?format=jsonl", "/api/v1/links/export?format=csv"]
+    {
+        let answer = served.get(path).await;
+        assert!(answer.status == 200 && answer.body.contains("a.example"), "{path}: {answer:?}");
+        assert!(!answer.body.contains("s3cret"), "{path}: {}", answer.body);
+    }
+    assert!(!added.body.contains("s3cret"), "{}", added.body);
+}
+
+#[tokio::test]
+async fn a_bad_idempotency_key_is_refused_whatever_the_action() {
+    let served = open().await;
+    for action in ["check", "hide", "activate"] {
+        let body = json!({ "action": action, "ids": ["0190a1b2-0000-7000-8000-000000000001"] }).to_string();
+        for (key, status) in [("", 400), ("fine", 200)] {
+            let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+            let key = format!("{key}{action}");
+            let headers =
+                if status == 200 { [headers[0], ("idempotency-key", key.as_str())] } else { headers };
+            let answer = served.ask("POST /api/v1/links/actions", &headers, &body).await;
+            assert_eq!(answer.status, status, "{action}: {answer:?}");
+        }
+    }
+}

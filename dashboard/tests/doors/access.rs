@@ -264,3 +264,35 @@ async fn nobody_is_led_to_another_site_by_the_login() {
     let page = closed.get("/login?back=%2F%22%3E%3Cscript%3E").await;
     assert!(!page.body.contains("<script>"), "{}", page.body);
 }
+
+#[tokio::test]
+async fn a_token_forgives_no_wrong_passwords() {
+    let closed = Served::with(closed()).await;
+    let token = closed.token("r", Scope::Read).await;
+    for _ in 0..4 {
+        assert_eq!(closed.log_in("/login", "wrong").await.0.status, 403);
+    }
+    assert_eq!(closed.log_in("/login", &token).await.0.status, 303);
+    assert_eq!(
+        closed.log_in("/login", "wrong").await.0.status,
+        429,
+        "the login by a token was the fifth try"
+    );
+}
+
+#[tokio::test]
+async fn strangers_take_no_places_of_those_who_are_known() {
+    let open = Served::with(json!({ "listen": "0.0.0.0:8080", "open_read": true })).await;
+    let token = open.token("r", Scope::Read).await;
+    let form = "POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\
+                content-type: application/x-www-form-urlencoded\r\n\r\n";
+    let mut strangers = Vec::new();
+    for _ in 0..64 {
+        strangers.push(open.open(form).await);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let (stranger, known) = tokio::join!(open.get("/links"), open.get_with("/links", &token));
+    assert_eq!((stranger.status, known.status), (503, 200));
+    drop(strangers);
+    assert_eq!(open.get("/links").await.status, 200);
+}

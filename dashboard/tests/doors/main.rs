@@ -8,5 +8,6 @@ mod explained;
 mod feeds;
 mod known;
 mod live;
+mod proxied;
 mod served;
 mod twice;
