@@ -42,6 +42,10 @@ pub async fn repeat<S>(store: &Arc<S>, run: RunId, id: RequestId) -> Result<File
 where
     S: Filing + Runs + Links + ?Sized,
 {
+    // What the run needs may be gone by now. The run that was filed then is not.
+    if let Some(run) = store.run_of(id).await? {
+        return Ok(Filed { run, existed: true, heard: true });
+    }
     let Some(KeptRequest { request, listed }) = store.kept_request(run).await? else {
         let is_known = store.run(run).await?.is_some();
         return Err(if is_known { CannotRepeat::NotKept(run) } else { CannotRepeat::Unknown(run) });

@@ -36,7 +36,7 @@ impl Caller {
     }
 
     /// Whether it is more than anybody. Strangers have places of their own: they take none from those who are known.
-    pub(super) fn is_known(self) -> bool {
+    pub(crate) fn is_known(self) -> bool {
         self.is_known
     }
 

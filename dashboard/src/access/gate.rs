@@ -44,9 +44,10 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
             head.extensions.insert(client);
             head.extensions.insert(caller);
             let changes = !origin::only_reads(&head.method) && area != Area::Public;
+            let mut forgets = Forgets(changes.then(|| app.clone()));
             let response = carry_out(&app.access, area, Request::from_parts(head, body), next).await;
-            if changes && !response.status().is_client_error() {
-                app.feeds.forget();
+            if response.status().is_client_error() {
+                forgets.0 = None;
             }
             response
         }
@@ -54,6 +55,17 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     };
     headers::add(response.headers_mut(), area);
     response
+}
+
+/// Has the feeds made anew once a change is through, also if nobody waits for its answer any more.
+struct Forgets(Option<App>);
+
+impl Drop for Forgets {
+    fn drop(&mut self) {
+        if let Some(app) = &self.0 {
+            app.feeds.forget();
+        }
+    }
 }
 
 /// What is asked for, without the base path. Some proxies take that away themselves. So a path that does not begin with it is
@@ -111,11 +123,17 @@ async fn carry_out(access: &Access, area: Area, request: Request, next: Next) ->
         Area::Public => LONGEST_OF_STRANGERS,
         Area::Api | Area::Feed | Area::Page => LONGEST,
     };
+    // The login's page and what pages are made of cost next to nothing. Nobody waits for them behind others.
+    let is_light = area == Area::Public && origin::only_reads(request.method());
     let is_known = request.extensions().get::<Caller>().is_some_and(|caller| caller.is_known());
     let places = if is_known { &access.under_way } else { &access.strangers };
     let pace = request.extensions().get::<Pace>().cloned().unwrap_or_default();
-    let turn = timeout(QUEUE, places.acquire()).await;
-    let Ok(Ok(_turn)) = turn else { return area.tell(Refusal::Busy) };
+    let _turn = if is_light {
+        None
+    } else {
+        let Ok(Ok(turn)) = timeout(QUEUE, places.acquire()).await else { return area.tell(Refusal::Busy) };
+        Some(turn)
+    };
     match timeout(longest, next.run(request)).await {
         Ok(_) if pace.was_too_slow() => area.tell(Refusal::SlowBody),
         Ok(response) => response,

@@ -45,13 +45,12 @@ impl Seats {
 impl Taken {
     fn frees_one(&mut self) -> bool {
         let waiting = self.by.iter().filter_map(|(number, stage)| Some((stage.may_go()?, *number)));
-        let Some((_, longest)) = waiting.min() else { return false };
-        // It may have begun a request in between.
-        let goes = self.by.get(&longest).is_some_and(|stage| stage.dismiss());
-        if goes {
-            self.by.remove(&longest);
-        }
-        goes
+        let mut waiting: Vec<_> = waiting.collect();
+        waiting.sort_unstable();
+        // One may have begun a request in between.
+        let mut numbers = waiting.into_iter().map(|(_, number)| number);
+        let gone = numbers.find(|number| self.by.get(number).is_some_and(|stage| stage.dismiss()));
+        gone.is_some_and(|number| self.by.remove(&number).is_some())
     }
 }
 

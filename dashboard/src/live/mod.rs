@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use self::fleet::Fleet;
 
@@ -30,10 +30,19 @@ const VIEWS: u32 = 2_000;
 pub(crate) struct Live {
     latest: watch::Sender<Arc<Parts>>,
     views: Arc<Semaphore>,
+    /// Those of them that visitors may have who are not known.
+    of_strangers: Arc<Semaphore>,
     /// Somebody looks again.
     watched: Notify,
     heartbeat: Duration,
     fleet: Fleet,
+}
+
+/// What a view takes up, until it is dropped.
+#[derive(Debug)]
+struct Places {
+    _view: OwnedSemaphorePermit,
+    _stranger: Option<OwnedSemaphorePermit>,
 }
 
 impl Live {
@@ -43,10 +52,18 @@ impl Live {
         Self {
             latest,
             views: Arc::new(Semaphore::new(views)),
+            of_strangers: Arc::new(Semaphore::new(views.div_ceil(4))),
             watched: Notify::new(),
             heartbeat,
             fleet: Fleet::default(),
         }
+    }
+
+    /// The places of one more view. `None`: there are too many. Visitors who are not known leave places to those who are.
+    fn places(&self, is_known: bool) -> Option<Places> {
+        let of = |views: &Arc<Semaphore>| Arc::clone(views).try_acquire_owned().ok();
+        let stranger = if is_known { None } else { Some(of(&self.of_strangers)?) };
+        Some(Places { _view: of(&self.views)?, _stranger: stranger })
     }
 
     fn subscribe(&self) -> watch::Receiver<Arc<Parts>> {

@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::Lang;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Parts;
+use super::{Parts, Places};
 use crate::access::{Caller, Lookout};
 use crate::pages::{Form, Made, Visit};
 use crate::serve::App;
@@ -30,7 +30,7 @@ pub(crate) async fn stream(
     headers: HeaderMap,
     query: Form,
 ) -> Response {
-    let Ok(place) = Arc::clone(&app.live.views).try_acquire_owned() else {
+    let Some(places) = app.live.places(caller.is_known()) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let mut latest = app.live.subscribe();
@@ -44,7 +44,7 @@ pub(crate) async fn stream(
         latest,
         stop: app.stop.clone(),
         lookout: Lookout::new(&app, caller, &headers, app.live.heartbeat),
-        _place: place,
+        _places: places,
     };
     let events = futures::stream::unfold(view, async |mut view| Some((view.next().await?, view)));
     let events = Sse::new(futures::StreamExt::map(events, Ok::<_, Infallible>));
@@ -61,7 +61,7 @@ struct View {
     latest: watch::Receiver<Arc<Parts>>,
     stop: CancellationToken,
     lookout: Lookout,
-    _place: OwnedSemaphorePermit,
+    _places: Places,
 }
 
 impl View {

@@ -4,8 +4,8 @@
 
 mod served;
 
-use linkbeat_shared::{LinkName, NewLink};
-use linkbeat_store::LinkQuery;
+use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Tag, Tags};
+use linkbeat_store::{LinkChanges, LinkQuery};
 
 use crate::served::Served;
 
@@ -213,6 +213,37 @@ async fn a_link_is_edited_or_its_fields_say_what_is_wrong() {
     assert_eq!((kept.name.as_str(), kept.url.to_string()), ("A", "https://new.example/".to_owned()));
     let nobody = "/x/y/links/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11/edit";
     assert_eq!(served.get(nobody).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_edit_takes_back_nothing_of_others() {
+    let served = Served::at("/x/y").await;
+    let id = served.import(&["https://u:secret@a.example/"]).await[0];
+    let tags = Tags::try_from(std::collections::BTreeSet::from(["red, green".parse::<Tag>().unwrap()]));
+    let tagged = Attributes { tags: tags.ok(), ..Attributes::default() };
+    let changes = LinkChanges { attributes: tagged, ..LinkChanges::default() };
+    served.store.set_link(id, &changes).await.unwrap().unwrap();
+    let page = format!("/x/y/links/{id}/edit");
+    let was = async || {
+        let form = served.get(&page).await.body;
+        let was = form.split("name=\"was\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        was.replace('+', "%2B").replace("&#43;", "%2B").replace(':', "%3A")
+    };
+    let save = async |was: &str, name: &str| {
+        let body = format!("was={was}&name={name}&url=https%3A%2F%2Fa.example%2F&tags=red%2C+green");
+        served.ask(&format!("POST {page}"), &[FORM], &body).await.status
+    };
+    assert_eq!(save(&was().await, "First").await, 303);
+    let link = served.store.listed_link(id).await.unwrap().unwrap().link;
+    assert_eq!((link.name.as_str(), link.attributes.tags.unwrap().iter().count()), ("First", 1), "one tag");
+
+    let early = was().await;
+    let moved = LinkUrl::parse("https://me:pw@new.example/").unwrap();
+    let changes = LinkChanges { url: Some(moved), ..LinkChanges::default() };
+    served.store.set_link(id, &changes).await.unwrap().unwrap();
+    assert_eq!(save(&early, "Late").await, 409);
+    let link = served.store.listed_link(id).await.unwrap().unwrap().link;
+    assert_eq!((link.name.as_str(), link.url.expose()), ("First", "https://me:pw@new.example/"));
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ DO $$ BEGIN
     EXECUTE format('ALTER FUNCTION linkbeat_set_link(uuid, boolean, boolean) SET search_path = %I, pg_temp',
                    current_schema());
 END $$;
+-- A pause that has ended would have no end otherwise.
+UPDATE links SET active = true WHERE NOT active AND paused_until <= now();
 ALTER TABLE links DROP COLUMN paused_until;
 
 CREATE VIEW linkbeat_links AS

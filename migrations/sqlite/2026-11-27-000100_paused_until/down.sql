@@ -1,4 +1,6 @@
 DROP VIEW linkbeat_links;
+-- A pause that has ended would have no end otherwise.
+UPDATE links SET active = true WHERE NOT active AND paused_until <= strftime('%Y-%m-%dT%H:%M:%f000Z', 'now');
 ALTER TABLE links DROP COLUMN paused_until;
 
 CREATE VIEW linkbeat_links AS

@@ -13,7 +13,7 @@ use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::rows::RECHECKS;
-use crate::schema::{jobs, run_requests};
+use crate::schema::{jobs, run_requests, runs};
 use crate::traits::KeptRequest;
 use crate::values::{Id, Ids};
 
@@ -40,6 +40,11 @@ pub(super) async fn links(
     run: RunId,
     most: usize,
 ) -> Result<Vec<LinkId>, Fault> {
+    // Its jobs are removed step by step: what is left may be a part of them.
+    let kept = runs::table.find(Id(run.0)).filter(runs::history.ne_all(["dropping", "dropped"]));
+    if kept.select(runs::id).first::<Id>(connection).await.optional()?.is_none() {
+        return Ok(Vec::new());
+    }
     let (mut links, mut seen, mut last) = (Vec::new(), HashSet::new(), Id(Uuid::nil()));
     while links.len() <= most {
         let page: Vec<(Id, Ids)> = jobs::table

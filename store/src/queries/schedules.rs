@@ -194,6 +194,10 @@ pub(super) async fn by_hand(
     let counts = schedules::table.find(id).select(TickCountsRow::as_select());
     let counts: Option<TickCountsRow> = locked!(counts).first(connection).await.optional()?;
     let Some(mut counts) = counts else { return Ok(Settled::Stale) };
+    // The same request came twice at once: `replace` must not cancel the run that the first one filed.
+    if let Some(filed) = runs_queries::filed_before(connection, &tick.run).await? {
+        return Ok(Settled::Fired { filed, replaced: Vec::new() });
+    }
     let settled = begin(connection, id, tick, links).await?;
     if let Settled::Fired { filed, .. } = &settled {
         keep_tick(connection, id, due, TickOutcome::ByHand, 1, Some(filed.run.id)).await?;

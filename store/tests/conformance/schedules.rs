@@ -25,6 +25,7 @@ cases![
     skipped_ticks_are_counted_by_cause,
     a_schedule_without_a_next_tick_has_ended,
     a_run_by_hand_is_no_tick,
+    a_run_by_hand_that_is_asked_for_twice_is_one,
     a_schedule_is_due_when_its_tick_begins_or_the_clock_was_set_back,
     one_that_cannot_be_read_does_not_hide_the_others,
     only_the_latest_ticks_are_kept,
@@ -243,6 +244,22 @@ async fn a_run_by_hand_is_no_tick(database: Arc<TestDatabase>) {
     let gone =
         store.run_schedule(ScheduleId::new(), crate::schedules::tick(&schedule, "09:32:00", Overlap::Allow));
     assert!(matches!(gone.await.unwrap(), Settled::Stale));
+}
+
+async fn a_run_by_hand_that_is_asked_for_twice_is_one(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let schedule = add(&store, "nightly").await;
+    let request_id = RequestId::new();
+    let once = async |time: &str| {
+        let run = NewRun { request_id, ..new_run(LinkSelection::given(links(1))) };
+        let tick = tick(&schedule, time, Overlap::Replace);
+        store.run_schedule(schedule.id, TickRun { run, ..tick }).await.unwrap()
+    };
+    let run = fired(&once("09:30:00").await);
+    let Settled::Fired { filed, replaced } = once("09:30:01").await else { panic!("it is there") };
+    assert!(filed.existed && replaced.is_empty());
+    assert_eq!((filed.run.id, filed.run.state), (run, RunState::Running), "it did not take its own place");
+    assert_eq!(find(&store, "nightly").await.counts.by_hand, 1);
 }
 
 async fn a_schedule_is_due_when_its_tick_begins_or_the_clock_was_set_back(database: Arc<TestDatabase>) {

@@ -30,7 +30,10 @@ fn has_user(url: &Url) -> bool {
 pub(super) fn refresh_without_user(refresh: &str) -> String {
     let Some((seconds, url)) = refresh.split_once([';', ',']) else { return refresh.to_owned() };
     let lower = url.to_ascii_lowercase();
-    let start = lower.find("url").and_then(|at| Some(at + 3 + lower[at + 3..].find('=')? + 1)).unwrap_or(0);
+    // Only where it stands first: a URL may hold the same letters.
+    let named = lower.trim_start().strip_prefix("url").map(str::trim_start);
+    let named = named.and_then(|rest| rest.strip_prefix('='));
+    let start = named.map_or(0, |rest| lower.len() - rest.len());
     let (name, url) = url.split_at(start);
     let url = url.trim().trim_matches(['"', '\'']);
     format!("{seconds};{name}{}", without_user(url))
@@ -69,6 +72,8 @@ mod tests {
             ("0; URL = '//me:s3cret@a.example/'", "0; URL =//a.example/"),
             ("0;url=https://me:s3cret@a.example/x", "0;url=https://a.example/x"),
             ("0, https://me:s3cret@a.example/x", "0;https://a.example/x"),
+            ("0; https://me:s3cret@a.example/?url=x", "0;https://a.example/?url=x"),
+            ("0; https://me:s3cret@curl.example/?a=b", "0;https://curl.example/?a=b"),
         ] {
             assert_eq!(refresh_without_user(refresh), told, "{refresh}");
         }

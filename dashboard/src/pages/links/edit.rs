@@ -1,13 +1,14 @@
 //! What people write about a link.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use linkbeat_shared::{BadName, BadText, Link, LinkId, LinkName, LinkUrl, PublicUrl, Tag, Tags};
-use linkbeat_store::{LinkChanges, Without};
+use linkbeat_store::{LinkChanges, LinkSet, ListedLink, StillSo, Without};
 
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::form::Form;
@@ -31,12 +32,14 @@ pub(super) struct Edit {
     v: Visit,
     id: LinkId,
     called: String,
+    /// When the link was last changed by a person, as the form knows it.
+    was: String,
     fields: Vec<Field>,
 }
 
 impl Edit {
-    fn of(v: Visit, link: &Link, form: Option<&Form>, problems: &[Wrong]) -> Self {
-        let t = v.t;
+    fn of(v: Visit, listed: &ListedLink, form: Option<&Form>, problems: &[Wrong]) -> Self {
+        let (t, link) = (v.t, &listed.link);
         let stored = Written::of(link);
         let field = |name: &'static str, label: &'static str, value: String, longest: usize| Field {
             name,
@@ -53,7 +56,8 @@ impl Edit {
             field("tags", t.tags_with_commas, stored.tags, 2_000),
             field("description", t.description, stored.description, 1_000),
         ];
-        Self { id: link.id, called: link.name.to_string(), fields, v }
+        let was = form.and_then(|form| form.get(WAS)).map_or_else(|| changed_at(listed), str::to_owned);
+        Self { id: link.id, called: link.name.to_string(), was, fields, v }
     }
 
     fn is_wrong(&self) -> bool {
@@ -62,6 +66,12 @@ impl Edit {
 }
 
 const LONGEST_URL: usize = 2_048;
+/// The field with what [`changed_at`] said when the form was made.
+const WAS: &str = "was";
+
+fn changed_at(link: &ListedLink) -> String {
+    link.updated_at.to_rfc3339()
+}
 
 /// What stands in the fields at first. URLs are without user name and password.
 struct Written {
@@ -104,20 +114,22 @@ pub(super) async fn show(
     v: Visit,
     Path(id): Path<String>,
 ) -> Result<Page<Edit>, Problem> {
-    let link = find(&app, &id).await?;
-    Ok(Page(Edit::of(v, &link, None, &[])))
+    let listed = find(&app, &id).await?;
+    Ok(Page(Edit::of(v, &listed, None, &[])))
 }
 
-/// Takes what was written whole, or nothing of it.
+/// Takes what was written whole, or nothing of it. A link that somebody else has changed since the form was made is left as
+/// it is.
 pub(super) async fn take(
     State(app): State<App>,
     v: Visit,
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let link = find(&app, &id).await?;
-    let read = match changes(v.t, &link, &form) {
-        Ok(changes) => match taken(&app, &v, &link, &changes).await? {
+    let listed = find(&app, &id).await?;
+    let link = &listed.link;
+    let read = match changes(v.t, link, &form) {
+        Ok(changes) => match taken(&app, &v, link, &changes).await? {
             None => Ok(changes),
             Some(wrong) => Err(vec![wrong]),
         },
@@ -125,19 +137,26 @@ pub(super) async fn take(
     };
     match read {
         Ok(changes) => {
-            app.ports.store.set_link(link.id, &changes).await?.ok_or(Problem::NotFound)?;
-            Ok(see(&v.to(&told::address(&format!("/links/{}", link.id), Done::Changed, 1))))
+            let was = form.get(WAS).map(str::to_owned);
+            let still: StillSo = Arc::new(move |now| was.as_ref().is_none_or(|was| *was == changed_at(now)));
+            match app.ports.store.set_link_if(link.id, &changes, still).await? {
+                LinkSet::Set(_) => {
+                    Ok(see(&v.to(&told::address(&format!("/links/{}", link.id), Done::Changed, 1))))
+                }
+                LinkSet::Another => Err(Problem::Conflict(v.t.edited_meanwhile.to_owned())),
+                LinkSet::Gone => Err(Problem::NotFound),
+            }
         }
         Err(wrong) => {
-            let page = Page(Edit::of(v, &link, Some(&form), &wrong));
+            let page = Page(Edit::of(v, &listed, Some(&form), &wrong));
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
     }
 }
 
-async fn find(app: &App, id: &str) -> Result<Link, Problem> {
+async fn find(app: &App, id: &str) -> Result<ListedLink, Problem> {
     let id: LinkId = id.parse().map_err(|_| Problem::NotFound)?;
-    Ok(app.ports.store.listed_link(id).await?.ok_or(Problem::NotFound)?.link)
+    app.ports.store.listed_link(id).await?.ok_or(Problem::NotFound)
 }
 
 /// That another link has the URL to which this one would move.
@@ -185,10 +204,14 @@ fn changes(t: &Texts, link: &Link, form: &Form) -> Result<LinkChanges, Vec<Wrong
         Ok(description) => changes.attributes.description = description,
         Err(error) => keep("description", bad_text(t, &error)),
     }
-    match tags(form.get("tags").unwrap_or_default()) {
-        Ok(tags) => changes.attributes.tags = (!tags.is_empty() || !stored.tags.is_empty()).then_some(tags),
-        Err(Some(error)) => keep("tags", bad_text(t, &error)),
-        Err(None) => keep("tags", fill(t.too_many_tags, &[&Tags::MAX])),
+    // A tag may hold a comma, so tags that were left alone are not read.
+    match form.get("tags").unwrap_or_default() {
+        unchanged if unchanged == stored.tags => {}
+        sent => match tags(sent) {
+            Ok(tags) => changes.attributes.tags = Some(tags),
+            Err(Some(error)) => keep("tags", bad_text(t, &error)),
+            Err(None) => keep("tags", fill(t.too_many_tags, &[&Tags::MAX])),
+        },
     }
     changes.without =
         Without { group: changes.group.is_none(), description: changes.attributes.description.is_none() };

@@ -226,6 +226,7 @@ pub(super) static TEXTS: Texts = Texts {
     explain: "Explain",
     edit: "Edit",
     save: "Save",
+    edited_meanwhile: "Somebody else changed this link meanwhile, so nothing was saved. Open it again.",
     mend_fields: "Nothing was changed. Mend what is marked below.",
     url: "URL",
     links_page_optional: "Links page, if the backlink stands on another page",

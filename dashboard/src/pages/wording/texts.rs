@@ -241,6 +241,7 @@ texts! {
     explain,
     edit,
     save,
+    edited_meanwhile,
     mend_fields,
     url,
     links_page_optional,

@@ -226,6 +226,7 @@ pub(super) static TEXTS: Texts = Texts {
     explain: "逐步说明",
     edit: "编辑",
     save: "保存",
+    edited_meanwhile: "期间有人修改了这个链接，因此没有保存。请重新打开。",
     mend_fields: "未作任何修改。请先更正下面标出的内容。",
     url: "网址",
     links_page_optional: "友链页面（回链不在该网址时填写）",

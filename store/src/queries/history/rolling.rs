@@ -162,6 +162,10 @@ async fn add_late(connection: &mut Connection, rules: &HistoryRules, now: Moment
     for late in late {
         diesel::delete(late_checks::table.find((late.link_id, late.run_id))).execute(connection).await?;
     }
+    diesel::update(history_progress::table.find(PROGRESS))
+        .set(history_progress::reach_due.eq(true))
+        .execute(connection)
+        .await?;
     Ok(true)
 }
 
