@@ -31,7 +31,8 @@ const UNSETTLED: &str = "would_hide + would_show + untold > 0 AND would_hide + w
 /// Runs with changes that are to be told.
 const UNTOLD: &str = "would_hide + would_show + untold > 0 AND untold > 0";
 
-/// How many proposals one statement inserts: it has four values for each, and SQLite takes 32,766 altogether.
+/// How many proposals one statement inserts: it has four values for each, and PostgreSQL takes
+/// 65,535 altogether. SQLite gets a statement for each row.
 const BATCH: usize = 8_000;
 
 pub(super) async fn insert(connection: &mut Connection, rows: &[ProposalRow]) -> QueryResult<()> {

@@ -17,7 +17,8 @@ use crate::values::{Id, Moment};
 
 /// How many links one statement locks.
 const BATCH: usize = 5_000;
-/// How many changes one statement inserts: it has eight values for each, and SQLite takes 32,766 altogether.
+/// How many changes one statement inserts: it has eight values for each, and PostgreSQL takes
+/// 65,535 altogether. SQLite gets a statement for each row.
 const CHANGES: usize = 4_000;
 
 /// Adds the links that are new, and updates those of which something changes. For these the input is read a second time:
