@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::asked::{Asked, Called, NoBody, SentList};
 use super::etag::Expected;
 use super::paging::Listed;
+use super::pause;
 use super::problem::Problem;
 use super::request::RunRequest;
 use super::runs::created;
@@ -348,7 +349,8 @@ fn spec_of(schedule: &StoredSchedule) -> Result<&ScheduleSpec, Problem> {
 }
 
 /// Add a schedule
-#[utoipa::path(post, path = "/schedules", tag = "schedules", request_body = ScheduleSaid,
+#[utoipa::path(post, path = "/schedules", tag = "schedules",
+    request_body(content = ScheduleSaid, example = json!({ "name": "every night", "cron": "0 3 * * *", "time_zone": "Europe/Berlin" })),
     responses((status = 201, description = "The schedule is added", body = ScheduleItem,
         headers(("Location" = String, description = "Where it is")))))]
 async fn add_schedule(
@@ -477,7 +479,7 @@ async fn pause_schedule(
     Asked(asked): Asked<PauseParams>,
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
-    let until = asked.until.map(|until| until.0);
+    let until = pause::end_of(&app, "/until", asked.until).await?;
     change(&app, &name, |schedule, _| match schedule.state {
         ScheduleState::Paused if schedule.paused_until == until => Ok(None),
         ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
