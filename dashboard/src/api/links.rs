@@ -284,7 +284,9 @@ pub(super) async fn find(app: &App, id: LinkId) -> Result<ListedLink, Problem> {
 #[utoipa::path(patch, path = "/links/{id}", tag = "links",
     params(("id" = Uuid, Path, description = "The link"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the link as it was read")),
-    request_body(content((LinkSaid = "application/merge-patch+json"), (LinkSaid = "application/json"))),
+    request_body(content(
+        (LinkSaid = "application/merge-patch+json", example = json!({ "group": "Friends", "pin": null })),
+        (LinkSaid = "application/json"))),
     responses((status = 200, description = "The link as it is now", body = LinkItem)))]
 async fn change_link(
     State(app): State<App>,

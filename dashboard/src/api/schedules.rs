@@ -400,7 +400,9 @@ async fn get_schedule(State(app): State<App>, Called(name): Called) -> Result<Js
 #[utoipa::path(patch, path = "/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100),
         ("If-Match" = Option<String>, Header, description = "The ETag of the schedule as it was read")),
-    request_body(content((ScheduleSaid = "application/merge-patch+json"), (ScheduleSaid = "application/json"))),
+    request_body(content(
+        (ScheduleSaid = "application/merge-patch+json", example = json!({ "overlap": "allow", "jitter_ms": 60_000 })),
+        (ScheduleSaid = "application/json"))),
     responses((status = 200, description = "The schedule as it is now", body = ScheduleItem)))]
 async fn change_schedule(
     State(app): State<App>,
@@ -409,10 +411,6 @@ async fn change_schedule(
     SentList(said): SentList<ScheduleSaid>,
 ) -> Result<Json<ScheduleItem>, Problem> {
     let schedule = find(&app, &name).await?;
-    let expected = Expected::of(&headers);
-    if !expected.is(&ScheduleItem::new(schedule.clone())) {
-        return Err(Problem::changed());
-    }
     if said.name.is_some() {
         return Err(Problem::invalid_at("/name", "the name of a schedule stays; add another schedule"));
     }
@@ -436,6 +434,11 @@ async fn change_schedule(
     let request = request.as_ref().map(stored_request).transpose().map_err(Problem::invalid)?;
     let paused_until = schedule.paused_until.filter(|_| state == ScheduleState::Paused);
     let change = ScheduleChange { spec: Some(spec), request, state, next, paused: 0, paused_until };
+    // Last: what is refused anyway does not depend on it (RFC 9110 §13.2.1).
+    let expected = Expected::of(&headers);
+    if !expected.is(&ScheduleItem::new(schedule.clone())) {
+        return Err(Problem::changed());
+    }
     // The store changes it only if it is still what was read here.
     if !app.ports.store.change_schedule(&schedule, change).await? {
         return Err(match expected.is_said() {

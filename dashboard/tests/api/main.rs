@@ -386,17 +386,19 @@ async fn a_pause_ends_ahead_and_within_ten_years() {
 async fn tags_are_one_list_on_however_many_lines() {
     let served = open().await;
     let link = format!("/api/v1/links/{}", served.add("https://a.example/").await["id"].as_str().unwrap());
-    let tag = served.get(&link).await.header("etag").unwrap().to_owned();
     let (request, kind) = (format!("PATCH {link}"), ("content-type", "application/json"));
     for (lines, matches) in [
-        (vec!["\"x\""], false),
-        (vec!["\"x\"", "W/\"y\", \"z\""], false),
-        (vec!["\"x\"", &tag], true),
-        (vec!["\"x\", \"y\"", "\"z\""], false),
-        (vec![&tag, "\"x\""], true),
-        (vec!["\"x\"", "*"], true),
+        (&["\"x\""][..], false),
+        (&["\"x\"", "W/\"y\", \"z\""], false),
+        (&["\"x\"", "TAG"], true),
+        (&["\"x\", \"y\"", "\"z\""], false),
+        (&["TAG", "\"x\""], true),
+        (&["\"x\"", "\"y\", TAG"], true),
+        (&["\"x\"", "*"], true),
     ] {
-        let headers = |name| lines.iter().map(move |line| (name, *line));
+        let tag = served.get(&link).await.header("etag").unwrap().to_owned();
+        let lines: Vec<String> = lines.iter().map(|line| line.replace("TAG", &tag)).collect();
+        let headers = |name| lines.iter().map(move |line| (name, line.as_str()));
         let known: Vec<_> = headers("if-none-match").collect();
         let read = served.ask(&format!("GET {link}"), &known, "").await;
         assert_eq!(read.status, if matches { 304 } else { 200 }, "{lines:?}");
