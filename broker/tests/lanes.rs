@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// For how long messages come.
 const LOAD: Duration = Duration::from_secs(8);
+/// Longer than any test.
+const FOR_ALL_TIME: Duration = Duration::from_secs(600);
 
 /// What all readers of a test saw.
 #[derive(Default)]
@@ -65,13 +67,17 @@ async fn publish(broker: &SharedBroker, pause: Duration) -> usize {
     published
 }
 
+/// One of two readers stops again and again while messages come, and begins anew.
 async fn none_is_marked(space: Space, pause: Duration, stay: Duration) {
     let broker = space.broker().await;
     let seen = Arc::new(Seen::default());
-    let reading = ["one", "two"].map(|_| {
+    let reading = [stay, FOR_ALL_TIME].map(|stay| {
         let (seen, broker) = (Arc::clone(&seen), Arc::clone(&broker));
         tokio::spawn(async move {
+            let begun = Instant::now();
             while !seen.over.load(Ordering::Relaxed) {
+                // While nothing comes any more, nothing is to be seen by stopping.
+                let stay = if begun.elapsed() < LOAD - stay.min(LOAD) { stay } else { FOR_ALL_TIME };
                 seen.read(&broker, &[60, 2, 20, 6, 2, 40], stay).await;
             }
         })
@@ -94,12 +100,12 @@ async fn none_is_marked(space: Space, pause: Duration, stay: Duration) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_job_is_marked_while_lanes_come_and_go() {
-    in_space(|space| none_is_marked(space, Duration::ZERO, LOAD)).await;
+    in_space(|space| none_is_marked(space, Duration::ZERO, FOR_ALL_TIME)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_job_is_marked_while_lanes_come_and_go_and_few_jobs_come() {
-    in_space(|space| none_is_marked(space, Duration::from_millis(5), LOAD)).await;
+    in_space(|space| none_is_marked(space, Duration::from_millis(5), FOR_ALL_TIME)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

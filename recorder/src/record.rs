@@ -18,6 +18,9 @@ use crate::outage::Outage;
 use crate::signs::Signs;
 use crate::{Rules, TICK};
 
+/// Messages that are read in one go. Then others have their turn: a batch of a large run takes long to read, and the
+/// results of small runs are stored by the same task.
+const READ_IN_ONE_GO: usize = 8;
 /// Messages of a batch whose changes are published at the same time.
 const SETTLED_AT_ONCE: usize = 64;
 
@@ -66,7 +69,10 @@ impl Recording {
     /// Parses each message; unreadable ones are parked.
     async fn read(&self, deliveries: Vec<Delivery>) -> Batch {
         let mut batch = Batch::default();
-        for delivery in deliveries {
+        for (read, delivery) in deliveries.into_iter().enumerate() {
+            if read > 0 && read.is_multiple_of(READ_IN_ONE_GO) {
+                tokio::task::yield_now().await;
+            }
             match ToRecorder::decode(&delivery.message.body) {
                 Ok(ToRecorder::Results(message)) => batch.results.push((delivery, job_results(message))),
                 Ok(ToRecorder::Parking(message)) => batch.parkings.push((delivery, notice(message))),

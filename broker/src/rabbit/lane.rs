@@ -6,6 +6,7 @@
 //! For that it keeps its acknowledgements back ([`Lane::retire`]). Where its queue is empty it waits until nothing has come
 //! for a while.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -24,23 +25,46 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 pub(super) struct Patience {
     /// After the last message that came.
     quiet: Duration,
+    /// By any lane, and not only by its own.
+    by_any: bool,
     /// In all.
     most: Duration,
 }
 
 impl Patience {
     /// Fewer messages are wanted. While it waits, a consumer takes no more than its prefetch.
-    pub(super) const FEWER: Self = Self { quiet: Duration::from_secs(1), most: Duration::from_secs(30) };
-    /// The reader stops.
-    pub(super) const STOP: Self = Self { quiet: Duration::from_millis(200), most: Duration::from_secs(1) };
+    pub(super) const FEWER: Self =
+        Self { quiet: Duration::from_secs(1), by_any: false, most: Duration::from_secs(30) };
+    /// The reader stops. As long as messages come, they fill one lane after the other.
+    pub(super) const STOP: Self =
+        Self { quiet: Duration::from_millis(200), by_any: true, most: Duration::from_secs(3) };
     /// What is on its way may be marked.
-    pub(super) const NONE: Self = Self { quiet: Duration::ZERO, most: Duration::ZERO };
+    pub(super) const NONE: Self = Self { quiet: Duration::ZERO, by_any: false, most: Duration::ZERO };
+}
+
+/// When a message last came, by any lane of a reader.
+#[derive(Clone)]
+pub(super) struct LastCame(Arc<Mutex<Instant>>);
+
+impl LastCame {
+    pub(super) fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn set(&self, at: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    fn get(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One consumer.
 pub(super) struct Lane {
     pub(super) consumer: Consumer,
     prefetch: usize,
+    by_any: LastCame,
     state: watch::Sender<State>,
     /// It leaves, and all it took was handed out.
     pub(super) drained: CancellationToken,
@@ -78,11 +102,12 @@ pub(super) struct Unsettled {
 }
 
 impl Lane {
-    pub(super) fn new(consumer: Consumer, prefetch: u16) -> Self {
+    pub(super) fn new(consumer: Consumer, prefetch: u16, by_any: LastCame) -> Self {
         let state = State { phase: Phase::Staying, held: 0, last_came: Instant::now(), withheld: Vec::new() };
         Self {
             consumer,
             prefetch: prefetch.into(),
+            by_any,
             state: watch::Sender::new(state),
             drained: CancellationToken::new(),
             unsettled: TaskTracker::new(),
@@ -95,9 +120,11 @@ impl Lane {
 
     /// One message came.
     pub(super) fn came(&self) {
+        let now = Instant::now();
+        self.by_any.set(now);
         self.state.send_modify(|state| {
             state.held += 1;
-            state.last_came = Instant::now();
+            state.last_came = now;
         });
     }
 
@@ -192,7 +219,8 @@ impl Lane {
         if state.held >= self.prefetch {
             return Some(since);
         }
-        Some((state.last_came.max(since) + patience.quiet).min(since + patience.most))
+        let last_came = if patience.by_any { self.by_any.get() } else { state.last_came };
+        Some((last_came.max(since) + patience.quiet).min(since + patience.most))
     }
 
     /// Waits until it may leave, or does not retire.
@@ -200,9 +228,10 @@ impl Lane {
         let mut state = self.state.subscribe();
         loop {
             state.borrow_and_update();
-            let Some(at) = self.leaves_at() else { return };
+            let Some(at) = self.leaves_at().filter(|at| *at > Instant::now()) else { return };
             tokio::select! {
-                () = sleep_until(at) => return,
+                // By then more may have come.
+                () = sleep_until(at) => {}
                 // Its sender lives as long as this.
                 _ = state.changed() => {}
             }

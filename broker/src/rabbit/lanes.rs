@@ -15,7 +15,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use tokio::sync::watch;
 
-use super::lane::{Lane, Patience};
+use super::lane::{Lane, LastCame, Patience};
 
 pub(super) const REQUEUE: BasicNackOptions = BasicNackOptions { multiple: false, requeue: true };
 
@@ -28,6 +28,7 @@ pub(super) struct Lanes {
     prefetch: u16,
     /// Nothing may be on its way to a lane that leaves.
     gently: bool,
+    last_came: LastCame,
     /// How many lanes were begun: a tag is used once.
     begun: AtomicUsize,
     /// Including those that leave and are not gone yet.
@@ -50,7 +51,8 @@ impl Lanes {
         channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
         let (begun, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (reader, open) = (reader.to_owned(), watch::Sender::default());
-        let lanes = Self { channel, queue, reader, prefetch, gently, begun, open, turn };
+        let last_came = LastCame::now();
+        let lanes = Self { channel, queue, reader, prefetch, gently, last_came, begun, open, turn };
         lanes.fit(count).await?;
         Ok(lanes)
     }
@@ -153,7 +155,7 @@ impl Lanes {
         let (queue, arguments) = (self.queue.as_str().into(), FieldTable::default());
         let tag = format!("{} {}", self.reader, self.begun.fetch_add(1, Ordering::Relaxed));
         let consumer = self.channel.basic_consume(queue, tag.as_str().into(), options, arguments).await?;
-        let lane = Arc::new(Lane::new(consumer, self.prefetch));
+        let lane = Arc::new(Lane::new(consumer, self.prefetch, self.last_came.clone()));
         self.open.send_modify(|open| open.push(lane));
         Ok(())
     }
