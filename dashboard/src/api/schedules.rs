@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::asked::{Asked, Called, NoBody, SentList};
 use super::etag::Expected;
+use super::idempotency;
 use super::paging::Listed;
 use super::pause;
 use super::problem::Problem;
@@ -533,17 +534,20 @@ async fn change(
 
 /// Run a schedule now
 ///
-/// Besides its ticks.
+/// Besides its ticks. With an `Idempotency-Key`, the same call again is the same run.
 #[utoipa::path(post, path = "/schedules/{name}/run-now", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100)),
+    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this call", min_length = 1, max_length = 255)),
     responses((status = 201, description = "The run is filed", body = super::runs::RunItem)))]
 async fn run_schedule_now(
     State(app): State<App>,
     Called(name): Called,
+    headers: HeaderMap,
     _: NoBody,
 ) -> Result<Response, Problem> {
     let schedule = find(&app, &name).await?;
-    match app.ports.desk.run_schedule(&schedule, RequestId::new()).await? {
+    let request = idempotency::request_id(&app, &headers, "schedules/run-now", &schedule.id).await?;
+    match app.ports.desk.run_schedule(&schedule, request).await? {
         ScheduleRun::Filed(filed) => created(&app, &filed).await,
         ScheduleRun::Overlap(run) => Err(Problem::conflict(format!(
             "run {run} of this schedule still goes on, and it forbids a second one"

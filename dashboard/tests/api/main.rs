@@ -265,8 +265,18 @@ async fn a_schedule_is_added_changed_run_paused_and_removed() {
     assert_eq!((&changed["cron"], &changed["interval_ms"]), (&Value::Null, &json!(3_600_000)));
     assert_eq!(served.api(&format!("POST {path}/pause"), Value::Null).await.json()["state"], "paused");
     assert_eq!(served.api(&format!("POST {path}/resume"), Value::Null).await.json()["state"], "active");
-    let run = served.api(&format!("POST {path}/run-now"), Value::Null).await;
+    let run_now = async |path: &str, key: &str| {
+        served.ask(&format!("POST /api/v1{path}/run-now"), &[("idempotency-key", key)], "").await
+    };
+    let run = run_now(path, "one").await;
     assert_eq!((run.status, &run.json()["links"]), (201, &json!(1)));
+    let again = run_now(path, "one").await;
+    assert_eq!((again.status, &again.json()["id"]), (201, &run.json()["id"]), "the same call, the same run");
+    assert_eq!(run_now(path, "two").await.status, 409, "another call, and the run goes on");
+    assert_eq!(run_now(path, "").await.status, 400, "no key");
+    let other = json!({ "name": "other", "interval_ms": 3_600_000 });
+    assert_eq!(served.api("POST /schedules", other).await.status, 201);
+    assert_eq!(run_now("/schedules/other", "one").await.status, 422, "another call has this key");
     assert_eq!(served.api(&format!("POST {path}/run-now"), Value::Null).await.status, 409, "it goes on");
     let ticks = served.api(&format!("GET {path}/ticks"), Value::Null).await.json();
     assert_eq!(ticks["items"][0]["outcome"], "by_hand");
