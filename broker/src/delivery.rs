@@ -12,7 +12,7 @@ pub struct Delivery {
     /// What came.
     pub message: Message,
     /// The broker has delivered it before: its holder was lost. A message that is no job may also have been on its way to
-    /// a reader that stopped; see [`move_to`].
+    /// a reader that stopped or takes fewer at once; see [`move_to`].
     pub redelivered: bool,
     pub(crate) session: CancellationToken,
     pub(crate) settle: Box<dyn Settle>,

@@ -1,8 +1,8 @@
 //! Moving: a delivery becomes a message elsewhere.
 //!
 //! A role that gives a message back by choice publishes it again, and then acknowledges it. So does a reader of jobs that
-//! stops, with those on their way to it. So a job that is [`redelivered`](crate::Delivery::redelivered) was lost: its
-//! holder died, or lost its session.
+//! stops, with those on their way to it. A reader that takes fewer lets them arrive first. So a job that is
+//! [`redelivered`](crate::Delivery::redelivered) was lost: its holder died, or lost its session.
 
 use crate::{Broker, Delivery, Message, PublishError, Target};
 

@@ -21,7 +21,7 @@ pub(crate) struct Length {
 }
 
 impl Length {
-    fn after(self, took: Duration) -> Duration {
+    pub(crate) fn after(self, took: Duration) -> Duration {
         (took * self.times).min(self.most).max(self.least)
     }
 }

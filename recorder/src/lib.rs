@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-pub use history::DUE_AFTER;
+pub use history::{DUE_AFTER, HistoryPace};
 pub use rules::Rules;
 pub use settings::{HistorySettings, RecorderSettings};
 
@@ -89,7 +89,13 @@ impl Recorder {
     /// The same, but it also rolls up and removes old checks by these rules.
     #[must_use]
     pub fn keeping(self, rules: HistoryRules) -> Self {
-        Self { historian: Some(Historian::new(self.store.clone(), rules)), ..self }
+        self.keeping_at(HistoryPace::default(), rules)
+    }
+
+    /// The same at another pace.
+    #[must_use]
+    pub fn keeping_at(self, pace: HistoryPace, rules: HistoryRules) -> Self {
+        Self { historian: Some(Historian::new(self.store.clone(), rules, pace)), ..self }
     }
 
     /// The same, but it announces the end of this run alone. That is for a process whose broker nobody else listens to:

@@ -58,7 +58,7 @@ pub use length::{
 pub use link::{BadName, Link, LinkName, LinkState, NewLink};
 pub use link_url::{BadUrl, LinkUrl};
 pub use options::{RequestOptions, Resolved};
-pub use pause::{BadPauseEnd, pause_end};
+pub use pause::{BadPauseEnd, check_pause_end, pause_end};
 pub use phases::Phases;
 pub use pin::{BadPin, Pin, Pinned};
 pub use public_url::PublicUrl;

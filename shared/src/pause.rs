@@ -1,6 +1,6 @@
 //! When a pause ends, as people write it.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 
 use crate::schedule::{BadMoment, Zone, local_moment};
 
@@ -38,10 +38,26 @@ pub fn pause_end(text: &str, zone: Zone, now: DateTime<Utc>) -> Result<DateTime<
             unclear => BadPauseEnd::Unclear(unclear),
         })?),
     };
-    match end {
-        Some(end) if end <= now => Err(BadPauseEnd::Past(said())),
-        Some(end) if end - now <= TimeDelta::days(LONGEST) => Ok(end),
-        _ => Err(BadPauseEnd::TooFar(said())),
+    let end = end.ok_or_else(|| BadPauseEnd::TooFar(said()))?;
+    within_bounds(end, now, said)
+}
+
+/// The same for a moment that is known.
+pub fn check_pause_end(end: DateTime<Utc>, now: DateTime<Utc>) -> Result<DateTime<Utc>, BadPauseEnd> {
+    within_bounds(end, now, || end.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+fn within_bounds(
+    end: DateTime<Utc>,
+    now: DateTime<Utc>,
+    said: impl FnOnce() -> String,
+) -> Result<DateTime<Utc>, BadPauseEnd> {
+    if end <= now {
+        Err(BadPauseEnd::Past(said()))
+    } else if end - now > TimeDelta::days(LONGEST) {
+        Err(BadPauseEnd::TooFar(said()))
+    } else {
+        Ok(end)
     }
 }
 
@@ -72,6 +88,12 @@ mod tests {
         }
         for far in ["11y", "2040-01-01", "99999999999y"] {
             assert!(matches!(end(far), Err(BadPauseEnd::TooFar(_))), "{far}");
+        }
+        let later = now + TimeDelta::days(1);
+        assert_eq!(check_pause_end(later, now), Ok(later));
+        assert_eq!(check_pause_end(now, now), Err(BadPauseEnd::Past("2026-11-27T00:00:00Z".to_owned())));
+        for far in [now + TimeDelta::days(LONGEST + 1), DateTime::<Utc>::MAX_UTC] {
+            assert!(matches!(check_pause_end(far, now), Err(BadPauseEnd::TooFar(_))), "{far}");
         }
     }
 }

@@ -110,6 +110,14 @@ fn what_is_said_of_a_link_is_kept_and_given_back_in_every_way() {
     let refused = form.run(&["links", "set", "https://a.example/", "--group", &long]).expect(2);
     assert!(refused.stderr.contains("longer than 200 characters"), "{}", refused.stderr);
     assert!(form.run(&["links", "set", "https://a.example/"]).expect(2).stderr.contains("--tags"));
+
+    // An empty text takes away. What is not named stays.
+    form.run(&["links", "set", "https://a.example/", "--group", ""]).expect(0);
+    let link = named(&form.links(), "a.example").clone();
+    assert_eq!((&link["group"], &link["description"]), (&json!(null), &json!("=A, blog")));
+    form.run(&["links", "set", "https://a.example/", "--description", "", "--tags", ""]).expect(0);
+    let link = named(&form.links(), "a.example").clone();
+    assert_eq!((&link["description"], &link["avatar"]), (&json!(null), &json!("/a.png")));
 }
 
 #[test]

@@ -43,6 +43,7 @@ mod outbox;
 mod outputs;
 mod parked;
 mod paused;
+mod queues;
 mod rechecks;
 mod reconcilers;
 mod requests;

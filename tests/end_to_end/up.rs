@@ -1,30 +1,15 @@
 //! `linkbeat up` serves the dashboard beside the roles.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use serde_json::Value;
 
+use crate::support::client::ask_api as ask;
 use crate::support::eventually;
 use crate::support::fleet::free_port;
 use crate::support::form::{Form, arg};
 use crate::support::process::{Guarded, linkbeat, run, signal};
 use crate::support::site::{Answer, Street};
-
-/// Status and body of the answer to a request of HTTP/1.0.
-fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-}
 
 #[test]
 fn the_dashboard_is_served_and_what_it_files_is_carried_out_at_once() {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::acks::Acks;
 use super::consumer::Wish;
 use super::keep::{Kept, keep};
 use super::listener::RabbitListener;
@@ -31,6 +32,7 @@ pub struct RabbitBroker {
     /// Set by the first reader.
     consuming: OnceLock<Kept<Session>>,
     missing: Missing,
+    acks: Acks,
     closed: CancellationToken,
     keepers: TaskTracker,
     _close_on_drop: DropGuard,
@@ -59,8 +61,8 @@ impl RabbitBroker {
         let to_open = settings.clone();
         keepers.spawn(async move { keeper.run(first, || PublishSession::open(&to_open)).await });
         let _close_on_drop = closed.clone().drop_guard();
-        let consuming = OnceLock::new();
-        Arc::new(Self { settings, publisher, consuming, missing, closed, keepers, _close_on_drop })
+        let (consuming, acks) = (OnceLock::new(), Acks::default());
+        Arc::new(Self { settings, publisher, consuming, missing, acks, closed, keepers, _close_on_drop })
     }
 
     /// The servers, without user names and passwords.
@@ -135,7 +137,7 @@ impl Broker for RabbitBroker {
         self.check_open()?;
         let stop = self.closed.child_token();
         let reopen = self.reopen(format!("{CONSUME} {queue}"), &stop);
-        let wish = Wish { queue: queue.clone(), prefetch: prefetch.max(1) };
+        let wish = Wish { queue: queue.clone(), prefetch: prefetch.max(1), acks: self.acks.clone() };
         let (subscription, keeper) = consumer::subscription(
             wish,
             self.consuming(),
@@ -179,6 +181,7 @@ impl Broker for RabbitBroker {
     }
 
     async fn close(&self) {
+        self.acks.carried_out().await;
         self.closed.cancel();
         self.keepers.close();
         // Each keeper gives up its good-byes after a few seconds.

@@ -14,16 +14,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::try_join_all;
-use lapin::Acker;
 use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::acks::Acks;
 use super::channel::PartialSession;
 use super::keep::Kept;
+use super::lane::{Lane, Unsettled};
 use super::lanes::{Lanes, REQUEUE};
 use super::parcel;
 use super::reopen::Reopen;
@@ -44,6 +44,7 @@ type Current = Option<Arc<Reading>>;
 pub(super) struct Wish {
     pub(super) queue: Queue,
     pub(super) prefetch: u16,
+    pub(super) acks: Acks,
 }
 
 /// The reader's side.
@@ -164,7 +165,7 @@ impl Keeper {
                 () = &mut stalled => return true,
                 () = &mut closed_by_server => return true,
                 () = self.stop.cancelled() => return false,
-                () = reading.lanes.one_gone() => {}
+                () = reading.lanes.change() => {}
                 Ok(()) = self.size.changed() => {}
             }
             // Not given up for `stop`: a consumer begun half way would hold messages that nobody sees.
@@ -184,6 +185,7 @@ impl Keeper {
             let readable = message.headers.unreadable.is_none();
             let publishing = timeout(PUT_BACK, self.republisher.publish(queue.clone(), message));
             if readable && matches!(publishing.await, Ok(Ok(()))) {
+                self.wish.acks.sent();
                 return delivery.acker.ack(BasicAckOptions::default()).await.map(drop);
             }
         }
@@ -198,13 +200,19 @@ impl Keeper {
         let limit = self.reopen.settings.confirm_timeout;
         let giving_back = reading.within(limit + PUT_BACK, async {
             let rest = reading.lanes.take_rest().await?;
+            // Some were kept back until now.
+            self.wish.acks.sent();
             try_join_all(rest.into_iter().map(|delivery| self.give_back(delivery))).await.map(drop)
         });
         self.closed.run_until_cancelled(giving_back).await;
         self.stopped.cancel();
         reading.unsettled.close();
+        let settled = async {
+            reading.unsettled.wait().await;
+            self.wish.acks.carried_out().await;
+        };
         tokio::select! {
-            () = reading.unsettled.wait() => reading.channel.close().await,
+            () = settled => reading.channel.close().await,
             () = reading.channel.end().token().cancelled() => {}
             () = self.closed.cancelled() => {}
         }
@@ -221,7 +229,7 @@ struct Reading {
     arrivals: AtomicU64,
     /// One token while the reader waits for the next.
     waiting: TaskTracker,
-    queue: Queue,
+    wish: Wish,
     settings: Arc<BrokerSettings>,
 }
 
@@ -235,33 +243,31 @@ impl Reading {
     ) -> Result<Self, ConnectError> {
         let (channel, name) = PartialSession::open(connection, settings, &wish.queue).await?;
         let reader = &settings.connection_name;
-        let opening = Box::pin(Lanes::open(channel.lapin(), name, reader, wish.prefetch, size));
+        // Of other messages, nobody asks whether their holder was lost.
+        let gently = wish.queue.holds_jobs();
+        let opening = Box::pin(Lanes::open(channel.lapin(), name, reader, wish.prefetch, gently, size));
         let lanes = channel.prepare(settings, opening).await?;
         let (unsettled, waiting) = (TaskTracker::new(), TaskTracker::new());
-        let (queue, settings) = (wish.queue.clone(), settings.clone());
-        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, queue, settings })
+        let (wish, settings) = (wish.clone(), settings.clone());
+        Ok(Self { channel, lanes, unsettled, arrivals: AtomicU64::new(0), waiting, wish, settings })
     }
 
     /// The next message; `None` once the channel has ended.
     async fn arrival(self: &Arc<Self>) -> Option<Delivery> {
         let _waiting = self.waiting.token();
         match self.channel.end().token().run_until_cancelled(self.lanes.next()).await? {
-            Some(Ok((delivery, in_lane))) => return Some(self.hand_out(delivery, in_lane)),
+            Some(Ok((delivery, lane))) => return Some(self.hand_out(delivery, lane)),
             Some(Err(error)) => self.channel.fail(&error),
             None => self.channel.end().queue_gone(self.lanes.queue()),
         }
         None
     }
 
-    fn hand_out(
-        self: &Arc<Self>,
-        mut delivery: lapin::message::Delivery,
-        in_lane: TaskTrackerToken,
-    ) -> Delivery {
+    fn hand_out(self: &Arc<Self>, mut delivery: lapin::message::Delivery, lane: Arc<Lane>) -> Delivery {
         self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let message = parcel::message(&mut delivery, &self.queue, &self.settings);
-        let _unsettled = [self.unsettled.token(), in_lane];
-        let settle = RabbitSettle { acker: delivery.acker, reading: self.clone(), _unsettled };
+        let message = parcel::message(&mut delivery, &self.wish.queue, &self.settings);
+        let unsettled = Some(lane.unsettled(delivery.acker, self.unsettled.token()));
+        let settle = RabbitSettle { unsettled, lane, reading: self.clone() };
         Delivery::new(message, delivery.redelivered, self.channel.end().token(), Box::new(settle))
     }
 
@@ -304,24 +310,34 @@ impl Reading {
 
 /// Settles one delivery on the channel it came by.
 struct RabbitSettle {
-    acker: Acker,
+    /// `None` once it is settled.
+    unsettled: Option<Unsettled>,
+    lane: Arc<Lane>,
     reading: Arc<Reading>,
-    _unsettled: [TaskTrackerToken; 2],
 }
 
 #[async_trait]
 impl Settle for RabbitSettle {
-    async fn ack(self: Box<Self>) -> Result<(), SessionLost> {
-        self.reading.settle(self.acker.ack(BasicAckOptions::default())).await
+    async fn ack(mut self: Box<Self>) -> Result<(), SessionLost> {
+        if self.reading.channel.end().reached() {
+            return Err(SessionLost);
+        }
+        self.reading.wish.acks.sent();
+        let Some(now) = self.unsettled.take().and_then(|unsettled| self.lane.settle(unsettled)) else {
+            // The lane acknowledges it when it has left.
+            return Ok(());
+        };
+        self.reading.settle(now.acker.ack(BasicAckOptions::default())).await
     }
 }
 
 impl Drop for RabbitSettle {
     fn drop(&mut self) {
-        if self.acker.usable() {
+        if let Some(unsettled) = self.unsettled.take().filter(|unsettled| unsettled.acker.usable()) {
+            self.lane.gave_back();
             // One poll hands the frame to lapin, which sends it by itself. Should that fail, the end of
             // the channel gives the message back.
-            let _ = self.acker.nack(REQUEUE).now_or_never();
+            let _ = unsettled.acker.nack(REQUEUE).now_or_never();
         }
     }
 }

@@ -1,22 +1,21 @@
 //! The consumers of one session, called lanes, on one channel. RabbitMQ fixes a consumer's prefetch when it begins. So
-//! to take more or fewer messages at once, there are more or fewer lanes of the same prefetch.
+//! to take more or fewer messages at once, there are more or fewer lanes of the same prefetch. [`Lane`] says how one leaves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use futures::future::{pending, poll_fn, select_all};
+use futures::future::{pending, poll_fn, select_all, try_join_all};
 use futures::{FutureExt, StreamExt};
+use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{Channel, Consumer};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::lane::{Lane, Patience};
 
 pub(super) const REQUEUE: BasicNackOptions = BasicNackOptions { multiple: false, requeue: true };
 
@@ -26,6 +25,9 @@ pub(super) struct Lanes {
     queue: String,
     /// Who reads, for operators: consumer tags begin with it.
     reader: String,
+    prefetch: u16,
+    /// Nothing may be on its way to a lane that leaves.
+    gently: bool,
     /// How many lanes were begun: a tag is used once.
     begun: AtomicUsize,
     /// Including those that leave and are not gone yet.
@@ -34,30 +36,21 @@ pub(super) struct Lanes {
     turn: AtomicUsize,
 }
 
-/// One consumer.
-struct Lane {
-    consumer: Consumer,
-    /// It takes no further messages.
-    leaving: CancellationToken,
-    /// It leaves, and all it took was handed out.
-    drained: CancellationToken,
-    /// One token for each delivery handed out and not settled.
-    unsettled: TaskTracker,
-}
-
 impl Lanes {
-    /// Begins to consume the queue of that name by so many lanes of `prefetch` messages each.
+    /// Begins to consume the queue of that name by so many lanes of `prefetch` messages each. `gently`: RabbitMQ marks none
+    /// of its messages when lanes leave.
     pub(super) async fn open(
         channel: Channel,
         queue: String,
         reader: &str,
         prefetch: u16,
+        gently: bool,
         count: u16,
     ) -> lapin::Result<Self> {
         channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
         let (begun, turn) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let lanes =
-            Self { channel, queue, reader: reader.to_owned(), begun, open: watch::Sender::default(), turn };
+        let (reader, open) = (reader.to_owned(), watch::Sender::default());
+        let lanes = Self { channel, queue, reader, prefetch, gently, begun, open, turn };
         lanes.fit(count).await?;
         Ok(lanes)
     }
@@ -66,9 +59,9 @@ impl Lanes {
         &self.queue
     }
 
-    /// The next message of any lane, and a token to keep until it is settled; `None` when RabbitMQ has
+    /// The next message of any lane, and the lane by which it came; `None` when RabbitMQ has
     /// ended a consumer, as it does when the queue is deleted. Cancel safe.
-    pub(super) async fn next(&self) -> Option<lapin::Result<(Delivery, TaskTrackerToken)>> {
+    pub(super) async fn next(&self) -> Option<lapin::Result<(Delivery, Arc<Lane>)>> {
         let mut open = self.open.subscribe();
         loop {
             let mut lanes = open.borrow_and_update().clone();
@@ -78,8 +71,11 @@ impl Lanes {
                 _ = open.changed() => continue,
             };
             match item {
-                Some(delivery) => return Some(delivery.map(|delivery| (delivery, lane.unsettled.token()))),
-                None if lane.leaving.is_cancelled() => lane.drained.cancel(),
+                Some(delivery) => {
+                    lane.came();
+                    return Some(delivery.map(|delivery| (delivery, Arc::clone(lane))));
+                }
+                None if lane.is_leaving() => lane.drained.cancel(),
                 None => return None,
             }
         }
@@ -92,45 +88,56 @@ impl Lanes {
         loop {
             self.open.send_modify(|open| open.retain(|lane| !lane.is_gone()));
             let open = self.open.borrow().clone();
-            let staying: Vec<_> = open.iter().filter(|lane| !lane.leaving.is_cancelled()).collect();
-            match staying.last() {
-                Some(last) if staying.len() > wanted => self.end(last).await?,
+            let staying: Vec<_> = open.iter().filter(|lane| lane.is_staying()).collect();
+            let retiring = open.iter().find(|lane| lane.is_retiring());
+            match (staying.last(), retiring) {
+                (Some(last), _) if staying.len() > wanted => last.retire(self.patience(Patience::FEWER)),
+                (_, Some(retiring)) if staying.len() < wanted => retiring.stay().await?,
                 _ if staying.len() < wanted && open.len() < wanted => self.begin().await?,
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        let open = self.open.borrow().clone();
+        for lane in open.iter().filter(|lane| lane.may_leave()) {
+            self.end(lane).await?;
+        }
+        Ok(())
     }
 
-    /// Waits until a lane that leaves is gone.
-    pub(super) async fn one_gone(&self) {
-        let mut leaving = self.open.borrow().clone();
-        leaving.retain(|lane| lane.leaving.is_cancelled());
-        if leaving.is_empty() {
+    /// Waits until [`Lanes::fit`] has something to do: a lane may leave, or is gone.
+    pub(super) async fn change(&self) {
+        let open = self.open.borrow().clone();
+        let changing = open.iter().filter(|lane| !lane.is_staying());
+        let changing: Vec<_> = changing
+            .map(|lane| if lane.is_retiring() { lane.done_waiting().boxed() } else { lane.gone().boxed() })
+            .collect();
+        if changing.is_empty() {
             return pending().await;
         }
-        let going: Vec<_> = leaving.iter().map(|lane| lane.gone().boxed()).collect();
-        select_all(going).await;
+        select_all(changing).await;
     }
 
     /// Ends all lanes, and gives what they took and nobody has seen.
     pub(super) async fn take_rest(&self) -> lapin::Result<Vec<Delivery>> {
         let open = self.open.borrow().clone();
-        for lane in &open {
-            if !lane.leaving.is_cancelled() {
-                self.end(lane).await?;
-            }
+        let rest = try_join_all(open.iter().map(|lane| self.rest_of(lane))).await?;
+        Ok(rest.into_iter().flatten().collect())
+    }
+
+    async fn rest_of(&self, lane: &Lane) -> lapin::Result<Vec<Delivery>> {
+        if lane.drained.is_cancelled() {
+            return Ok(Vec::new());
         }
-        let mut rest = Vec::new();
-        for lane in &open {
-            if lane.drained.is_cancelled() {
-                continue;
-            }
-            let mut consumer = lane.consumer.clone();
-            while let Some(delivery) = consumer.next().await {
-                rest.push(delivery?);
-            }
-            lane.drained.cancel();
+        lane.retire(self.patience(Patience::STOP));
+        let mut rest = lane.rest_before_leaving().await?;
+        if !lane.is_leaving() {
+            self.end(lane).await?;
         }
+        let mut consumer = lane.consumer.clone();
+        while let Some(delivery) = consumer.next().await {
+            rest.push(delivery?);
+        }
+        lane.drained.cancel();
         Ok(rest)
     }
 
@@ -145,32 +152,21 @@ impl Lanes {
         let options = BasicConsumeOptions::default();
         let (queue, arguments) = (self.queue.as_str().into(), FieldTable::default());
         let tag = format!("{} {}", self.reader, self.begun.fetch_add(1, Ordering::Relaxed));
-        let lane = Lane {
-            consumer: self.channel.basic_consume(queue, tag.as_str().into(), options, arguments).await?,
-            leaving: CancellationToken::new(),
-            drained: CancellationToken::new(),
-            unsettled: TaskTracker::new(),
-        };
-        self.open.send_modify(|open| open.push(Arc::new(lane)));
+        let consumer = self.channel.basic_consume(queue, tag.as_str().into(), options, arguments).await?;
+        let lane = Arc::new(Lane::new(consumer, self.prefetch));
+        self.open.send_modify(|open| open.push(lane));
         Ok(())
     }
 
     async fn end(&self, lane: &Lane) -> lapin::Result<()> {
         // Said first: the end of its messages must not be taken for the end of the queue.
-        lane.leaving.cancel();
-        self.channel.basic_cancel(lane.consumer.tag(), BasicCancelOptions::default()).await
-    }
-}
-
-impl Lane {
-    fn is_gone(&self) -> bool {
-        self.drained.is_cancelled() && self.unsettled.is_empty()
+        lane.leave();
+        self.channel.basic_cancel(lane.tag(), BasicCancelOptions::default()).await?;
+        lane.left().await
     }
 
-    async fn gone(&self) {
-        self.drained.cancelled().await;
-        self.unsettled.close();
-        self.unsettled.wait().await;
+    fn patience(&self, patience: Patience) -> Patience {
+        if self.gently { patience } else { Patience::NONE }
     }
 }
 

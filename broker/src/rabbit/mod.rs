@@ -6,6 +6,7 @@
 //! Everything worth knowing is logged here. lapin's own log lines (target `lapin`) repeat it, and hold
 //! the bodies of returned messages, so whoever sets up logging should turn them off.
 
+mod acks;
 mod answers;
 mod broker;
 mod channel;
@@ -16,6 +17,7 @@ mod guard;
 mod hindered;
 mod inspect;
 mod keep;
+mod lane;
 mod lanes;
 mod listener;
 mod parcel;

@@ -1,13 +1,10 @@
 //! Which of the stored links a command lists, and in which order. The database chooses and sorts them.
 
-use chrono::{NaiveDate, TimeDelta, Utc};
+use chrono::Utc;
 use clap::{Args, ValueEnum};
-use linkbeat_shared::history::{Keep, Zone};
+use linkbeat_shared::history::Keep;
 use linkbeat_shared::{GroupName, Tag, Verdict};
 use linkbeat_store::{LinkOrder, LinkQuery};
-
-/// Checks of so many days say how reachable a link is.
-const REACHABLE_DAYS: i64 = 30;
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct LinkFilterArgs {
@@ -35,7 +32,8 @@ pub(crate) struct LinkFilterArgs {
     /// Only those whose verdict became what it is within this time, such as 7d
     #[arg(long, value_name = "TIME")]
     since: Option<Keep>,
-    /// Only those that less than so many percent of the checks of the last 30 days reached, such as 99.5
+    /// Only those that less than so many percent of the checks of the last 30 days reached, such as 99.5. It is as of the
+    /// last rolling up, about an hour ago
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     reachable_below: Option<u32>,
     /// The order: by name, host, verdict, reason, since (the latest change first) or reachable (the least first)
@@ -67,10 +65,8 @@ fn parse_percent(text: &str) -> Result<u32, String> {
 }
 
 impl LinkFilterArgs {
-    /// What the database is asked for. Days begin in this time zone.
-    pub(crate) fn query(&self, zone: Zone) -> LinkQuery {
-        let now = Utc::now();
-        let reachable_from: NaiveDate = zone.day_of(now - TimeDelta::days(REACHABLE_DAYS));
+    /// What the database is asked for.
+    pub(crate) fn query(&self) -> LinkQuery {
         LinkQuery {
             shown: (self.shown || self.hidden).then_some(self.shown),
             verdict: self.verdict,
@@ -78,9 +74,8 @@ impl LinkFilterArgs {
             group: self.group.clone(),
             tag: self.tag.clone(),
             host: self.host.clone(),
-            verdict_since: self.since.map(|since| now - since.duration()),
-            reachable_below: self.reachable_below,
-            reachable_from,
+            verdict_since: self.since.map(|since| Utc::now() - since.duration()),
+            reached_below: self.reachable_below,
             order: match self.sort {
                 None => LinkOrder::Id,
                 Some(Sort::Name) => LinkOrder::Name,

@@ -1,17 +1,13 @@
 //! `linkbeat links`: imports, lists, adds, changes and removes stored links.
 
-use std::collections::BTreeSet;
-
 use clap::{ArgGroup, Args, Subcommand};
-use linkbeat_shared::{
-    Attributes, BadText, Description, GroupName, Link, LinkId, LinkName, LinkUrl, NewLink, Pin, Pinned,
-    Place, Tag, Tags,
-};
+use linkbeat_shared::{Description, Link, LinkId, LinkName, LinkUrl, NewLink, Pin, Pinned};
 use linkbeat_store::{LinkChanges, SharedStore};
 
 use super::link_filter::LinkFilterArgs;
 use super::link_history::LinkHistoryArgs;
 use super::link_pause::{self, PauseArgs};
+use super::link_said::SaidArgs;
 use super::{servers, write};
 use crate::args::{Flags, GlobalArgs, InputArgs, OutputArgs};
 use crate::exit::{Failure, Status};
@@ -96,48 +92,6 @@ pub(crate) struct AddArgs {
     said: SaidArgs,
 }
 
-/// What is said of a link besides its address. linkbeat keeps it and gives it back.
-#[derive(Debug, Args)]
-struct SaidArgs {
-    /// The section of a list that it stands in
-    #[arg(long, group = "change", value_name = "TEXT")]
-    group: Option<GroupName>,
-    /// Where a small picture of it is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    avatar: Option<Place>,
-    /// What it is about
-    #[arg(long, group = "change", value_name = "TEXT")]
-    description: Option<Description>,
-    /// Where a picture of its page is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    screenshot: Option<Place>,
-    /// Where its RSS or Atom feed is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    feed: Option<Place>,
-    /// Its labels, with commas between; they take the place of those it has
-    #[arg(long, group = "change", value_name = "TAGS", value_parser = parse_tags)]
-    tags: Option<Tags>,
-}
-
-impl SaidArgs {
-    fn attributes(self) -> Attributes {
-        Attributes {
-            avatar: self.avatar,
-            description: self.description,
-            screenshot: self.screenshot,
-            feed: self.feed,
-            tags: self.tags,
-        }
-    }
-}
-
-fn parse_tags(text: &str) -> Result<Tags, String> {
-    let texts = text.split([',', ';']).filter(|tag| !tag.trim().is_empty());
-    let tags: BTreeSet<Tag> =
-        texts.map(str::parse).collect::<Result<_, BadText>>().map_err(|e| e.to_string())?;
-    Tags::try_from(tags).map_err(|error| error.to_string())
-}
-
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("change").required(true).multiple(true)),
@@ -148,7 +102,8 @@ Examples:
   linkbeat links set https://friend.example/ --page-url none
   linkbeat links set https://friend.example/ --url https://new.example/
   linkbeat links set 'A friend' --pin hidden --note 'asked me to'
-  linkbeat links set https://friend.example/ --group Friends --tags art,tech"
+  linkbeat links set https://friend.example/ --group Friends --tags art,tech
+  linkbeat links set https://friend.example/ --group '' --description '' --tags ''    without them"
 )]
 pub(crate) struct SetArgs {
     /// Id, URL or exact name
@@ -242,9 +197,13 @@ fn no_list() -> Failure {
 }
 
 async fn import_links(store: &SharedStore, listed: Listed, is_quiet: bool) -> Result<(), Failure> {
+    // What the names of the files do not say was told before.
+    let shapes: Vec<_> =
+        listed.input.read.iter().filter(|read| read.is_expected).map(ToString::to_string).collect();
     let links = listed.meet(store).await?;
     let imported = store.import(links).await?;
     if !is_quiet {
+        shapes.iter().for_each(print_note);
         print_note(format_args!(
             "{} added, {} updated, {} unchanged",
             imported.added, imported.updated, imported.unchanged
@@ -256,7 +215,7 @@ async fn import_links(store: &SharedStore, listed: Listed, is_quiet: bool) -> Re
 async fn list(global: &GlobalArgs, args: &ListArgs) -> Result<Status, Failure> {
     let settings = global.settings(Flags { output: Some(&args.output), ..Flags::default() }, "warn")?;
     let store = servers::store(&settings).await?;
-    let wanted = args.filter.query(settings.history.time_zone);
+    let wanted = args.filter.query();
     let urls = if args.with_secrets { Urls::Whole } else { Urls::Redacted };
     let written = write::links(&settings, &args.output, urls, &store, &wanted).await;
     store.close().await;
@@ -282,7 +241,7 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
         name: args.name,
         page_url: args.page_url,
         backlink: args.no_backlink.then_some(false),
-        group: args.said.group.clone(),
+        group: args.said.group(),
         attributes: args.said.attributes(),
         ..NewLink::from_url(args.url)
     };
@@ -306,7 +265,8 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         active: args.active,
         shown: args.shown,
         backlink: args.backlink,
-        group: args.said.group.clone(),
+        group: args.said.group(),
+        without: args.said.without(),
         attributes: args.said.attributes(),
         ..LinkChanges::default()
     };

@@ -11,6 +11,7 @@ mod history;
 mod link_filter;
 mod link_history;
 mod link_pause;
+mod link_said;
 mod links;
 mod migrate;
 mod parse;

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use linkbeat_shared::{Attributes, LinkName, LinkUrl, NewLink, Pin, Tags};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::{Attributes, BadPauseEnd, LinkName, LinkUrl, NewLink, Pin, Tags, check_pause_end};
 
 use super::quote::quote;
 
@@ -66,7 +67,7 @@ impl Fields {
             url: link,
             active: present(&self.active, |text| boolean("active", text))?,
             // A list of somebody else's may mean something else by it.
-            paused_until: self.paused_until.trim().parse().ok(),
+            paused_until: self.paused_until.trim().parse().ok().filter(|until| !is_too_far(*until)),
             shown: present(&self.shown, |text| boolean("shown", text))?,
             backlink: present(&self.backlink, |text| boolean("backlink", text))?,
             group: usable(&self.group),
@@ -86,6 +87,11 @@ impl Fields {
             tags: Tags::usable(self.tags.iter().map(String::as_str)),
         }
     }
+}
+
+/// Whether no pause may end so late.
+fn is_too_far(until: DateTime<Utc>) -> bool {
+    matches!(check_pause_end(until, Utc::now()), Err(BadPauseEnd::TooFar(_)))
 }
 
 fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<Option<T>, Problem> {

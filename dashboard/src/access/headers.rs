@@ -13,6 +13,8 @@ const REFERRER: &str = "same-origin";
 
 /// What an answer says holds for a moment, and for whoever asked.
 const CACHE: &str = "private, no-cache";
+/// The same of a page. Whoever goes back to one gets it anew: its forms have ids that were used.
+const CACHE_OF_PAGES: &str = "private, no-store";
 
 /// Adds what every answer has. What an answer says itself stays.
 pub(super) fn add(headers: &mut HeaderMap, area: Area) {
@@ -21,6 +23,7 @@ pub(super) fn add(headers: &mut HeaderMap, area: Area) {
         Area::Feed => "cross-origin",
         Area::Api | Area::Public | Area::Page => "same-origin",
     };
+    let cache = if area == Area::Page { CACHE_OF_PAGES } else { CACHE };
     let all: [(HeaderName, &'static str); 7] = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -28,7 +31,7 @@ pub(super) fn add(headers: &mut HeaderMap, area: Area) {
         (header::REFERRER_POLICY, REFERRER),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), resources),
-        (header::CACHE_CONTROL, CACHE),
+        (header::CACHE_CONTROL, cache),
     ];
     for (name, value) in all {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

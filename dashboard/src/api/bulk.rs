@@ -19,6 +19,7 @@ use super::asked::{Asked, Sent};
 use super::filter::{ExportFormat, ExportParams, LinkFilter};
 use super::idempotency;
 use super::link_item::LinkItem;
+use super::pause;
 use super::problem::Problem;
 use super::value::{Line, Time, given};
 use crate::serve::App;
@@ -95,7 +96,8 @@ struct Done {
 /// Act on many links
 ///
 /// On those that are named, or on all that match. One call acts on 100,000 links at most.
-#[utoipa::path(post, path = "/links/actions", tag = "links", request_body = Action,
+#[utoipa::path(post, path = "/links/actions", tag = "links",
+    request_body(content = Action, example = json!({ "action": "hide", "filter": { "group": "Friends", "verdict": "down" } })),
     params(("Idempotency-Key" = Option<String>, Header, description = "Names this call, for the action `check`", min_length = 1, max_length = 255)),
     responses((status = 200, description = "What was done", body = Done)))]
 async fn act_on_links(
@@ -104,7 +106,8 @@ async fn act_on_links(
     Sent(action): Sent<Action>,
 ) -> Result<Json<Done>, Problem> {
     idempotency::key(&headers)?;
-    let changes = action.changes()?;
+    let paused_until = pause::end_of(&app, "/paused_until", action.paused_until).await?;
+    let changes = LinkChanges { paused_until, ..action.changes()? };
     let ids = meant(&app, &action).await?;
     let store = &app.ports.store;
     match (action.action, changes) {
@@ -127,13 +130,12 @@ async fn act_on_links(
 }
 
 impl Action {
-    /// What is changed by it.
+    /// What is changed by it, but for the end of a pause.
     fn changes(&self) -> Result<LinkChanges, Problem> {
         let changes = LinkChanges::default();
         let group = self.group.as_ref().map(|group| group.as_str().parse::<GroupName>()).transpose();
         let group = group.map_err(|error| Problem::invalid_at("/group", error))?;
-        let paused_until = self.paused_until.map(|until| until.0);
-        if paused_until.is_some() && self.action != ActionWord::Deactivate {
+        if self.paused_until.is_some() && self.action != ActionWord::Deactivate {
             return Err(Problem::invalid_at("/paused_until", "only `deactivate` takes it"));
         }
         Ok(match (self.action, group) {
@@ -145,7 +147,7 @@ impl Action {
             (ActionWord::Hide, None) => LinkChanges { shown: Some(false), ..changes },
             (ActionWord::Show, None) => LinkChanges { shown: Some(true), ..changes },
             (ActionWord::Activate, None) => LinkChanges { active: Some(true), ..changes },
-            (ActionWord::Deactivate, None) => LinkChanges { active: Some(false), paused_until, ..changes },
+            (ActionWord::Deactivate, None) => LinkChanges { active: Some(false), ..changes },
             (ActionWord::Check | ActionWord::Remove, None) => changes,
         })
     }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -19,7 +19,7 @@ const MOST: usize = 64 << 20;
 /// Gives each answer to GET an ETag, and answers 304 where the client has it.
 pub(super) async fn tagged(request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let known = request.headers().get(IF_NONE_MATCH).cloned();
+    let known = Tags::of(request.headers(), &IF_NONE_MATCH);
     let uri = request.uri().clone();
     let response = next.run(request).await;
     if !is_read || response.status() != StatusCode::OK {
@@ -37,7 +37,7 @@ pub(super) async fn tagged(request: Request, next: Next) -> Response {
     if let Ok(value) = tag.parse() {
         parts.headers.insert(ETAG, value);
     }
-    if known.is_some_and(|known| names(&known, &tag)) {
+    if known.name(&tag) {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(CONTENT_TYPE);
         parts.headers.remove(CONTENT_LENGTH);
@@ -53,29 +53,40 @@ pub(super) fn tag_of(body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hash.finish())
 }
 
-/// Whether a list of tags names this one, or any.
-fn names(list: &HeaderValue, tag: &str) -> bool {
-    let same = |one: &str| one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/");
-    list.to_str().is_ok_and(|list| list.split(',').map(str::trim).any(same))
+/// The tags that a client names: one list, which may stand on several lines.
+#[derive(Debug, Clone)]
+struct Tags(Vec<HeaderValue>);
+
+impl Tags {
+    fn of(headers: &HeaderMap, name: &HeaderName) -> Self {
+        Self(headers.get_all(name).iter().cloned().collect())
+    }
+
+    /// Whether they name this one, or any.
+    fn name(&self, tag: &str) -> bool {
+        let same = |one: &str| one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/");
+        let lines = self.0.iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(str::trim).any(same)
+    }
 }
 
 /// What a client says that it has read: `If-Match`.
 #[derive(Debug, Clone)]
-pub(super) struct Expected(Option<HeaderValue>);
+pub(super) struct Expected(Tags);
 
 impl Expected {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        Self(headers.get(IF_MATCH).cloned())
+        Self(Tags::of(headers, &IF_MATCH))
     }
 
     /// Whether it says anything.
     pub(super) fn is_said(&self) -> bool {
-        self.0.is_some()
+        !self.0.0.is_empty()
     }
 
     /// Whether this is what the client has read, if it says what that was.
     pub(super) fn is(&self, item: &impl Serialize) -> bool {
         let body = serde_json::to_vec(item).unwrap_or_default();
-        self.0.as_ref().is_none_or(|expected| names(expected, &tag_of(&body)))
+        !self.is_said() || self.0.name(&tag_of(&body))
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use chrono::{DateTime, Utc};
 use linkbeat_shared::{GivenLinks, NewLink};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::asked::{MOST_LIST, is_json, parse, read_body};
 use super::links::LinkToAdd;
+use super::pause;
 use super::problem::Problem;
 use crate::ports::BadList;
 use crate::serve::App;
@@ -37,12 +39,16 @@ struct Import {
 }
 
 impl Import {
-    fn read(&self) -> Result<Vec<NewLink>, Problem> {
+    fn read(&self, now: DateTime<Utc>) -> Result<Vec<NewLink>, Problem> {
         if !(1..=MOST).contains(&self.links.len()) {
             return Err(Problem::invalid_at("/links", format_args!("1 to {MOST} links are taken at once")));
         }
         let link = |(index, link): (usize, &LinkToAdd)| {
-            link.link().map_err(|problem| problem.within(&format!("/links/{index}")))
+            let link = link.link().and_then(|link| {
+                pause::check_of_list(link.paused_until, now)?;
+                Ok(link)
+            });
+            link.map_err(|problem| problem.within(&format!("/links/{index}")))
         };
         self.links.iter().enumerate().map(link).collect()
     }
@@ -74,13 +80,15 @@ struct Imported {
 /// if it is not this API's own. A list is taken whole
 /// or not at all.
 #[utoipa::path(post, path = "/links/import", tag = "links",
-    request_body(content((Import = "application/json"), (String = "text/plain"), (String = "application/octet-stream"))),
+    request_body(content(
+        (Import = "application/json", example = json!({ "links": [{ "url": "https://friend.example/", "name": "A friend" }] })),
+        (String = "text/plain"), (String = "application/octet-stream"))),
     responses((status = 200, description = "What became of them", body = Imported)))]
 async fn import_links(State(app): State<App>, request: Request) -> Result<Json<Imported>, Problem> {
     let is_json = is_json(request.headers());
     let body = read_body(request, MOST_LIST).await?;
     let links = match is_json && !is_list(&body)? {
-        true => parse::<Import>(&body)?.read()?.into(),
+        true => parse::<Import>(&body)?.read(app.ports.store.clock().await?)?.into(),
         false => read_list(&app, body.into()).await?,
     };
     let done = app.ports.store.import(links).await?;

@@ -23,6 +23,7 @@ use super::etag::Expected;
 use super::filter::{LinksParams, SortWord};
 use super::link_item::{LinkItem, PinSaid, UrlText};
 use super::paging::{Listed, page_of};
+use super::pause;
 use super::problem::Problem;
 use super::value::{Line, Time, given, said};
 use crate::serve::App;
@@ -202,14 +203,13 @@ impl LinkSaid {
         self.pin.as_ref().map(|pin| pin.as_ref().map(PinSaid::read).transpose()).transpose()
     }
 
-    /// The changes that it asks for.
+    /// The changes that it asks for, but for the end of a pause.
     fn changes(&self) -> Result<LinkChanges, Problem> {
         Ok(LinkChanges {
             name: read("/name", self.name.as_ref())?,
             url: self.url.as_ref().map(|text| url("/url", text)).transpose()?,
             page_url: self.page()?,
             active: self.active,
-            paused_until: self.paused_until.map(|until| until.0),
             shown: self.shown,
             backlink: self.backlink,
             pin: self.pin()?,
@@ -219,6 +219,7 @@ impl LinkSaid {
                 group: matches!(self.group, Some(None)),
                 description: matches!(self.description, Some(None)),
             },
+            ..LinkChanges::default()
         })
     }
 }
@@ -246,10 +247,12 @@ impl LinkToAdd {
 /// Add a link
 ///
 /// A link whose URL is stored already is not added.
-#[utoipa::path(post, path = "/links", tag = "links", request_body = LinkToAdd,
+#[utoipa::path(post, path = "/links", tag = "links",
+    request_body(content = LinkToAdd, example = json!({ "url": "https://friend.example/", "name": "A friend", "group": "Friends" })),
     responses((status = 201, description = "The link is added", body = LinkItem,
         headers(("Location" = String, description = "Where it is")))))]
 async fn add_link(State(app): State<App>, Sent(link): Sent<LinkToAdd>) -> Result<Response, Problem> {
+    pause::end_of(&app, "/paused_until", link.0.paused_until).await?;
     let link = link.link()?;
     let store = &app.ports.store;
     if let Some(known) = store.find_links(&link.url.key()).await?.first() {
@@ -281,7 +284,9 @@ pub(super) async fn find(app: &App, id: LinkId) -> Result<ListedLink, Problem> {
 #[utoipa::path(patch, path = "/links/{id}", tag = "links",
     params(("id" = Uuid, Path, description = "The link"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the link as it was read")),
-    request_body(content((LinkSaid = "application/merge-patch+json"), (LinkSaid = "application/json"))),
+    request_body(content(
+        (LinkSaid = "application/merge-patch+json", example = json!({ "group": "Friends", "pin": null })),
+        (LinkSaid = "application/json"))),
     responses((status = 200, description = "The link as it is now", body = LinkItem)))]
 async fn change_link(
     State(app): State<App>,
@@ -290,7 +295,8 @@ async fn change_link(
     Sent(said): Sent<LinkSaid>,
 ) -> Result<Json<LinkItem>, Problem> {
     let id = LinkId(id);
-    let changes = said.changes()?;
+    let paused_until = pause::end_of(&app, "/paused_until", said.paused_until).await?;
+    let changes = LinkChanges { paused_until, ..said.changes()? };
     if let Some(url) = &changes.url {
         let others = app.ports.store.find_links(&url.key()).await?;
         if let Some(other) = others.iter().find(|other| other.id != id) {

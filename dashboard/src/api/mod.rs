@@ -18,6 +18,7 @@ mod link_item;
 mod links;
 mod page;
 mod paging;
+mod pause;
 mod problem;
 mod request;
 mod runs;

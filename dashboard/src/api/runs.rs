@@ -248,7 +248,8 @@ async fn list_runs(
 ///
 /// Without `links`, `groups` and `tags` it checks all stored active links. What is not asked takes what the settings of the
 /// dashboard say. With an `Idempotency-Key`, the same call again is the same run.
-#[utoipa::path(post, path = "/runs", tag = "runs", request_body = RunRequest,
+#[utoipa::path(post, path = "/runs", tag = "runs",
+    request_body(content = RunRequest, example = json!({ "groups": ["Friends"], "timeout_ms": 5_000 })),
     params(("Idempotency-Key" = Option<String>, Header, description = "Names this call", min_length = 1, max_length = 255)),
     responses((status = 201, description = "The run is filed", body = RunItem,
         headers(("Location" = String, description = "Where it is")))))]

@@ -19,7 +19,9 @@ use uuid::Uuid;
 
 use super::asked::{Asked, Called, NoBody, SentList};
 use super::etag::Expected;
+use super::idempotency;
 use super::paging::Listed;
+use super::pause;
 use super::problem::Problem;
 use super::request::RunRequest;
 use super::runs::created;
@@ -348,7 +350,8 @@ fn spec_of(schedule: &StoredSchedule) -> Result<&ScheduleSpec, Problem> {
 }
 
 /// Add a schedule
-#[utoipa::path(post, path = "/schedules", tag = "schedules", request_body = ScheduleSaid,
+#[utoipa::path(post, path = "/schedules", tag = "schedules",
+    request_body(content = ScheduleSaid, example = json!({ "name": "every night", "cron": "0 3 * * *", "time_zone": "Europe/Berlin" })),
     responses((status = 201, description = "The schedule is added", body = ScheduleItem,
         headers(("Location" = String, description = "Where it is")))))]
 async fn add_schedule(
@@ -398,7 +401,9 @@ async fn get_schedule(State(app): State<App>, Called(name): Called) -> Result<Js
 #[utoipa::path(patch, path = "/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100),
         ("If-Match" = Option<String>, Header, description = "The ETag of the schedule as it was read")),
-    request_body(content((ScheduleSaid = "application/merge-patch+json"), (ScheduleSaid = "application/json"))),
+    request_body(content(
+        (ScheduleSaid = "application/merge-patch+json", example = json!({ "overlap": "allow", "jitter_ms": 60_000 })),
+        (ScheduleSaid = "application/json"))),
     responses((status = 200, description = "The schedule as it is now", body = ScheduleItem)))]
 async fn change_schedule(
     State(app): State<App>,
@@ -407,10 +412,6 @@ async fn change_schedule(
     SentList(said): SentList<ScheduleSaid>,
 ) -> Result<Json<ScheduleItem>, Problem> {
     let schedule = find(&app, &name).await?;
-    let expected = Expected::of(&headers);
-    if !expected.is(&ScheduleItem::new(schedule.clone())) {
-        return Err(Problem::changed());
-    }
     if said.name.is_some() {
         return Err(Problem::invalid_at("/name", "the name of a schedule stays; add another schedule"));
     }
@@ -434,6 +435,11 @@ async fn change_schedule(
     let request = request.as_ref().map(stored_request).transpose().map_err(Problem::invalid)?;
     let paused_until = schedule.paused_until.filter(|_| state == ScheduleState::Paused);
     let change = ScheduleChange { spec: Some(spec), request, state, next, paused: 0, paused_until };
+    // Last: what is refused anyway does not depend on it (RFC 9110 §13.2.1).
+    let expected = Expected::of(&headers);
+    if !expected.is(&ScheduleItem::new(schedule.clone())) {
+        return Err(Problem::changed());
+    }
     // The store changes it only if it is still what was read here.
     if !app.ports.store.change_schedule(&schedule, change).await? {
         return Err(match expected.is_said() {
@@ -477,7 +483,7 @@ async fn pause_schedule(
     Asked(asked): Asked<PauseParams>,
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
-    let until = asked.until.map(|until| until.0);
+    let until = pause::end_of(&app, "/until", asked.until).await?;
     change(&app, &name, |schedule, _| match schedule.state {
         ScheduleState::Paused if schedule.paused_until == until => Ok(None),
         ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
@@ -528,17 +534,20 @@ async fn change(
 
 /// Run a schedule now
 ///
-/// Besides its ticks.
+/// Besides its ticks. With an `Idempotency-Key`, the same call again is the same run.
 #[utoipa::path(post, path = "/schedules/{name}/run-now", tag = "schedules",
-    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100)),
+    params(("name" = String, Path, description = "The schedule", min_length = 1, max_length = 100),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this call", min_length = 1, max_length = 255)),
     responses((status = 201, description = "The run is filed", body = super::runs::RunItem)))]
 async fn run_schedule_now(
     State(app): State<App>,
     Called(name): Called,
+    headers: HeaderMap,
     _: NoBody,
 ) -> Result<Response, Problem> {
     let schedule = find(&app, &name).await?;
-    match app.ports.desk.run_schedule(&schedule, RequestId::new()).await? {
+    let request = idempotency::request_id(&app, &headers, "schedules/run-now", &schedule.id).await?;
+    match app.ports.desk.run_schedule(&schedule, request).await? {
         ScheduleRun::Filed(filed) => created(&app, &filed).await,
         ScheduleRun::Overlap(run) => Err(Problem::conflict(format!(
             "run {run} of this schedule still goes on, and it forbids a second one"

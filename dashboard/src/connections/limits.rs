@@ -9,9 +9,9 @@ pub struct Limits {
     pub idle: Duration,
     /// Over the body of a request, before that counts as slow. See [`Limits::slowest`].
     pub body: Duration,
-    /// So many bytes of a body each second are fast enough, however long the body is.
+    /// So many bytes of a body, or of an answer, each second are fast enough, however long it is.
     pub slowest: u64,
-    /// Over taking anything at all of an answer.
+    /// Over taking anything at all of an answer, and over the whole of it before that counts as slow.
     pub write: Duration,
     /// So often a live view shows that it is there, and whoever looks must still be who they were.
     pub heartbeat: Duration,
@@ -36,6 +36,15 @@ impl Default for Limits {
 impl Limits {
     /// How long a body may take of which so many bytes have come.
     pub(super) fn for_body(&self, bytes: u64) -> Duration {
-        self.body + Duration::from_millis(bytes.saturating_mul(1_000) / self.slowest.max(1))
+        self.body + self.time_of(bytes)
+    }
+
+    /// How long an answer may wait for its client that has taken so many bytes.
+    pub(super) fn for_answer(&self, bytes: u64) -> Duration {
+        self.write + self.time_of(bytes)
+    }
+
+    fn time_of(&self, bytes: u64) -> Duration {
+        Duration::from_millis(bytes.saturating_mul(1_000) / self.slowest.max(1))
     }
 }

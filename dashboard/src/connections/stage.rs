@@ -19,6 +19,8 @@ struct Now {
     does: Does,
     /// The client does not take what is sent to it.
     is_stuck: bool,
+    /// Requests that have begun.
+    requests: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 impl Stage {
     pub(super) fn new() -> Self {
         let does = Does::Waits { since: Instant::now(), head: None, is_first: true };
-        Self { now: Mutex::new(Now { does, is_stuck: false }), dismissed: Notify::new() }
+        Self { now: Mutex::new(Now { does, is_stuck: false, requests: 0 }), dismissed: Notify::new() }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -56,12 +58,18 @@ impl Stage {
         self.now().is_stuck = is_stuck;
     }
 
+    /// How many requests have begun: what is sent answers the last of them.
+    pub(super) fn requests(&self) -> u64 {
+        self.now().requests
+    }
+
     /// A request is there. `false`: it came too late, the connection goes.
     pub(super) fn begins(&self) -> bool {
         let mut now = self.now();
         let goes = matches!(now.does, Does::Goes);
         if !goes {
             now.does = Does::Works;
+            now.requests += 1;
         }
         !goes
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::limits::Limits;
 use super::stage::Stage;
@@ -18,30 +18,55 @@ pub(super) struct Watched<S> {
     stage: Arc<Stage>,
     limits: Limits,
     reading: Pin<Box<Sleep>>,
-    /// Runs while something waits to be written.
-    writing: Option<Pin<Box<Sleep>>>,
+    /// Runs while something waits to be written, since then.
+    writing: Option<(Instant, Pin<Box<Sleep>>)>,
+    answer: Answer,
+}
+
+/// How an answer goes to its client.
+#[derive(Debug, Default, Clone, Copy)]
+struct Answer {
+    /// Which request it answers.
+    request: u64,
+    /// So many bytes are under way.
+    bytes: u64,
+    /// So long it waited for the client.
+    waited: Duration,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, stage: Arc<Stage>, limits: Limits) -> Self {
         let reading = Box::pin(sleep_until(Instant::now() + limits.head));
-        Self { stream, stage, limits, reading, writing: None }
+        Self { stream, stage, limits, reading, writing: None, answer: Answer::default() }
     }
 
-    /// Goes on with a write: it may be pending for so long, and not longer.
-    fn wrote<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            if self.writing.take().is_some() {
-                self.stage.sends(false);
-            }
-            return written;
+    /// Goes on with a write. It may be pending for so long, and all writes of one answer for so long together.
+    fn wrote(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = written {
+            self.note(written.as_ref().map_or(0, |bytes| *bytes as u64));
+            return Poll::Ready(written);
         }
-        let writing = self.writing.get_or_insert_with(|| {
+        let (_, writing) = self.writing.get_or_insert_with(|| {
             self.stage.sends(true);
-            Box::pin(sleep_until(Instant::now() + self.limits.write))
+            let now = Instant::now();
+            let left = self.limits.for_answer(self.answer.bytes).saturating_sub(self.answer.waited);
+            (now, Box::pin(sleep_until(now + left.min(self.limits.write))))
         });
         ready!(writing.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// So many bytes are on their way.
+    fn note(&mut self, bytes: u64) {
+        if let Some((since, _)) = self.writing.take() {
+            self.stage.sends(false);
+            self.answer.waited += since.elapsed();
+        }
+        let request = self.stage.requests();
+        if self.answer.request != request {
+            self.answer = Answer { request, ..Answer::default() };
+        }
+        self.answer.bytes += bytes;
     }
 }
 

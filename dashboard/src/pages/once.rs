@@ -9,8 +9,9 @@ use crate::serve::App;
 
 /// What requests of forms are named in: "linkbeat a form " in ASCII.
 const NAME_SPACE: Uuid = Uuid::from_bytes(*b"linkbeat a form ");
-/// A form that is sent again so long after its run ended asks for another one.
-const MEANT_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// A form that is sent again so long after its run ended asks for another one. Browsers may show an old page with its old id
+/// when somebody goes back. Whoever presses twice does so within less.
+const MEANT_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 /// So often a form that stays open may ask for another one.
 const MOST: usize = 100;
 

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it meets what it does not expect")]
 #![allow(dead_code, reason = "other tests use more of what is served")]
 
+#[path = "../doors/known.rs"]
+mod known;
 #[path = "../doors/served.rs"]
 mod served;
 
 mod schemathesis;
+mod seeded;
 
 use serde_json::{Value, json};
 
@@ -262,8 +265,18 @@ async fn a_schedule_is_added_changed_run_paused_and_removed() {
     assert_eq!((&changed["cron"], &changed["interval_ms"]), (&Value::Null, &json!(3_600_000)));
     assert_eq!(served.api(&format!("POST {path}/pause"), Value::Null).await.json()["state"], "paused");
     assert_eq!(served.api(&format!("POST {path}/resume"), Value::Null).await.json()["state"], "active");
-    let run = served.api(&format!("POST {path}/run-now"), Value::Null).await;
+    let run_now = async |path: &str, key: &str| {
+        served.ask(&format!("POST /api/v1{path}/run-now"), &[("idempotency-key", key)], "").await
+    };
+    let run = run_now(path, "one").await;
     assert_eq!((run.status, &run.json()["links"]), (201, &json!(1)));
+    let again = run_now(path, "one").await;
+    assert_eq!((again.status, &again.json()["id"]), (201, &run.json()["id"]), "the same call, the same run");
+    assert_eq!(run_now(path, "two").await.status, 409, "another call, and the run goes on");
+    assert_eq!(run_now(path, "").await.status, 400, "no key");
+    let other = json!({ "name": "other", "interval_ms": 3_600_000 });
+    assert_eq!(served.api("POST /schedules", other).await.status, 201);
+    assert_eq!(run_now("/schedules/other", "one").await.status, 422, "another call has this key");
     assert_eq!(served.api(&format!("POST {path}/run-now"), Value::Null).await.status, 409, "it goes on");
     let ticks = served.api(&format!("GET {path}/ticks"), Value::Null).await.json();
     assert_eq!(ticks["items"][0]["outcome"], "by_hand");
@@ -322,6 +335,86 @@ async fn of_two_who_change_what_they_have_read_one_wins() {
             both.sort_unstable();
             assert_eq!(both, [200, 412], "{path}: {first:?} {second:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_pause_ends_ahead_and_within_ten_years() {
+    let served = open().await;
+    let id = served.add("https://a.example/").await["id"].clone();
+    let added = json!({ "name": "daily", "cron": "0 3 * * *" });
+    assert_eq!(served.api("POST /schedules", added).await.status, 201);
+    let link = format!("PATCH /links/{}", id.as_str().unwrap());
+    let ahead =
+        (chrono::Utc::now() + chrono::TimeDelta::days(2)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    for (until, status) in [
+        ("2020-01-01T00:00:00Z", 422),
+        ("2999-01-01T00:00:00Z", 422),
+        ("9999-12-31T23:59:59Z", 422),
+        (&ahead, 200),
+    ] {
+        let answers = [
+            served.api(&format!("POST /schedules/daily/pause?until={until}"), Value::Null).await,
+            served.api(&link, json!({ "active": false, "paused_until": until })).await,
+            served
+                .api(
+                    "POST /links/actions",
+                    json!({ "action": "deactivate", "ids": [id], "paused_until": until }),
+                )
+                .await,
+        ];
+        for answer in answers {
+            assert_eq!(answer.status, status, "{until}: {answer:?}");
+            assert!(status == 200 || answer.body.contains("until\""), "it is named: {answer:?}");
+        }
+        let new = json!({ "url": "https://b.example/", "active": false, "paused_until": until });
+        assert_eq!(
+            served.api("POST /links", new).await.status,
+            if status == 200 { 201 } else { 422 },
+            "{until}"
+        );
+    }
+    // A list may be older than the pause that it tells of.
+    let list = |until: &str| json!({ "links": [{ "url": "https://c.example/", "active": false, "paused_until": until }] });
+    let far = served.api("POST /links/import", list("2999-01-01T00:00:00Z")).await;
+    assert_eq!(
+        (far.status, far.json()["errors"][0]["pointer"].as_str()),
+        (422, Some("/links/0/paused_until"))
+    );
+    let old = served.api("POST /links/import", list("2020-01-01T00:00:00Z")).await;
+    assert_eq!((old.status, &old.json()["added"]), (200, &json!(1)));
+    let read =
+        served.api(&format!("GET /links/{}", old.json()["ids"][0].as_str().unwrap()), Value::Null).await;
+    assert_eq!(
+        (&read.json()["active"], &read.json()["paused_until"]),
+        (&json!(true), &Value::Null),
+        "it has ended"
+    );
+}
+
+#[tokio::test]
+async fn tags_are_one_list_on_however_many_lines() {
+    let served = open().await;
+    let link = format!("/api/v1/links/{}", served.add("https://a.example/").await["id"].as_str().unwrap());
+    let (request, kind) = (format!("PATCH {link}"), ("content-type", "application/json"));
+    for (lines, matches) in [
+        (&["\"x\""][..], false),
+        (&["\"x\"", "W/\"y\", \"z\""], false),
+        (&["\"x\"", "TAG"], true),
+        (&["\"x\", \"y\"", "\"z\""], false),
+        (&["TAG", "\"x\""], true),
+        (&["\"x\"", "\"y\", TAG"], true),
+        (&["\"x\"", "*"], true),
+    ] {
+        let tag = served.get(&link).await.header("etag").unwrap().to_owned();
+        let lines: Vec<String> = lines.iter().map(|line| line.replace("TAG", &tag)).collect();
+        let headers = |name| lines.iter().map(move |line| (name, line.as_str()));
+        let known: Vec<_> = headers("if-none-match").collect();
+        let read = served.ask(&format!("GET {link}"), &known, "").await;
+        assert_eq!(read.status, if matches { 304 } else { 200 }, "{lines:?}");
+        let expected: Vec<_> = headers("if-match").chain([kind]).collect();
+        let changed = served.ask(&request, &expected, "{}").await;
+        assert_eq!(changed.status, if matches { 200 } else { 412 }, "{lines:?}: {changed:?}");
     }
 }
 

@@ -217,3 +217,43 @@ async fn whoever_never_ends_is_cut_when_the_dashboard_stops() {
     timeout(LONG, served.stop()).await.unwrap();
     assert_eq!(rest(&mut form).await, "");
 }
+
+#[tokio::test]
+async fn an_answer_that_is_taken_in_sips_is_cut_and_a_slow_but_steady_client_has_it_whole() {
+    // Fast enough are 2 MB a second; whoever takes nothing is cut after `SHORT`.
+    let limits = Limits { write: SHORT, slowest: 2 << 20, ..Limits::default() };
+    let served = Served::within(limits, json!({})).await;
+    let many = (0..4_000).map(|n| {
+        NewLink::from_url(LinkUrl::parse(&format!("https://host-{n}.example/{}", "a".repeat(1_900))).unwrap())
+    });
+    links(&served.store, many.collect()).await;
+    let open = async || {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        let mut stream = socket.connect(served.address).await.unwrap();
+        stream.write_all(b"GET /feed/links.json HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        stream
+    };
+    // It always takes something in time, and 320 kB a second in all.
+    let (mut sipping, begun) = (open().await, Instant::now());
+    let (mut sip, mut taken) = (vec![0; 32 << 10], 0);
+    while let Ok(read @ 1..) = timeout(LONG, sipping.read(&mut sip)).await.unwrap() {
+        taken += read;
+        sleep(SHORT / 4).await;
+    }
+    assert!(taken < 4_000 * 1_900, "all of it came in sips: {taken} in {:?}", begun.elapsed());
+
+    let whole = rest_of(open().await, Duration::from_millis(1)).await;
+    assert!(whole > 4_000 * 1_900, "{whole}");
+}
+
+/// How many bytes come of an answer that is taken with pauses.
+async fn rest_of(mut stream: TcpStream, pause: Duration) -> usize {
+    let (mut piece, mut taken) = (vec![0; 64 << 10], 0);
+    let idle = 4 * SHORT;
+    while let Ok(Ok(read @ 1..)) = timeout(idle, stream.read(&mut piece)).await {
+        taken += read;
+        sleep(pause).await;
+    }
+    taken
+}

@@ -16,7 +16,7 @@ pub(crate) async fn links(store: &SharedStore, links: Vec<NewLink>) -> Vec<LinkI
 }
 
 /// A run of all links, in which each gets its verdict from `verdict`.
-pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Verdict) {
+pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Verdict) -> RunId {
     let (id, job) = (RunId::new(), JobId::new());
     let run = NewRun {
         id,
@@ -35,6 +35,7 @@ pub(crate) async fn checked(store: &SharedStore, verdict: impl Fn(LinkId) -> Ver
     let links = store.links(None, 1_000).await.unwrap();
     let results = links.iter().map(|link| result(link.id, verdict(link.id))).collect();
     store.record(&[JobResults { run_id: id, job_id: job, results }], Arc::new(Plain)).await.unwrap();
+    id
 }
 
 fn result(link_id: LinkId, verdict: Verdict) -> CheckResult {
@@ -84,7 +85,7 @@ impl Planner for OneJob {
 
 /// Shows what passes, and hides all else.
 #[derive(Debug)]
-struct Plain;
+pub(crate) struct Plain;
 
 impl Judge for Plain {
     fn judge(&self, link: &Judged<'_>, result: &CheckResult, _: &ShowRules, _: JobKind) -> Ruling {

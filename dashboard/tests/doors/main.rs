@@ -10,4 +10,5 @@ mod known;
 mod live;
 mod proxied;
 mod served;
+mod strangers;
 mod twice;

@@ -119,14 +119,14 @@ impl Served {
     /// Settings as of a settings file. The dashboard is always reached over loopback, whatever they say.
     pub(crate) async fn with(settings: serde_json::Value) -> Self {
         let (store, folder) = store().await;
-        Self { _folder: Some(folder), ..Self::of(settings, store).await }
+        Self::of(settings, store).await.in_folder(folder)
     }
 
     /// The same with other limits for its clients.
     pub(crate) async fn within(limits: Limits, settings: serde_json::Value) -> Self {
         let (store, folder) = store().await;
         let ports = ports(&store);
-        Self { _folder: Some(folder), ..Self::on(ports, limits, settings, store).await }
+        Self::on(ports, limits, settings, store).await.in_folder(folder)
     }
 
     /// The same of a store that is there already.
@@ -148,6 +148,11 @@ impl Served {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(dashboard.serve(listener, stop.clone()));
         Self { address, store, stop: stop.drop_guard(), serving, _folder: None }
+    }
+
+    /// The same, with the folder of its database, which goes with it.
+    pub(crate) fn in_folder(self, folder: TempDir) -> Self {
+        Self { _folder: Some(folder), ..self }
     }
 
     /// Stops it, and waits until it has ended.

@@ -5,5 +5,6 @@
 mod announcing;
 mod answers;
 mod dropped;
+mod history;
 mod settling;
 mod world;

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use chrono::Utc;
 use linkbeat_broker::{Broadcasts, MemoryBroker, Message, Queue, SharedBroker, Target};
-use linkbeat_recorder::{Recorder, RecorderSettings, Rules};
+use linkbeat_recorder::{HistoryPace, Recorder, RecorderSettings, Rules};
 use linkbeat_shared::wire::{JobLinkMessage, ResultsMessage};
 use linkbeat_shared::{
     CheckResult, CheckSpec, Details, JobId, LinkId, LinkSelection, LinkUrl, NewLink, Reason, ReplyTo,
     RequestId, RunId, ShowRules, TraceContext, Verdict,
 };
-use linkbeat_store::{JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open};
+use linkbeat_store::{
+    HistoryRules, JobKind, JobResults, NewRun, OpenMode, PlannedJob, Planner, SharedStore, open,
+};
 use linkbeat_testbed::broker::{Fate, Watched};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -76,6 +78,19 @@ impl World {
         let broker = Watched::over(self.broker.clone());
         self.start(Recorder::new(RecorderSettings::default(), broker.clone(), self.store.clone()));
         broker
+    }
+
+    /// Starts a recorder that rolls up and cleans up.
+    pub(crate) fn start_keeping(&mut self, pace: HistoryPace, rules: HistoryRules) {
+        let recorder = Recorder::new(RecorderSettings::default(), self.broker.clone(), self.store.clone());
+        self.start(recorder.keeping_at(pace, rules));
+    }
+
+    /// Ends the recorder in the middle of whatever it does.
+    pub(crate) async fn abort(&mut self) {
+        let recorder = self.recorder.take().unwrap();
+        recorder.abort();
+        assert!(recorder.await.unwrap_err().is_cancelled());
     }
 
     fn start(&mut self, recorder: Recorder) {
@@ -202,7 +217,7 @@ pub(crate) async fn first_stuck(broker: &Watched) -> Target {
     first.unwrap().unwrap()[0].clone()
 }
 
-fn up(link_id: LinkId) -> CheckResult {
+pub(crate) fn up(link_id: LinkId) -> CheckResult {
     CheckResult {
         link_id,
         verdict: Some(Verdict::Up),

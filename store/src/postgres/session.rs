@@ -20,8 +20,9 @@ use crate::server::Server;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may be silent before the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(30);
-/// What the server itself ends: a statement after 30 s, a transaction that nobody carries on after 60 s.
-const SERVER_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s";
+/// What the server itself ends: a statement after 30 s, a transaction that nobody carries on after 60 s. Our statements are
+/// short. To compile one first (JIT) takes much longer than it does.
+const SERVER_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c jit=off";
 /// Settings that a server from version 14 on tells when a session begins, and that keep it from writing.
 const READ_ONLY: [&str; 2] = ["default_transaction_read_only", "in_hot_standby"];
 

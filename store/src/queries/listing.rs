@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, NullableExpressionMethods, QueryDsl, SelectableHelper};
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
+use diesel::sql_types::{Bool, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{Link, LinkId};
 
 use super::{Backend, Connection, dialect};
 use crate::error::Fault;
 use crate::rows::LinkRow;
-use crate::schema::links;
+use crate::schema::{links, sql as types};
 use crate::traits::{LinkOrder, LinkQuery};
 use crate::values::{Id, Moment};
 
@@ -22,25 +22,10 @@ pub(super) const NO_MOMENT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// How reachable links were, as the index has it: those of which nothing is known come last.
 pub(super) const REACHED_KEY: &str = "coalesce(links.reachable, 10001)";
+/// When verdicts became what they are, as the index has it. Without a verdict it is [`NO_MOMENT`].
+pub(super) const SINCE_KEY: &str = "coalesce(links.verdict_since, '1970-01-01T00:00:00.000000Z')";
 /// Stands in the place of what is not known.
 pub(super) const NOT_REACHED: i32 = 10_001;
-
-/// The share of checks of a link that reached its site, in hundredths of a percent, of the days from the one that is
-/// bound on. NULL: no check can tell. `linkbeat_shared::history` has the definition.
-const REACHABLE: [&str; 2] = [
-    "(SELECT 10000 * sum(coalesce(d.up, 0) + coalesce(d.no_backlink, 0))
-             / nullif(sum(coalesce(d.up, 0) + coalesce(d.down, 0) + coalesce(d.no_backlink, 0)), 0)
-      FROM link_days d WHERE d.link_id = links.id AND d.day >= ",
-    ")",
-];
-
-type Bound<T, S> = UncheckedBind<SqlLiteral<T>, diesel::dsl::AsExprOf<S, Date>>;
-
-fn reachable(
-    since: chrono::NaiveDate,
-) -> SqlLiteral<Nullable<BigInt>, Bound<Nullable<BigInt>, chrono::NaiveDate>> {
-    sql::<Nullable<BigInt>>(REACHABLE[0]).bind::<Date, _>(since).sql(REACHABLE[1])
-}
 
 /// The links that match, in no order.
 pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend> {
@@ -78,16 +63,13 @@ pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend>
         wanted = wanted.filter(links::host.eq(host.to_lowercase()));
     }
     if let Some(since) = query.verdict_since {
-        wanted = wanted.filter(links::verdict_since.ge(Moment(since)).assume_not_null());
+        let after = sql::<Bool>(&format!("{SINCE_KEY} >= ")).bind::<types::Moment, _>(Moment(since)).sql("");
+        wanted = wanted.filter(after).filter(links::verdict_since.is_not_null());
     }
     if let Some(hundredths) = query.reached_below {
         let below = i32::try_from(hundredths).unwrap_or(i32::MAX).min(NOT_REACHED);
         let reached = sql::<Bool>(&format!("{REACHED_KEY} < ")).bind::<Integer, _>(below).sql("");
         wanted = wanted.filter(reached);
-    }
-    if let Some(hundredths) = query.reachable_below {
-        let reachable = reachable(query.reachable_from);
-        wanted = wanted.filter(reachable.lt(i64::from(hundredths)).assume_not_null());
     }
     wanted
 }
@@ -120,10 +102,7 @@ pub(super) async fn ids(connection: &mut Connection, query: &LinkQuery) -> Resul
         LinkOrder::Since => {
             wanted.order((links::verdict_since.is_null(), links::verdict_since.desc(), links::id))
         }
-        LinkOrder::Reachable => {
-            let from = query.reachable_from;
-            wanted.order((reachable(from).is_null(), reachable(from), links::id))
-        }
+        LinkOrder::Reachable => wanted.order((sql::<Integer>(REACHED_KEY), links::id)),
     };
     let ids: Vec<Id> = ordered.load(connection).await?;
     Ok(ids.into_iter().map(|id| LinkId(id.0)).collect())

@@ -2,7 +2,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use linkbeat_shared::{
     Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict,
 };
@@ -132,10 +132,6 @@ pub struct LinkQuery {
     pub verdict_since: Option<DateTime<Utc>>,
     /// Less of the checks of the last 30 days reached them, in hundredths of a percent, as of the last rolling up.
     pub reached_below: Option<u32>,
-    /// Less of their checks reached them, in hundredths of a percent. It reads the days of all links.
-    pub reachable_below: Option<u32>,
-    /// The checks from this day on count for that. Those of the last hour may not be counted yet.
-    pub reachable_from: NaiveDate,
     /// The order.
     pub order: LinkOrder,
 }
@@ -156,6 +152,7 @@ pub enum LinkOrder {
     Reason,
     /// By the time at which the verdict became what it is, the latest first.
     Since,
-    /// By the share of checks that reached them, the least first; those without any last.
+    /// By the share of checks of the last 30 days that reached them, the least first; those without any last. It is as of
+    /// the last rolling up.
     Reachable,
 }

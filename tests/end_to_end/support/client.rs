@@ -1,5 +1,7 @@
 //! An app that sends JSON requests and hears the answers.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -78,4 +80,19 @@ impl Client {
             .find_map(|(answered, answer)| (answered == correlation_id).then_some(answer))
             .unwrap()
     }
+}
+
+/// Status and body of the answer to a request of HTTP/1.0.
+pub(crate) fn ask_api(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }

@@ -49,8 +49,7 @@ pub(super) async fn links(
     out: &mut dyn Write,
 ) -> Result<(), StreamError> {
     let mut pages = format.links(out)?;
-    let all = LinkQuery { reachable_from: wanted.reachable_from, ..LinkQuery::default() };
-    if *wanted == all {
+    if *wanted == LinkQuery::default() {
         let mut after = None;
         loop {
             let page = store.links(after, PAGE).await?;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
 use linkbeat_shared::{LinkFilter, LinkId, LinkSelection, NewLink, Pin, Pinned, Request};
 use linkbeat_store::{LinkChanges, LinkQuery};
 
@@ -187,9 +188,9 @@ fn is_of_groups(filter: &Filter) -> bool {
 }
 
 /// When the pause ends that is asked for.
-fn until_told(action: &Action) -> Option<String> {
+fn until_of(action: &Action) -> Option<DateTime<Utc>> {
     let Action::Change(changes, _) = action else { return None };
-    changes.paused_until.map(minute)
+    changes.paused_until
 }
 
 async fn question(
@@ -223,12 +224,16 @@ async fn question(
         Action::Change(..) => (t.set_group, t.ask_group, false),
     };
     let mut fields = scope.fields();
-    for name in ["action", "group", "until", "request", "back"] {
+    for name in ["action", "group", "request", "back"] {
         fields.extend(form.get(name).map(|value| (name.to_owned(), value.to_owned())));
     }
+    // The moment that the question names, and not `2d` once more: that would be two days from the answer.
+    fields.extend(
+        until_of(action).map(|until| ("until".to_owned(), until.to_rfc3339_opts(SecondsFormat::Secs, true))),
+    );
     Ok(Confirm {
         title: format!("{yes}: {links}"),
-        text: vec![until_told(action).map_or_else(|| text.to_owned(), |until| fill(text, &[&until]))],
+        text: vec![until_of(action).map_or_else(|| text.to_owned(), |until| fill(text, &[&minute(until)]))],
         action: v.to("/links/actions"),
         fields,
         yes,

@@ -152,11 +152,13 @@ pub(super) async fn show(
     let id: LinkId = id.parse().map_err(|_| Problem::NotFound)?;
     let store = &app.ports.store;
     let listed = store.listed_link(id).await?.ok_or(Problem::NotFound)?;
-    let checks = store.browse_checks(id, &PageOf { after: None, limit: CHECKS }).await?.items;
     let of_link = ChangeQuery { link: Some(id), ..ChangeQuery::default() };
-    let changes = store.browse_changes(&of_link, &PageOf { after: None, limit: CHANGES }).await?.items;
     let period = Period::read(query.get("period"));
-    let history = period::read(&app, &v, id, period).await?;
+    let first = |limit| PageOf { after: None, limit };
+    let (page_of_checks, page_of_changes) = (first(CHECKS), first(CHANGES));
+    let checks = async { Ok::<_, Problem>(store.browse_checks(id, &page_of_checks).await?.items) };
+    let changes = async { Ok::<_, Problem>(store.browse_changes(&of_link, &page_of_changes).await?.items) };
+    let (checks, changes, history) = tokio::try_join!(checks, changes, period::read(&app, &v, id, period))?;
     let bars = checks.iter().enumerate().rev().map(|(age, check)| Bar::new(&v, check, age == 0)).collect();
     let (link, state) = (&listed.link, &listed.link.state);
     Ok(Page(LinkPage {

@@ -16,12 +16,16 @@ use super::{Backend, Connection, dialect, page_of, rows_for};
 use crate::cursor::{BadCursor, Cursor, CursorKey};
 use crate::error::Fault;
 use crate::rows::{CHANGED_OR_FAILED, CheckRow, outcomes_of};
-use crate::schema::{checks, links, proposals, removed_links, sql as types};
+use crate::schema::{checks, links, proposals, removed_links, runs, sql as types};
 use crate::traits::{ListedCheck, Page, PageOf, ReportLinks, RunLinkSort};
 use crate::values::Id;
 
-/// How far back the first look goes for checks of a link, and how much further each next one. A link that is checked each
-/// minute has a page within a day; one that is checked each month has few checks to pass by.
+/// Runs that are asked one by one for a check of a link, at once. That is quick however many checks each of them has, as
+/// their key leads there and all other partitions are left out.
+const RUNS: i64 = 128;
+/// So many times. A link that is in few of so many runs is looked for by itself then.
+const ROUNDS: u32 = 4;
+/// How far back the first such look goes, and how much further each next one.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(2);
 const FURTHER: i32 = 8;
 /// The look after so many goes all the way.
@@ -33,24 +37,63 @@ pub(super) async fn checks_of_link(
     link: LinkId,
     page: &PageOf,
 ) -> Result<Page<ListedCheck>, Fault> {
-    let mut before = match &page.after {
+    let before = match &page.after {
         None => Uuid::max(),
         Some(Cursor { key: CursorKey::Id, id }) => *id,
         Some(_) => return Err(BadCursor.into()),
     };
-    let mut rows = Vec::new();
-    let latest = time_of(before).unwrap_or(dialect::now(connection).await?.0);
-    let mut back = FIRST_LOOK;
-    for look in 0..=LOOKS {
-        let from = if look == LOOKS { Id(Uuid::nil()) } else { first_run_id(latest - back) };
-        let room = rows_for(page.limit) - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        rows.extend(between(connection, link, (from, Id(before)), room).await?);
-        if rows.len() > page.limit as usize {
-            break;
-        }
-        (before, back) = (from.0, back * FURTHER);
+    let mut found = Found { link, rows: Vec::new(), most: rows_for(page.limit) };
+    if let Some(before) = found.by_runs(connection, Id(before)).await? {
+        found.by_link(connection, before).await?;
     }
-    page_of(rows, page.limit, |row: &CheckRow| Cursor::of_id(row.run_id.0), CheckRow::listed)
+    page_of(found.rows, page.limit, |row: &CheckRow| Cursor::of_id(row.run_id.0), CheckRow::listed)
+}
+
+/// Checks of a link, the newest first.
+struct Found {
+    link: LinkId,
+    rows: Vec<CheckRow>,
+    /// So many are enough.
+    most: i64,
+}
+
+impl Found {
+    fn room(&self) -> i64 {
+        self.most - i64::try_from(self.rows.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Asks the newest runs before this one. Returns before which run others may have more.
+    async fn by_runs(&mut self, connection: &mut Connection, mut before: Id) -> Result<Option<Id>, Fault> {
+        for _ in 0..ROUNDS {
+            let newest = runs::table.filter(runs::id.lt(before)).order(runs::id.desc()).limit(RUNS);
+            let newest: Vec<Id> = newest.select(runs::id).load(connection).await?;
+            let Some(oldest) = newest.last().copied() else { return Ok(None) };
+            let is_last = newest.len() < RUNS as usize;
+            let newest = OfRuns::These(newest);
+            self.rows.extend(of_link(connection, self.link, newest, self.room()).await?);
+            if is_last || self.room() <= 0 {
+                return Ok(None);
+            }
+            before = oldest;
+        }
+        Ok(Some(before))
+    }
+
+    /// Looks for them by the link, further and further back.
+    async fn by_link(&mut self, connection: &mut Connection, mut before: Id) -> Result<(), Fault> {
+        let latest = time_of(before.0).unwrap_or(dialect::now(connection).await?.0);
+        let mut back = FIRST_LOOK;
+        for look in 0..=LOOKS {
+            let from = if look == LOOKS { Id(Uuid::nil()) } else { first_run_id(latest - back) };
+            let between = OfRuns::Between(from, before);
+            self.rows.extend(of_link(connection, self.link, between, self.room()).await?);
+            if self.room() <= 0 {
+                break;
+            }
+            (before, back) = (from, back * FURTHER);
+        }
+        Ok(())
+    }
 }
 
 /// The time in a run's id.
@@ -59,24 +102,37 @@ fn time_of(run: Uuid) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
-/// Checks of a link by runs from one on and before another.
-async fn between(
+/// Runs that are looked through.
+enum OfRuns {
+    These(Vec<Id>),
+    /// From one on and before another.
+    Between(Id, Id),
+}
+
+/// The newest checks of a link, of runs that are chosen.
+async fn of_link(
     connection: &mut Connection,
     link: LinkId,
-    (from, before): (Id, Id),
+    of_runs: OfRuns,
     limit: i64,
 ) -> Result<Vec<CheckRow>, Fault> {
-    let rows = checks::table
+    let wanted = checks::table
         .left_join(
             proposals::table
                 .on(proposals::run_id.eq(checks::run_id).and(proposals::link_id.eq(checks::link_id))),
         )
         .filter(checks::link_id.eq(Id(link.0)))
-        .filter(checks::run_id.ge(from).and(checks::run_id.lt(before)))
         .order(checks::run_id.desc())
         .limit(limit)
-        .select((CheckRow::as_select(), proposals::outcome.nullable()));
-    let rows: Vec<(CheckRow, Option<i16>)> = rows.load(connection).await?;
+        .select((CheckRow::as_select(), proposals::outcome.nullable()))
+        .into_boxed::<Backend>();
+    let wanted = match of_runs {
+        OfRuns::These(runs) => wanted.filter(dialect::among("checks.run_id", runs)),
+        OfRuns::Between(from, before) => {
+            wanted.filter(checks::run_id.ge(from).and(checks::run_id.lt(before)))
+        }
+    };
+    let rows: Vec<(CheckRow, Option<i16>)> = wanted.load(connection).await?;
     let row = |(check, outcome): (CheckRow, Option<i16>)| CheckRow {
         outcome: outcome.unwrap_or(check.outcome),
         ..check

@@ -13,7 +13,7 @@ use linkbeat_shared::history::Share;
 use linkbeat_shared::{GroupName, Link, LinkId};
 use uuid::Uuid;
 
-use super::listing::{NO_MOMENT, NO_WORD, NOT_REACHED, REACHED_KEY, matching};
+use super::listing::{NO_MOMENT, NO_WORD, NOT_REACHED, REACHED_KEY, SINCE_KEY, matching};
 use super::{Backend, Connection, dialect, page_of, rows_for};
 use crate::cursor::{BadCursor, Cursor, CursorKey};
 use crate::error::Fault;
@@ -74,7 +74,7 @@ fn key(by: SortLinksBy) -> &'static str {
         SortLinksBy::Host => "links.host",
         SortLinksBy::Verdict => dialect::VERDICT_KEY,
         SortLinksBy::Reason => dialect::REASON_KEY,
-        SortLinksBy::Since => "coalesce(links.verdict_since, '1970-01-01T00:00:00.000000Z')",
+        SortLinksBy::Since => SINCE_KEY,
         SortLinksBy::Reachable => REACHED_KEY,
     }
 }
@@ -146,8 +146,7 @@ pub(super) async fn count(connection: &mut Connection, query: &LinkQuery, most: 
     if found.len() <= most as usize {
         return Ok(Count::Exactly(found.len() as u64));
     }
-    let all = LinkQuery { order: query.order, reachable_from: query.reachable_from, ..LinkQuery::default() };
-    if *query == all {
+    if *query == (LinkQuery { order: query.order, ..LinkQuery::default() }) {
         return Ok(dialect::about_how_many_links(connection).await?);
     }
     Ok(Count::MoreThan(most.into()))

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, SelectableHelper,
 };
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::LinkId;
 use linkbeat_shared::history::{ShownTime, Summary, Zone};
 
+use super::super::Backend;
 use super::{Connection, PROGRESS, RAW, ROLLED, ROLLING, dialect};
 use crate::error::Fault;
 use crate::rows::{DayRow, HourRow, NOT_REUSED, RawCheck, RawColumns, hour_of};
@@ -90,41 +91,68 @@ pub(in super::super) async fn hours(
     Ok(hours.take(limit as usize).collect())
 }
 
+/// Runs that are named in one query. More of them are joined: so many partitions take long to plan.
+const NAMED: usize = 128;
+
 /// The checks of a link that are in no rollup.
 async fn fresh(connection: &mut Connection, link: Id) -> Result<Vec<RawCheck>, Fault> {
-    type Row = (RawColumns, String);
-    let columns = || {
-        let check = (
-            checks::link_id,
-            checks::checked_at,
-            checks::elapsed_ms,
-            checks::status,
-            checks::outcome,
-            sql::<Nullable<Text>>("checks.reason ->> 'type'"),
-        );
-        (check, runs::hold)
-    };
     let progress = history_progress::table.find(PROGRESS).select(history_progress::after);
     let after: Id = progress.first(connection).await?;
     // Of runs that are being rolled up, the links up to `after` are done.
     let ahead: &[&str] = if link > after { &[RAW, ROLLING] } else { &[RAW] };
-    let not_late = "NOT EXISTS (SELECT 1 FROM late_checks l WHERE l.link_id = checks.link_id AND l.run_id = checks.run_id)";
-    let of_runs = checks::table
-        .inner_join(runs::table)
-        .filter(checks::link_id.eq(link).and(runs::history.eq_any(ahead.iter().copied())))
-        .filter(sql::<Bool>(not_late).and(sql::<Bool>(NOT_REUSED)))
-        .select(columns());
-    let mut rows: Vec<Row> = of_runs.load(connection).await?;
-    let late = late_checks::table
-        .inner_join(
-            checks::table
-                .on(checks::run_id.eq(late_checks::run_id).and(checks::link_id.eq(late_checks::link_id))),
-        )
-        .inner_join(runs::table.on(runs::id.eq(late_checks::run_id)))
-        .filter(late_checks::link_id.eq(link))
-        .select(columns());
-    rows.extend(late.load::<Row>(connection).await?);
+    let late = late_checks::table.filter(late_checks::link_id.eq(link)).select(late_checks::run_id);
+    let late: Vec<Id> = late.load(connection).await?;
+    let open = runs::table.filter(runs::history.eq_any(ahead.iter().copied())).select(runs::id);
+    let mut open: Vec<Id> = open.limit(NAMED as i64 + 1).load(connection).await?;
+    let mut rows = if open.len() > NAMED {
+        raw_checks(connection, link, OfRuns::Ahead(ahead)).await?
+    } else {
+        open.retain(|run| !late.contains(run));
+        raw_checks(connection, link, OfRuns::Open(open)).await?
+    };
+    rows.extend(raw_checks(connection, link, OfRuns::Late(late)).await?);
     rows.into_iter().map(|(columns, hold)| RawCheck::new(columns, &hold)).collect()
+}
+
+/// Runs whose checks of a link are in no rollup.
+enum OfRuns {
+    /// All that are this far.
+    Ahead(&'static [&'static str]),
+    /// These, of which none came late.
+    Open(Vec<Id>),
+    /// Those whose check came after the others had been rolled up.
+    Late(Vec<Id>),
+}
+
+type RawRow = (RawColumns, String);
+
+async fn raw_checks(connection: &mut Connection, link: Id, of_runs: OfRuns) -> QueryResult<Vec<RawRow>> {
+    let check = (
+        checks::link_id,
+        checks::checked_at,
+        checks::elapsed_ms,
+        checks::status,
+        checks::outcome,
+        sql::<Nullable<Text>>("checks.reason ->> 'type'"),
+    );
+    let of_link = checks::table
+        .inner_join(runs::table)
+        .filter(checks::link_id.eq(link))
+        .select((check, runs::hold))
+        .into_boxed::<Backend>();
+    let wanted = match of_runs {
+        OfRuns::Open(runs) | OfRuns::Late(runs) if runs.is_empty() => return Ok(Vec::new()),
+        OfRuns::Late(runs) => of_link.filter(dialect::among("checks.run_id", runs)),
+        OfRuns::Open(runs) => {
+            of_link.filter(dialect::among("checks.run_id", runs)).filter(sql::<Bool>(NOT_REUSED))
+        }
+        OfRuns::Ahead(ahead) => {
+            let not_late = "NOT EXISTS (SELECT 1 FROM late_checks l WHERE l.link_id = checks.link_id AND l.run_id = checks.run_id)";
+            let of_runs = of_link.filter(runs::history.eq_any(ahead.iter().copied()));
+            of_runs.filter(sql::<Bool>(not_late)).filter(sql::<Bool>(NOT_REUSED))
+        }
+    };
+    wanted.load(connection).await
 }
 
 /// When a link was shown, from `from` on.
