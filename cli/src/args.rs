@@ -180,7 +180,7 @@ impl InputArgs {
     }
 
     fn tell(&self, input: &Input) {
-        for read in &input.read {
+        for read in input.read.iter().filter(|read| !read.is_expected) {
             print_note(read);
         }
         if input.skipped.total() > 0 {

@@ -18,18 +18,17 @@ pub(crate) fn on_signal_to_daemon(notice: &'static str) -> CancellationToken {
     cancelled_by_signal(move || tracing::info!("{notice}; {ONCE_MORE}"))
 }
 
+/// From its return on, a signal no longer ends the process by itself.
 fn cancelled_by_signal(notify: impl FnOnce() + Send + 'static) -> CancellationToken {
     let token = CancellationToken::new();
+    let Ok(mut signals) = Signals::listen() else { return token };
     let trigger = token.clone();
     tokio::spawn(async move {
-        if signal().await.is_err() {
-            return;
-        }
+        signals.next().await;
         trigger.cancel();
         notify();
-        if signal().await.is_ok() {
-            std::process::exit(130);
-        }
+        signals.next().await;
+        std::process::exit(130);
     });
     token
 }
@@ -47,19 +46,39 @@ pub(crate) async fn within(limit: Duration, shutdown: CancellationToken, role: i
     }
 }
 
+/// What asks the process to end. A signal that comes before somebody waits for it is kept.
 #[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }

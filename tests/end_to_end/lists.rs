@@ -121,3 +121,15 @@ fn a_link_moves_with_its_history() {
     let refused = form.run(&["links", "set", &b, "--url", &a]).expect(2).stderr;
     assert!(refused.contains("is stored already, as again"), "{refused}");
 }
+
+#[test]
+fn an_import_says_what_it_read_even_where_the_name_says_it_too() {
+    let form = Form::embedded();
+    let list = form.folder.write("link.yml", "- name: A\n  link: http://a.example/\n");
+    let told = form.run(&["links", "import", arg(&list)]).expect(0).stderr;
+    assert!(told.contains("link.yml: read as YAML") && told.contains("1 added"), "{told}");
+    let list = form.folder.write("list", "# friends\nhttp://b.example/ # since May\nhttp://c.example/#top\n");
+    let told = form.run(&["links", "import", arg(&list)]).expect(0).stderr;
+    assert!(told.contains("list: read as plain URLs") && told.contains("2 added"), "{told}");
+    assert_eq!(form.run(&["links", "import", arg(&list), "--quiet"]).expect(0).stderr, "");
+}

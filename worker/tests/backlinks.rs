@@ -59,6 +59,14 @@ async fn a_link_is_found_in_every_spelling_a_browser_reads() {
         "<a href='/go/aHR0cHM6Ly9teS5ibG9nLw'>me</a>",
         "<a href='/go.html#https%3A%2F%2Fmy.blog'>me</a>",
         "<a href='/go?u=Ly9teS5ibG9nLw=='>me</a>",
+        // With letters of base64url: https://my.blog/?>>?
+        "<a href='/go?u=aHR0cHM6Ly9teS5ibG9nLz8-Pj8'>me</a>",
+        "<a href='/go?u=aHR0cHM6Ly9teS5ibG9nLz8%2BPj8%3D'>me</a>",
+        // Spelled in several ways at once.
+        "<a href='/go?url=https&#37;3A%2F%2Fmy.blog'>me</a>",
+        "<a href='&#x2F;&#x2F;my.blog&#x2F;'>me</a>",
+        "<a href='/go?a=1&amp;amp;url=https%3A%2F%2Fmy.blog'>me</a>",
+        "<a href='\thttps://my.blog/\n'>me</a>",
     ] {
         for place in [BacklinkIn::Text, BacklinkIn::Anchor] {
             let result = checked(html, PATTERN, place).await;
@@ -78,6 +86,8 @@ async fn strings_of_scripts_are_text_and_no_anchors() {
         "<div data-links='[{&quot;url&quot;:&quot;//my.blog&quot;}]'></div>",
         "<script>location = decodeURIComponent('https%3A%2F%2Fmy.blog')</script>",
         "<script>location = '//my.blog'</script>",
+        r#"<script>{"u":"https:\u002f\u002fmy\u002Eblog"}</script>"#,
+        r#"<script>{"u":"\/\/my.blog"}</script>"#,
     ] {
         assert_eq!(checked(html, PATTERN, BacklinkIn::Text).await.verdict, Some(Verdict::Up), "{html}");
         let in_anchor = checked(html, PATTERN, BacklinkIn::Anchor).await;
@@ -172,6 +182,9 @@ async fn a_refresh_is_followed_to_the_backlink_and_noted() {
     let site = Site::answers_by_path(|path| match path {
         "/meta" => page("<meta http-equiv='refresh' content='0; url=/links'>"),
         "/quoted" => page("<META HTTP-EQUIV=Refresh CONTENT=\"3;URL='/links'\">"),
+        "/bare" => page("<meta http-equiv=refresh content=0;url=/links>"),
+        "/mixed" => page("<meta content='0;url=\"/links\"' http-equiv='REFRESH'/>"),
+        "/referenced" => page("<meta http-equiv='refresh' content='0&#59; url&#61;&#47;links'>"),
         "/header" => answer("200 OK", &["Content-Type: text/html", "Refresh: 0; url=/links"], "hello"),
         "/far" => page("<meta http-equiv='refresh' content='0; url=/away'>"),
         "/away" => redirect("302 Found", "/meta"),
@@ -196,6 +209,9 @@ async fn a_refresh_is_followed_to_the_backlink_and_noted() {
     for (path, verdict, reason, hops, noted) in [
         ("/meta", Verdict::Up, None, 1, true),
         ("/quoted", Verdict::Up, None, 1, true),
+        ("/bare", Verdict::Up, None, 1, true),
+        ("/mixed", Verdict::Up, None, 1, true),
+        ("/referenced", Verdict::Up, None, 1, true),
         ("/header", Verdict::Up, None, 1, true),
         ("/far", Verdict::Up, None, 3, true),
         ("/itself", Verdict::NoBacklink, missing(), 0, false),

@@ -20,6 +20,7 @@ mod pages;
 mod proxy;
 mod resolving;
 mod safety;
+mod scarcity;
 mod signs;
 mod slow_patterns;
 mod tls;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use linkbeat_shared::{BacklinkIn, CheckResult, CheckSpec, LinkUrl, Phase, Reason, Verdict};
@@ -26,6 +26,16 @@ async fn hostile() -> Site {
         match target(&asked) {
             "/bomb" => visit.send([packed.as_bytes(), &BOMB].concat()).await,
             "/window" => visit.send([packed.as_bytes(), &of_largest_window(40_000)].concat()).await,
+            "/heads" => visit.send(LONG_HEAD.as_str()).await,
+            "/hints" => {
+                for _ in 0..400 {
+                    visit.send(["HTTP/1.1 103 Hints\r\nX: ", &"x".repeat(1_000), "\r\n\r\n"].concat()).await;
+                }
+            }
+            "/plain" => {
+                visit.send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n").await;
+                visit.send(&LONG_HEAD[20..]).await;
+            }
             "/text" => {
                 let plain = "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n".to_owned();
                 visit.send(plain + &"x".repeat(40_000)).await;
@@ -40,6 +50,12 @@ async fn hostile() -> Site {
     })
     .await
 }
+
+/// 380 KB of a head that does not end.
+static LONG_HEAD: LazyLock<String> = LazyLock::new(|| {
+    let header = ["X: ", &"x".repeat(4_000), "\r\n"].concat();
+    ["HTTP/1.1 200 OK\r\n", &header.repeat(95)].concat()
+});
 
 /// A block that is not compressed, in a stream with a window of 16 MiB (RFC 7932 §9.1, §9.2).
 fn of_largest_window(length: u32) -> Vec<u8> {
@@ -77,7 +93,7 @@ fn check_all(
 }
 
 /// In a process of its own, so that nothing else moves its memory.
-fn alone(test: &str) {
+pub(crate) fn alone(test: &str) {
     let mut itself = Command::new(std::env::current_exe().unwrap());
     let output = itself.args(["--exact", test, "--ignored"]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
@@ -106,6 +122,38 @@ async fn bombs_and_silence() {
     }
     let grown = peak_memory() - before;
     assert!(grown < 60 * MIB, "250 bombs took {} MiB", grown / MIB);
+}
+
+#[test]
+fn many_large_answers_without_an_end_share_what_there_is() {
+    alone("memory::hoarders");
+}
+
+/// Each would take 400 KiB. Healthy links beside them are judged at once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures its whole process: many_large_answers_without_an_end_share_what_there_is runs it"]
+async fn hoarders() {
+    let (site, engine) = (hostile().await, engine(32 * MIB));
+    let spec = asked("me.example", 1_500);
+    assert_judged(&check_with(&engine, &url(&site, 254, "/"), &spec).await, Verdict::Up, None);
+    // Long pages are few, because it takes long to search them without optimizations.
+    for (path, hosts, phase) in
+        [("/heads", 250, Phase::Headers), ("/plain", 20, Phase::Body), ("/hints", 40, Phase::Headers)]
+    {
+        let before = peak_memory_from_now();
+        let mut hoarders = check_all(&engine, &site, path, &spec, hosts);
+        let mut longest = Duration::ZERO;
+        while let Some(result) = hoarders.join_next().await {
+            assert_judged(&result.unwrap(), Verdict::Down, Reason::Timeout { phase });
+            let began = Instant::now();
+            assert_judged(&check_with(&engine, &url(&site, 254, "/"), &spec).await, Verdict::Up, None);
+            longest = longest.max(began.elapsed());
+        }
+        let grown = peak_memory() - before;
+        println!("{path}: {} KiB, a healthy link took {longest:?}", grown >> 10);
+        assert!(grown < 75 * MIB, "hoarders at {path} took {} MiB", grown / MIB);
+        assert!(longest < Duration::from_secs(2), "a healthy link took {longest:?}");
+    }
 }
 
 /// There is memory for three such pages at once.

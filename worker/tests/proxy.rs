@@ -104,6 +104,7 @@ async fn tunnelling(play: impl Fn(&str) -> Tunnel + Send + Sync + 'static) -> Si
             let request = visit.request().await;
             match play(request.split(' ').nth(1).unwrap_or_default()) {
                 Tunnel::Answer(status) => visit.send(answer(status, &[], "")).await,
+                Tunnel::Raw(bytes) => visit.send(bytes).await,
                 Tunnel::Hang => visit.wait_for_end().await,
                 Tunnel::Close => {}
                 Tunnel::To(there) => {
@@ -120,6 +121,7 @@ async fn tunnelling(play: impl Fn(&str) -> Tunnel + Send + Sync + 'static) -> Si
 #[derive(Clone, Copy)]
 enum Tunnel {
     Answer(&'static str),
+    Raw(&'static str),
     Hang,
     Close,
     To(SocketAddr),
@@ -136,7 +138,14 @@ async fn a_proxy_that_is_ill_is_nothing_of_the_sites() {
         ("502", Tunnel::Answer("502 Bad Gateway")),
         ("503", Tunnel::Answer("503 Service Unavailable")),
         ("504", Tunnel::Answer("504 Gateway Timeout")),
+        ("401", Tunnel::Answer("401 Unauthorized")),
         ("403", Tunnel::Answer("403 Forbidden")),
+        ("405", Tunnel::Answer("405 Method Not Allowed")),
+        ("429", Tunnel::Answer("429 Too Many Requests")),
+        ("511", Tunnel::Answer("511 Network Authentication Required")),
+        ("a portal", Tunnel::Answer("302 Found")),
+        ("garbage", Tunnel::Raw("\u{5}\u{0}garbage\r\n\r\n")),
+        ("a page", Tunnel::Raw("<html>not a proxy</html>\n\n")),
         ("500", Tunnel::Answer("500 Internal Server Error")),
         ("no HTTP", Tunnel::Answer("")),
         ("hangs", Tunnel::Hang),
@@ -204,6 +213,7 @@ async fn a_site_that_only_the_proxy_cannot_reach_is_down_beside_others_that_it_r
     let proxy = tunnelling(move |target| match target {
         "good.test:443" => Tunnel::To(there),
         "locked.test:443" => Tunnel::Answer("407 Proxy Authentication Required"),
+        "forbidden.test:443" => Tunnel::Answer("403 Forbidden"),
         _ => Tunnel::Answer("503 Service Unavailable"),
     })
     .await;
@@ -213,8 +223,14 @@ async fn a_site_that_only_the_proxy_cannot_reach_is_down_beside_others_that_it_r
     assert_judged(&check_with(&engine, &secure("good"), &within(5_000)).await, Verdict::Up, None);
     let unreachable = Reason::Connect { kind: ConnectKind::Unreachable };
     assert_judged(&check_with(&engine, &secure("gone"), &within(5_000)).await, Verdict::Down, unreachable);
-    let locked = engine.check(&link(&secure("locked")), &within(2_000)).await;
-    assert_eq!(locked, Outcome::OwnFault(OwnFault::Proxy), "a 407 is never the site's");
+    for name in ["locked", "forbidden"] {
+        let outcome = engine.check(&link(&secure(name)), &within(2_000)).await;
+        assert_eq!(
+            outcome,
+            Outcome::OwnFault(OwnFault::Proxy),
+            "{name}: the proxy will not, whatever the site is like"
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use linkbeat_shared::{ConnectKind, Reason, Verdict};
+use linkbeat_shared::{ConnectKind, DnsKind, Reason, Verdict};
 use linkbeat_worker::{Engine, WorkerSettings};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -113,6 +113,68 @@ async fn cut_answers_are_asked_for_again_over_tcp() {
     .await;
     let result = check_with(&asking(&[udp_only.address()]), &site.url_at("a.test"), &within(6_000)).await;
     assert_judged(&result, Verdict::Up, None);
+    // As behind a firewall that drops TCP.
+    let hangs = Resolver::that(|question| {
+        let reply = Reply::addresses(question, &[HOME]);
+        Some(if question.tcp { reply.after(Duration::from_secs(60)) } else { reply.cut() })
+    })
+    .await;
+    let result = check_with(&asking(&[hangs.address()]), &site.url_at("a.test"), &within(6_000)).await;
+    assert_judged(&result, Verdict::Up, None);
+    // Another server has them whole.
+    let nothing =
+        Resolver::that(|question| (!question.tcp).then(|| Reply::code(ResponseCode::NoError).cut())).await;
+    let engine = asking(&[nothing.address(), whole.address()]);
+    assert_judged(&check_with(&engine, &site.url_at("a.test"), &within(6_000)).await, Verdict::Up, None);
+}
+
+#[tokio::test]
+async fn a_denial_beside_a_failure_counts_in_either_order() {
+    let denies = Resolver::that(|question| match question.name.as_str() {
+        "" => Some(Reply::root()),
+        _ => Some(Reply::denied(".")),
+    })
+    .await;
+    let nxdomain = Reason::Dns { kind: DnsKind::Nxdomain };
+    type Bad = fn(&Question) -> Option<Reply>;
+    let kinds: [Bad; 3] = [
+        |_| Some(Reply::code(ResponseCode::ServFail)),
+        |_| Some(Reply::code(ResponseCode::Refused)),
+        |_| None,
+    ];
+    for answer in kinds {
+        let bad = Resolver::that(answer).await;
+        for servers in [[bad.address(), denies.address()], [denies.address(), bad.address()]] {
+            let result =
+                check_with(&asking(&servers), &site().await.url_at("gone.test"), &within(8_000)).await;
+            assert_judged(&result, Verdict::Down, nxdomain.clone());
+        }
+    }
+}
+
+/// Each server knows a part of the way from a name to its addresses.
+#[tokio::test]
+async fn aliases_are_followed_where_one_server_knows_the_whole_way() {
+    let site = site().await;
+    let half = Resolver::that(|question| {
+        Some(match question.name.as_str() {
+            "a.test" => Reply::code(ResponseCode::NoError).behind_alias("b.test."),
+            _ => Reply::code(ResponseCode::ServFail),
+        })
+    })
+    .await;
+    let whole = Resolver::that(|question| {
+        Some(match question.name.as_str() {
+            "a.test" => Reply::code(ResponseCode::NoError).behind_alias("c.test."),
+            "b.test" => Reply::code(ResponseCode::NXDomain),
+            _ => Reply::addresses(question, &[HOME]),
+        })
+    })
+    .await;
+    for servers in [[half.address(), whole.address()], [whole.address(), half.address()]] {
+        let result = check_with(&asking(&servers), &site.url_at("a.test"), &within(4_000)).await;
+        assert_judged(&result, Verdict::Up, None);
+    }
 }
 
 #[tokio::test]

@@ -197,9 +197,13 @@ fn no_list() -> Failure {
 }
 
 async fn import_links(store: &SharedStore, listed: Listed, is_quiet: bool) -> Result<(), Failure> {
+    // What the names of the files do not say was told before.
+    let shapes: Vec<_> =
+        listed.input.read.iter().filter(|read| read.is_expected).map(ToString::to_string).collect();
     let links = listed.meet(store).await?;
     let imported = store.import(links).await?;
     if !is_quiet {
+        shapes.iter().for_each(print_note);
         print_note(format_args!(
             "{} added, {} updated, {} unchanged",
             imported.added, imported.updated, imported.unchanged

@@ -53,7 +53,7 @@ pub(crate) struct Input {
     pub(crate) links: GivenLinks,
     /// The rows that were left out. There are none with [`BadRows::Refuse`].
     pub(crate) skipped: RowErrors,
-    /// What each input was read as, if its name does not say so.
+    /// What each input was read as.
     pub(crate) read: Vec<ReadAs>,
     /// Links that most likely are links of rows before them.
     pub(crate) near: NearLinks,
@@ -69,7 +69,7 @@ pub(crate) struct ReadAs {
     /// Its encoding, if it is not UTF-8.
     charset: Option<&'static str>,
     /// It is UTF-8, and the name of the file says the shape.
-    is_expected: bool,
+    pub(crate) is_expected: bool,
 }
 
 impl fmt::Display for ReadAs {
@@ -186,8 +186,8 @@ impl Intake {
             return Err(InputError::BadRows(self.bad));
         }
         let kept = self.kept.finish().map_err(|error| Source::Stdin.unreadable(error))?;
-        let read = self.read.into_iter().filter(|read| !read.is_expected).collect();
-        Ok(Input { links: GivenLinks::of(kept), skipped: self.bad, read, near: self.near, seen: self.seen })
+        let links = GivenLinks::of(kept);
+        Ok(Input { links, skipped: self.bad, read: self.read, near: self.near, seen: self.seen })
     }
 }
 

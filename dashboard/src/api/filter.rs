@@ -108,42 +108,81 @@ impl LinkFilter {
     }
 }
 
-/// The same in the query of a URL, for an export.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ExportParams {
-    /// How the links are written.
-    #[param(inline)]
-    pub(super) format: Option<ExportFormat>,
-    /// This stands in their name or URL.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
-    text: Option<Line<200>>,
-    /// Whether runs check them.
-    active: Option<bool>,
-    /// Whether they are shown.
-    shown: Option<bool>,
-    /// Their latest verdict; `none`: they were never checked.
-    #[param(inline)]
-    verdict: Option<VerdictFilter>,
-    /// The word for the latest reason, such as `timeout`.
-    #[param(value_type = Option<String>, pattern = "^[a-z_]{1,40}$")]
-    reason: Option<Word>,
-    /// Their section of the list.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
-    group: Option<Line<200>>,
-    /// One of their labels.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 50)]
-    tag: Option<Line<50>>,
-    /// The host of the page that is fetched.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
-    host: Option<Line<255>>,
-    /// Their verdict became what it is no earlier.
-    #[param(value_type = Option<String>, format = DateTime)]
-    since: Option<Time>,
-    /// Less than so many percent of the checks of the last 30 days reached them.
-    #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
-    reachable_below: Option<Percent>,
+/// Parameters that choose links, and others. A query has no members in members, so they are put beside each other here.
+macro_rules! params {
+    ($(#[$told:meta])* $name:ident { $($others:tt)* }) => {
+        $(#[$told])*
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(super) struct $name {
+            /// This stands in their name or URL.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
+            text: Option<Line<200>>,
+            /// Whether runs check them.
+            active: Option<bool>,
+            /// Whether they are shown.
+            shown: Option<bool>,
+            /// Their latest verdict; `none`: they were never checked.
+            #[param(inline)]
+            verdict: Option<VerdictFilter>,
+            /// The word for the latest reason, such as `timeout`.
+            #[param(value_type = Option<String>, pattern = "^[a-z_]{1,40}$")]
+            reason: Option<Word>,
+            /// Their section of the list.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
+            group: Option<Line<200>>,
+            /// One of their labels.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 50)]
+            tag: Option<Line<50>>,
+            /// The host of the page that is fetched.
+            #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
+            host: Option<Line<255>>,
+            /// Their verdict became what it is no earlier.
+            #[param(value_type = Option<String>, format = DateTime)]
+            since: Option<Time>,
+            /// Less than so many percent of the checks of the last 30 days reached them.
+            #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
+            reachable_below: Option<Percent>,
+            $($others)*
+        }
+
+        impl $name {
+            /// Which links are meant.
+            pub(super) fn filter(self) -> LinkFilter {
+                let Self { text, active, shown, verdict, reason, group, tag, host, since, reachable_below, .. } = self;
+                LinkFilter { text, active, shown, verdict, reason, group, tag, host, since, reachable_below }
+            }
+        }
+    };
+}
+
+params! {
+    /// Which links are exported, and how.
+    ExportParams {
+        /// How the links are written.
+        #[param(inline)]
+        pub(super) format: Option<ExportFormat>,
+    }
+}
+
+params! {
+    /// A list in pages.
+    LinksParams {
+        /// The order of the list.
+        #[param(inline)]
+        pub(super) sort: Option<SortWord>,
+        /// The other way round.
+        pub(super) reverse: Option<bool>,
+        /// Whether to count the links that match.
+        pub(super) count: Option<bool>,
+        /// Where the page before ended: its `next`.
+        #[param(value_type = Option<String>, max_length = 2000)]
+        pub(super) after: Option<super::value::After>,
+        /// How much is on a page.
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+        pub(super) limit: Option<super::value::Limit>,
+    }
 }
 
 /// How links are written.
@@ -155,73 +194,6 @@ pub(super) enum ExportFormat {
     Jsonl,
     /// A table with a header.
     Csv,
-}
-
-impl ExportParams {
-    pub(super) fn filter(self) -> LinkFilter {
-        let Self {
-            format: _,
-            text,
-            active,
-            shown,
-            verdict,
-            reason,
-            group,
-            tag,
-            host,
-            since,
-            reachable_below,
-        } = self;
-        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since, reachable_below }
-    }
-}
-
-/// The same for a list in pages.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct LinksParams {
-    /// This stands in their name or URL.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
-    text: Option<Line<200>>,
-    /// Whether runs check them.
-    active: Option<bool>,
-    /// Whether they are shown.
-    shown: Option<bool>,
-    /// Their latest verdict; `none`: they were never checked.
-    #[param(inline)]
-    verdict: Option<VerdictFilter>,
-    /// The word for the latest reason, such as `timeout`.
-    #[param(value_type = Option<String>, pattern = "^[a-z_]{1,40}$")]
-    reason: Option<Word>,
-    /// Their section of the list.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
-    group: Option<Line<200>>,
-    /// One of their labels.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 50)]
-    tag: Option<Line<50>>,
-    /// The host of the page that is fetched.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 255)]
-    host: Option<Line<255>>,
-    /// Their verdict became what it is no earlier.
-    #[param(value_type = Option<String>, format = DateTime)]
-    since: Option<Time>,
-    /// Less than so many percent of the checks of the last 30 days reached them.
-    #[param(value_type = Option<f64>, minimum = 0, maximum = 100)]
-    reachable_below: Option<Percent>,
-    /// The order of the list.
-    #[param(inline)]
-    pub(super) sort: Option<SortWord>,
-    /// The other way round.
-    pub(super) reverse: Option<bool>,
-    /// Whether to count the links that match.
-    pub(super) count: Option<bool>,
-    /// Where the page before ended: its `next`.
-    #[param(value_type = Option<String>, max_length = 2000)]
-    pub(super) after: Option<super::value::After>,
-    /// How much is on a page.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
-    pub(super) limit: Option<super::value::Limit>,
 }
 
 /// The order of a list of links.
@@ -243,12 +215,4 @@ pub(super) enum SortWord {
     Since,
     /// By the share of checks of the last 30 days that reached them: the least first, those without any last.
     Reachable,
-}
-
-impl LinksParams {
-    pub(super) fn filter(self) -> LinkFilter {
-        let Self { text, active, shown, verdict, reason, group, tag, host, since, reachable_below, .. } =
-            self;
-        LinkFilter { text, active, shown, verdict, reason, group, tag, host, since, reachable_below }
-    }
 }

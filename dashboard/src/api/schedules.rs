@@ -1,21 +1,24 @@
 //! Schedules: requests that are made again and again.
 
+mod item;
+mod said;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, SubsecRound, Utc};
-use linkbeat_shared::schedule::{ScheduleName, ScheduleSpec, Timing, read_request, stored_request};
-use linkbeat_shared::wire::RequestMessage;
-use linkbeat_shared::{Lang, RequestId, ScheduleId};
-use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, StoredSchedule, Tick};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use chrono::{DateTime, Utc};
+use linkbeat_shared::schedule::{ScheduleName, ScheduleSpec, stored_request};
+use linkbeat_shared::{RequestId, ScheduleId};
+use linkbeat_store::{
+    CannotPause, NewSchedule, ScheduleChange, ScheduleDecision, ScheduleSet, ScheduleState, StoredSchedule,
+    set_schedule,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::asked::{Asked, Called, NoBody, SentList};
 use super::etag::Expected;
@@ -23,16 +26,13 @@ use super::idempotency;
 use super::paging::Listed;
 use super::pause;
 use super::problem::Problem;
-use super::request::RunRequest;
 use super::runs::created;
-use super::value::{Limit, Line, Time, given, said};
+use super::value::{Limit, Line, Time};
 use crate::ports::ScheduleRun;
 use crate::serve::App;
 
-/// How often a change is tried that somebody else came before: a producer may just settle a tick.
-const TRIES: u32 = 5;
-/// So many ticks that come next are told of.
-const UPCOMING: usize = 5;
+use item::{ScheduleItem, TickItem};
+use said::ScheduleSaid;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -42,149 +42,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(resume_schedule))
         .routes(routes!(run_schedule_now))
         .routes(routes!(list_ticks))
-}
-
-/// A schedule.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Schedule")]
-struct ScheduleItem {
-    /// Its id.
-    id: Uuid,
-    /// What people call it.
-    name: String,
-    /// Where it stands.
-    state: ScheduleWord,
-    /// When its pause ends; null: it is not paused, or without an end.
-    paused_until: Option<DateTime<Utc>>,
-    /// When it ticks, in words. Null: another linkbeat wrote it, and this one cannot read it.
-    words: Option<String>,
-    /// By the clock on the wall: a pattern of cron.
-    cron: Option<String>,
-    /// Or in even steps of so many milliseconds.
-    interval_ms: Option<u64>,
-    /// The moment from which these steps are counted.
-    anchor: Option<DateTime<Utc>>,
-    /// Or once, at this moment.
-    at: Option<DateTime<Utc>>,
-    /// Where a pattern is read.
-    time_zone: Option<String>,
-    /// What a tick does if an earlier run goes on: `forbid`, `allow` or `replace`.
-    overlap: Option<String>,
-    /// What becomes of ticks that nobody could begin in time: `once` or `skip`.
-    missed: Option<String>,
-    /// How late a tick may begin. Null: as `missed` has it.
-    deadline_ms: Option<u64>,
-    /// Ticks begin up to so much later than they are due. Null: they do not.
-    jitter_ms: Option<u64>,
-    /// What it asks for.
-    #[schema(value_type = Object)]
-    request: Value,
-    /// Its next ticks.
-    upcoming: Vec<DateTime<Utc>>,
-    /// Its last tick.
-    last_due_at: Option<DateTime<Utc>>,
-    /// Ticks that became runs.
-    fired: u64,
-    /// Runs that a person began.
-    by_hand: u64,
-    /// Ticks that were skipped because an earlier run went on.
-    skipped_overlap: u64,
-    /// Ticks that were skipped because nobody could begin them in time.
-    skipped_missed: u64,
-    /// Ticks that were skipped because it was paused.
-    skipped_paused: u64,
-    /// Ticks whose run could not be filed.
-    failed: u64,
-    /// When it was added.
-    created_at: DateTime<Utc>,
-}
-
-/// Where a schedule stands.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum ScheduleWord {
-    /// It ticks.
-    Active,
-    /// A person stopped it for now.
-    Paused,
-    /// It has no more ticks.
-    Ended,
-}
-
-impl From<ScheduleState> for ScheduleWord {
-    fn from(state: ScheduleState) -> Self {
-        match state {
-            ScheduleState::Active => Self::Active,
-            ScheduleState::Paused => Self::Paused,
-            ScheduleState::Ended => Self::Ended,
-        }
-    }
-}
-
-impl ScheduleItem {
-    fn new(schedule: StoredSchedule) -> Self {
-        let spec = schedule.spec.ok();
-        let timing = spec.as_ref().map(|spec| &spec.timing);
-        let (cron, every, at) = match timing {
-            Some(Timing::Cron(pattern)) => (Some(pattern.as_str().to_owned()), None, None),
-            Some(Timing::Every { interval, anchor }) => (None, Some((interval.as_millis(), *anchor)), None),
-            Some(Timing::At(at)) => (None, None, Some(*at)),
-            None => (None, None, None),
-        };
-        let next = schedule.next.filter(|_| schedule.state == ScheduleState::Active);
-        let upcoming = match (&spec, next) {
-            (Some(spec), Some(next)) => {
-                let later = spec.upcoming(schedule.id, next.due, UPCOMING - 1);
-                std::iter::once(next).chain(later).map(|tick| tick.due).collect()
-            }
-            _ => Vec::new(),
-        };
-        Self {
-            id: schedule.id.0,
-            name: schedule.name,
-            state: schedule.state.into(),
-            paused_until: schedule.paused_until,
-            words: spec.as_ref().map(|spec| spec.timing.words(spec.time_zone, Lang::En)),
-            cron,
-            interval_ms: every.map(|(interval, _)| interval),
-            anchor: every.map(|(_, anchor)| anchor),
-            at,
-            time_zone: spec.as_ref().map(|spec| spec.time_zone.to_string()),
-            overlap: spec.as_ref().map(|spec| spec.overlap.as_str().to_owned()),
-            missed: spec.as_ref().map(|spec| spec.missed.as_str().to_owned()),
-            deadline_ms: spec.as_ref().and_then(|spec| Some(spec.deadline?.as_millis())),
-            jitter_ms: spec.as_ref().and_then(|spec| Some(spec.jitter?.as_millis())),
-            request: asked_for(&schedule.request),
-            upcoming,
-            last_due_at: schedule.last_due,
-            fired: schedule.counts.fired,
-            by_hand: schedule.counts.by_hand,
-            skipped_overlap: schedule.counts.overlap,
-            skipped_missed: schedule.counts.missed,
-            skipped_paused: schedule.counts.paused,
-            failed: schedule.counts.failed,
-            created_at: schedule.created_at,
-        }
-    }
-}
-
-/// What the stored request asks for. User names and passwords in URLs are left out.
-fn asked_for(stored: &str) -> Value {
-    let Ok(request) = read_request(stored, RequestId::new()) else { return json!({}) };
-    let mut message = serde_json::to_value(RequestMessage::from(&request)).unwrap_or_default();
-    if let Some(members) = message.as_object_mut() {
-        members.remove("schema");
-        members.remove("request_id");
-        for link in members.get_mut("links").and_then(Value::as_array_mut).into_iter().flatten() {
-            for url in ["url", "page_url"] {
-                let public = link[url].as_str().and_then(|url| url.parse::<linkbeat_shared::LinkUrl>().ok());
-                if let Some(public) = public {
-                    link[url] = public.key().into();
-                }
-            }
-        }
-    }
-    message
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -217,136 +74,17 @@ async fn list_schedules(
     Ok(Listed { next, ..Listed::whole(found.into_iter().map(ScheduleItem::new).collect()) })
 }
 
-/// A schedule to be added, or what is changed about one.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ScheduleSaid {
-    /// What people call it. It cannot be changed.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
-    name: Option<Line<100>>,
-    /// When it ticks, by the clock on the wall: a pattern of cron, such as `0 3 * * *`.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
-    cron: Option<Line<200>>,
-    /// Or in even steps: so many milliseconds.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = u64, minimum = 1, maximum = 31_536_000_000_u64)]
-    interval_ms: Option<u64>,
-    /// The moment from which these steps are counted. Usual: now.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, format = DateTime)]
-    anchor: Option<Time>,
-    /// Or once, at this moment.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, format = DateTime)]
-    at: Option<Time>,
-    /// Where a pattern is read, such as `Europe/Berlin`. Usual: `UTC`.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
-    time_zone: Option<Line<100>>,
-    /// What a tick does if an earlier run goes on. Usual: `forbid`.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = OverlapWord)]
-    overlap: Option<OverlapWord>,
-    /// What becomes of ticks that nobody could begin in time. Usual: `once`.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = MissedWord)]
-    missed: Option<MissedWord>,
-    /// How late a tick may begin. Null: as `missed` has it.
-    #[serde(default, deserialize_with = "said")]
-    #[schema(value_type = Option<u64>, minimum = 1, maximum = 604_800_000)]
-    deadline_ms: Option<Option<u64>>,
-    /// Ticks begin up to so much later than they are due. Null: they do not.
-    #[serde(default, deserialize_with = "said")]
-    #[schema(value_type = Option<u64>, minimum = 1, maximum = 86_400_000)]
-    jitter_ms: Option<Option<u64>>,
-    /// What is asked for. Usual: all stored active links are checked as the settings say.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = RunRequest)]
-    request: Option<RunRequest>,
-}
-
-/// What a tick does if an earlier run goes on.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum OverlapWord {
-    /// It is skipped.
-    Forbid,
-    /// Both runs go on.
-    Allow,
-    /// The older run is cancelled.
-    Replace,
-}
-
-/// What becomes of ticks that nobody could begin in time.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum MissedWord {
-    /// They are skipped.
-    Skip,
-    /// The latest of them begins late, once.
-    Once,
-}
-
-impl ScheduleSaid {
-    /// When a schedule ticks that was as `was` says.
-    fn spec(&self, was: Option<&ScheduleSpec>, now: DateTime<Utc>) -> Result<ScheduleSpec, Problem> {
-        let mut spec = was.map_or_else(
-            || json!({ "time_zone": "UTC" }),
-            |was| serde_json::to_value(was).unwrap_or_default(),
-        );
-        match (&self.cron, self.interval_ms, self.at) {
-            (None, None, None) if was.is_some() && self.anchor.is_none() => {}
-            (None, None, None) => {
-                return Err(Problem::invalid("say when it ticks: by `cron`, `interval_ms` or `at`"));
-            }
-            (Some(cron), None, None) if self.anchor.is_none() => set(&mut spec, "cron", json!(cron.as_str())),
-            (None, Some(interval), None) => {
-                let anchor = self.anchor.map_or_else(|| now.trunc_subsecs(0), |anchor| anchor.0);
-                set(&mut spec, "every", json!({ "interval_ms": interval, "anchor": anchor }));
-            }
-            (None, None, Some(at)) if self.anchor.is_none() => set(&mut spec, "at", json!(at.0)),
-            _ => {
-                return Err(Problem::invalid(
-                    "say one of `cron`, `interval_ms` and `at`; `anchor` goes with `interval_ms`",
-                ));
-            }
-        }
-        let words = [
-            ("time_zone", self.time_zone.as_ref().map(|zone| json!(zone.as_str()))),
-            ("overlap", self.overlap.map(|word| json!(word))),
-            ("missed", self.missed.map(|word| json!(word))),
-            ("deadline_ms", self.deadline_ms.map(|deadline| json!(deadline))),
-            ("jitter_ms", self.jitter_ms.map(|jitter| json!(jitter))),
-        ];
-        for (member, value) in words {
-            if let Some(value) = value {
-                spec[member] = value;
-            }
-        }
-        serde_json::from_value(spec).map_err(Problem::invalid)
-    }
-}
-
-/// Sets one of the three ways in which a schedule ticks.
-fn set(spec: &mut Value, way: &str, value: Value) {
-    if let Some(members) = spec.as_object_mut() {
-        members.retain(|name, _| !["cron", "every", "at"].contains(&name.as_str()));
-        members.insert(way.to_owned(), value);
-    }
-}
-
 async fn find(app: &App, name: &str) -> Result<StoredSchedule, Problem> {
     let found = app.ports.store.find_schedule(name.trim()).await?;
     found.ok_or_else(|| Problem::not_found(format!("schedule {name}")))
 }
 
 fn spec_of(schedule: &StoredSchedule) -> Result<&ScheduleSpec, Problem> {
-    schedule
-        .spec
-        .as_ref()
-        .map_err(|_| Problem::conflict("another linkbeat wrote this schedule, and this one cannot read it"))
+    schedule.spec.as_ref().map_err(|_| unreadable())
+}
+
+fn unreadable() -> Problem {
+    Problem::conflict("another linkbeat wrote this schedule, and this one cannot read it")
 }
 
 /// Add a schedule
@@ -444,7 +182,7 @@ async fn change_schedule(
     if !app.ports.store.change_schedule(&schedule, change).await? {
         return Err(match expected.is_said() {
             true => Problem::changed(),
-            false => Problem::conflict("somebody else changed the schedule at this moment; try again"),
+            false => changed_meanwhile(),
         });
     }
     find(&app, &name).await.map(|schedule| Json(ScheduleItem::new(schedule)))
@@ -484,12 +222,7 @@ async fn pause_schedule(
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
     let until = pause::end_of(&app, "/until", asked.until).await?;
-    change(&app, &name, |schedule, _| match schedule.state {
-        ScheduleState::Paused if schedule.paused_until == until => Ok(None),
-        ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
-        ScheduleState::Ended => Err(has_ended(&schedule.name)),
-    })
-    .await
+    change(&app, &name, |schedule, _| schedule.pause(until)).await
 }
 
 /// Let a paused schedule go on
@@ -503,33 +236,32 @@ async fn resume_schedule(
     Called(name): Called,
     _: NoBody,
 ) -> Result<Json<ScheduleItem>, Problem> {
-    change(&app, &name, |schedule, now| match schedule.state {
-        ScheduleState::Active => Ok(None),
-        ScheduleState::Ended => Err(has_ended(&schedule.name)),
-        ScheduleState::Paused => Ok(Some(schedule.resumes(spec_of(schedule)?, now))),
-    })
-    .await
+    change(&app, &name, StoredSchedule::resume).await
 }
 
-fn has_ended(name: &str) -> Problem {
-    Problem::conflict(format!("schedule {name} has ended: it has no more ticks"))
-}
-
-/// Changes a schedule by what it is now. `None`: it is as it should be.
+/// Changes a schedule by what it is now.
 async fn change(
     app: &App,
     name: &str,
-    decide: impl Fn(&StoredSchedule, DateTime<Utc>) -> Result<Option<ScheduleChange>, Problem> + Send + Sync,
+    decide: impl Fn(&StoredSchedule, DateTime<Utc>) -> ScheduleDecision<CannotPause> + Send + Sync,
 ) -> Result<Json<ScheduleItem>, Problem> {
-    for _ in 0..TRIES {
-        let schedule = find(app, name).await?;
-        let now = app.ports.store.clock().await?;
-        let Some(change) = decide(&schedule, now)? else { return Ok(Json(ScheduleItem::new(schedule))) };
-        if app.ports.store.change_schedule(&schedule, change).await? {
-            return find(app, name).await.map(|schedule| Json(ScheduleItem::new(schedule)));
-        }
+    let decide = |schedule: &StoredSchedule, now| decide(schedule, now).map_err(|error| cannot(name, &error));
+    match set_schedule(&*app.ports.store, name, decide).await? {
+        ScheduleSet::Set => find(app, name).await.map(|schedule| Json(ScheduleItem::new(schedule))),
+        ScheduleSet::Gone => Err(Problem::not_found(format!("schedule {name}"))),
+        ScheduleSet::Another => Err(changed_meanwhile()),
     }
-    Err(Problem::conflict("somebody else changed the schedule at this moment; try again"))
+}
+
+fn cannot(name: &str, error: &CannotPause) -> Problem {
+    match error {
+        CannotPause::Ended => Problem::conflict(format!("schedule {name} has ended: it has no more ticks")),
+        CannotPause::Unreadable(_) => unreadable(),
+    }
+}
+
+fn changed_meanwhile() -> Problem {
+    Problem::conflict("somebody else changed the schedule at this moment; try again")
 }
 
 /// Run a schedule now
@@ -553,34 +285,6 @@ async fn run_schedule_now(
             "run {run} of this schedule still goes on, and it forbids a second one"
         ))),
         ScheduleRun::Gone => Err(Problem::not_found(format!("schedule {name}"))),
-    }
-}
-
-/// A tick that was settled.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "Tick")]
-struct TickItem {
-    /// When it was due.
-    due_at: DateTime<Utc>,
-    /// What became of it: `fired`, `by_hand`, `overlap`, `missed` or `failed`.
-    outcome: String,
-    /// So many ticks up to this one came to the same.
-    ticks: u64,
-    /// Its run.
-    run_id: Option<Uuid>,
-    /// When that was decided.
-    settled_at: DateTime<Utc>,
-}
-
-impl From<Tick> for TickItem {
-    fn from(tick: Tick) -> Self {
-        Self {
-            due_at: tick.due,
-            outcome: tick.outcome.as_str().to_owned(),
-            ticks: tick.ticks,
-            run_id: tick.run.map(|run| run.0),
-            settled_at: tick.settled_at,
-        }
     }
 }
 

@@ -84,13 +84,16 @@ fn is_local(path: &str) -> bool {
         && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
 }
 
+/// The field of a question that names the moment at which a pause ends. It counts before what people write.
+pub(super) const PAUSE_END: &str = "ends";
+
 /// When a pause ends, if the form says so: in UTC, as nobody knows the visitor's time zone without script.
 pub(super) fn pause_end_of(form: &Form, v: &Visit) -> Result<Option<DateTime<Utc>>, Problem> {
     let read = |text: &str| {
         let end = pause_end(text, Zone::UTC, v.now);
         end.map_err(|_| Problem::BadInput(fill(v.t.pause_end_unusable, &[&text])))
     };
-    form.get("until").map(read).transpose()
+    form.get(PAUSE_END).or_else(|| form.get("until")).map(read).transpose()
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {

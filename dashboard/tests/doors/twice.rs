@@ -72,13 +72,12 @@ async fn a_pause_ends_when_the_question_said_so() {
     known::links(&served.store, links).await;
     let body = "action=pause&scope=all&until=2h";
     let asked = served.ask("POST /links/actions", &FORM, body).await;
-    let field =
-        asked.body.split("name=\"until\" value=\"").nth(1).unwrap_or_else(|| panic!("{}", asked.body));
+    let field = asked.body.split("name=\"ends\" value=\"").nth(1).unwrap_or_else(|| panic!("{}", asked.body));
     let until = field.split('"').next().unwrap().replace("&#43;", "+");
     let named: chrono::DateTime<chrono::Utc> = until.parse().unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     let until: String = url::form_urlencoded::byte_serialize(until.as_bytes()).collect();
-    let answer = format!("action=pause&scope=all&sure=yes&until={until}");
+    let answer = format!("action=pause&scope=all&sure=yes&until=2h&ends={until}");
     assert!(send(&served, "/links/actions", &answer).await.starts_with("/links"));
     assert_eq!(
         served.store.links(None, 1).await.unwrap()[0].paused_until,

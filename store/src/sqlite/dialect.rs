@@ -10,7 +10,7 @@ use diesel::dsl::{AsExprOf, sql};
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::prelude::{ExpressionMethods, QueryDsl, QueryResult, QueryableByName, SelectableHelper};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Text};
-use diesel::{SqliteConnection, sql_query};
+use diesel::{SqliteConnection, SqliteExpressionMethods, sql_query};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
@@ -245,28 +245,64 @@ pub(super) async fn update_states(connection: &mut Connection, rows: &[LinkRow])
     let rows = rows.to_vec();
     let update = move |connection: &mut SqliteConnection| {
         rows.into_iter().try_for_each(|row| {
-            let state = (
-                links::shown.eq(row.shown),
-                links::shown_since.eq(row.shown_since),
-                links::hidden_reason.eq(row.hidden_reason),
-                links::verdict.eq(row.verdict),
-                links::verdict_since.eq(row.verdict_since),
-                links::reason.eq(row.reason),
-                links::status.eq(row.status),
-                links::elapsed_ms.eq(row.elapsed_ms),
-                links::details.eq(row.details),
-                links::phases.eq(row.phases),
-                links::last_checked_at.eq(row.last_checked_at),
-                links::last_run_id.eq(row.last_run_id),
-                links::last_run_seq.eq(row.last_run_seq),
-                links::passed_in_a_row.eq(row.passed_in_a_row),
-                links::failed_in_a_row.eq(row.failed_in_a_row),
-            );
-            let update = diesel::update(links::table.find(row.id)).set(state);
-            diesel::RunQueryDsl::execute(update.kept(), connection).map(drop)
+            // A verdict of now is another one than before.
+            let may_be_as_before = row.verdict_since != row.last_checked_at;
+            if may_be_as_before && update_check(connection, &row)? {
+                return Ok(());
+            }
+            update_state(connection, row)
         })
     };
     connection.spawn_blocking(update).await
+}
+
+/// Writes only what each check changes, if all else is as stored. It returns whether it was. SQLite would write the indexes
+/// anew of each column that an update names, though its value is the same.
+fn update_check(connection: &mut SqliteConnection, row: &LinkRow) -> QueryResult<bool> {
+    let as_before = links::table
+        .find(row.id)
+        .filter(links::shown.eq(row.shown))
+        .filter(links::shown_since.eq(row.shown_since))
+        .filter(links::hidden_reason.is(&row.hidden_reason))
+        .filter(links::verdict.is(&row.verdict))
+        .filter(links::verdict_since.is(row.verdict_since))
+        .filter(links::reason.is(&row.reason))
+        .filter(links::details.is(&row.details));
+    let check = (
+        links::status.eq(row.status),
+        links::elapsed_ms.eq(row.elapsed_ms),
+        links::phases.eq(&row.phases),
+        links::last_checked_at.eq(row.last_checked_at),
+        links::last_run_id.eq(row.last_run_id),
+        links::last_run_seq.eq(row.last_run_seq),
+        links::passed_in_a_row.eq(row.passed_in_a_row),
+        links::failed_in_a_row.eq(row.failed_in_a_row),
+    );
+    let updated = diesel::RunQueryDsl::execute(diesel::update(as_before).set(check).kept(), connection)?;
+    Ok(updated > 0)
+}
+
+/// Writes all that a check may change.
+fn update_state(connection: &mut SqliteConnection, row: LinkRow) -> QueryResult<()> {
+    let state = (
+        links::shown.eq(row.shown),
+        links::shown_since.eq(row.shown_since),
+        links::hidden_reason.eq(row.hidden_reason),
+        links::verdict.eq(row.verdict),
+        links::verdict_since.eq(row.verdict_since),
+        links::reason.eq(row.reason),
+        links::status.eq(row.status),
+        links::elapsed_ms.eq(row.elapsed_ms),
+        links::details.eq(row.details),
+        links::phases.eq(row.phases),
+        links::last_checked_at.eq(row.last_checked_at),
+        links::last_run_id.eq(row.last_run_id),
+        links::last_run_seq.eq(row.last_run_seq),
+        links::passed_in_a_row.eq(row.passed_in_a_row),
+        links::failed_in_a_row.eq(row.failed_in_a_row),
+    );
+    let update = diesel::update(links::table.find(row.id)).set(state);
+    diesel::RunQueryDsl::execute(update.kept(), connection).map(drop)
 }
 
 /// The checks of these (run, link) pairs that were recorded before.

@@ -17,6 +17,7 @@ mod outbox;
 mod partitions;
 mod reports;
 mod runs;
+mod schedule_set;
 mod schedules;
 
 use std::fmt::Debug;
@@ -44,6 +45,7 @@ pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedR
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};
 pub use runs::Runs;
+pub use schedule_set::{CannotPause, ScheduleDecision, ScheduleSet, set_schedule};
 pub use schedules::{
     NewSchedule, ScheduleChange, ScheduleState, Schedules, Settled, Skip, StoredSchedule, Tick, TickCounts,
     TickOutcome, TickRun, TickStep,

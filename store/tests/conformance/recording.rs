@@ -17,6 +17,7 @@ use crate::make::{
 
 cases![
     phases_are_kept_of_the_latest_check_alone,
+    whatever_changes_a_link_is_as_its_latest_result_says,
     results_are_stored_and_applied,
     a_result_counts_once,
     repeats_within_a_batch_count_once,
@@ -435,4 +436,50 @@ async fn phases_are_kept_of_the_latest_check_alone(database: Arc<TestDatabase>) 
     }
     let checks = "SELECT count(*) FROM checks WHERE details IS NOT NULL";
     assert_eq!(database.value(checks).await.as_deref(), Some("0"), "checks do not keep them");
+}
+
+/// Each step changes one more thing, or nothing but the times: what is not written would be seen here.
+async fn whatever_changes_a_link_is_as_its_latest_result_says(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    store.import_links(&make::links(1)).await.unwrap();
+    let ends = |status: u16, reason: Option<Reason>, details: &Details, elapsed_ms: u32| {
+        let verdict = if reason.is_some() { Verdict::Down } else { Verdict::Up };
+        (verdict, status, reason, details.clone(), elapsed_ms)
+    };
+    let (plain, rich) = (Details::default(), make::details());
+    let renewed = Details {
+        certificate: rich.certificate.clone().map(|certificate| linkbeat_shared::Certificate {
+            expires_at: "2027-06-30T00:00:00Z".parse().unwrap(),
+            ..certificate
+        }),
+        ..rich.clone()
+    };
+    let code = |code| Some(Reason::Status { code });
+    for (verdict, status, reason, details, elapsed_ms) in [
+        ends(200, None, &plain, 1),
+        ends(200, None, &plain, 2),
+        ends(204, None, &plain, 3),
+        ends(204, None, &rich, 3),
+        ends(204, None, &rich, 4),
+        ends(204, None, &renewed, 4),
+        ends(500, code(500), &plain, 5),
+        ends(500, code(500), &plain, 6),
+        ends(502, code(502), &plain, 6),
+        ends(200, None, &plain, 7),
+    ] {
+        let (run, plan) = file_stored(&store).await;
+        let mut results = make::results(run, &plan.jobs[0], verdict);
+        let result = &mut results.results[0];
+        (result.status, result.reason) = (Some(status), reason);
+        (result.details, result.elapsed_ms) = (details, elapsed_ms);
+        let result = result.clone();
+        store.record(&[results], make::judge()).await.unwrap();
+        let state = store.links(None, 1).await.unwrap().remove(0).state;
+        let found = (state.verdict, state.status, state.reason, state.details, state.elapsed_ms);
+        let told = (result.verdict, result.status, result.reason.clone(), result.details, Some(elapsed_ms));
+        assert_eq!(found, told);
+        assert_eq!((state.shown, state.hidden_reason), (result.reason.is_none(), result.reason));
+        assert_eq!(state.last_run_id, Some(run));
+    }
+    consistent::assert(&database).await;
 }

@@ -74,6 +74,11 @@ impl Member {
         let asking = tokio::time::timeout(Duration::from_secs(2), http_status(&self.health, "/ready"));
         asking.await == Ok(Some(200))
     }
+
+    /// Whether it listens. It takes signals from before that.
+    pub async fn has_begun(&self) -> bool {
+        TcpStream::connect(&self.health).await.is_ok()
+    }
 }
 
 /// The status of a plain GET; `None` when nobody answers.

@@ -18,7 +18,7 @@ impl Storm {
             Fault::WorkerKilled => self.kill(Role::Worker),
             Fault::RecorderKilled => self.kill(Role::Recorder),
             Fault::ProducerKilled => self.kill(Role::Producer),
-            Fault::WorkerStopped => self.stop_worker(),
+            Fault::WorkerStopped => self.stop_worker().await,
             Fault::WireCut => {
                 let wire = self.any_wire();
                 self.world.fleet.wire(wire).cut();
@@ -69,9 +69,10 @@ impl Storm {
         self.world.revive(place);
     }
 
-    fn stop_worker(&mut self) {
+    /// A process that has only just been started would end by the signal, as any would.
+    async fn stop_worker(&mut self) {
         let place = self.any(Role::Worker);
-        if !self.stopping.contains(&place) {
+        if !self.stopping.contains(&place) && self.world.fleet.members[place].has_begun().await {
             self.world.fleet.process(place).signal("TERM");
             self.stopping.push(place);
         }

@@ -28,6 +28,8 @@ impl Request {
         let message = json!({
             "schema": "linkbeat.request/1", "request_id": self.id, "links": links,
             "accept": accept.join(","), "timeout_ms": self.timeout_ms, "retries": 0,
+            // What passes differs from request to request, so most links of one may change alike.
+            "hold_back_links": 0,
         });
         message.to_string().into_bytes()
     }

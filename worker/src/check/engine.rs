@@ -16,8 +16,10 @@ use super::outcome::Outcome;
 use super::retry;
 use crate::explain::{self, Told};
 use crate::fault::OwnFault;
-use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Resolver, Route, Safety, Target};
-use crate::limits::{ANY, Affordable, Limits, Pace, Quota, Share, Start, Starts, Turn, affordable};
+use crate::fetch::{Answer, Attempt, Evidence, Failure, Fetcher, Manner, Resolver, Route, Safety, Target};
+use crate::limits::{
+    ANY, Affordable, Limits, Memory, Pace, Quota, Scarcity, Start, Starts, Turn, affordable,
+};
 use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
@@ -27,6 +29,7 @@ pub struct Engine {
     fetcher: Fetcher,
     limits: Arc<Limits>,
     starts: Starts,
+    scarcity: Arc<Scarcity>,
     connectivity: Connectivity,
     gaps: Gaps,
     concurrency: usize,
@@ -77,21 +80,11 @@ enum Home {
 enum Spoiled {
     /// It failed in a way that may be our doing.
     Ours(OwnFault),
-    /// An answer has a large head, for which memory must be taken first.
-    LargeHead,
+    /// A server sends much, for which memory must be taken first.
+    NeedsMemory,
+    /// Answers of all servers together took too much memory.
+    TakenBack,
 }
-
-impl Spoiled {
-    fn fault(self) -> OwnFault {
-        match self {
-            Self::Ours(fault) => fault,
-            Self::LargeHead => OwnFault::Resources,
-        }
-    }
-}
-
-/// The memory that was taken for large heads of answers.
-type Heads = Option<Arc<Share>>;
 
 impl Fetched {
     /// Whether a page failed because we lacked something that may be there soon, or in a way that these gaps may
@@ -102,7 +95,7 @@ impl Fetched {
             Home::IsThePage | Home::TooLate => None,
         };
         home.into_iter().chain([&self.page.finding]).find_map(|finding| match finding {
-            Err(Failure::LargeHead) => Some(Spoiled::LargeHead),
+            Err(Failure::NeedsMemory) => Some(Spoiled::NeedsMemory),
             Err(Failure::NoMemory | Failure::Own(OwnFault::Resources)) => {
                 Some(Spoiled::Ours(OwnFault::Resources))
             }
@@ -130,11 +123,14 @@ impl Engine {
         let resolver = Resolver::new(&settings.resolver, Arc::clone(&safety), Arc::clone(&route));
         let evidence = Arc::new(Evidence::default());
         let connectivity = Connectivity::new(resolver.clone(), Arc::clone(&evidence));
+        let memory = Arc::new(Memory::new(settings.memory));
+        let scarcity = Scarcity::new(Arc::clone(&memory));
         let pace = Pace::new(settings.min_interval.map(Timeout::duration).unwrap_or_default());
         Ok(Self {
-            fetcher: Fetcher::new(settings, resolver, safety, route, evidence, keeps_connections)?,
+            fetcher: Fetcher::new(settings, resolver, safety, route, evidence, memory, keeps_connections)?,
             limits: Limits::new(settings.per_host, concurrency, pace),
             starts: Starts::new(),
+            scarcity,
             connectivity,
             gaps: Gaps::default(),
             concurrency,
@@ -173,7 +169,9 @@ impl Engine {
     /// back until something shows that we are online, at most 2 s beyond the deadline.
     ///
     /// A failure that may come from a pause of this process (`gaps`), or from a want of memory or descriptors, is no finding: the link
-    /// is taken again, with a new deadline, up to 4 times in all. After that it is an own fault.
+    /// is taken again, with a new deadline, up to 4 times in all. After that it is an own fault. A link is also taken
+    /// again, and that does not count, where all answers together take too much memory, and where its own answer needs
+    /// more than it may have without asking for it. Each happens once at most.
     ///
     /// Cancel safe. A panic is passed on. Must run within a tokio runtime with I/O and time.
     ///
@@ -200,20 +198,27 @@ impl Engine {
     /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, mut begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
         let quota = begun.turn.quota().clone();
-        let (mut takes, mut heads) = (1, None);
+        let (mut failed, mut manner) = (0, Manner::Trusting);
         loop {
-            let spoiled = match self.take(begun, link, spec, heads).await {
+            if self.scarcity.is_on() && matches!(manner, Manner::Trusting) {
+                manner = Manner::Careful;
+            }
+            let spoiled = match self.take(begun, link, spec, &manner).await {
                 Ok(outcome) => return outcome,
-                Err(spoiled) if takes == MOST_TAKES => return Outcome::OwnFault(spoiled.fault()),
                 Err(spoiled) => spoiled,
             };
             tracing::debug!(link.url = %link.url, ?spoiled, "the link is taken again");
+            if let Spoiled::Ours(fault) = spoiled {
+                failed += 1;
+                if failed == MOST_TAKES {
+                    return Outcome::OwnFault(fault);
+                }
+            }
             // In a box: few checks come here, and all would be larger for it.
-            (begun, heads) = match Box::pin(self.begin_again(spoiled, link, spec, &quota)).await {
+            (begun, manner) = match Box::pin(self.begin_again((spoiled, manner), link, spec, &quota)).await {
                 Ok(begun) => begun,
                 Err(fault) => return Outcome::OwnFault(fault),
             };
-            takes += 1;
         }
     }
 
@@ -221,23 +226,24 @@ impl Engine {
     /// so that nobody waits for it with a turn that others need.
     async fn begin_again(
         &self,
-        spoiled: Spoiled,
+        (spoiled, manner): (Spoiled, Manner),
         link: &JobLink,
         spec: &CheckSpec,
         quota: &Quota,
-    ) -> Result<(Begun, Heads), OwnFault> {
-        let heads = match spoiled {
-            Spoiled::LargeHead => {
+    ) -> Result<(Begun, Manner), OwnFault> {
+        let manner = match spoiled {
+            Spoiled::NeedsMemory => {
                 let pages = 1 + usize::from(link.links_page(spec).is_some());
-                Some(self.fetcher.memory_for_heads(pages).await?)
+                self.fetcher.prepare(pages).await?
             }
+            Spoiled::TakenBack => Manner::Careful,
             Spoiled::Ours(_) => {
                 // What others have now is free soon.
                 sleep(BETWEEN_TAKES).await;
-                None
+                manner
             }
         };
-        Ok((self.begin(link, spec, quota).await, heads))
+        Ok((self.begin(link, spec, quota).await, manner))
     }
 
     /// One take of a check.
@@ -246,15 +252,24 @@ impl Engine {
         begun: Begun,
         link: &JobLink,
         spec: &CheckSpec,
-        heads: Heads,
+        manner: &Manner,
     ) -> Result<Outcome, Spoiled> {
         let Begun { turn, second, start } = begun;
         let under_way = self.checks.begin();
         let mark = self.gaps.mark();
         let (began, timeout) = (Instant::now(), self.timeout(spec).duration());
         let deadline = began + timeout;
-        let pages = Box::pin(self.pages(link, spec, (turn, second), (deadline, heads)));
-        let fetched = start.of(pages).await;
+        let mut pages = Box::pin(self.pages(link, spec, (turn, second), (deadline, manner)));
+        let fetched = match start.of(&mut pages).await {
+            Some(fetched) => fetched,
+            None => match self.scarcity.wait_for(pages, matches!(manner, Manner::Trusting)).await {
+                Some(fetched) => fetched,
+                None => {
+                    under_way.succeed();
+                    return Err(Spoiled::TakenBack);
+                }
+            },
+        };
         let elapsed = began.elapsed();
         let lost = self.gaps.since(mark);
         let judged = match fetched.spoiled(lost, spec, timeout) {
@@ -275,32 +290,30 @@ impl Engine {
         link: &JobLink,
         spec: &CheckSpec,
         (mut turn, second): (Turn, Option<Turn>),
-        (deadline, mut heads): (Instant, Heads),
+        (deadline, manner): (Instant, &Manner),
     ) -> Fetched {
         let page = searched(link, spec);
         if link.links_page(spec).is_none() {
             return Fetched {
-                page: self.tries(&page, spec, &mut turn, (deadline, &mut heads)).await,
+                page: self.tries(&page, spec, &mut turn, (deadline, manner)).await,
                 home: Home::IsThePage,
             };
         }
         let home = home(link, spec);
-        let mut heads_of_home = heads.clone();
         match second {
             Some(mut second) => {
                 // Each turn ends with its own page.
                 let page =
-                    Box::pin(async move { self.tries(&page, spec, &mut turn, (deadline, &mut heads)).await });
-                let home = Box::pin(async move {
-                    self.tries(&home, spec, &mut second, (deadline, &mut heads_of_home)).await
-                });
+                    Box::pin(async move { self.tries(&page, spec, &mut turn, (deadline, manner)).await });
+                let home =
+                    Box::pin(async move { self.tries(&home, spec, &mut second, (deadline, manner)).await });
                 let (page, home) = tokio::join!(page, home);
                 Fetched { page, home: Home::Fetched(Box::new(home)) }
             }
             None => {
-                let page = Box::pin(self.tries(&page, spec, &mut turn, (deadline, &mut heads))).await;
+                let page = Box::pin(self.tries(&page, spec, &mut turn, (deadline, manner))).await;
                 let in_time = Instant::now() < deadline;
-                let home = Box::pin(self.tries(&home, spec, &mut turn, (deadline, &mut heads_of_home)));
+                let home = Box::pin(self.tries(&home, spec, &mut turn, (deadline, manner)));
                 Fetched {
                     page,
                     home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate },
@@ -347,15 +360,15 @@ impl Engine {
         target: &Target<'_>,
         spec: &CheckSpec,
         turn: &mut Turn,
-        (deadline, heads): (Instant, &mut Heads),
+        (deadline, manner): (Instant, &Manner),
     ) -> Attempt {
-        let mut attempt = self.fetcher.fetch(target, turn, deadline, heads).await;
+        let mut attempt = self.fetcher.fetch(target, turn, deadline, manner).await;
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
             explain::tries_again(attempt.chain, pause);
             sleep(pause).await;
-            let again = self.fetcher.fetch(target, turn, deadline, heads).await;
+            let again = self.fetcher.fetch(target, turn, deadline, manner).await;
             if retry::cut_off(&again.finding) {
                 break;
             }
@@ -376,7 +389,7 @@ impl Engine {
             Ok(answer) => Ok(Ok(answer)),
             Err(Failure::Site(reason)) => Ok(Err(reason)),
             Err(Failure::Own(fault)) => Err(fault),
-            Err(Failure::LargeHead | Failure::NoMemory) => Err(OwnFault::Resources),
+            Err(Failure::NeedsMemory | Failure::NoMemory) => Err(OwnFault::Resources),
             Err(Failure::Doubtful(reason, doubt)) => {
                 let case = Case { host, doubt, began, deadline };
                 // In a box: few checks come here, and all would be larger for it.

@@ -57,7 +57,7 @@ pub(crate) fn may_come_from(
             lost.matters() && asks_for_another_try && !accept.contains(answer.status)
         }
         Err(Failure::Own(_) | Failure::Doubtful(_, Doubt::Proxy)) => lost.matters(),
-        Err(Failure::LargeHead | Failure::NoMemory) => true,
+        Err(Failure::NeedsMemory | Failure::NoMemory) => true,
         Err(Failure::Site(reason) | Failure::Doubtful(reason, _)) => {
             reason_may_come_from(lost, reason, timeout)
         }

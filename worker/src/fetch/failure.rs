@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 
-use linkbeat_shared::{ConnectKind, Phase, Reason};
+use linkbeat_shared::{ConnectKind, Phase, Reason, TlsKind};
 
 use super::progress;
 use super::tls;
@@ -24,8 +24,8 @@ pub(crate) enum Failure {
     Own(OwnFault),
     /// Other checks hold the memory that the page needs. Ours, and it may be gone by the next take.
     NoMemory,
-    /// The answer's head is so large that memory must be taken for it before.
-    LargeHead,
+    /// What the server sends is so large that memory must be taken for it before.
+    NeedsMemory,
 }
 
 /// The part of the path that may be to blame in the site's place.
@@ -57,7 +57,7 @@ impl Failure {
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Site(reason) | Self::Doubtful(reason, _) => Some(reason.clone()),
-            Self::Own(_) | Self::NoMemory | Self::LargeHead => None,
+            Self::Own(_) | Self::NoMemory | Self::NeedsMemory => None,
         }
     }
 
@@ -107,12 +107,23 @@ impl Failure {
         })
     }
 
+    /// What a failure of a careful request means. Where it is not plain that hyper would see the same, hyper is to look,
+    /// and that needs memory.
+    pub(super) fn of_careful(self) -> Self {
+        match self {
+            Self::Site(Reason::Protocol | Reason::Tls { kind: TlsKind::Other }) => Self::NeedsMemory,
+            failure => failure,
+        }
+    }
+
     /// The same where a proxy is between us and the site. `tunnel`: it has connected us with the site, so that
     /// what came since then is the site's.
     pub(super) fn of_proxy(self, tunnel: bool) -> Self {
         let reason = match self {
             // It was judged where the proxy's answer was read.
-            Self::Own(_) | Self::NoMemory | Self::LargeHead | Self::Doubtful(_, Doubt::Proxy) => return self,
+            Self::Own(_) | Self::NoMemory | Self::NeedsMemory | Self::Doubtful(_, Doubt::Proxy) => {
+                return self;
+            }
             Self::Site(reason) | Self::Doubtful(reason, _) => reason,
         };
         match reason {
@@ -205,7 +216,7 @@ impl Failure {
             return Self::of_io(error);
         }
         if may_be_over_size(error) {
-            return Self::LargeHead;
+            return Self::NeedsMemory;
         }
         let lost = match error.reason() {
             Some(h2::Reason::REFUSED_STREAM) => true,

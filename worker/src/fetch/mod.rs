@@ -89,6 +89,23 @@ pub(crate) struct Answer {
     pub(crate) url: LinkUrl,
 }
 
+/// How servers are asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Manner {
+    /// Over kept connections, and over HTTP/2 where a server speaks it. A server can make us keep some 400 KiB.
+    Trusting,
+    /// Over connections of their own, which keep little. What needs more is [`Failure::NeedsMemory`].
+    Careful,
+    /// As the first one. Memory was taken for all that a server can send.
+    Prepared { _share: Arc<Share> },
+}
+
+impl Manner {
+    fn may_be_large(&self) -> bool {
+        matches!(self, Self::Prepared { .. })
+    }
+}
+
 /// What one try came to.
 #[derive(Debug)]
 pub(crate) struct Attempt {
@@ -117,7 +134,7 @@ pub(crate) struct Fetcher {
     route: Arc<Route>,
     evidence: Arc<Evidence>,
     matchers: Matchers,
-    memory: Memory,
+    memory: Arc<Memory>,
     max_body: usize,
 }
 
@@ -128,6 +145,7 @@ impl Fetcher {
         safety: Arc<Safety>,
         route: Arc<Route>,
         evidence: Arc<Evidence>,
+        memory: Arc<Memory>,
         keeps_connections: bool,
     ) -> Result<Self, SetupError> {
         let tls = Tls::new(settings.extra_ca.as_deref())?;
@@ -142,29 +160,30 @@ impl Fetcher {
             route,
             evidence,
             matchers: Matchers::default(),
-            memory: Memory::new(settings.memory),
+            memory,
             max_body: settings.max_body,
         })
     }
 
-    /// Waits for the memory that large heads of the answers for so many pages need.
-    pub(crate) async fn memory_for_heads(&self, pages: usize) -> Result<Arc<Share>, OwnFault> {
+    /// Waits for the memory that servers of so many pages can make us keep.
+    pub(crate) async fn prepare(&self, pages: usize) -> Result<Manner, OwnFault> {
         let share = self.memory.share(For::Head, pages * lenient::HEAD_MEMORY).await;
-        share.map(Arc::new).map_err(|NoMemory| OwnFault::Resources)
+        share
+            .map(|share| Manner::Prepared { _share: Arc::new(share) })
+            .map_err(|NoMemory| OwnFault::Resources)
     }
 
-    /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then. `heads`: the
-    /// memory that was taken for large heads of answers. It is given back when the first page is read.
+    /// One try, from the first hop to the backlink; over at `deadline`, with whatever there is by then.
     pub(crate) async fn fetch(
         &self,
         target: &Target<'_>,
         turn: &mut Turn,
         deadline: Instant,
-        heads: &mut Option<Arc<Share>>,
+        manner: &Manner,
     ) -> Attempt {
         let mut trail = Trail::from(target.url);
         let (finding, (certificate, phases), chain) = progress::watch(async {
-            let finding = self.visit(&mut trail, target, turn, (deadline, heads)).await;
+            let finding = self.visit(&mut trail, target, turn, (deadline, manner)).await;
             if let Err(failure) = &finding {
                 progress::tell(|chain| chain.fails(failure.reason()));
             }
@@ -186,15 +205,13 @@ impl Fetcher {
         trail: &mut Trail,
         target: &Target<'_>,
         turn: &mut Turn,
-        (deadline, heads): (Instant, &mut Option<Arc<Share>>),
+        (deadline, manner): (Instant, &Manner),
     ) -> Result<Answer, Failure> {
         loop {
-            let reply = match timeout_at(deadline, self.follow(trail, turn, heads.is_some())).await {
+            let reply = match timeout_at(deadline, self.follow(trail, turn, manner)).await {
                 Ok(reply) => reply?,
                 Err(_) => return Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
             };
-            // Nobody who holds a share waits for another one.
-            *heads = None;
             let answer = match self.read(reply, trail.here(), target, deadline).await {
                 Ok(answer) => answer,
                 Err((Unread::NoMemory, _)) => return Err(Failure::NoMemory),
@@ -211,12 +228,12 @@ impl Fetcher {
         }
     }
 
-    async fn follow(&self, trail: &mut Trail, turn: &mut Turn, large: bool) -> Result<Reply, Failure> {
+    async fn follow(&self, trail: &mut Trail, turn: &mut Turn, manner: &Manner) -> Result<Reply, Failure> {
         loop {
             progress::enter(Phase::Queue);
             progress::tell(|chain| chain.asks(trail.here()));
             turn.move_to(trail.here().host()).await;
-            let reply = self.request(trail, turn, large).await?;
+            let reply = self.request(trail, turn, manner).await?;
             if !redirect::redirects(reply.status) {
                 return Ok(reply);
             }
@@ -226,7 +243,12 @@ impl Fetcher {
 
     /// One hop. A kept connection that the server closed meanwhile says nothing about the site, and neither does a
     /// request that the server did not look at, or an answer that only hyper cannot read.
-    async fn request(&self, trail: &Trail, turn: &mut Turn, large: bool) -> Result<Reply, Failure> {
+    async fn request(&self, trail: &Trail, turn: &mut Turn, manner: &Manner) -> Result<Reply, Failure> {
+        let large = manner.may_be_large();
+        if matches!(manner, Manner::Careful) {
+            // In a box: few requests come here, and all would be larger for it.
+            return Box::pin(self.look_again(trail, large)).await.map_err(Failure::of_careful);
+        }
         if trail.here().is_https() && !can_be_named(trail.here()) {
             return self.look_again(trail, large).await;
         }
@@ -248,21 +270,21 @@ impl Fetcher {
             } else {
                 // There is a limit for large ones, too.
                 return Err(match lost.failure {
-                    Failure::LargeHead if large => Failure::Site(Reason::Protocol),
+                    Failure::NeedsMemory if large => Failure::Site(Reason::Protocol),
                     failure => failure,
                 });
             }
         }
     }
 
-    /// The same request by `lenient`. `large`: the heads of its answers may be large.
+    /// The same request by `lenient`. `large`: memory was taken for all that the server can send.
     async fn look_again(&self, trail: &Trail, large: bool) -> Result<Reply, Failure> {
         let url = trail.here();
         progress::request_begins();
         progress::connection_begins();
         self.admit_literal(url)?;
         let answer = async {
-            let connection = self.connector.connect(url).await?;
+            let connection = self.connector.connect(url, large).await?;
             let peer = connection.peer;
             let answer =
                 lenient::get(connection, url, &self.headers, trail.cookies().as_ref(), large).await?;

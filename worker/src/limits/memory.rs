@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 /// Bytes that one permit stands for.
 const UNIT: usize = 1 << 10;
-/// How long a check waits for its share. What holds shares ends at its deadline, so most waits are shorter.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a check waits for its share. What holds shares ends at its deadline, so most waits are shorter. A worker
+/// holds a job a little longer than that.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Hands out memory.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct Memory {
     heads: Pool,
 }
 
-/// What it is for. Each purpose has a half, because whoever reads a body has a turn, and whoever waits for a turn may
-/// have memory for a head.
+/// What it is for. Each purpose has a half, because whoever has memory for a head may wait for a turn, and then for
+/// memory for a body. Whoever has memory for a body never waits for memory for a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum For {
     Body,
@@ -51,7 +52,18 @@ impl Memory {
         Self { bodies: Pool::new(bytes / 2), heads: Pool::new(bytes / 2) }
     }
 
-    /// Waits for so many bytes; for all there are where that is less. To be asked for once, and not by a holder.
+    /// The half for heads.
+    pub(crate) fn for_heads(&self) -> usize {
+        self.heads.in_all * UNIT
+    }
+
+    /// Bytes that are handed out now.
+    pub(crate) fn handed_out(&self) -> usize {
+        let out = |pool: &Pool| pool.in_all.saturating_sub(pool.left.available_permits());
+        (out(&self.bodies) + out(&self.heads)) * UNIT
+    }
+
+    /// Waits for so many bytes; for all there are where that is less. To be asked for once for each purpose.
     pub(crate) async fn share(&self, purpose: For, bytes: usize) -> Result<Share, NoMemory> {
         let pool = match purpose {
             For::Body => &self.bodies,

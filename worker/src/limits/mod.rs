@@ -4,6 +4,7 @@ mod descriptors;
 mod memory;
 mod pace;
 mod quota;
+mod scarcity;
 mod starts;
 mod turns;
 
@@ -11,5 +12,6 @@ pub(crate) use self::descriptors::{Affordable, affordable};
 pub(crate) use self::memory::{For, Memory, NoMemory, Share};
 pub(crate) use self::pace::Pace;
 pub(crate) use self::quota::{ANY, KEPT_FOR_SMALL, Quota, Quotas};
+pub(crate) use self::scarcity::Scarcity;
 pub(crate) use self::starts::{Start, Starts};
 pub(crate) use self::turns::{Limits, Turn};

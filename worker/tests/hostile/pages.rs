@@ -45,6 +45,13 @@ pub(super) async fn rows() -> Vec<Row> {
             .asking("me.example")
             .no_backlink(false),
         Row::new("page: none at all", answering(page("")).await).asking("me.example").no_backlink(false),
+        Row::new("page: none at all, packed", nothing_in("gzip").await)
+            .asking("me.example")
+            .no_backlink(false),
+        Row::new("page: none at all, packed otherwise", nothing_in("br, deflate").await)
+            .asking("me.example")
+            .no_backlink(false),
+        Row::new("page: gzip that breaks off behind the backlink", cut_gzip().await).asking("me.example"),
         Row::new("page: the backlink on a page that is gone", gone().await)
             .asking("me.example")
             .down(Reason::Status { code: 404 }),
@@ -83,6 +90,16 @@ fn codings() -> Vec<(&'static str, Vec<&'static str>, Vec<u8>)> {
             gzip(&brotli(text)),
         ),
         ("gzip and nothing", vec!["Content-Encoding: gzip, identity"], gzip(text)),
+        ("gzip among empty words", vec!["Content-Encoding: , gzip ,"], gzip(text)),
+        ("gzip over gzip", vec!["Content-Encoding: gzip, gzip"], gzip(&gzip(text))),
+        (
+            "three codings",
+            vec!["Content-Encoding: X-GZIP,deflate", "Content-Encoding: Br"],
+            brotli(&zlib(&gzip(text))),
+        ),
+        ("another word that is no coding", vec!["Content-Encoding: none"], text.to_vec()),
+        ("an empty word", vec!["Content-Encoding: "], text.to_vec()),
+        ("zlib and zeros", vec!["Content-Encoding: deflate"], [zlib(text), vec![0; 512]].concat()),
     ]
 }
 
@@ -139,6 +156,17 @@ fn brotli(text: &[u8]) -> Vec<u8> {
     assert!(length < 1 << 16, "a length of four nibbles");
     let header = (length << 4 | 1 << 20).to_le_bytes();
     [&header[..3], text, &[3]].concat()
+}
+
+/// An empty body, of which it is said that it is packed.
+async fn nothing_in(codings: &str) -> Site {
+    answering(answer("200 OK", &[&format!("Content-Encoding: {codings}")], "")).await
+}
+
+/// A whole answer, whose gzip lacks its end.
+async fn cut_gzip() -> Site {
+    let packed = gzip(&[&b"<a href=https://me.example/>"[..], &vec![b'x'; 50_000]].concat());
+    answering(answer("200 OK", &["Content-Encoding: gzip"], &packed[..packed.len() - 9])).await
 }
 
 async fn gone() -> Site {

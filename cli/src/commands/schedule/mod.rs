@@ -9,7 +9,10 @@ use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use linkbeat_shared::schedule::{ScheduleSpec, Zone, read_request, stored_request};
 use linkbeat_shared::{Lang, LinkSelection, Request, RequestId, ScheduleId, pause_end};
-use linkbeat_store::{NewSchedule, ScheduleChange, ScheduleState, SharedStore, StoredSchedule, Tick};
+use linkbeat_store::{
+    CannotPause, NewSchedule, ScheduleChange, ScheduleDecision, ScheduleSet, ScheduleState, SharedStore,
+    StoredSchedule, Tick, set_schedule,
+};
 
 use self::args::{AddArgs, SetArgs};
 use super::{servers, write};
@@ -23,8 +26,6 @@ use crate::output::schedules::Shown;
 const PAGE: u32 = 500;
 /// Ticks that `show` lists.
 const SHOWN_TICKS: u32 = 10;
-/// How often a change is tried that somebody else came before: a producer may just settle a tick.
-const TRIES: u32 = 5;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleCommand {
@@ -260,11 +261,7 @@ async fn pause(store: &SharedStore, name: &str, until: Option<&str>) -> Result<(
         let zone = schedule.spec.as_ref().map_or(Zone::UTC, |spec| spec.time_zone);
         let until = until.map(|until| pause_end(until, zone, now)).transpose();
         let until = until.map_err(|error| Failure::usage(format!("--until: {error}")))?;
-        match schedule.state {
-            ScheduleState::Paused if schedule.paused_until == until => Ok(None),
-            ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
-            ScheduleState::Ended => Err(has_ended(name)),
-        }
+        schedule.pause(until).map_err(|error| cannot_pause(schedule, error))
     })
     .await?;
     match find(store, name).await?.paused_until {
@@ -282,29 +279,22 @@ async fn pause(store: &SharedStore, name: &str, until: Option<&str>) -> Result<(
 }
 
 async fn resume(store: &SharedStore, name: &str) -> Result<(), Failure> {
-    change(store, name, |schedule, now| match schedule.state {
-        ScheduleState::Active => Ok(None),
-        ScheduleState::Ended => Err(has_ended(name)),
-        ScheduleState::Paused => Ok(Some(schedule.resumes(spec_of(schedule)?, now))),
-    })
-    .await?;
+    change(store, name, |schedule, now| schedule.resume(now).map_err(|error| cannot_pause(schedule, error)))
+        .await?;
     tell_next(store, name, "resumed").await
 }
 
-/// Changes a schedule by what it is now. `None`: it is as it should be.
+/// Changes a schedule by what it is now.
 async fn change(
     store: &SharedStore,
     name: &str,
-    decide: impl Fn(&StoredSchedule, DateTime<Utc>) -> Result<Option<ScheduleChange>, Failure>,
+    decide: impl Fn(&StoredSchedule, DateTime<Utc>) -> ScheduleDecision<Failure> + Send + Sync,
 ) -> Result<(), Failure> {
-    for _ in 0..TRIES {
-        let schedule = find(store, name).await?;
-        let Some(change) = decide(&schedule, store.clock().await?)? else { return Ok(()) };
-        if store.change_schedule(&schedule, change).await? {
-            return Ok(());
-        }
+    match set_schedule(&**store, name, decide).await? {
+        ScheduleSet::Set => Ok(()),
+        ScheduleSet::Gone => Err(no_schedule(name)),
+        ScheduleSet::Another => Err(changed_meanwhile(name)),
     }
-    Err(changed_meanwhile(name))
 }
 
 async fn remove(store: &SharedStore, name: &str) -> Result<(), Failure> {
@@ -316,21 +306,30 @@ async fn remove(store: &SharedStore, name: &str) -> Result<(), Failure> {
 
 async fn find(store: &SharedStore, name: &str) -> Result<StoredSchedule, Failure> {
     let found = store.find_schedule(name.trim()).await?;
-    found.ok_or_else(|| {
-        Failure::usage(format!("there is no schedule {name}")).advise("see `linkbeat schedule list`")
-    })
+    found.ok_or_else(|| no_schedule(name))
+}
+
+fn no_schedule(name: &str) -> Failure {
+    Failure::usage(format!("there is no schedule {name}")).advise("see `linkbeat schedule list`")
 }
 
 fn spec_of(schedule: &StoredSchedule) -> Result<&ScheduleSpec, Failure> {
-    schedule.spec.as_ref().map_err(|problem| {
-        Failure::infrastructure(format!("schedule {} cannot be read: {problem}", schedule.name))
-            .advise("use the linkbeat that wrote it, or remove it and add it anew")
-    })
+    schedule.spec.as_ref().map_err(|problem| unreadable(schedule, problem))
 }
 
-fn has_ended(name: &str) -> Failure {
-    Failure::usage(format!("schedule {name} has ended: it has no more ticks"))
-        .advise("`linkbeat schedule set` gives it a new time")
+fn unreadable(schedule: &StoredSchedule, problem: &str) -> Failure {
+    Failure::infrastructure(format!("schedule {} cannot be read: {problem}", schedule.name))
+        .advise("use the linkbeat that wrote it, or remove it and add it anew")
+}
+
+fn cannot_pause(schedule: &StoredSchedule, error: CannotPause) -> Failure {
+    match error {
+        CannotPause::Ended => {
+            Failure::usage(format!("schedule {} has ended: it has no more ticks", schedule.name))
+                .advise("`linkbeat schedule set` gives it a new time")
+        }
+        CannotPause::Unreadable(problem) => unreadable(schedule, &problem),
+    }
 }
 
 fn changed_meanwhile(name: &str) -> Failure {

@@ -9,7 +9,7 @@ use linkbeat_store::{LinkChanges, LinkQuery};
 use super::Filter;
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::confirm::Confirm;
-use crate::pages::form::{Form, pause_end_of};
+use crate::pages::form::{Form, PAUSE_END, pause_end_of};
 use crate::pages::once::Once;
 use crate::pages::parts::minute;
 use crate::pages::runs::filed;
@@ -224,13 +224,12 @@ async fn question(
         Action::Change(..) => (t.set_group, t.ask_group, false),
     };
     let mut fields = scope.fields();
-    for name in ["action", "group", "request", "back"] {
+    for name in ["action", "group", "until", "request", "back"] {
         fields.extend(form.get(name).map(|value| (name.to_owned(), value.to_owned())));
     }
-    // The moment that the question names, and not `2d` once more: that would be two days from the answer.
-    fields.extend(
-        until_of(action).map(|until| ("until".to_owned(), until.to_rfc3339_opts(SecondsFormat::Secs, true))),
-    );
+    // The moment that the question names: `2d` once more would be two days from the answer.
+    let end = until_of(action).map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true));
+    fields.extend(end.map(|end| (PAUSE_END.to_owned(), end)));
     Ok(Confirm {
         title: format!("{yes}: {links}"),
         text: vec![until_of(action).map_or_else(|| text.to_owned(), |until| fill(text, &[&minute(until)]))],

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use linkbeat_store::{ScheduleChange, ScheduleState, StoredSchedule};
+use linkbeat_store::{CannotPause, ScheduleDecision, ScheduleSet, StoredSchedule, set_schedule};
 
 use super::list::percent_encoded;
 use crate::pages::answer::{Page, Problem, see};
@@ -14,9 +14,6 @@ use crate::pages::visit::Visit;
 use crate::pages::wording::fill;
 use crate::ports::ScheduleRun;
 use crate::serve::App;
-
-/// How often a change is tried that somebody else came before: a producer may just settle a tick.
-const TRIES: u32 = 5;
 
 pub(super) async fn act(
     State(app): State<App>,
@@ -34,11 +31,11 @@ pub(super) async fn act(
         }
         "pause" => {
             let until = pause_end_of(&form, &v)?;
-            change(&app, &v, &name, |v, schedule, _| pause(v, schedule, until)).await?;
+            change(&app, &v, &name, |schedule, _| schedule.pause(until)).await?;
             Done::Paused
         }
         "resume" => {
-            change(&app, &v, &name, resume).await?;
+            change(&app, &v, &name, StoredSchedule::resume).await?;
             Done::Resumed
         }
         _ => return Err(Problem::NotFound),
@@ -62,42 +59,25 @@ async fn run(app: &App, v: &Visit, form: &Form, schedule: &StoredSchedule) -> Re
     }
 }
 
-type Change = Option<ScheduleChange>;
-
-/// Changes a schedule by what it is now. `None`: it is as it should be.
+/// Changes a schedule by what it is now.
 async fn change(
     app: &App,
     v: &Visit,
     name: &str,
-    decide: impl Fn(&Visit, &StoredSchedule, DateTime<Utc>) -> Result<Change, Problem> + Send + Sync,
+    decide: impl Fn(&StoredSchedule, DateTime<Utc>) -> ScheduleDecision<CannotPause> + Send + Sync,
 ) -> Result<(), Problem> {
-    let store = &app.ports.store;
-    for _ in 0..TRIES {
-        let schedule = store.find_schedule(name).await?.ok_or(Problem::NotFound)?;
-        let Some(change) = decide(v, &schedule, store.clock().await?)? else { return Ok(()) };
-        if store.change_schedule(&schedule, change).await? {
-            return Ok(());
-        }
-    }
-    Err(Problem::Conflict(v.t.changed_meanwhile.to_owned()))
-}
-
-fn pause(v: &Visit, schedule: &StoredSchedule, until: Option<DateTime<Utc>>) -> Result<Change, Problem> {
-    match schedule.state {
-        ScheduleState::Paused if schedule.paused_until == until => Ok(None),
-        ScheduleState::Active | ScheduleState::Paused => Ok(Some(schedule.pauses(until))),
-        ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
+    let decide = |schedule: &StoredSchedule, now| decide(schedule, now).map_err(|error| cannot(v, error));
+    match set_schedule(&*app.ports.store, name, decide).await? {
+        ScheduleSet::Set => Ok(()),
+        ScheduleSet::Gone => Err(Problem::NotFound),
+        ScheduleSet::Another => Err(Problem::Conflict(v.t.changed_meanwhile.to_owned())),
     }
 }
 
-fn resume(v: &Visit, schedule: &StoredSchedule, now: DateTime<Utc>) -> Result<Change, Problem> {
-    match schedule.state {
-        ScheduleState::Active => Ok(None),
-        ScheduleState::Ended => Err(Problem::Conflict(v.t.schedule_has_ended.to_owned())),
-        ScheduleState::Paused => {
-            let spec = schedule.spec.as_ref().map_err(|problem| Problem::Conflict(problem.clone()))?;
-            Ok(Some(schedule.resumes(spec, now)))
-        }
+fn cannot(v: &Visit, error: CannotPause) -> Problem {
+    match error {
+        CannotPause::Ended => Problem::Conflict(v.t.schedule_has_ended.to_owned()),
+        CannotPause::Unreadable(problem) => Problem::Conflict(problem),
     }
 }
 

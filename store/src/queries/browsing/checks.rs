@@ -22,9 +22,9 @@ use crate::values::Id;
 
 /// Runs that are asked one by one for a check of a link, at once. That is quick however many checks each of them has, as
 /// their key leads there and all other partitions are left out.
-const RUNS: i64 = 128;
+const RUNS: i64 = 64;
 /// So many times. A link that is in few of so many runs is looked for by itself then.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 6;
 /// How far back the first such look goes, and how much further each next one.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(2);
 const FURTHER: i32 = 8;

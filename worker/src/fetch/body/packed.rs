@@ -100,6 +100,10 @@ impl Packed {
         if let Some(decoding) = &mut self.decoding {
             return decoding.finish(reader);
         }
+        if self.held.is_empty() {
+            // Servers also say of an empty page that it is compressed.
+            return Ok(());
+        }
         let mut decoding = self.codings.decoding();
         let mut reader = skipping(self.handed_on, reader);
         decoding.push(&self.held, &mut reader)?;

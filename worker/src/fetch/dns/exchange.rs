@@ -63,11 +63,11 @@ async fn converse(
     records: RecordType,
     manner: Manner,
 ) -> Result<Message, NoAnswer> {
-    let answer = once(server, &question(name, records, manner.edns), manner.tcp).await?;
+    let answer = once(server, &question(name, records, manner.edns), manner).await?;
     let code = answer.metadata.response_code;
     // Old servers do not know EDNS (RFC 6891 §7).
     if manner.edns && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS) {
-        return once(server, &question(name, records, false), manner.tcp).await;
+        return once(server, &question(name, records, false), manner).await;
     }
     Ok(answer)
 }
@@ -84,19 +84,21 @@ fn question(name: &Name, records: RecordType, edns: bool) -> Message {
     question
 }
 
-async fn once(server: SocketAddr, question: &Message, tcp: bool) -> Result<Message, NoAnswer> {
+async fn once(server: SocketAddr, question: &Message, manner: Manner) -> Result<Message, NoAnswer> {
     let packet = question.to_vec().map_err(io::Error::other)?;
-    if tcp {
+    if manner.tcp {
         return over_tcp(server, question, &packet).await;
     }
     let answer = over_udp(server, question, &packet).await?;
     if !answer.metadata.truncation {
         return Ok(answer);
     }
-    match over_tcp(server, question, &packet).await {
-        // Some of the records are better than none.
-        Err(_) if !answer.answers.is_empty() => Ok(answer),
-        whole => whole,
+    // Some of the records are better than none. Many firewalls drop this.
+    let some = !answer.answers.is_empty();
+    match timeout(manner.timeout / 2, over_tcp(server, question, &packet)).await {
+        Err(_) | Ok(Err(_)) if some => Ok(answer),
+        Err(_) => Err(NoAnswer::Timeout),
+        Ok(whole) => whole,
     }
 }
 

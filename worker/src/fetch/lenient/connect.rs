@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_shared::{ConnectKind, LinkUrl, Phase, Reason};
-use reqwest::Url;
 use reqwest::header::HeaderValue;
+use reqwest::{StatusCode, Url};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,10 +21,13 @@ use super::super::progress::{self, MAX_DIALLED};
 use super::super::resolver::Resolver;
 use super::super::route::Route;
 use super::super::tls::Tls;
+use super::bounded::{self, Bounded};
 use crate::fault::OwnFault;
 
 /// RFC 8305 §5: the Connection Attempt Delay.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
+/// Bytes that a server may send in a handshake before memory is taken for more. Most send 3 to 6 KiB.
+const MAX_SMALL_HANDSHAKE: usize = 24 << 10;
 /// Longest answer of a proxy to CONNECT.
 const MAX_ANSWER: usize = 16 << 10;
 
@@ -65,21 +68,26 @@ impl Connector {
         Self { resolver, route, tls, named: TlsConnector::from(Arc::new(named)) }
     }
 
-    /// Connects with a site. An address in the URL must have been admitted before.
-    pub(in super::super) async fn connect(&self, url: &LinkUrl) -> Result<Connection, Failure> {
+    /// Connects with a site. An address in the URL must have been admitted before. `may_be_large`: memory was taken for
+    /// what the other side may send in handshakes.
+    pub(in super::super) async fn connect(
+        &self,
+        url: &LinkUrl,
+        may_be_large: bool,
+    ) -> Result<Connection, Failure> {
         let site = url.as_url();
         let Some(proxy) = self.route.proxy_for(site) else {
             let stream = self.dial(site).await?;
             let peer = stream.peer_addr().ok();
-            let stream = self.secured(Box::new(stream), site).await?;
+            let stream = self.secured(Box::new(stream), site, may_be_large).await?;
             return Ok(Connection { stream, peer, asks_proxy: false, proxy_credentials: None });
         };
         let stream = Box::new(self.dial(proxy.as_url()).await?);
-        let mut stream = self.secured(stream, proxy.as_url()).await?;
+        let mut stream = self.secured(stream, proxy.as_url(), may_be_large).await?;
         let proxy_credentials = credentials(proxy.as_url());
         if url.is_https() {
             open_tunnel(&mut stream, site, proxy_credentials.as_ref()).await?;
-            let stream = self.secured(stream, site).await?;
+            let stream = self.secured(stream, site, may_be_large).await?;
             return Ok(Connection { stream, peer: None, asks_proxy: false, proxy_credentials: None });
         }
         Ok(Connection { stream, peer: None, asks_proxy: true, proxy_credentials })
@@ -116,10 +124,16 @@ impl Connector {
     }
 
     /// TLS over a connection, where the URL asks for it.
-    async fn secured(&self, stream: BoxedStream, url: &Url) -> Result<BoxedStream, Failure> {
+    async fn secured(
+        &self,
+        stream: BoxedStream,
+        url: &Url,
+        may_be_large: bool,
+    ) -> Result<BoxedStream, Failure> {
         if url.scheme() != "https" {
             return Ok(stream);
         }
+        let stream = Bounded::new(stream, if may_be_large { usize::MAX } else { MAX_SMALL_HANDSHAKE });
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let secured = match ServerName::try_from(host.clone()) {
             Ok(name) => self.named.connect(name, stream).await,
@@ -130,7 +144,14 @@ impl Connector {
                 TlsConnector::from(Arc::new(nameless)).connect(name, stream).await
             }
         };
-        Ok(Box::new(secured.map_err(|error| Failure::of_error(&error))?))
+        match secured {
+            Ok(mut secured) => {
+                secured.get_mut().0.lift();
+                Ok(Box::new(secured))
+            }
+            Err(error) if bounded::is_over(&error) => Err(Failure::NeedsMemory),
+            Err(error) => Err(Failure::of_error(&error)),
+        }
     }
 }
 
@@ -160,9 +181,15 @@ async fn open_tunnel(
     }
     match super::head::parse(&answer) {
         Ok(Some((head, _))) if head.status.is_success() => Ok(()),
-        Ok(Some((head, _))) if head.status.as_u16() == 407 => Err(Failure::Own(OwnFault::Proxy)),
+        Ok(Some((head, _))) if is_its_own_refusal(head.status) => Err(Failure::Own(OwnFault::Proxy)),
         _ => Err(ill(Reason::Connect { kind: ConnectKind::Unreachable })),
     }
+}
+
+/// Whether a proxy says by this status that it will not serve us, whatever the site is like. By others, such as 502, it
+/// may say that the site cannot be reached.
+fn is_its_own_refusal(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 405 | 407 | 429 | 451 | 511)
 }
 
 /// The header with which a URL's user identifies (RFC 7617).

@@ -34,8 +34,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Malformed> {
 
 /// Where the empty line ends. Lines may end with a line feed alone (RFC 9112 §2.2).
 fn end(bytes: &[u8]) -> Option<usize> {
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    ends.into_iter().find_map(|at| match &bytes[at..] {
+    let mut ends = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1);
+    ends.find_map(|at| match &bytes[at..] {
         [b'\n', ..] => Some(at + 1),
         [b'\r', b'\n', ..] => Some(at + 2),
         _ => None,

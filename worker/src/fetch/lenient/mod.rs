@@ -3,8 +3,11 @@
 //! hyper is strict: it takes 100 headers, no HTTP/1.0 with chunks, no line that ends without a carriage return
 //! inside a chunked body. Few sites are like that, so this is used only after hyper gave up: one request over a
 //! connection of its own, in HTTP/1.1, under the same deadline, guard and pace.
+//!
+//! It also keeps less of an answer than hyper, and is therefore used while memory is scarce.
 
 mod body;
+mod bounded;
 mod connect;
 mod head;
 
@@ -21,10 +24,11 @@ use super::progress;
 /// Bytes of an answer's head that are read, as many as curl does.
 const MAX_HEAD: usize = 300 << 10;
 /// Bytes of a head that are read before memory is taken for more.
-const MAX_SMALL_HEAD: usize = 32 << 10;
+const MAX_SMALL_HEAD: usize = 16 << 10;
 /// Most memory that a head takes: as it came, and as it was read.
 pub(super) const HEAD_MEMORY: usize = 2 * MAX_HEAD;
-const BUFFER: usize = 16 << 10;
+/// How much is read at once.
+const STEP: usize = 4 << 10;
 
 /// An answer's head, and what follows it.
 pub(super) struct Answer {
@@ -47,7 +51,7 @@ pub(super) async fn get(
     let mut read = Vec::new();
     loop {
         if !may_be_large && read.len() > MAX_SMALL_HEAD {
-            return Err(Failure::LargeHead);
+            return Err(Failure::NeedsMemory);
         }
         match head::parse(&read) {
             Ok(Some((head, length))) => {
@@ -57,12 +61,12 @@ pub(super) async fn get(
             Ok(None) if read.len() < MAX_HEAD => {}
             _ => return Err(Failure::Site(Reason::Protocol)),
         }
-        let mut more = vec![0; BUFFER];
-        let length = connection.stream.read(&mut more).await.map_err(|error| Failure::of_io(&error))?;
+        // No more than that, because thousands may wait here.
+        read.reserve_exact(if may_be_large { STEP * 4 } else { STEP });
+        let length = connection.stream.read_buf(&mut read).await.map_err(|error| Failure::of_io(&error))?;
         if length == 0 {
             return Err(if read.is_empty() { Failure::closed() } else { Failure::Site(Reason::Protocol) });
         }
-        read.extend_from_slice(&more[..length]);
     }
 }
 
