@@ -238,17 +238,18 @@ impl Lane {
         }
     }
 
-    /// Waits until it may leave, and gives what comes meanwhile.
-    pub(super) async fn rest_before_leaving(&self) -> lapin::Result<Vec<Delivery>> {
-        let (mut consumer, mut rest) = (self.consumer.clone(), Vec::new());
+    /// Waits until it may leave, and takes what comes meanwhile. Returns whether RabbitMQ has ended the consumer.
+    pub(super) async fn take_before_leaving(&self, taken: &mut Vec<Delivery>) -> lapin::Result<bool> {
+        let mut consumer = self.consumer.clone();
         loop {
             tokio::select! {
                 biased;
-                Some(delivery) = consumer.next() => {
-                    rest.push(delivery?);
+                item = consumer.next() => {
+                    let Some(delivery) = item else { return Ok(true) };
+                    taken.push(delivery?);
                     self.came();
                 }
-                () = self.done_waiting() => return Ok(rest),
+                () = self.done_waiting() => return Ok(false),
             }
         }
     }

@@ -130,14 +130,19 @@ impl Lanes {
         if lane.drained.is_cancelled() {
             return Ok(Vec::new());
         }
-        lane.retire(self.patience(Patience::STOP));
-        let mut rest = lane.rest_before_leaving().await?;
+        let (mut rest, mut has_ended) = (Vec::new(), false);
         if !lane.is_leaving() {
+            lane.retire(self.patience(Patience::STOP));
+            has_ended = lane.take_before_leaving(&mut rest).await?;
             self.end(lane).await?;
         }
+        // A consumer tells its end once. Whoever asked again would wait for ever.
         let mut consumer = lane.consumer.clone();
-        while let Some(delivery) = consumer.next().await {
-            rest.push(delivery?);
+        while !has_ended {
+            match consumer.next().await {
+                Some(delivery) => rest.push(delivery?),
+                None => has_ended = true,
+            }
         }
         lane.drained.cancel();
         Ok(rest)

@@ -352,7 +352,8 @@ const INVERSE: [FormatName; 4] = [FormatName::Csv, FormatName::Json, FormatName:
 fn listed_links_can_be_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let stored = sample::links();
-    let all: Vec<_> = stored.iter().map(said).collect();
+    // The end of the pause in the sample lies too far ahead for a list.
+    let all: Vec<_> = stored.iter().map(|link| NewLink { paused_until: None, ..said(link) }).collect();
     for name in INVERSE {
         assert_eq!(read_again(name, &stored, folder.path()), all, "{name:?}");
     }
@@ -379,7 +380,9 @@ proptest! {
         link.page_url = flags[1].then(|| format!("http://{user}b.example/").parse().unwrap());
         link.name = LinkName::parse(text(0)).unwrap_or(link.name);
         (link.active, link.backlink, link.state.shown) = (flags[0], flags[1], flags[2]);
-        link.paused_until = (!flags[0]).then(|| chrono::DateTime::from_timestamp(4_000_000_000, 7_000).unwrap());
+        // A list may say an end that is not over ten years ahead.
+        let in_a_year = chrono::Utc::now().timestamp() + 31_000_000;
+        link.paused_until = (!flags[0]).then(|| chrono::DateTime::from_timestamp(in_a_year, 7_000).unwrap());
         link.group = text(1).parse().ok();
         link.attributes = Attributes {
             avatar: text(2).parse().ok(),
