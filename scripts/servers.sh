@@ -36,6 +36,13 @@ install_package() {
   RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$2" >/dev/null
 }
 
+# warn_of_space GB: what a build from scratch takes. On a full disk the linker ends with a "bus error", which says nothing.
+warn_of_space() {
+  local free
+  free=$(($(df -Pk . | awk 'END { print $4 }') >> 20))
+  [ -d target/debug ] || [ "$free" -ge "$1" ] || say "only $free GB of the disk are free; building and testing takes $1 GB"
+}
+
 free_port() { "$(bootstrap_python)" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 bootstrap_python() {
