@@ -44,5 +44,48 @@ impl<Q> QueryId for Kept<Q> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-/// Also where a thread has the connection itself.
+/// Also where a thread has the connection itself. There diesel asks only a query that returns rows whether it may be kept:
+/// of any other it forgets the answer.
 impl<Q, C> diesel::RunQueryDsl<C> for Kept<Q> {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use diesel::connection::{InstrumentationEvent, SimpleConnection};
+    use diesel::prelude::{Connection, ExpressionMethods, QueryDsl, RunQueryDsl};
+    use diesel::{SqliteConnection, update};
+
+    use super::Keep;
+
+    diesel::table! {
+        pages (id) {
+            id -> Integer,
+            visits -> Integer,
+        }
+    }
+
+    #[test]
+    fn an_update_that_returns_rows_is_prepared_once() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection
+            .batch_execute(
+                "CREATE TABLE pages (id INTEGER PRIMARY KEY NOT NULL, visits INTEGER NOT NULL); INSERT INTO pages VALUES (1, 0)",
+            )
+            .unwrap();
+        let kept = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&kept);
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for visits in 1..4 {
+            let page =
+                update(pages::table.find(1)).set(pages::visits.eq(visits)).returning(pages::visits).kept();
+            assert_eq!(page.load::<i32>(&mut connection), Ok(vec![visits]));
+        }
+        assert_eq!(kept.load(Ordering::Relaxed), 1);
+    }
+}

@@ -278,8 +278,8 @@ fn update_check(connection: &mut SqliteConnection, row: &LinkRow) -> QueryResult
         links::passed_in_a_row.eq(row.passed_in_a_row),
         links::failed_in_a_row.eq(row.failed_in_a_row),
     );
-    let updated = diesel::RunQueryDsl::execute(diesel::update(as_before).set(check).kept(), connection)?;
-    Ok(updated > 0)
+    let updated = diesel::update(as_before).set(check).returning(links::id).kept();
+    Ok(!diesel::RunQueryDsl::load::<Id>(updated, connection)?.is_empty())
 }
 
 /// Writes all that a check may change.
@@ -301,8 +301,8 @@ fn update_state(connection: &mut SqliteConnection, row: LinkRow) -> QueryResult<
         links::passed_in_a_row.eq(row.passed_in_a_row),
         links::failed_in_a_row.eq(row.failed_in_a_row),
     );
-    let update = diesel::update(links::table.find(row.id)).set(state);
-    diesel::RunQueryDsl::execute(update.kept(), connection).map(drop)
+    let updated = diesel::update(links::table.find(row.id)).set(state).returning(links::id).kept();
+    diesel::RunQueryDsl::load::<Id>(updated, connection).map(drop)
 }
 
 /// The checks of these (run, link) pairs that were recorded before.
