@@ -1,5 +1,6 @@
 //! The links themselves: imported, listed, found, edited and removed.
 
+use diesel::dsl::max;
 use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{GivenLinks, Link, LinkId, LinkUrl};
@@ -11,7 +12,7 @@ use crate::error::Fault;
 use crate::importing::{Import, PART, Part};
 use crate::kept::Keep;
 use crate::rows::{ChangeRow, LinkRow};
-use crate::schema::{changes, links};
+use crate::schema::{changes, links, runs};
 use crate::traits::{LinkChanges, LinkSet, StillSo};
 use crate::values::{Id, Moment};
 
@@ -141,7 +142,13 @@ async fn set_row(
     changes: &LinkChanges,
     now: Moment,
 ) -> Result<Option<ChangeRow>, Fault> {
+    let before = row.fetched();
     let visible = row.set(changes, now)?;
+    if row.fetched() != before {
+        // What earlier runs found, or still find, is of another page.
+        let newest: Option<i64> = runs::table.select(max(runs::seq)).get_result(connection).await?;
+        row.last_run_seq = newest.unwrap_or_default() + 1;
+    }
     let update = diesel::update(links::table.find(row.id)).set((&*row, links::updated_at.eq(now)));
     update.kept().execute(connection).await?;
     Ok(visible)

@@ -22,9 +22,11 @@ const SPELLINGS: [&str; 16] = [
     "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3",
     "aHR0c", "Ly9", "SFRUU",
 ];
-/// The same: links without a scheme, and parameters that jump pages use.
-const LINKS: [&str; 11] =
-    ["\"//", "'//", "=//", "`//", ":\\\\", "?u=", "?go=", "?to=", "?url=", "?link=", "?target="];
+/// The same: links without a scheme, with a port that goes without saying, and parameters that jump pages use.
+const LINKS: [&str; 13] = [
+    "\"//", "'//", "=//", "`//", ":\\\\", ":443", ":80/", "?u=", "?go=", "?to=", "?url=", "?link=",
+    "?target=",
+];
 /// Links of one tag that are searched together with the text around them.
 const WITH_CONTEXT: usize = 8;
 /// Bytes of that text on either side.
