@@ -710,8 +710,10 @@ pub(super) static HELP: Texts = &[
         "Only those with this latest reason, such as timeout, status, dns, tls or backlink_missing",
         "只看最近原因为此的，如 timeout、status、dns、tls 或 backlink_missing",
     ),
+    ("Always", "总是"),
+    ("Never", "从不"),
     (
-        "Prefix of every exchange and queue. A worker may serve several: a,b",
+        "Prefix of every exchange and queue. A worker may serve several: a,b [env: LINKBEAT_NAMESPACE] [default: linkbeat]",
         "所有交换机和队列的前缀。一个检查进程可服务多个：a,b",
     ),
     ("Print one parked message with its body", "输出一条搁置的消息及其内容"),
@@ -722,7 +724,7 @@ pub(super) static HELP: Texts = &[
     ("Remove a schedule; its runs stay", "移除定时任务；其任务记录保留"),
     ("Remove old checks now, when they are rolled up into days", "立即清除已按天汇总的旧检查"),
     (
-        "Serve /live and /ready on this address, such as 127.0.0.1:9180",
+        "Serve /live and /ready on this address, such as 127.0.0.1:9180 [env: LINKBEAT_HEALTH_ADDR]",
         "在此地址提供 /live 和 /ready，如 127.0.0.1:9180",
     ),
     (
