@@ -525,7 +525,7 @@ pub(super) async fn put_days(connection: &mut Connection, rows: &[DayRow]) -> Qu
         .bind::<Array<PgUuid>, _>(column(rows, |row| row.link_id.0))
         .bind::<Array<Date>, _>(column(rows, |row| row.day))
         .bind::<Array<SmallInt>, _>(column(rows, |row| row.zone));
-    bind_counts!(put, rows).execute(connection).await.map(drop)
+    bind_counts!(put, rows).kept().execute(connection).await.map(drop)
 }
 
 /// The same for hours.
@@ -542,7 +542,7 @@ pub(super) async fn put_hours(connection: &mut Connection, rows: &[HourRow]) -> 
     let put = put
         .bind::<Array<PgUuid>, _>(column(rows, |row| row.link_id.0))
         .bind::<Array<Integer>, _>(column(rows, |row| row.hour));
-    bind_counts!(put, rows).execute(connection).await.map(drop)
+    bind_counts!(put, rows).kept().execute(connection).await.map(drop)
 }
 
 /// Removes hours before this one. Returns whether there were any.
@@ -628,7 +628,7 @@ pub(super) async fn keep_reachable(
          SELECT id FROM page ORDER BY id DESC LIMIT 1",
     );
     let keep = keep.bind::<PgUuid, _>(after.0).bind::<Date, _>(from).bind::<BigInt, _>(limit);
-    let last: Vec<Row> = keep.load(connection).await?;
+    let last: Vec<Row> = keep.kept().load(connection).await?;
     Ok(last.into_iter().next().map(|row| row.id))
 }
 
