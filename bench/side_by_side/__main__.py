@@ -46,6 +46,7 @@ def arguments():
     sizes.add_argument("--stored", type=int, default=1_000_000, help="dashboard: links (default: %(default)s)")
     sizes.add_argument("--checks", type=int, default=5_000_000, help="full, dashboard: checks (default: %(default)s)")
     sizes.add_argument("--views", type=int, default=500, help="dashboard: open pages (default: %(default)s)")
+    sizes.add_argument("--database", help="dashboard: a database that an earlier run has filled")
     parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"), help="where the table goes")
     options = parser.parse_args()
     options.cases = options.cases or [*CASES, *(LONG if options.long else [])]

@@ -13,11 +13,12 @@ use crate::measure;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks for this over so many connections, for so long. Prints as JSON how many answers came in a second, how long they
-/// took in milliseconds, and how long the first one is in bytes, compressed as for a browser.
+/// took in milliseconds, how long the first one is in bytes, as it comes over the wire to a browser, and the share of a core
+/// that asking took.
 pub(crate) async fn get(url: &str, connections: usize, seconds: u64) -> anyhow::Result<()> {
     let client = client()?;
     let first = client.get(url).send().await?.error_for_status()?.bytes().await?.len();
-    let begun = Instant::now();
+    let (begun, cpu) = (Instant::now(), measure::own_cpu()?);
     let mut asking = JoinSet::new();
     for _ in 0..connections {
         asking.spawn(ask(client.clone(), url.to_owned(), begun + Duration::from_secs(seconds)));
@@ -26,10 +27,15 @@ pub(crate) async fn get(url: &str, connections: usize, seconds: u64) -> anyhow::
     while let Some(of_one) = asking.join_next().await {
         times.extend(of_one??);
     }
-    let per_second = times.len() as f64 / begun.elapsed().as_secs_f64();
+    let wall = begun.elapsed().as_secs_f64();
+    let per_second = times.len() as f64 / wall;
+    let of_core = measure::own_cpu()?.saturating_sub(cpu).as_secs_f64() / wall;
     times.sort_by(f64::total_cmp);
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    println!("{}", json!({ "per_second": per_second, "p50_ms": at(50), "p95_ms": at(95), "bytes": first }));
+    println!(
+        "{}",
+        json!({ "per_second": per_second, "p50_ms": at(50), "p95_ms": at(95), "bytes": first, "cores": of_core })
+    );
     Ok(())
 }
 

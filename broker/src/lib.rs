@@ -32,8 +32,8 @@ pub use moving::move_to;
 pub use namespace::{BadNamespace, Namespace, Namespaces};
 pub use queue::{Exchange, ForeignExchange, ForeignExchangeKind, Queue, QueueKind};
 pub use rabbit::{
-    BadBrokerTls, BadBrokerUrl, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
-    BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError, NodeInspection, RabbitBroker,
-    inspect_broker,
+    Access, BadBrokerTls, BadBrokerUrl, BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState,
+    BrokerSettings, BrokerTls, BrokerUrl, BrokerUrls, ConnectError, NodeInspection, RabbitBroker, Right,
+    inspect_broker, missing_rights,
 };
 pub use watched::WatchedBroker;

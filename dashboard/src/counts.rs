@@ -1,5 +1,6 @@
 //! How many links there are of each kind and group. To count a million takes long. So whoever asks at the same time is told
-//! the same, and counting rests for much longer than it takes. But it never rests so long that somebody would wonder.
+//! the same, and counting rests for much longer than it takes. But it never rests so long that somebody would wonder. Who
+//! asks then does not wait for a long count either: the one of before is told until it has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ const GROUPS: u32 = 1_000;
 
 const LENGTH: Length = Length { least: Duration::ZERO, times: 19, most: Duration::from_secs(10) };
 
-type Counted<V> = Fresh<(), Arc<V>, Arc<StoreError>>;
+type Counted<V> = Arc<Fresh<(), Arc<V>, Arc<StoreError>>>;
 
 /// The latest counts.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { totals: Fresh::new(LENGTH, one()), groups: Fresh::new(LENGTH, one()) }
+        Self { totals: Arc::new(Fresh::new(LENGTH, one())), groups: Arc::new(Fresh::new(LENGTH, one())) }
     }
 }
 
@@ -38,14 +39,17 @@ fn one<V>() -> Room<V> {
 impl App {
     /// How many links there are of each kind.
     pub(crate) async fn totals(&self) -> Result<Arc<Vec<LinkTotal>>, Arc<StoreError>> {
-        let counting = async { self.ports.store.link_totals().await.map(Arc::new).map_err(Arc::new) };
-        self.counts.totals.get((), counting).await
+        let app = self.clone();
+        let counting = async move { app.ports.store.link_totals().await.map(Arc::new).map_err(Arc::new) };
+        self.counts.totals.soon((), counting).await
     }
 
     /// The groups in the order of their names, each with how many links it has.
     pub(crate) async fn groups(&self) -> Result<Arc<Vec<(GroupName, u64)>>, Arc<StoreError>> {
-        let counting = async { self.ports.store.link_groups(GROUPS).await.map(Arc::new).map_err(Arc::new) };
-        self.counts.groups.get((), counting).await
+        let app = self.clone();
+        let counting =
+            async move { app.ports.store.link_groups(GROUPS).await.map(Arc::new).map_err(Arc::new) };
+        self.counts.groups.soon((), counting).await
     }
 }
 

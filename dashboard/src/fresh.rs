@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 /// What went wrong is told to all who wait for it, and to those who come so soon after.
 const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+/// Who would rather have an old answer soon waits so long for a new one.
+const PATIENCE: Duration = Duration::from_millis(30);
+/// An older answer is not told any more.
+const OLDEST: Duration = Duration::from_secs(300);
 
 /// How long an answer is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +50,8 @@ pub(crate) struct Fresh<K, V, E> {
 
 struct Kept<V, E> {
     answer: Arc<Slot<V, E>>,
+    /// The latest that was no fault, and since when it is known.
+    latest: Option<(Instant, V)>,
     asked: Instant,
     weight: usize,
 }
@@ -70,7 +76,7 @@ impl<K: Hash + Eq + Clone, V: Clone, E: Clone> Fresh<K, V, E> {
         let holds = if found.is_ok() { self.length.after(begun.elapsed()) } else { AFTER_A_FAULT };
         *answer = Some((Instant::now() + holds, found.clone()));
         drop(answer);
-        self.weigh(&key, &slot, found.as_ref().map_or(0, self.room.weigh));
+        self.note(&key, &slot, &found);
         found
     }
 
@@ -93,17 +99,54 @@ impl<K: Hash + Eq + Clone, V: Clone, E: Clone> Fresh<K, V, E> {
             forget_one(&mut kept);
         }
         let answer = Arc::new(Slot::new(None));
-        kept.insert(key.clone(), Kept { answer: Arc::clone(&answer), asked, weight: 0 });
+        kept.insert(key.clone(), Kept { answer: Arc::clone(&answer), latest: None, asked, weight: 0 });
         answer
     }
 
-    fn weigh(&self, key: &K, slot: &Arc<Slot<V, E>>, weight: usize) {
+    /// The latest answer, unless it is too old to be told.
+    fn latest(&self, key: &K) -> Option<V> {
+        let kept = self.kept();
+        let (since, latest) = kept.get(key)?.latest.as_ref()?;
+        (since.elapsed() < OLDEST).then(|| latest.clone())
+    }
+
+    fn note(&self, key: &K, slot: &Arc<Slot<V, E>>, found: &Result<V, E>) {
         let mut kept = self.kept();
         if let Some(known) = kept.get_mut(key).filter(|known| Arc::ptr_eq(&known.answer, slot)) {
-            known.weight = weight;
+            known.weight = found.as_ref().map_or(0, self.room.weigh);
+            if let Ok(found) = found {
+                known.latest = Some((Instant::now(), found.clone()));
+            }
         }
         while kept.values().map(|known| known.weight).sum::<usize>() > self.room.weight {
             forget_one(&mut kept);
+        }
+    }
+}
+
+impl<K, V, E> Fresh<K, V, E>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    V: Clone + Send + 'static,
+    E: Clone + Send + 'static,
+{
+    /// The same for whoever would rather have an old answer soon than a new one late. One that no longer holds is found
+    /// out anew. If that takes more than a moment, it goes on by itself, and the old one is told meanwhile.
+    pub(crate) async fn soon(
+        self: &Arc<Self>,
+        key: K,
+        find: impl Future<Output = Result<V, E>> + Send + 'static,
+    ) -> Result<V, E> {
+        let Some(latest) = self.latest(&key) else { return self.get(key, find).await };
+        // Somebody finds it out already.
+        if self.slot(&key).try_lock().is_err() {
+            return Ok(latest);
+        }
+        let fresh = Arc::clone(self);
+        let renewed = tokio::spawn(async move { fresh.get(key, find).await });
+        match tokio::time::timeout(PATIENCE, renewed).await {
+            Ok(Ok(renewed)) => renewed,
+            _ => Ok(latest),
         }
     }
 }
@@ -153,6 +196,26 @@ mod tests {
         fresh.forget();
         assert_eq!(ask().await, Ok(vec![7]));
         assert_eq!(searches.load(Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_is_told_while_a_new_one_is_found_out() {
+        let fresh = Arc::new(fresh(Length { least: Duration::ZERO, times: 0, most: Duration::ZERO }));
+        assert_eq!(fresh.soon(1, async { Ok(vec![1]) }).await, Ok(vec![1]), "the first is waited for");
+        assert_eq!(fresh.soon(1, async { Ok(vec![2]) }).await, Ok(vec![2]), "so is one that comes soon");
+        let (go_on, held) = tokio::sync::oneshot::channel();
+        let slow = async {
+            held.await.unwrap();
+            Ok(vec![3])
+        };
+        assert_eq!(fresh.soon(1, slow).await, Ok(vec![2]));
+        let second = fresh.soon(1, async { panic!("it is found out once") });
+        assert_eq!(second.await, Ok(vec![2]));
+        go_on.send(()).unwrap();
+        while fresh.latest(&1) != Some(vec![3]) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(fresh.soon(1, async { Err("away") }).await, Err("away"));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use linkbeat_testbed::resolver::Resolver;
+use linkbeat_testbed::servers::PrivateServers;
 use serde_json::Value;
 
 use crate::support::fleet::{Fleet, Servers};
@@ -228,4 +229,62 @@ fn wrong_settings_end_with_2() {
         assert!(!format!("{ended:?}").contains("s3cret"), "{ended:#?}");
         problem(&ended.json(), check);
     }
+}
+
+#[test]
+fn a_user_with_too_few_rights_for_celery_clients_is_told_what_is_missing_and_what_grants_it() {
+    let (rabbit, servers, doctor) =
+        (PrivateServers::start("start_rabbitmq provide_rabbitmqctl"), Servers::new(), Doctor::new());
+    let path = format!("{}:{}", rabbit.get("RABBITMQCTL"), std::env::var("PATH").unwrap());
+    let administrate = |commands: &str| {
+        let done = Command::new("sh").args(["-euc", commands]).env("PATH", &path).output().unwrap();
+        assert!(done.status.success(), "{commands}: {done:?}");
+    };
+    let namespace = &servers.namespace;
+    administrate(&format!(
+        "rabbitmqctl add_user few s3cret
+         rabbitmqctl set_permissions few '^$' '^({namespace}\\..*|amq\\.default)$' '^{namespace}\\.requests'"
+    ));
+    let (_, host) = rabbit.get("BROKER_URL").split_once('@').unwrap();
+    let examine = || {
+        let mut command = doctor.command(&["--role", "producer", "--format", "json"]);
+        servers.configure(&mut command);
+        command
+            .env("LINKBEAT_BROKER_URL", format!("amqp://few:s3cret@{host}"))
+            .env("LINKBEAT_CELERY_QUEUES", "blog.tasks,celery");
+        serde_json::from_str::<Value>(&run(&mut command).stdout).unwrap()
+    };
+    let answer = examine();
+    let (text, remedy) = problem(&answer, "celery");
+    for missing in [
+        "configure the queue `blog.tasks`",
+        "write to the queue `celery`",
+        "read the queue `celery`",
+        "configure the exchange `celeryev`",
+        "write to the exchange `celeryev`",
+        "configure the exchange `celery.pidbox`",
+        "write to the exchange `reply.celery.pidbox`",
+        "configure queues `amq.gen-…`",
+    ] {
+        assert!(text.contains(missing), "{missing} is not in {text}");
+    }
+    assert!(!text.contains("amq.default") && !text.contains("s3cret"), "{text}");
+
+    assert_eq!(text.matches("`amq.gen-…`").count(), 3, "{text}");
+
+    let (_, command) = remedy.split_once(": ").unwrap();
+    administrate(command);
+    let answer = examine();
+    let [finding] = findings(&answer, "celery")[..] else { panic!("{answer:#}") };
+    assert_eq!(finding["state"], "ok", "{answer:#}");
+    assert_eq!(findings(&answer, "permissions")[0]["state"], "ok", "its other rights are kept: {answer:#}");
+
+    administrate("rabbitmqctl set_permissions few '^amq\\.gen' '.*' '^(celery|amq\\.gen-.*)$'");
+    let answer = examine();
+    let (text, _) = problem(&answer, "celery");
+    assert!(text.contains("configure the queue `celery`") && !text.contains("write"), "{text}");
+    for missing in ["`blog.tasks`", "`celery.pidbox`", &format!("`{namespace}.events`")] {
+        assert!(text.contains(&format!("read the exchange {missing}")), "{missing} is not in {text}");
+    }
+    assert!(!text.contains("read the exchange `celery`"), "{text}");
 }

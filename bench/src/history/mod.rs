@@ -14,7 +14,7 @@ use linkbeat_shared::LinkId;
 use linkbeat_shared::history::{Keep, Zone};
 use linkbeat_store::{HistoryRules, OpenMode, SharedStore, open};
 
-use crate::measure::median;
+use crate::measure::{median, own_cpu};
 use database::{Database, grouped};
 use year::Year;
 
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     if args.only_make {
         return make(&args, &database, &store).await;
     }
-    let mut rolling = Rolling::default();
+    let mut rolling = Spent::default();
     for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
         let before = database.rows_and_bytes("link_days").await?;
         rolling.add(&year.make(&database, &store).await?);
@@ -70,7 +70,10 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     println!("hours, kept for 14 days: {}", database.told("link_hours").await?);
     println!("checks, kept for 90 days: {}", database.told_checks().await?);
     let recorded = recording::cpu_of(&store, RECORDED).await?;
-    rolling.print(recorded);
+    let mut of_recorded = Spent { checks: recorded.checks, ..Spent::default() };
+    of_recorded.time(&store).await?;
+    of_recorded.print("what was recorded", &recorded);
+    rolling.print("a year, day by day", &recorded);
     reading(&database, &store, args.links).await?;
     if database.has_partitions() {
         recording::while_partitions_are_dropped(&database, &store, args.seconds).await?;
@@ -95,29 +98,43 @@ pub(crate) async fn fill(url: &str, checks: u64) -> anyhow::Result<()> {
     fill::fill(&Database::open(url).await?, &store, checks).await
 }
 
-/// What rolling up took.
+/// What rolling up took, or recording.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rolling {
+pub(crate) struct Spent {
     pub(crate) checks: u64,
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,
 }
 
-impl Rolling {
+impl Spent {
     fn add(&mut self, other: &Self) {
         self.checks += other.checks;
         self.wall += other.wall;
         self.cpu += other.cpu;
     }
 
-    /// `recorded`: microseconds of CPU for each check that is recorded.
-    fn print(&self, recorded: f64) {
-        let each = self.cpu.as_secs_f64() * 1e6 / self.checks as f64;
+    /// Rolls up all that is due.
+    pub(crate) async fn time(&mut self, store: &SharedStore) -> anyhow::Result<()> {
+        let (begun, cpu) = (Instant::now(), own_cpu()?);
+        while store.roll_up(&rules(), Duration::ZERO).await? {}
+        self.wall += begun.elapsed();
+        self.cpu += own_cpu()?.saturating_sub(cpu);
+        Ok(())
+    }
+
+    /// Microseconds of this process's CPU for each check.
+    fn each(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.checks.max(1) as f64
+    }
+
+    fn print(&self, what: &str, recorded: &Self) {
         println!(
-            "rolling up: {} checks in {:.0} s, {each:.1} µs of this process's CPU each; recording: {recorded:.1} µs each; share of both {:.1} %",
+            "rolling up {what}: {} checks in {:.1} s, {:.2} µs of this process's CPU each; recording: {:.2} µs each; share of both {:.1} %",
             grouped(self.checks),
             self.wall.as_secs_f64(),
-            100.0 * each / (each + recorded)
+            self.each(),
+            recorded.each(),
+            100.0 * self.each() / (self.each() + recorded.each())
         );
     }
 }

@@ -10,6 +10,7 @@ use linkbeat_recorder::Rules;
 use linkbeat_shared::history::Keep;
 use linkbeat_store::{HistoryRules, SharedStore};
 
+use super::Spent;
 use super::database::{Database, moment, run_id};
 use super::year::make_partition;
 use crate::measure::own_cpu;
@@ -20,19 +21,21 @@ const LINKS: usize = 20_000;
 const PARTITIONS: i64 = 12;
 const OLD_CHECKS: u64 = 100_000;
 
-/// Microseconds of this process's CPU for each check that is recorded.
-pub(crate) async fn cpu_of(store: &SharedStore, checks: usize) -> anyhow::Result<f64> {
-    let mut spent = Duration::ZERO;
+/// What recording so many checks took.
+pub(crate) async fn cpu_of(store: &SharedStore, checks: usize) -> anyhow::Result<Spent> {
+    let mut spent = Spent::default();
     for _ in 0..checks.div_ceil(LINKS) {
         let batches = file(store, LINKS).await?;
-        let before = own_cpu()?;
+        let (begun, before) = (Instant::now(), own_cpu()?);
         for batch in &batches {
             store.record(batch, Arc::new(Rules)).await?;
         }
-        spent += own_cpu()?.saturating_sub(before);
+        spent.wall += begun.elapsed();
+        spent.cpu += own_cpu()?.saturating_sub(before);
+        spent.checks += LINKS as u64;
         store.close_runs(100).await?;
     }
-    Ok(spent.as_secs_f64() * 1e6 / (checks.div_ceil(LINKS) * LINKS) as f64)
+    Ok(spent)
 }
 
 /// Times batches for a while alone, and then while partitions are dropped.

@@ -1,13 +1,10 @@
 //! A year of checks, made day by day and rolled up as it is made.
 
-use std::time::{Duration, Instant};
-
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use linkbeat_store::SharedStore;
 
 use super::database::{Database, grouped, moment, run_id};
-use super::{Rolling, rules};
-use crate::measure::own_cpu;
+use super::{Spent, rules};
 
 const DAYS: u64 = 365;
 /// Days that each of the other links has.
@@ -33,20 +30,18 @@ impl Year {
         Self { name: "daily", links: (checks / DAYS).max(1), runs_a_day: 1 }
     }
 
-    pub(crate) async fn make(&self, database: &Database, store: &SharedStore) -> anyhow::Result<Rolling> {
+    pub(crate) async fn make(&self, database: &Database, store: &SharedStore) -> anyhow::Result<Spent> {
         add_links(database, self.name, self.links).await?;
         let midnight = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
-        let mut rolling = Rolling { checks: self.links * self.runs_a_day * DAYS, ..Rolling::default() };
+        let mut rolling = Spent { checks: self.links * self.runs_a_day * DAYS, ..Spent::default() };
         for ago in (1..=DAYS).rev() {
             let day = midnight - TimeDelta::days(i64::try_from(ago)?);
             make_partition(database, day).await?;
             self.make_day(database, day).await?;
-            let (begun, cpu) = (Instant::now(), own_cpu()?);
-            while store.roll_up(&rules(), Duration::ZERO).await? {}
-            rolling.wall += begun.elapsed();
-            rolling.cpu += own_cpu()?.saturating_sub(cpu);
+            rolling.time(store).await?;
             if ago % 30 == 0 {
                 clean_up(store).await?;
+                println!("{} links: {ago} days are left to make", self.name);
             }
         }
         clean_up(store).await?;

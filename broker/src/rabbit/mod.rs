@@ -24,6 +24,7 @@ mod parcel;
 mod publisher;
 mod reopen;
 mod republisher;
+mod rights;
 mod session;
 mod settings;
 mod tls;
@@ -34,5 +35,6 @@ pub use error::ConnectError;
 pub use inspect::{
     BrokerInspection, BrokerItem, BrokerItemKind, BrokerItemState, NodeInspection, inspect_broker,
 };
+pub use rights::{Access, Right, missing_rights};
 pub use settings::{BadBrokerUrl, BrokerSettings, BrokerUrl, BrokerUrls};
 pub use tls::{BadBrokerTls, BrokerTls};

@@ -205,6 +205,11 @@ impl BrokerUrl {
         }
     }
 
+    /// Who connects.
+    pub fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
     /// The virtual host.
     pub fn vhost(&self) -> &str {
         &self.uri.vhost

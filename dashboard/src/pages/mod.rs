@@ -6,6 +6,7 @@
 mod answer;
 mod assets;
 mod changes;
+mod compressed;
 mod confirm;
 mod export;
 mod form;
@@ -62,4 +63,5 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/workers", get(workers::show))
         .fallback(async || Problem::NotFound)
         .layer(from_fn_with_state(app.clone(), answer::finish))
+        .layer(compressed::layer())
 }

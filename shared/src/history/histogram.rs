@@ -5,8 +5,6 @@
 //! lower end, and the middle that is taken, the harmonic mean of the ends, is off by at most (2^(1/7) - 1) / (2^(1/7) + 1)
 //! = 4.95 % of either.
 
-use std::collections::BTreeMap;
-
 use super::bits::{BitReader, BitWriter, Rice};
 
 /// Where the buckets of one doubling begin: 2^(n/7) times 2^32, rounded up. Whole numbers, so that every machine has the
@@ -26,52 +24,71 @@ const PER_DOUBLING: u8 = 7;
 /// How many values lie in each bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    counts: BTreeMap<u8, u64>,
+    /// The first bucket that has values.
+    first: u8,
+    /// The counts from there to the last bucket that has values. The values of a link lie close together.
+    counts: Vec<u64>,
 }
 
 impl Histogram {
     /// Adds a value.
     pub fn add(&mut self, ms: u32) {
-        *self.counts.entry(bucket(ms)).or_default() += 1;
+        *self.count_of(bucket(ms)) += 1;
     }
 
     /// Adds all values of another histogram.
     pub fn merge(&mut self, other: &Self) {
-        for (bucket, count) in &other.counts {
-            *self.counts.entry(*bucket).or_default() += count;
+        for (bucket, count) in other.buckets().filter(|(_, count)| *count > 0) {
+            *self.count_of(bucket) += count;
         }
     }
 
     /// How many values there are.
     pub fn count(&self) -> u64 {
-        self.counts.values().sum()
+        self.counts.iter().sum()
+    }
+
+    /// The count of a bucket, to be made larger.
+    fn count_of(&mut self, bucket: u8) -> &mut u64 {
+        if self.counts.is_empty() {
+            self.first = bucket;
+        }
+        if bucket < self.first {
+            let before = usize::from(self.first - bucket);
+            self.counts.splice(0..0, std::iter::repeat_n(0, before));
+            self.first = bucket;
+        }
+        let place = usize::from(bucket - self.first);
+        if place >= self.counts.len() {
+            self.counts.resize(place + 1, 0);
+        }
+        &mut self.counts[place]
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = (u8, u64)> {
+        (self.first..=u8::MAX).zip(self.counts.iter().copied())
     }
 
     /// The bucket in which the value of this rank lies: 1 is the smallest value's.
     pub(super) fn bucket_of_rank(&self, rank: u64) -> Option<u8> {
         let mut seen = 0;
-        let reached = |(bucket, count): (&u8, &u64)| {
+        let reached = |(bucket, count)| {
             seen += count;
-            (seen >= rank).then_some(*bucket)
+            (seen >= rank).then_some(bucket)
         };
-        self.counts.iter().find_map(reached)
+        self.buckets().find_map(reached)
     }
 
     /// Writes the first bucket and then the counts from there to the last one, each as its difference from the one
     /// before: neighbours are alike.
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        let (Some((first, _)), Some((last, _))) =
-            (self.counts.first_key_value(), self.counts.last_key_value())
-        else {
-            return;
-        };
-        bytes.push(*first);
+        let Some(further) = self.counts.len().checked_sub(1) else { return };
+        bytes.push(self.first);
         let (mut bits, mut rice, mut before) = (BitWriter::default(), Rice::new(), 0);
-        bits.gamma(u64::from(last - first));
-        for bucket in *first..=*last {
-            let count = self.counts.get(&bucket).copied().unwrap_or_default();
-            bits.rice(zigzag(before, count), &mut rice);
-            before = count;
+        bits.gamma(further as u64);
+        for count in &self.counts {
+            bits.rice(zigzag(before, *count), &mut rice);
+            before = *count;
         }
         bytes.extend(bits.finish());
     }
@@ -81,15 +98,15 @@ impl Histogram {
         let Some((first, rest)) = bytes.split_first() else { return Some(Self::default()) };
         let (mut bits, mut rice, mut before) = (BitReader::new(rest), Rice::new(), 0);
         let last = first.checked_add(u8::try_from(bits.gamma()?).ok()?)?;
-        let mut counts = BTreeMap::new();
+        let mut histogram = Self::default();
         for bucket in *first..=last {
             let count = unzigzag(before, bits.rice(&mut rice)?)?;
             if count > 0 {
-                counts.insert(bucket, count);
+                *histogram.count_of(bucket) = count;
             }
             before = count;
         }
-        Some(Self { counts })
+        Some(histogram)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::iter::successors;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::{OptionalExtension, QueryResult, QueryableByName};
+use diesel::prelude::QueryableByName;
 use diesel::sql_query;
 use diesel::sql_types::{
     Array, BigInt, Date, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as PgUuid,
@@ -27,15 +27,16 @@ pub(super) const CHECKS: i64 = 10_000;
 /// Runs that are rolled up together: a day of a link that is checked every three minutes.
 pub(super) const RUNS: i64 = 512;
 
-/// The last link of the page that begins after `$2`: no run has more than `$3` checks in it.
-const LAST: &str = "SELECT c.link_id FROM unnest($1) AS r (id) CROSS JOIN LATERAL (
-     SELECT link_id FROM checks WHERE run_id = r.id AND link_id > $2 ORDER BY link_id OFFSET $3 - 1 LIMIT 1) c
-     ORDER BY c.link_id LIMIT 1";
-/// When the first and the last check of a page were made.
-const ENDS: &str =
-    "SELECT min(c.first) AS first, max(c.last) AS last FROM unnest($1) AS r (id) CROSS JOIN LATERAL (
-     SELECT min(checked_at) AS first, max(checked_at) AS last FROM checks
-     WHERE run_id = r.id AND link_id > $2 AND link_id <= $3) c";
+/// The last link of the page that begins after `$2`: no run has more than `$3` checks in it. NULL: there is no link
+/// after this page. And when the first and the last check of the page were made.
+const EDGES: &str = "WITH r AS (SELECT unnest($1) AS id), edge AS MATERIALIZED (
+     SELECT c.link_id FROM r CROSS JOIN LATERAL (
+         SELECT link_id FROM checks WHERE run_id = r.id AND link_id > $2 ORDER BY link_id OFFSET $3 - 1 LIMIT 1) c
+     ORDER BY c.link_id LIMIT 1)
+     SELECT (SELECT link_id FROM edge) AS last_link, min(c.first) AS first, max(c.last) AS last FROM r CROSS JOIN LATERAL (
+         SELECT min(checked_at) AS first, max(checked_at) AS last FROM checks
+         WHERE run_id = r.id AND link_id > $2
+               AND link_id <= coalesce((SELECT link_id FROM edge), 'ffffffff-ffff-ffff-ffff-ffffffffffff')) c";
 /// Makes the days and hours that have one check, and gives the others.
 const FOLD: &str = include_str!("fold.sql");
 
@@ -90,15 +91,11 @@ impl Bucket {
     }
 }
 
+/// Where a page ends, and the first and the last moment of its checks.
 #[derive(Debug, QueryableByName)]
-struct Last {
-    #[diesel(sql_type = PgUuid)]
-    link_id: Uuid,
-}
-
-/// The first and the last moment of a page's checks.
-#[derive(Debug, QueryableByName)]
-struct Ends {
+struct Edges {
+    #[diesel(sql_type = Nullable<PgUuid>)]
+    last_link: Option<Uuid>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     first: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
@@ -109,11 +106,10 @@ struct Ends {
 /// there are no more.
 pub(super) async fn add_page(connection: &mut Connection, page: Page<'_>) -> Result<Option<Id>, Fault> {
     let runs: Vec<Uuid> = page.runs.iter().map(|(id, _)| id.0).collect();
-    let last = sql_query(LAST).bind::<Array<PgUuid>, _>(&runs).bind::<PgUuid, _>(page.after.0);
-    let last = last.bind::<BigInt, _>(page.most_of_a_run).kept().get_result(connection).await.optional()?;
-    let last = last.map(|last: Last| last.link_id);
-    let upto = last.unwrap_or(Uuid::max());
-    let Some((first, latest)) = ends(connection, &page, &runs, upto).await? else { return Ok(last.map(Id)) };
+    let edges = sql_query(EDGES).bind::<Array<PgUuid>, _>(&runs).bind::<PgUuid, _>(page.after.0);
+    let edges: Edges = edges.bind::<BigInt, _>(page.most_of_a_run).kept().get_result(connection).await?;
+    let (upto, last) = (edges.last_link.unwrap_or(Uuid::max()), edges.last_link.map(Id));
+    let Some((first, latest)) = edges.first.zip(edges.last) else { return Ok(last) };
     let buckets = fold(connection, &page, &runs, upto, &days_between(page.zone, first, latest)).await?;
     let (mut days, mut hours) = (Days::new(), Hours::new());
     for bucket in buckets {
@@ -126,18 +122,7 @@ pub(super) async fn add_page(connection: &mut Connection, page: Page<'_>) -> Res
     }
     add_days(connection, days, page.zone).await?;
     add_hours(connection, hours).await?;
-    Ok(last.map(Id))
-}
-
-async fn ends(
-    connection: &mut Connection,
-    page: &Page<'_>,
-    runs: &[Uuid],
-    upto: Uuid,
-) -> QueryResult<Option<(DateTime<Utc>, DateTime<Utc>)>> {
-    let ends = sql_query(ENDS).bind::<Array<PgUuid>, _>(runs).bind::<PgUuid, _>(page.after.0);
-    let ends: Ends = ends.bind::<PgUuid, _>(upto).kept().get_result(connection).await?;
-    Ok(ends.first.zip(ends.last))
+    Ok(last)
 }
 
 async fn fold(

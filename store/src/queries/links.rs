@@ -27,9 +27,14 @@ const CHANGES: usize = 4_000;
 ///
 /// If nothing is new and nothing changes, it waits for nobody who edits links, and nobody waits for it.
 pub(super) async fn import(connection: &mut Connection, input: &GivenLinks) -> Result<Import, Fault> {
-    if let Some(import) = known(connection, input).await? {
-        return Ok(import);
+    match known(connection, input).await? {
+        Some(import) => Ok(import),
+        None => import_new(connection, input).await,
     }
+}
+
+/// The same for links of which it is known that something is new.
+pub(super) async fn import_new(connection: &mut Connection, input: &GivenLinks) -> Result<Import, Fault> {
     dialect::lock_for_editing(connection).await?;
     let now = dialect::now(connection).await?;
     let mut import = Import::of(input.named());
@@ -59,6 +64,17 @@ async fn known(connection: &mut Connection, input: &GivenLinks) -> Result<Option
         }
     }
     Ok(Some(import))
+}
+
+/// The links of a short list as they are stored, and a moment before they were read, if all are stored as they are given.
+pub(super) async fn stored_as_given(
+    connection: &mut Connection,
+    input: &GivenLinks,
+) -> Result<Option<(Moment, Vec<LinkRow>)>, Fault> {
+    let (mut import, part) = (Import::of(input.named()), Part::new(input.iter().collect()));
+    let (now, stored) = dialect::links_of_keys_now(connection, &part.keys()).await?;
+    let added = import.take(part, stored.clone(), now)?;
+    Ok((added.is_empty() && import.changed().is_empty()).then_some((now, stored)))
 }
 
 async fn update(connection: &mut Connection, input: &GivenLinks) -> Result<(), Fault> {

@@ -14,7 +14,7 @@ use crate::finding::Finding;
 use crate::settings::{BrokerAddress, Settings};
 
 /// How long each step may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// What to do about queues and exchanges that are not there.
 const MAKE_THEM: &str = "run `linkbeat migrate` as a user who may configure, or start a role whose user may";
 

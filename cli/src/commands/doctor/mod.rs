@@ -4,6 +4,7 @@
 //! seconds.
 
 mod broker;
+mod celery;
 mod database;
 mod history;
 mod machine;
@@ -114,8 +115,11 @@ async fn examine(settings: &Settings, roles: Roles) -> Vec<Finding> {
         async { if roles.need_database() { database::examine(settings, roles).await } else { Vec::new() } };
     let machine =
         async { if roles.include(Role::Worker) { machine::examine(settings).await } else { Vec::new() } };
-    let (broker, database, machine) = tokio::join!(broker::examine(settings, roles), database, machine);
-    [broker, database, machine].concat()
+    let celery =
+        async { if roles.include(Role::Producer) { celery::examine(settings).await } else { Vec::new() } };
+    let (broker, celery, database, machine) =
+        tokio::join!(broker::examine(settings, roles), celery, database, machine);
+    [broker, celery, database, machine].concat()
 }
 
 fn end(findings: &[Finding]) -> Result<Status, Failure> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use linkbeat_broker::{BrokerSettings, BrokerUrls, Exchange, Queue, QueueKind};
+use linkbeat_broker::{Access, BrokerSettings, BrokerUrls, Exchange, Namespace, Queue, QueueKind, Right};
 use linkbeat_shared::as_text;
 use linkbeat_store::DatabaseUrl;
 use serde::de::Error as _;
@@ -93,6 +93,29 @@ impl CelerySettings {
             connection_name: format!("{} for Celery", ours.connection_name),
             ..ours.clone()
         }
+    }
+
+    /// What this takes on the apps' RabbitMQ.
+    pub fn rights(&self) -> Vec<Right> {
+        let of_queue = |queue: &String| {
+            let on_queue = [Access::Configure, Access::Write, Access::Read];
+            let on_exchange = [Access::Configure, Access::Read];
+            let on_queue = on_queue.map(|access| Right::on_queue(access, queue));
+            let on_exchange = on_exchange.map(|access| Right::on_exchange(access, queue));
+            on_queue.into_iter().chain(on_exchange)
+        };
+        let made = [EVENTS, QUESTIONS, ANSWERS].map(|it| Right::on_exchange(Access::Configure, it.name));
+        let written = [EVENTS.name, ANSWERS.name, "amq.default"];
+        let written = written.map(|name| Right::on_exchange(Access::Write, name));
+        let read = [Right::on_exchange(Access::Read, QUESTIONS.name)];
+        let of_queues = self.queues.iter().flat_map(of_queue);
+        of_queues.chain(made).chain(written).chain(read).chain(Right::on_temporary_queues()).collect()
+    }
+
+    /// What this takes on linkbeat's own RabbitMQ, besides what a producer needs anyway: the door listens to its events.
+    pub fn rights_on_ours(namespace: &Namespace) -> Vec<Right> {
+        let events = Right::on_exchange(Access::Read, format!("{namespace}.events"));
+        Right::on_temporary_queues().into_iter().chain([events]).collect()
     }
 
     pub(super) fn result_expires(&self) -> Duration {

@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use uuid::{Builder, Uuid};
 
 use super::{Connection, dialect};
+use crate::kept::Keep;
 use crate::schema::history_progress;
 use crate::traits::Removed;
 use crate::values::{Id, Moment, json};
@@ -30,7 +31,7 @@ const PROGRESS: i16 = 1;
 /// Keeps when nothing was left to roll up.
 async fn note_rolled(connection: &mut Connection, now: Moment) -> QueryResult<()> {
     let progress = diesel::update(history_progress::table.find(PROGRESS));
-    progress.set(history_progress::rolled_at.eq(now)).execute(connection).await.map(drop)
+    progress.set(history_progress::rolled_at.eq(now)).kept().execute(connection).await.map(drop)
 }
 
 /// Keeps when nothing was left to remove.

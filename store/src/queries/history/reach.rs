@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, NO_LINK, PROGRESS, dialect};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::schema::history_progress;
 use crate::traits::HistoryRules;
 use crate::values::{Id, Moment};
@@ -32,19 +33,20 @@ pub(super) async fn step(
         history_progress::reach_began,
         history_progress::reach_due,
     ));
-    let (after, began, due): (Option<Id>, Option<Moment>, bool) = progress.first(connection).await?;
+    let (after, began, due): (Option<Id>, Option<Moment>, bool) =
+        progress.kept().get_result(connection).await?;
     let is_due = due || began.is_some_and(|began| now.0 - began.0 > LATEST);
     let update = || diesel::update(history_progress::table.find(PROGRESS));
     let after = match after {
         Some(after) => after,
         None if is_due => {
             let begin = (history_progress::reach_began.eq(now), history_progress::reach_due.eq(false));
-            update().set(begin).execute(connection).await?;
+            update().set(begin).kept().execute(connection).await?;
             NO_LINK
         }
         None => return Ok(false),
     };
     let last = dialect::keep_reachable(connection, after, rules.zone.day_of(now.0 - DAYS), LINKS).await?;
-    update().set(history_progress::reach_after.eq(last)).execute(connection).await?;
+    update().set(history_progress::reach_after.eq(last)).kept().execute(connection).await?;
     Ok(true)
 }

@@ -21,6 +21,7 @@ use super::super::dialect::{insert_all, locked};
 use super::super::rollup;
 use super::{Connection, NO_LINK, PROGRESS, RAW, ROLLED, ROLLING, dialect, first_run_id, note_rolled, reach};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::rows::{CheckRow, DayRow, HourRow, LateCheckRow, RawCheck, hour_of, stored_count};
 use crate::schema::{history_progress, history_zones, late_checks, link_days, link_hours, runs};
 use crate::traits::HistoryRules;
@@ -42,10 +43,10 @@ pub(in super::super) async fn roll_up(
 ) -> Result<bool, Fault> {
     let progress = history_progress::table.find(PROGRESS).select(history_progress::after);
     // Held until the end: of two processes one waits.
-    let after: Id = locked!(progress).first(connection).await?;
+    let after: Id = locked!(progress).kept().get_result(connection).await?;
     let now = dialect::now(connection).await?;
     let rolling = runs::table.filter(runs::history.eq(ROLLING)).order(runs::id);
-    let rolling: Vec<(Id, String)> = rolling.select((runs::id, runs::hold)).load(connection).await?;
+    let rolling: Vec<(Id, String)> = rolling.select((runs::id, runs::hold)).kept().load(connection).await?;
     if !rolling.is_empty() {
         page(connection, &rolling, after, rules, now).await?;
         return Ok(true);
@@ -73,9 +74,12 @@ async fn begin(
     let raw = runs::history.eq(RAW).and(sql::<Bool>(SETTLED).or(runs::id.lt(kept_since)));
     let next = runs::table.filter(raw).order(runs::id).limit(rollup::RUNS).select(runs::id);
     let next: Vec<NextRun> = {
-        let ids: Vec<Id> = locked!(next).load(connection).await?;
+        let ids: Vec<Id> = locked!(next).kept().load(connection).await?;
+        if ids.is_empty() {
+            return Ok(false);
+        }
         let rows = runs::table.filter(dialect::among("runs.id", ids)).order(runs::id);
-        rows.select((runs::id, runs::finished_at, runs::links)).load(connection).await?
+        rows.select((runs::id, runs::finished_at, runs::links)).kept().load(connection).await?
     };
     let is_due = |(id, finished, _): &NextRun| *id < kept_since || finished.is_some_and(|at| at <= due);
     if stored_count(next.len()) < rollup::RUNS && !next.iter().any(is_due) {
@@ -83,18 +87,29 @@ async fn begin(
     }
     let ids = together(&next).iter().map(|(id, ..)| *id);
     let begun = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
-    begun.set(runs::history.eq(ROLLING)).execute(connection).await?;
+    begun.set(runs::history.eq(ROLLING)).kept().execute(connection).await?;
     Ok(true)
 }
 
 /// A run that is to be rolled up, when it ended, and how many links it has.
 type NextRun = (Id, Option<Moment>, i64);
 
-/// Those that are rolled up together. A large one is alone: beside many others its checks would come in many small pages.
+/// Those of these runs that are rolled up together, the first of them among these. So a day that has checks of many runs
+/// is written once.
+///
+/// A page holds equally many checks of each run. If one run is far larger than the others, its checks would come in many
+/// small pages.
 fn together(runs: &[NextRun]) -> &[NextRun] {
-    let is_small = |(.., links): &&NextRun| *links <= rollup::CHECKS;
-    let small = runs.iter().take_while(is_small).count();
-    &runs[..small.max(1).min(runs.len())]
+    let (mut largest, mut all, mut count) = (0, 0, 1);
+    for (number, (.., links)) in (1..).zip(runs) {
+        largest = largest.max(*links);
+        all += links;
+        let if_all_were_as_large = largest * stored_count(number);
+        if if_all_were_as_large <= rollup::CHECKS.max(2 * all) {
+            count = number;
+        }
+    }
+    &runs[..count.min(runs.len())]
 }
 
 /// Some checks of runs that are rolling.
@@ -130,11 +145,11 @@ async fn page(
     if last.is_none() {
         let ids = rolling.iter().map(|(id, _)| *id);
         let rolled = diesel::update(runs::table.filter(dialect::among("runs.id", ids)));
-        rolled.set(runs::history.eq(ROLLED)).execute(connection).await?;
+        rolled.set(runs::history.eq(ROLLED)).kept().execute(connection).await?;
     }
     let progress = diesel::update(history_progress::table.find(PROGRESS));
     let after = history_progress::after.eq(last.unwrap_or(NO_LINK));
-    progress.set((after, history_progress::reach_due.eq(true))).execute(connection).await?;
+    progress.set((after, history_progress::reach_due.eq(true))).kept().execute(connection).await?;
     Ok(())
 }
 
@@ -146,7 +161,7 @@ fn hours_since(rules: &HistoryRules, now: Moment) -> i32 {
 /// Adds some late checks. Returns whether there were any.
 async fn add_late(connection: &mut Connection, rules: &HistoryRules, now: Moment) -> Result<bool, Fault> {
     let late = late_checks::table.order((late_checks::link_id, late_checks::run_id)).limit(LATE);
-    let late: Vec<LateCheckRow> = late.select(LateCheckRow::as_select()).load(connection).await?;
+    let late: Vec<LateCheckRow> = late.select(LateCheckRow::as_select()).kept().load(connection).await?;
     if late.is_empty() {
         return Ok(false);
     }
@@ -234,7 +249,7 @@ pub(in super::super::super) async fn add_days(
     let stored = link_days::table
         .filter(dialect::among("link_days.link_id", links))
         .filter(link_days::day.between(first, last).and(link_days::zone.eq(zone)));
-    let stored: Vec<DayRow> = stored.select(DayRow::as_select()).load(connection).await?;
+    let stored: Vec<DayRow> = stored.select(DayRow::as_select()).kept().load(connection).await?;
     for row in stored {
         if let Some(summary) = days.get_mut(&(row.link_id, row.day)) {
             summary.merge(&row.summary()?);
@@ -256,7 +271,7 @@ pub(in super::super::super) async fn add_hours(
     let stored = link_hours::table
         .filter(dialect::among("link_hours.link_id", links))
         .filter(link_hours::hour.between(first, last));
-    let stored: Vec<HourRow> = stored.select(HourRow::as_select()).load(connection).await?;
+    let stored: Vec<HourRow> = stored.select(HourRow::as_select()).kept().load(connection).await?;
     for row in stored {
         if let Some(summary) = hours.get_mut(&(row.link_id, row.hour)) {
             summary.merge(&row.summary()?);
@@ -279,4 +294,24 @@ pub(in super::super::super) async fn zone_id(connection: &mut Connection, zone: 
     let row = (history_zones::id.eq(next), history_zones::name.eq(zone.name()));
     diesel::insert_into(history_zones::table).values(row).execute(connection).await?;
     Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_like_sizes_are_rolled_up_together() {
+        let (small, large) = (10, rollup::CHECKS * 3);
+        let together = |sizes: &[i64]| {
+            let runs: Vec<NextRun> = sizes.iter().map(|links| (NO_LINK, None, *links)).collect();
+            super::together(&runs).len()
+        };
+        assert_eq!(together(&[]), 0);
+        assert_eq!(together(&[large]), 1);
+        assert_eq!(together(&[large; 12]), 12, "a day is written once for all of them");
+        assert_eq!(together(&[small; 300]), 300);
+        assert_eq!(together(&[small, small, small, large]), 3, "a large one would come in many small pages");
+        assert_eq!(together(&[large, large / 2, large / 2, small, small, small]), 4);
+    }
 }

@@ -4,6 +4,7 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
+use memchr::memchr;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 use super::{label, prescan};
@@ -28,6 +29,7 @@ pub(super) fn declared(page: &[u8]) -> Option<&'static Encoding> {
 
 /// UTF-16 without a byte order mark. Markup is ASCII, and in UTF-16 every ASCII character has a zero byte.
 pub(super) fn utf16_without_mark(page: &[u8]) -> Option<&'static Encoding> {
+    memchr(0, page)?;
     let zeros = |first: usize| page.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let enough = (page.len() / 16).max(2);

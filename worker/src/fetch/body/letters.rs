@@ -1,7 +1,5 @@
 //! In which script a page's text is written.
 
-use memchr::memchr;
-
 /// Longest character reference that is known as one, in bytes.
 pub(super) const MAX_REFERENCE: usize = 12;
 
@@ -61,10 +59,8 @@ impl Script {
 impl Letters {
     /// Counts the letters of a text. Character references are no letters.
     pub(super) fn count(&mut self, text: &str) {
-        if text.is_ascii() && memchr(b'&', text.as_bytes()).is_none() {
-            let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-            self.add(Script::Latin, u32::try_from(letters).unwrap_or(u32::MAX));
-            return;
+        if let Some(letters) = ascii_letters(text) {
+            return self.add(Script::Latin, letters);
         }
         let mut rest = text;
         while let Some(letter) = rest.chars().next() {
@@ -94,4 +90,16 @@ impl Letters {
     pub(crate) fn of(&self, script: Script) -> u32 {
         self.counts[script as usize]
     }
+}
+
+/// `None`: not all of the text is ASCII, or it may have a character reference.
+fn ascii_letters(text: &str) -> Option<u32> {
+    let mut letters = 0_u32;
+    for byte in text.bytes() {
+        if !byte.is_ascii() || byte == b'&' {
+            return None;
+        }
+        letters = letters.saturating_add(byte.is_ascii_alphabetic().into());
+    }
+    Some(letters)
 }

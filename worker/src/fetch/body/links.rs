@@ -1,12 +1,13 @@
 //! The page a second time, as a browser sees its links: decoded and resolved.
 //!
 //! Nearly all pages write their links plainly, and for them this must cost next to nothing. So the text is only
-//! looked through for marks of another spelling ([`SPELLINGS`]), by vector instructions. Only the segments with such a
-//! mark, a tag and what stands behind it, are decoded and searched.
+//! looked through for [`Marks`] of another spelling, by vector instructions. Only the segments with such a mark, a tag
+//! and what stands behind it, are decoded and searched.
 
 use std::sync::LazyLock;
 
-use memchr::{memchr, memrchr};
+use memchr::memmem::Finder as BytesFinder;
+use memchr::{memchr, memchr3_iter, memrchr};
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{MatchKind, Span};
 use url::Url;
@@ -16,41 +17,64 @@ use super::found::Found;
 use super::segment::{self, Segment, cut, followed};
 use super::{spelling, tag};
 
-/// What shows that a link may be spelled otherwise: escapes of scripts, character references of what URLs consist
-/// of, percent-encoded marks of a URL, base64 of `http` and `//`.
-const SPELLINGS: [&str; 16] = [
+/// Escapes of scripts, character references of what URLs consist of, percent-encoded marks of a URL. Each begins with
+/// one of three bytes.
+const ESCAPES: [&str; 13] = [
     "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3",
-    "aHR0c", "Ly9", "SFRUU",
 ];
-/// The same: links without a scheme, with a port that goes without saying, and parameters that jump pages use.
-const LINKS: [&str; 13] = [
+/// Links without a scheme, those with a port that goes without saying, parameters that jump pages use, base64 of `http`
+/// and `//`. Up to 16 are found by vector instructions.
+const LINKS: [&str; 16] = [
     "\"//", "'//", "=//", "`//", ":\\\\", ":443", ":80/", "?u=", "?go=", "?to=", "?url=", "?link=",
-    "?target=",
+    "?target=", "aHR0c", "Ly9", "SFRUU",
 ];
 /// Links of one tag that are searched together with the text around them.
 const WITH_CONTEXT: usize = 8;
 /// Bytes of that text on either side.
 const CONTEXT: usize = 200;
 
-/// Finds the marks. They are sorted by their shortest length: the longer it is, the fewer places look like a mark,
-/// and only up to 16 short ones are found by vector instructions.
-static MARKS: LazyLock<[Option<Prefilter>; 3]> = LazyLock::new(|| {
-    let bytes = |mark: &&str| mark.as_bytes().to_vec();
-    [
-        finder(&SPELLINGS.iter().map(bytes).collect::<Vec<_>>()),
-        finder(&LINKS.iter().map(bytes).collect::<Vec<_>>()),
-        finder(&hosts()),
-    ]
-});
-
-fn finder(marks: &[Vec<u8>]) -> Option<Prefilter> {
-    Prefilter::new(MatchKind::LeftmostFirst, marks)
+/// What shows that a link may be spelled otherwise. Each kind is found in its own way.
+#[derive(Clone, Copy)]
+enum Marks {
+    /// [`ESCAPES`].
+    Escapes,
+    /// [`LINKS`].
+    Links,
+    /// Schemes and hosts in upper case, and hosts in Chinese characters.
+    Hosts,
 }
 
-/// The beginnings of hosts and schemes in upper case, and of hosts in Chinese characters.
-fn hosts() -> Vec<Vec<u8>> {
-    let starts = (b'A'..=b'Z').chain(0xe4..=0xe7).map(|first| [b"://", &[first][..]].concat());
-    starts.chain([b"TP:/".to_vec(), b"PS:/".to_vec()]).collect()
+impl Marks {
+    const ALL: [Self; 3] = [Self::Escapes, Self::Links, Self::Hosts];
+
+    /// Where the first mark from `at` on is.
+    fn find(self, text: &[u8], at: usize) -> Option<usize> {
+        static LINK: LazyLock<Option<Prefilter>> =
+            LazyLock::new(|| Prefilter::new(MatchKind::LeftmostFirst, &LINKS));
+        static BEHIND_SCHEME: LazyLock<BytesFinder<'_>> = LazyLock::new(|| BytesFinder::new(":/"));
+
+        let rest = text.get(at..)?;
+        match self {
+            Self::Escapes => memchr3_iter(b'\\', b'&', b'%', rest)
+                .map(|found| at + found)
+                .find(|at| is_escape(&text[*at..])),
+            Self::Links => LINK.as_ref()?.find(text, Span::from(at..text.len())).map(|mark| mark.start),
+            Self::Hosts => BEHIND_SCHEME
+                .find_iter(rest)
+                .map(|found| at + found)
+                .find(|at| is_odd(&text[..*at], &text[*at..])),
+        }
+    }
+}
+
+fn is_escape(text: &[u8]) -> bool {
+    ESCAPES.iter().any(|escape| text.starts_with(escape.as_bytes()))
+}
+
+/// Whether the scheme before a `:/`, or the host behind it, is spelled otherwise.
+fn is_odd(before: &[u8], behind: &[u8]) -> bool {
+    let odd_host = matches!(behind, [b':', b'/', b'/', b'A'..=b'Z' | 0xe4..=0xe7, ..]);
+    odd_host || before.ends_with(b"TP") || before.ends_with(b"PS")
 }
 
 /// One search in one page.
@@ -89,7 +113,7 @@ impl Links {
         if self.base.is_some() {
             return found.max(self.in_all(finder, &piece[first..last]));
         }
-        for marks in MARKS.iter().flatten() {
+        for marks in Marks::ALL {
             found = found.max(self.in_marked_segments(finder, &piece[first..last], marks));
         }
         found
@@ -101,21 +125,20 @@ impl Links {
     }
 
     fn in_segment(&self, finder: &mut Finder, segment: &str) -> Option<Found> {
-        let all = Span::from(0..segment.len());
-        let is_marked = || MARKS.iter().flatten().any(|marks| marks.find(segment.as_bytes(), all).is_some());
+        let is_marked = || Marks::ALL.iter().any(|marks| marks.find(segment.as_bytes(), 0).is_some());
         if self.base.is_some() || is_marked() { self.in_marked(finder, segment) } else { None }
     }
 
     /// Searches in the segments with one of these marks. Each segment begins with a `<`.
-    fn in_marked_segments(&self, finder: &mut Finder, segments: &str, marks: &Prefilter) -> Option<Found> {
+    fn in_marked_segments(&self, finder: &mut Finder, segments: &str, marks: Marks) -> Option<Found> {
         let bytes = segments.as_bytes();
         let (mut found, mut at) = (None, 0);
         while found != Some(Found::Followed)
             && !finder.is_exhausted()
-            && let Some(mark) = marks.find(bytes, Span::from(at..bytes.len()))
+            && let Some(mark) = marks.find(bytes, at)
         {
-            let start = memrchr(b'<', &bytes[..mark.start]).unwrap_or(0);
-            let end = memchr(b'<', &bytes[mark.start..]).map_or(bytes.len(), |length| mark.start + length);
+            let start = memrchr(b'<', &bytes[..mark]).unwrap_or(0);
+            let end = memchr(b'<', &bytes[mark..]).map_or(bytes.len(), |length| mark + length);
             found = found.max(self.in_marked(finder, &segments[start..end]));
             at = end;
         }

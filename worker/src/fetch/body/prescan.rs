@@ -4,13 +4,15 @@
 //! A tag that is cut off declares nothing.
 
 use encoding_rs::Encoding;
+use memchr::{memchr, memmem};
 
 use super::label;
 
 /// The charset that a `<meta>` declares. These bytes must hold the whole tag, and its label must be known.
 pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
     let mut rest = Bytes(page);
-    while !rest.0.is_empty() {
+    loop {
+        rest.skip(memchr(b'<', rest.0)?);
         if rest.0.starts_with(b"<!--") {
             // In `<!-->` the same dashes begin and end the comment.
             rest.skip(2);
@@ -21,35 +23,34 @@ pub(super) fn meta(page: &[u8]) -> Option<&'static Encoding> {
                 return Some(found);
             }
         } else if rest.at_any_tag() {
-            rest.skip_while(|byte| !byte.is_ascii_whitespace() && byte != b'>');
+            rest.until(|byte| byte.is_ascii_whitespace() || byte == b'>')?;
             while rest.attribute()?.is_some() {}
-        } else if [&b"<!"[..], b"</", b"<?"].iter().any(|start| rest.0.starts_with(start)) {
+        } else if matches!(rest.0, [_, b'!' | b'/' | b'?', ..]) {
             rest.skip_behind(b">")?;
         } else {
             rest.skip(1);
         }
     }
-    None
 }
 
 /// What is left of the page. A method gives `None` if the page ended too early.
 struct Bytes<'a>(&'a [u8]);
 
-/// An attribute: its name in lower case, and its value.
-type Attribute = (Vec<u8>, Vec<u8>);
+/// An attribute: its name and its value, as they are written.
+type Attribute<'a> = (&'a [u8], &'a [u8]);
 
-impl Bytes<'_> {
+impl<'a> Bytes<'a> {
     fn skip(&mut self, bytes: usize) {
         self.0 = self.0.get(bytes..).unwrap_or_default();
     }
 
-    fn skip_while(&mut self, what: impl Fn(u8) -> bool) {
-        let bytes = self.0.iter().take_while(|byte| what(**byte)).count();
-        self.skip(bytes);
+    /// Skips all bytes for which `what` is true.
+    fn skip_while(&mut self, what: impl Fn(u8) -> bool) -> Option<()> {
+        self.until(|byte| !what(byte)).map(drop)
     }
 
     fn skip_behind(&mut self, end: &[u8]) -> Option<()> {
-        let at = self.0.windows(end.len()).position(|window| window == end)?;
+        let at = memmem::find(self.0, end)?;
         self.skip(at + end.len());
         Some(())
     }
@@ -69,16 +70,18 @@ impl Bytes<'_> {
     /// The charset that the attributes of this `<meta>` declare.
     fn charset_of_meta(&mut self) -> Option<Option<&'static Encoding>> {
         let (mut charset, mut in_content, mut is_content_type) = (None, None, false);
-        let mut seen = Vec::new();
+        let mut seen: Vec<&[u8]> = Vec::new();
         while let Some((name, value)) = self.attribute()? {
-            if seen.contains(&name) {
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            if seen.iter().any(|seen| is(seen)) {
                 continue;
             }
-            match &name[..] {
-                b"http-equiv" => is_content_type = value.eq_ignore_ascii_case(b"content-type"),
-                b"content" => in_content = label::in_parameter(&value),
-                b"charset" => charset = Some(Encoding::for_label(&value)),
-                _ => {}
+            if is(b"http-equiv") {
+                is_content_type = value.eq_ignore_ascii_case(b"content-type");
+            } else if is(b"content") {
+                in_content = label::in_parameter(value);
+            } else if is(b"charset") {
+                charset = Some(Encoding::for_label(value));
             }
             seen.push(name);
         }
@@ -86,49 +89,53 @@ impl Bytes<'_> {
     }
 
     /// The tag's next attribute. `Some(None)` means that the tag has no more.
-    fn attribute(&mut self) -> Option<Option<Attribute>> {
-        self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b'/');
+    fn attribute(&mut self) -> Option<Option<Attribute<'a>>> {
+        self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b'/')?;
         if *self.0.first()? == b'>' {
             self.skip(1);
             return Some(None);
         }
         let name = self.name()?;
-        self.skip_while(|byte| byte.is_ascii_whitespace());
+        self.skip_while(|byte| byte.is_ascii_whitespace())?;
         let value = if *self.0.first()? == b'=' {
             self.skip(1);
             self.value()?
         } else {
-            Vec::new()
+            &[]
         };
         Some(Some((name, value)))
     }
 
-    fn name(&mut self) -> Option<Vec<u8>> {
+    fn name(&mut self) -> Option<&'a [u8]> {
         // A `=` at the beginning is part of the name.
-        let first = *self.0.first()?;
-        self.skip(1);
-        let rest = self.until(|byte| matches!(byte, b'=' | b'/' | b'>') || byte.is_ascii_whitespace())?;
-        Some([&[first], rest].concat().to_ascii_lowercase())
+        let ends = |byte: &u8| matches!(byte, b'=' | b'/' | b'>') || byte.is_ascii_whitespace();
+        let length = 1 + self.0.get(1..)?.iter().position(ends)?;
+        Some(self.take(length))
     }
 
-    fn value(&mut self) -> Option<Vec<u8>> {
-        self.skip_while(|byte| byte.is_ascii_whitespace());
+    fn value(&mut self) -> Option<&'a [u8]> {
+        self.skip_while(|byte| byte.is_ascii_whitespace())?;
         match *self.0.first()? {
             quote @ (b'"' | b'\'') => {
                 self.skip(1);
-                let value = self.until(|byte| byte == quote)?.to_vec();
+                let length = memchr(quote, self.0)?;
+                let value = self.take(length);
                 self.skip(1);
                 Some(value)
             }
-            _ => Some(self.until(|byte| byte == b'>' || byte.is_ascii_whitespace())?.to_vec()),
+            _ => self.until(|byte| byte == b'>' || byte.is_ascii_whitespace()),
         }
     }
 
     /// All bytes before the first one for which `end` is true.
-    fn until(&mut self, end: impl Fn(u8) -> bool) -> Option<&[u8]> {
+    fn until(&mut self, end: impl Fn(u8) -> bool) -> Option<&'a [u8]> {
         let length = self.0.iter().position(|byte| end(*byte))?;
-        let (before, rest) = self.0.split_at(length);
+        Some(self.take(length))
+    }
+
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(length);
         self.0 = rest;
-        Some(before)
+        taken
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr3_iter;
+use memchr::{memchr, memchr3_iter};
 
 /// Values of `rel` that tell search engines not to count a link.
 /// Source: developers.google.com/search/docs/crawling-indexing/qualify-outbound-links
@@ -59,13 +59,15 @@ struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     fn of(tag: &'a str) -> Self {
-        let name = tag.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(tag.len());
-        Self { rest: &tag[name..] }
+        let mut attributes = Self { rest: tag };
+        attributes.until(|byte| byte.is_ascii_whitespace() || byte == b'>');
+        attributes
     }
 
-    /// Everything before the first such character.
-    fn until(&mut self, end: impl Fn(char) -> bool) -> &'a str {
-        let (found, rest) = self.rest.split_at(self.rest.find(end).unwrap_or(self.rest.len()));
+    /// Everything before the first such byte. It must be ASCII or the first byte of a character.
+    fn until(&mut self, end: impl Fn(u8) -> bool) -> &'a str {
+        let length = self.rest.bytes().position(end).unwrap_or(self.rest.len());
+        let (found, rest) = self.rest.split_at(length);
         self.rest = rest;
         found
     }
@@ -73,14 +75,14 @@ impl<'a> Attributes<'a> {
     fn value(&mut self) -> &'a str {
         let Some(behind) = self.rest.trim_ascii_start().strip_prefix('=') else { return "" };
         self.rest = behind.trim_ascii_start();
-        match self.rest.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                self.rest = &self.rest[1..];
-                let value = self.until(|c| c == quote);
-                self.rest = self.rest.get(1..).unwrap_or_default();
-                value
+        match self.rest.bytes().next() {
+            Some(quote @ (b'"' | b'\'')) => {
+                let behind = &self.rest[1..];
+                let length = memchr(quote, behind.as_bytes()).unwrap_or(behind.len());
+                self.rest = behind.get(length + 1..).unwrap_or_default();
+                &behind[..length]
             }
-            _ => self.until(|c| c.is_ascii_whitespace() || c == '>'),
+            _ => self.until(|byte| byte.is_ascii_whitespace() || byte == b'>'),
         }
     }
 }
@@ -89,7 +91,7 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+        self.until(|byte| !byte.is_ascii_whitespace() && byte != b'/');
         if self.rest.is_empty() || self.rest.starts_with('>') {
             return None;
         }
@@ -97,7 +99,8 @@ impl<'a> Iterator for Attributes<'a> {
         let start = self.rest;
         let first = start.chars().next().map_or(0, char::len_utf8);
         self.rest = &start[first..];
-        let length = first + self.until(|c| matches!(c, '=' | '/' | '>') || c.is_ascii_whitespace()).len();
+        let ends = |byte: u8| matches!(byte, b'=' | b'/' | b'>') || byte.is_ascii_whitespace();
+        let length = first + self.until(ends).len();
         Some((&start[..length], self.value()))
     }
 }

@@ -57,34 +57,48 @@ impl PageText {
     }
 
     fn take(&mut self, bytes: &[u8], last: bool, mut into: impl FnMut(&str)) {
-        if let Charset::Known(decoder) = &mut self.charset {
-            return decode(decoder, bytes, last, &mut into);
+        if self.waiting.is_empty() {
+            let read = self.read(bytes, last, &mut into);
+            self.waiting.extend_from_slice(&bytes[read..]);
+        } else {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            waiting.extend_from_slice(bytes);
+            let read = self.read(&waiting, last, &mut into);
+            waiting.drain(..read);
+            self.waiting = waiting;
         }
-        self.waiting.extend_from_slice(bytes);
-        if matches!(self.charset, Charset::Undeclared) && (last || self.waiting.len() >= DECLARATION_WINDOW) {
-            self.charset = look_for_declaration(&self.waiting);
+    }
+
+    /// Hands on what is certain. Returns how many bytes that was; the others must wait.
+    fn read(&mut self, bytes: &[u8], last: bool, into: &mut impl FnMut(&str)) -> usize {
+        if matches!(self.charset, Charset::Undeclared) && (last || bytes.len() >= DECLARATION_WINDOW) {
+            self.charset = look_for_declaration(bytes);
         }
+        let mut read = 0;
         if matches!(self.charset, Charset::Unknown) {
-            self.pass_ascii(&mut into);
-            if self.waiting.len() >= GUESS_WINDOW || (last && !self.waiting.is_empty()) {
-                let window = &self.waiting[..self.waiting.len().min(GUESS_WINDOW)];
+            read = pass_ascii(bytes, into);
+            let rest = &bytes[read..];
+            if rest.len() >= GUESS_WINDOW || (last && !rest.is_empty()) {
+                let window = &rest[..rest.len().min(GUESS_WINDOW)];
                 let guess = charset::guess(window, last, self.domain.as_deref());
                 self.charset = known(guess.new_decoder_without_bom_handling());
             }
         }
         if let Charset::Known(decoder) = &mut self.charset {
-            decode(decoder, &std::mem::take(&mut self.waiting), last, &mut into);
+            decode(decoder, &bytes[read..], last, into);
+            read = bytes.len();
         }
+        read
     }
+}
 
-    /// ASCII is the same in all charsets that are guessed.
-    fn pass_ascii(&mut self, into: &mut impl FnMut(&str)) {
-        let ascii = Encoding::ascii_valid_up_to(&self.waiting);
-        if let Ok(text) = str::from_utf8(&self.waiting[..ascii]) {
-            into(text);
-        }
-        self.waiting.drain(..ascii);
+/// ASCII is the same in all charsets that are guessed. Returns how many bytes were ASCII.
+fn pass_ascii(bytes: &[u8], into: &mut impl FnMut(&str)) -> usize {
+    let ascii = if bytes.is_ascii() { bytes.len() } else { Encoding::ascii_valid_up_to(bytes) };
+    if let Ok(text) = str::from_utf8(&bytes[..ascii]) {
+        into(text);
     }
+    ascii
 }
 
 fn known(decoder: Decoder) -> Charset {
