@@ -14,8 +14,8 @@ use crate::pages::wording::fill;
 use crate::pages::{ROWS, told};
 use crate::serve::App;
 
-/// Links are counted no further than this.
-const COUNTED: u32 = 10_000;
+/// Links are counted no further than this: each of them may lie on another page of the database.
+const COUNTED: u32 = 1_000;
 #[derive(Template)]
 #[template(path = "links.html")]
 pub(super) struct Links {
