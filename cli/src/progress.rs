@@ -42,8 +42,9 @@ fn pace(done: u64, per_second: f64, left: Duration) -> String {
     if done == 0 {
         return String::new();
     }
-    // Nobody believes more than a day. No time at all means that none is known.
-    let is_known = !left.is_zero() && left < LONGEST;
+    // Nobody believes more than a day. No time at all, and less than is written, means that none is known: the last links
+    // are often the slow ones.
+    let is_known = left >= Duration::from_secs(1) && left < LONGEST;
     let word = if lang::is_english() { "eta" } else { "剩余" };
     let eta = if is_known { format!("  {word} {:#}", HumanDuration(left)) } else { String::new() };
     if per_second < 10.0 { format!("  {per_second:.1}/s{eta}") } else { format!("  {per_second:.0}/s{eta}") }
@@ -62,5 +63,10 @@ mod tests {
         assert_eq!(pace(900, 312.4, Duration::from_secs(7)), "  312/s  eta 7s");
         assert_eq!(pace(1, 0.0, Duration::from_secs(u64::MAX)), "  0.0/s");
         assert_eq!(pace(1, 3.0, Duration::ZERO), "  3.0/s");
+        assert_eq!(
+            pace(4, 11.0, Duration::from_millis(300)),
+            "  11/s",
+            "no `eta 0s` while the last one is slow"
+        );
     }
 }

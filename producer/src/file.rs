@@ -5,7 +5,8 @@ use linkbeat_shared::schedule::stored_request;
 use linkbeat_shared::wire::JobLinkMessage;
 use linkbeat_shared::{CheckResult, LinkSelection, Request, RunId, RunSize, TraceContext};
 use linkbeat_store::{
-    Account, Filed, Filing, KeptRequest, NewRun, PlannedJob, Planner, StoreError, StoredJob,
+    Account, Filed, FiledTask, Filing, KeptRequest, NewRun, NewTask, PlannedJob, Planner, StoreError,
+    StoredJob,
 };
 
 use crate::plan::JobPlanner;
@@ -32,6 +33,22 @@ pub(crate) async fn file_keeping<S: Filing + ?Sized>(
         Some(account) => store.file_asked(run, planner, account).await?,
     };
     tracing::info!(run.id = %filed.run.id, run.links = filed.run.links, existed = filed.existed, "run filed");
+    Ok((filed, kept.jobs()))
+}
+
+/// Files a request together with the Celery client's task that makes it, which nobody has seen yet. Gives the jobs of its
+/// run as well, as [`file_keeping`].
+pub(crate) async fn file_task<S: Filing + ?Sized>(
+    store: &Arc<S>,
+    task: NewTask,
+    request: Request,
+    account: Option<&Account>,
+) -> Result<(FiledTask, Vec<StoredJob>), StoreError> {
+    let Prepared { run, planner, kept } = Prepared::from(request);
+    let filed = store.file_task(task, run, planner, account).await?;
+    if let FiledTask::New(Filed { run, existed, .. }) = &filed {
+        tracing::info!(run.id = %run.id, run.links = run.links, existed, "run filed");
+    }
     Ok((filed, kept.jobs()))
 }
 

@@ -13,14 +13,15 @@ use linkbeat_broker::{Message, PublishError, Queue, SharedBroker, Target};
 use linkbeat_shared::wire::{EventMessage, RUN_STARTED};
 use linkbeat_shared::{JobId, Request, RunId, RunSize, derived_id};
 use linkbeat_store::{
-    Account, Filed, JobKind, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished, UnpublishedRun,
+    Account, Filed, FiledTask, JobKind, NewTask, OpenJobs, ProducerStore, StoreError, StoredJob, Unpublished,
+    UnpublishedRun,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::ProducerError;
-use crate::file::file_keeping;
+use crate::file::{file_keeping, file_task};
 use crate::line::{Beginning, Lane, Lines, Waiting};
 use crate::window::{WORTH_IT, Window};
 
@@ -77,15 +78,35 @@ impl Outbox {
         account: Option<&Account>,
     ) -> Result<Filed, StoreError> {
         let (filed, jobs) = file_keeping(&self.store, request, account).await?;
-        if filed.existed {
-            for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
-                let waiting = Waiting::of_run(run.id, run.size);
-                self.join(Waiting { begins: beginning(run), ..waiting });
-            }
-        } else {
-            self.add_new(&filed, jobs);
+        self.add_filed(&filed, jobs).await?;
+        Ok(filed)
+    }
+
+    /// The same together with a Celery client's task, which is kept in the same transaction. Of a task that is known nothing
+    /// is filed.
+    pub(crate) async fn file_task(
+        &self,
+        task: NewTask,
+        request: Request,
+        account: Option<&Account>,
+    ) -> Result<FiledTask, StoreError> {
+        let (filed, jobs) = file_task(&self.store, task, request, account).await?;
+        if let FiledTask::New(filed) = &filed {
+            self.add_filed(filed, jobs).await?;
         }
         Ok(filed)
+    }
+
+    async fn add_filed(&self, filed: &Filed, jobs: Vec<StoredJob>) -> Result<(), StoreError> {
+        if !filed.existed {
+            self.add_new(filed, jobs);
+            return Ok(());
+        }
+        for run in self.store.unpublished_runs(Unpublished::OfRun(filed.run.id), 1).await? {
+            let waiting = Waiting::of_run(run.id, run.size);
+            self.join(Waiting { begins: beginning(run), ..waiting });
+        }
+        Ok(())
     }
 
     /// Has the jobs of a run published that was just filed.
@@ -226,11 +247,19 @@ impl Outbox {
             return self.turn(waiting, PAGE).await.map(drop);
         };
         let room = window.room(&self.broker).await?;
+        let is_old = window.is_old();
         let shared = self.lines().of(lane).is_shared();
         let Some(waiting) = self.take(lane) else { return Ok(()) };
         // Many short turns, where several wait. The first one is short, too, so that a run begins soon.
         let most = if shared || waiting.after.is_none() { WORTH_IT } else { room.min(PAGE) };
         match self.may_publish(&waiting).await {
+            Ok(true) if is_old => {
+                // Nobody waits for the look.
+                let turn = self.turn(waiting, most.min(WORTH_IT));
+                let (published, looked) = tokio::join!(turn, window.look_again(&self.broker));
+                window.take(published?);
+                looked?;
+            }
             Ok(true) => window.take(self.turn(waiting, most).await?),
             // Should that producer stop, the reconciler finds the run.
             Ok(false) => self.leave(lane),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 const JOBS_WAITING: u64 = 256;
 /// Messages of results of large runs that may wait: as many as a recorder stores at once.
 const RESULTS_WAITING: u64 = 256;
-/// A page of fewer jobs is not worth its statements.
+/// Jobs of one page, where several runs wait. A page of fewer is not worth its statements.
 pub(crate) const WORTH_IT: u64 = 64;
 /// How long one look counts.
 const FRESH: Duration = Duration::from_secs(1);
@@ -36,17 +36,30 @@ impl Window {
     }
 
     /// Waits until jobs may be published; returns how many. Cancel safe.
+    ///
+    /// For a page of a small run an old look will do, if there was room: see [`Window::is_old`].
     pub(crate) async fn room(&mut self, broker: &SharedBroker) -> Result<u64, PublishError> {
         let mut pause = FIRST_PAUSE;
-        while self.room < WORTH_IT || self.looked_at.is_none_or(|at| at.elapsed() > FRESH) {
-            self.room = self.look(broker).await?;
-            self.looked_at = Some(Instant::now());
+        while self.room < WORTH_IT || (self.size == RunSize::Large && self.is_old()) {
+            self.look_again(broker).await?;
             if self.room < WORTH_IT {
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
         Ok(self.room)
+    }
+
+    /// Whether the latest look no longer counts: then no more than one page may be published before the next.
+    pub(crate) fn is_old(&self) -> bool {
+        self.looked_at.is_none_or(|at| at.elapsed() > FRESH)
+    }
+
+    /// Looks how much room there is.
+    pub(crate) async fn look_again(&mut self, broker: &SharedBroker) -> Result<(), PublishError> {
+        self.room = self.look(broker).await?;
+        self.looked_at = Some(Instant::now());
+        Ok(())
     }
 
     /// Whether so many waiting jobs keep others from being published, and are no more than that leaves.

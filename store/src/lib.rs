@@ -48,16 +48,16 @@ pub use migrations::{Migrated, OpenMode};
 pub use open::{backup, migrate, open};
 pub use traits::{
     Access, Browsing, Calls, CannotPause, CeleryStore, CeleryTask, CeleryTasks, ChangeKind, ChangeQuery,
-    CleanUp, Count, DashboardStore, Decided, Filed, Filing, Hash, History, HistoryRules, HistoryStatus,
-    Holds, Imported, JobKind, JobResults, Judge, Judged, KeptRequest, Leases, Ledger, LinkChanges, LinkDay,
-    LinkHour, LinkOrder, LinkQuery, LinkSet, LinkSort, LinkTotal, Links, ListedChange, ListedCheck,
-    ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox, Page, PageOf,
-    ParkedJob, ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore, Readings,
-    Recorded, RecorderStore, Removed, ReportLinks, Reports, Ruling, RunLinkSort, Runs, ScheduleChange,
-    ScheduleDecision, ScheduleSet, ScheduleState, Schedules, Scope, Session, Settled, SharedStore, Skip,
-    SortLinksBy, StillSo, Store, StoredJob, StoredSchedule, StoredToken, TaskChange, TaskState, Tick,
-    TickCounts, TickOutcome, TickRun, TickStep, TokenName, Unannounced, Unpublished, UnpublishedRun, Untold,
-    Without, set_schedule,
+    CleanUp, Count, DashboardStore, Decided, Filed, FiledTask, Filing, Hash, History, HistoryRules,
+    HistoryStatus, Holds, Imported, JobKind, JobResults, Judge, Judged, KeptRequest, Leases, Ledger,
+    LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, LinkSet, LinkSort, LinkTotal, Links, ListedChange,
+    ListedCheck, ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
+    Page, PageOf, ParkedJob, ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore,
+    Readings, Recorded, RecorderStore, Removed, ReportLinks, Reports, Ruling, RunLinkSort, Runs,
+    ScheduleChange, ScheduleDecision, ScheduleSet, ScheduleState, Schedules, Scope, Session, Settled,
+    SharedStore, Skip, SortLinksBy, StillSo, Store, StoredJob, StoredSchedule, StoredToken, TaskChange,
+    TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep, TokenName, Unannounced, Unpublished,
+    UnpublishedRun, Untold, Without, set_schedule,
 };
 
 /// What every method gives.
@@ -68,6 +68,8 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Work {
     /// Sees one state of the database throughout.
     Read,
+    /// Reads, in one statement.
+    Glance,
     /// Changes some rows, in one statement.
     Statement,
     /// Changes some rows.

@@ -91,3 +91,33 @@ fn shell(folder: &Folder, line: &str) -> Command {
     shell.stdin(std::process::Stdio::null());
     shell
 }
+
+/// The tests that docs/testing.md names are there.
+#[test]
+fn the_tests_that_the_documents_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let document = std::fs::read_to_string(root.join("docs/testing.md")).unwrap();
+    let table = document.split("\n## ").find(|part| part.starts_with("What shows what")).unwrap();
+    let mut sources = String::new();
+    for folder in ["tests", "shared", "store/tests", "producer"] {
+        read_sources(&root.join(folder), &mut sources);
+    }
+    let named = table.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 4);
+    let mut found = 0;
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "docs/testing.md names {name}, which is no test");
+        found += 1;
+    }
+    assert!(found > 60, "{found}");
+}
+
+fn read_sources(folder: &Path, to: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, to);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            to.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}

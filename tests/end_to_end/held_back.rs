@@ -105,6 +105,23 @@ both_forms! {
         assert_eq!((runs_state(form, &id), shown(form)), (json!("finished"), 12));
     }
 
+    /// What was found of another page says nothing of a link that was moved since.
+    fn a_link_that_a_person_has_moved_is_left_alone(form: &Form) {
+        let street = Street::open();
+        let list = form.list(&open(&street, 12, &up()));
+        form.report(&[arg(&list)]);
+        all(&street, 12, &Answer::Page(404, String::new()));
+        let (id, _, _) = held(form, &[]);
+        let moved = street.set("moved", Answer::Page(404, String::new()));
+        form.run(&["links", "set", "site03", "--url", &moved]).expect(0);
+        let said = form.run(&["runs", "apply", &id]).expect(0).stderr;
+        assert!(said.contains("11 hidden, 0 shown") && said.contains("left as they are"), "{said}");
+        assert_eq!(crate::support::named(&form.links(), "site03")["shown"], true);
+        // The next run decides about the new page.
+        form.report(&[]);
+        assert_eq!(crate::support::named(&form.links(), "site03")["shown"], false);
+    }
+
     /// A pattern with a typing error, on links that are stored.
     fn a_wrong_pattern_hides_nobody(form: &Form) {
         let street = Street::open();

@@ -133,3 +133,19 @@ fn an_import_says_what_it_read_even_where_the_name_says_it_too() {
     assert!(told.contains("list: read as plain URLs") && told.contains("2 added"), "{told}");
     assert_eq!(form.run(&["links", "import", arg(&list), "--quiet"]).expect(0).stderr, "");
 }
+
+#[test]
+fn all_that_is_said_of_a_link_can_be_taken_away() {
+    let form = Form::embedded();
+    let said = ["--group", "--description", "--avatar", "--screenshot", "--feed"];
+    let change = |value| said.iter().flat_map(|name| [*name, value]).collect::<Vec<_>>();
+    form.run(&["links", "add", "http://a.example/", "--name", "A"]).expect(0);
+    let bare = form.links();
+    form.run(&[&["links", "set", "A"][..], &change("x")].concat()).expect(0);
+    let link = &form.links()[0];
+    for name in ["group", "description", "avatar", "screenshot", "feed"] {
+        assert_eq!(link[name], "x", "{link:#}");
+    }
+    form.run(&[&["links", "set", "A"][..], &change("")].concat()).expect(0);
+    assert_eq!(form.links(), bare);
+}

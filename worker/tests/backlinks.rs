@@ -76,6 +76,16 @@ async fn a_link_is_found_in_every_spelling_a_browser_reads() {
 }
 
 #[tokio::test]
+async fn a_port_that_goes_without_saying_is_none() {
+    for html in ["<a href='https://my.blog:443/'>me</a>", "<p><a href=http://my.blog:80/x>me</a>"] {
+        for place in [BacklinkIn::Text, BacklinkIn::Anchor] {
+            let result = checked(html, r"https?://my\.blog/", place).await;
+            assert_eq!(result.verdict, Some(Verdict::Up), "{html} in {place:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn strings_of_scripts_are_text_and_no_anchors() {
     for html in [
         r#"<script>var links = [{"name":"me","url":"https:\/\/my.blog\/"}];</script>"#,

@@ -227,6 +227,48 @@ fn living() -> Vec<Row> {
         up("a personal page", bare("<title>tom.example - Tom's notes</title>", ENGLISH), Some("Latn")),
         up("a registrar's fan", blog("en", "Registered my first domain at Namecheap", ENGLISH), Some("en")),
         up("domain notes", blog("zh", "我的域名 example.com 到期续费记", CHINESE), Some("zh")),
+        up(
+            "a question",
+            blog("en", "Why is this website for sale? And other questions", ENGLISH),
+            Some("en"),
+        ),
+        up(
+            "a post on the end of a blog",
+            blog("en", "This domain is for sale, and the blog moves on", ENGLISH),
+            Some("en"),
+        ),
+        up("a post on swindlers", blog("en", "Domain for sale swindles, explained", ENGLISH), Some("en")),
+        up(
+            "a post on an expired domain",
+            blog("en", "Your domain expired: how I got mine back", ENGLISH),
+            Some("en"),
+        ),
+        up("another one", blog("en", "The domain expired while I slept", ENGLISH), Some("en")),
+        up("a Chinese post on an expired domain", blog("zh", "域名已过期怎么办", CHINESE), Some("zh")),
+        up("a Chinese post on buying one", blog("zh", "我是怎样买到心仪域名的", CHINESE), Some("zh")),
+        up(
+            "a German flea market",
+            blog(
+                "de",
+                "Mein Garten ist zu verkaufen",
+                "Notizen über Gärten, Züge und das Meer, an stillen Abenden geschrieben.",
+            ),
+            Some("de"),
+        ),
+        up(
+            "a French shop",
+            blog(
+                "fr",
+                "Le domaine viticole est en vente",
+                "Le vin, les caves et les vignes : tout est en vente ici, et le reste aussi.",
+            ),
+            Some("fr"),
+        ),
+        up("a Russian post on domains", blog("ru", "Как продаётся домен: заметки", RUSSIAN), Some("ru")),
+        up("a Japanese post on domains", blog("ja", "ドメインを販売してみた話", JAPANESE), Some("ja")),
+        up("a host as the title", bare("<title>tom.example</title>", ENGLISH), Some("Latn")),
+        up("a host and what is sold there", blog("en", "tom.example - books for sale", ENGLISH), Some("en")),
+        up("a house of a domain", blog("en", "The domain of cats is for everybody", ENGLISH), Some("en")),
         up("an English name, Chinese text", blog("zh-CN", "Hello World", CHINESE), Some("zh")),
     ]
 }
@@ -262,6 +304,35 @@ fn lost() -> Vec<Row> {
         parked("Hostinger", bare("<title>Parked Domain name on Hostinger DNS system</title>", "")),
         parked("a Chinese offer", bare("<title>本域名正在出售</title>", "")),
         parked("another one", bare("<title>tom.example 域名出售_域名转让</title>", "")),
+        parked("a visited one", bare("<title>您访问的域名正在出售！</title>", "")),
+        parked("Chinese, expired", bare("<title>域名已过期</title>", "")),
+        parked(
+            "GoDaddy's offer",
+            bare("<title>tom.example domain name is for sale. Inquire now.</title>", ""),
+        ),
+        parked(
+            "Afternic's offer",
+            bare("<title>tom.example is available for purchase - Sedo.com</title>", ""),
+        ),
+        parked(
+            "Sedo's other offer",
+            bare("<title>tom.example - This website is for sale! - tom</title>", ""),
+        ),
+        parked("a premium domain", bare("<title>This premium domain is for sale</title>", "")),
+        parked("a bare offer", bare("<title>Domain for sale: tom.example</title>", "")),
+        parked("an offer behind the host", bare("<title>tom.example | Domain for sale</title>", "")),
+        parked("Porkbun", bare("<title>tom.example | parked domain</title>", "")),
+        parked("an expired domain", bare("<title>This domain has expired!</title>", "")),
+        parked("a host that expired", bare("<title>tom.example expired</title>", "")),
+        parked("a German offer", bare("<title>tom.example steht zum Verkauf</title>", "")),
+        parked("a German one without the host", bare("<title>Diese Domain ist zu verkaufen</title>", "")),
+        parked("a French offer", bare("<title>Le nom de domaine tom.example est à vendre</title>", "")),
+        parked("a Spanish offer", bare("<title>Este dominio está en venta</title>", "")),
+        parked("a Russian offer", bare("<title>Домен tom.example продаётся</title>", "")),
+        parked("a Polish offer", bare("<title>Domena tom.example jest na sprzedaż</title>", "")),
+        parked("a Dutch offer", bare("<title>tom.example is te koop</title>", "")),
+        parked("an Italian offer", bare("<title>Questo dominio è in vendita</title>", "")),
+        parked("a Japanese offer", bare("<title>このドメインはお名前.comで販売中です</title>", "")),
         parked(
             "a refresh",
             bare("<meta http-equiv=refresh content='0;url=https://tom.example.sedoparking.com/'>", ""),
@@ -296,7 +367,7 @@ async fn played(rows: Vec<Row>) -> (usize, Vec<String>) {
 #[tokio::test]
 async fn no_page_of_a_living_friend_is_noted() {
     let (pages, surprises) = played(living()).await;
-    assert!(pages >= 40, "only {pages} pages");
+    assert!(pages >= 55, "only {pages} pages");
     assert_eq!(surprises, Vec::<String>::new(), "of {pages} pages");
 }
 

@@ -14,18 +14,18 @@ pub(super) struct SaidArgs {
     /// The section of a list that it stands in; an empty text: none
     #[arg(long, group = "change", value_name = "TEXT", value_parser = parse_said::<GroupName>)]
     group: Option<Said<GroupName>>,
-    /// Where a small picture of it is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    avatar: Option<Place>,
+    /// Where a small picture of it is; an empty text: nowhere
+    #[arg(long, group = "change", value_name = "PLACE", value_parser = parse_said::<Place>)]
+    avatar: Option<Said<Place>>,
     /// What it is about; an empty text: nothing is said
     #[arg(long, group = "change", value_name = "TEXT", value_parser = parse_said::<Description>)]
     description: Option<Said<Description>>,
-    /// Where a picture of its page is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    screenshot: Option<Place>,
-    /// Where its RSS or Atom feed is
-    #[arg(long, group = "change", value_name = "PLACE")]
-    feed: Option<Place>,
+    /// Where a picture of its page is; an empty text: nowhere
+    #[arg(long, group = "change", value_name = "PLACE", value_parser = parse_said::<Place>)]
+    screenshot: Option<Said<Place>>,
+    /// Where its RSS or Atom feed is; an empty text: nowhere
+    #[arg(long, group = "change", value_name = "PLACE", value_parser = parse_said::<Place>)]
+    feed: Option<Said<Place>>,
     /// Its labels, with commas between; they take the place of those it has. An empty text: none
     #[arg(long, group = "change", value_name = "TAGS", value_parser = parse_tags)]
     tags: Option<Tags>,
@@ -45,6 +45,10 @@ impl<T: Clone> Said<T> {
             Some(Self::Nothing) | None => None,
         }
     }
+
+    fn is_nothing(said: Option<&Self>) -> bool {
+        matches!(said, Some(Self::Nothing))
+    }
 }
 
 impl SaidArgs {
@@ -54,17 +58,20 @@ impl SaidArgs {
 
     pub(super) fn without(&self) -> Without {
         Without {
-            group: matches!(self.group, Some(Said::Nothing)),
-            description: matches!(self.description, Some(Said::Nothing)),
+            group: Said::is_nothing(self.group.as_ref()),
+            description: Said::is_nothing(self.description.as_ref()),
+            avatar: Said::is_nothing(self.avatar.as_ref()),
+            screenshot: Said::is_nothing(self.screenshot.as_ref()),
+            feed: Said::is_nothing(self.feed.as_ref()),
         }
     }
 
     pub(super) fn attributes(self) -> Attributes {
         Attributes {
-            avatar: self.avatar,
+            avatar: Said::text(self.avatar.as_ref()),
             description: Said::text(self.description.as_ref()),
-            screenshot: self.screenshot,
-            feed: self.feed,
+            screenshot: Said::text(self.screenshot.as_ref()),
+            feed: Said::text(self.feed.as_ref()),
             tags: self.tags,
         }
     }
@@ -103,12 +110,15 @@ mod tests {
 
     #[test]
     fn an_empty_text_takes_away_and_no_text_leaves_as_it_is() {
-        let without = |group, description| Without { group, description };
+        let without = |group, description| Without { group, description, ..Without::default() };
+        let nowhere = Without { avatar: true, screenshot: true, feed: true, ..Without::default() };
         for (args, expected) in [
             (&[][..], without(false, false)),
             (&["--group", "Friends", "--description", "Art"], without(false, false)),
             (&["--group", ""], without(true, false)),
             (&["--group=", "--description", " "], without(true, true)),
+            (&["--avatar", "", "--screenshot=", "--feed", " "], nowhere),
+            (&["--avatar", "/a.png", "--screenshot", "s.png", "--feed", "/f"], without(false, false)),
         ] {
             assert_eq!(read(args).without(), expected, "{args:?}");
         }

@@ -103,7 +103,7 @@ Examples:
   linkbeat links set https://friend.example/ --url https://new.example/
   linkbeat links set 'A friend' --pin hidden --note 'asked me to'
   linkbeat links set https://friend.example/ --group Friends --tags art,tech
-  linkbeat links set https://friend.example/ --group '' --description '' --tags ''    without them"
+  linkbeat links set https://friend.example/ --group '' --description '' --feed ''    without them"
 )]
 pub(crate) struct SetArgs {
     /// Id, URL or exact name

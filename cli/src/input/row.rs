@@ -102,7 +102,8 @@ fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<
 /// What people write where there is nothing.
 fn is_none(text: &str) -> bool {
     let text = text.trim();
-    ["无", "-", "—"].contains(&text) || text.eq_ignore_ascii_case("n/a")
+    ["无", "無", "暂无", "没有", "-", "--", "—", "——"].contains(&text)
+        || ["n/a", "none", "null"].iter().any(|none| text.eq_ignore_ascii_case(none))
 }
 
 /// What is kept of a link besides. What is beyond its bounds is left out: no check needs it.
@@ -126,6 +127,10 @@ fn name(text: &str) -> Result<LinkName, Problem> {
 fn url(field: &'static str, text: &str) -> Result<LinkUrl, Problem> {
     LinkUrl::parse(text).map_err(|error| match text.trim() {
         "" => Problem::of(field, error.to_string()),
+        text if text.starts_with('$') => {
+            let problem = format!("`{}` stands for a URL that is not known here; write the URL", quote(text));
+            Problem::of(field, problem)
+        }
         text => Problem::of(field, format!("{error} (`{}`)", quote(text))),
     })
 }

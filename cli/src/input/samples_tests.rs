@@ -11,7 +11,7 @@ macro_rules! sample {
     };
 }
 
-const SAMPLES: [Sample; 26] = [
+const SAMPLES: [Sample; 43] = [
     sample!(
         "butterfly.yml",
         "YAML",
@@ -23,7 +23,7 @@ const SAMPLES: [Sample; 26] = [
     sample!(
         "jekyll.yml",
         "YAML",
-        "友|甲|http://a.example/||see [x](http://x.example/)",
+        "友|甲|http://a.example/|/a.png|see [x](http://x.example/)",
         "技术|乙|http://b.example/||"
     ),
     sample!("upptime.yml", "YAML", "|Site|http://127.0.9.1:8940/ok||", "|API|https://api.example/health||"),
@@ -72,6 +72,41 @@ const SAMPLES: [Sample; 26] = [
         "|乙|http://127.0.9.3:8940/ok||",
         "|丙|http://127.0.9.20:8940/ok||"
     ),
+    sample!("sections.yml", "YAML", "友情链接|甲|https://a.example/||第一位"),
+    sample!(
+        "stellar.yml",
+        "YAML",
+        "朋友们|甲|https://a.example/||第一位",
+        "|乙|https://b.example/||",
+        "更多|丙|https://c.example/||",
+        "|丁|https://d.example/||"
+    ),
+    sample!("next.yml", "YAML", "|甲|https://a.example/||", "|乙|https://b.example/||"),
+    sample!("named.yml", "YAML", "|甲|https://a.example/|/a.png|第一位", "|乙|https://b.example/||"),
+    sample!("halo.json", "JSON", "|甲|https://a.example/|/a.png|第一位", "|404|https://b.example/||"),
+    sample!("classes.yml", "YAML", "技术|甲|https://a.example/||", "生活|乙|https://b.example/||"),
+    sample!("two.json", "JSON", "|甲|https://a.example/||", "|乙|https://b.example/||"),
+    sample!("upptime_default.yml", "YAML", "|Site|https://a.example/||"),
+    sample!(
+        "refs.md",
+        "Markdown",
+        "朋友|甲|https://a.example/||第一位",
+        "朋友|乙 blog|https://b.example/||写代码",
+        "朋友|丙|https://c.example/||"
+    ),
+    sample!(
+        "cells.md",
+        "Markdown",
+        "|甲|https://a.example/|/a.png|第一位",
+        "|乙|https://b.example/|/b.png|第二位"
+    ),
+    sample!("feeds.opml", "OPML", "Rust|甲 & x|https://a.example/||", "技术|乙|https://b.example/feed.xml||"),
+    sample!("spaces.txt", "plain URLs", "|甲 的博客|https://a.example/||", "||https://b.example/||"),
+    sample!("first.csv", "CSV", "|甲|https://a.example/||", "|乙|https://b.example/x||"),
+    sample!("first.tsv", "CSV", "|甲|https://a.example/x||"),
+    sample!("trad.csv", "CSV", "|甲|https://a.example/|/a.png|第一位"),
+    sample!("keys.toml", "TOML", "|甲|https://a.example/||"),
+    sample!("whole.html", "HTML", "|甲|https://a.example/||", "|乙|https://b.example/||"),
 ];
 
 fn read(file: &str, bytes: &[u8]) -> Input {
@@ -107,7 +142,8 @@ fn each_sample_is_read_by_its_content_and_not_by_its_ending() {
             let found: Vec<_> = input.links.iter().map(|link| described(&link)).collect();
             assert_eq!(found, expected, "{file} as {name}");
             let told: Vec<_> = input.read.iter().map(|read| (read.to_string(), read.is_expected)).collect();
-            assert_eq!(told, [(format!("{name}: read as {shape}"), name == file)], "{file} as {name}");
+            let is_expected = name == file || (shape == "plain URLs" && name.ends_with(".txt"));
+            assert_eq!(told, [(format!("{name}: read as {shape}"), is_expected)], "{file} as {name}");
             assert!(input.links.iter().all(|link| link.page_url.is_none()), "{file}");
         }
     }
@@ -119,10 +155,56 @@ fn other_encodings_are_read_and_told() {
     let (gbk, ..) = encoding_rs::GBK.encode(text);
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
-    for (bytes, charset) in [(gbk.as_ref(), "gb18030"), (&utf16, "UTF-16LE")] {
+    let without_mark = &utf16[2..];
+    let big_endian: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (bytes, charset) in [
+        (gbk.as_ref(), "gb18030"),
+        (&utf16, "UTF-16LE"),
+        (without_mark, "UTF-16LE"),
+        (&big_endian, "UTF-16BE"),
+    ] {
         let decoded = Source::Stdin.decode(bytes.to_vec()).unwrap();
         assert_eq!((decoded.text.as_str(), decoded.charset), (text, Some(charset)));
     }
+}
+
+#[test]
+fn a_page_gives_the_links_in_its_front_matter_or_those_in_its_text() {
+    let yaml = "---\ntitle: Links\nlinks:\n  - title: 甲\n    website: https://a.example/\n    image: /a.png\n---\n\n[rules](https://rules.example/)\n";
+    let toml = "+++\ntitle = \"x\"\n[[links]]\nname = \"甲\"\nurl = \"https://a.example/\"\nimage = \"/a.png\"\n+++\ntext\n";
+    let text = "---\ntitle: Links\nurl: https://me.example/links\nauthors:\n  - url: https://me.example/\n---\n- ![](/a.png) [甲](https://a.example/)\n";
+    for (page, line) in [(yaml, 4), (toml, 5), (text, 7)] {
+        let source = Source::File("index.md".into());
+        let rows: Vec<_> = shapes::of(&source, page).rows(&source, page).unwrap().collect();
+        let found: Vec<_> =
+            rows.iter().map(|row| (row.line, row.fields.as_ref().unwrap().url.as_str())).collect();
+        assert_eq!(found, [(line, "https://a.example/")], "{page}");
+    }
+    // Without the ending it is YAML, and what follows is no part of that.
+    let text = format!("{yaml}- [: x\n");
+    assert_eq!(read("list", text.as_bytes()).links.iter().count(), 1);
+}
+
+#[test]
+fn plain_urls_with_commas_and_spaces_are_no_columns() {
+    for text in
+        ["http://a.example/x,y\nhttp://b.example/?a=1,2\n", "http://a.example/\nhttp://b.example/,x\n"]
+    {
+        let input = read("list", text.as_bytes());
+        assert_eq!(input.read[0].to_string(), "list: read as plain URLs", "{text}");
+    }
+    let mut intake = Intake::new(BadRows::Refuse, NearRows::Tell);
+    intake.take(Source::File("a".into()), plain("https://a.example/\nhttps://a.example/my page\n")).unwrap();
+    let error = intake.finish().err().unwrap().to_string();
+    assert!(error.contains("a:2: url: "), "what follows a URL is no name: {error}");
+}
+
+#[test]
+fn a_variable_says_that_it_is_none_of_ours() {
+    let mut intake = Intake::new(BadRows::Refuse, NearRows::Tell);
+    intake.take(Source::File("a".into()), plain("sites:\n  - name: x\n    url: $SECRET\n")).unwrap();
+    let error = intake.finish().err().unwrap().to_string();
+    assert!(error.contains("a:2: url: `$SECRET` stands for a URL that is not known here"), "{error}");
 }
 
 #[test]

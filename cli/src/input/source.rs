@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use encoding_rs::{Encoding, GB18030, UTF_8};
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::InputError;
 use super::quote::quote;
@@ -93,10 +93,11 @@ impl Source {
         }
     }
 
-    /// UTF-8 or UTF-16 with a byte order mark, or UTF-8 without one, or else GB18030 if it is that.
+    /// UTF-8 or UTF-16, with a byte order mark or without one, or else GB18030 if it is that.
     pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Decoded, InputError> {
         // Spreadsheets write UTF-16 with a mark, and GBK, a part of GB18030, on Chinese systems.
-        let decoded = match Encoding::for_bom(&bytes) {
+        let marked = Encoding::for_bom(&bytes).or_else(|| unmarked_utf_16(&bytes).map(|found| (found, 0)));
+        let decoded = match marked {
             Some((encoding, mark)) if encoding != UTF_8 => self.decode_as(encoding, &bytes[mark..]),
             _ => match String::from_utf8(bytes) {
                 Ok(text) => Ok(Decoded { text, charset: None }),
@@ -136,6 +137,19 @@ impl Source {
 
     fn too_large(&self) -> InputError {
         InputError::TooLarge { at: self.clone(), limit: MAX_BYTES }
+    }
+}
+
+/// UTF-16 without a byte order mark. Every URL has letters of ASCII, of which one byte is null, always the first or always
+/// the second.
+fn unmarked_utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
+    let nulls = |first| bytes.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let enough = bytes.len() / 8;
+    match (nulls(0), nulls(1)) {
+        (0, 0) => None,
+        (first, 0) if first >= enough => Some(UTF_16BE),
+        (0, second) if second >= enough => Some(UTF_16LE),
+        _ => None,
     }
 }
 

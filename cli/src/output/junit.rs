@@ -64,7 +64,7 @@ impl Pages<LinkReport> for Suite<'_> {
 }
 
 fn no_form(what: &str) -> io::Error {
-    let message = format!("junit tells of one run; list {what} as table, json, jsonl, csv or markdown");
+    let message = format!("junit tells of one run; list {what} as table, json, jsonl, yaml, csv or markdown");
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 

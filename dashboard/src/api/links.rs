@@ -218,6 +218,7 @@ impl LinkSaid {
             without: Without {
                 group: matches!(self.group, Some(None)),
                 description: matches!(self.description, Some(None)),
+                ..Without::default()
             },
             ..LinkChanges::default()
         })

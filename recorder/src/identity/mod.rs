@@ -127,6 +127,12 @@ mod tests {
             ("정원 이야기", "정원"),
             ("บันทึกของสวน", "บันทึก"),
             ("404 Garden", "Garden"),
+            ("Straße & Meer", "STRASSE UND MEER"),
+            ("Tom's Garden", "Tom's Garden — Page 2 of 9"),
+            ("tomgarden.example", "Tom Garden"),
+            ("小明的博客 - 记录生活", "小明 | Xiaoming"),
+            ("Łąka i morze", "łąka"),
+            ("Блог Ивана", "Иван"),
         ];
         for (before, after) in pairs {
             let [before, after] = [before, after].map(|title| seen(Some(title), None));
@@ -162,6 +168,9 @@ mod tests {
             ("花のブログ", "副業で稼ぐ方法"),
             ("Заметки сада", "Казино онлайн"),
             ("Welcome to the garden", "Welcome to the casino"),
+            ("Tom's Garden | Home", "Casino Bonus | Home"),
+            ("小明的博客 - 首页", "彩票平台 - 首页"),
+            ("技术笔记 2025", "棋牌游戏 2025"),
         ] {
             let [before, after] = [before, after].map(|title| seen(Some(title), None));
             assert_eq!(notes(&[before, after.clone(), after.clone()]), [Note::TitleChanged], "{after:?}");

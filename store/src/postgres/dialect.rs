@@ -13,7 +13,7 @@ use diesel::sql_types::{
     Array, BigInt, Binary, Bool, Date, Double, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as PgUuid,
 };
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
-use futures::future::{try_join3, try_join4};
+use futures::future::{try_join, try_join3, try_join4};
 use linkbeat_shared::LinkFilter;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
+use crate::rows::{CheckRow, CountRow, DayRow, EndedTaskRow, HourRow, LinkRow};
 use crate::schema::{jobs, links, sql as types};
 use crate::traits::{Count, HistoryStatus, PartitionStatus, Removed};
 use crate::values::{Id, Moment};
@@ -148,14 +148,48 @@ impl ActiveLinks {
     }
 }
 
+/// Claims tasks whose result is to be told, so long, in one statement.
+pub(super) async fn claim_ended_tasks(
+    connection: &mut Connection,
+    limit: i64,
+    hold: Duration,
+) -> QueryResult<Vec<EndedTaskRow>> {
+    let claim = sql_query(
+        "WITH ended AS MATERIALIZED (
+             SELECT id FROM celery_tasks
+             WHERE due_at <= statement_timestamp()
+               AND (state = 'ended' OR state = 'running' AND EXISTS (
+                    SELECT 1 FROM runs WHERE runs.request_id = celery_tasks.request_id AND runs.state <> 'running'))
+             ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         UPDATE celery_tasks AS task SET due_at = clock_timestamp() + make_interval(secs => $2)
+         FROM ended WHERE task.id = ended.id
+         RETURNING task.id, request_id, state, card, outcome, due_at, changed_at,
+                   (SELECT runs.id FROM runs WHERE runs.request_id = task.request_id) AS run",
+    );
+    let claim = claim.bind::<BigInt, _>(limit).bind::<Double, _>(hold.as_secs_f64());
+    claim.kept().load(connection).await
+}
+
 /// Keeps others from filing for the same asker until the transaction ends.
 pub(super) async fn lock_asker(connection: &mut Connection, asker: &str) -> QueryResult<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended('linkbeat asker ' || $1, 0))");
     lock.bind::<Text, _>(asker).execute(connection).await.map(drop)
 }
 
+/// The stored links of these keys, and a moment before they were read, in one round trip.
+pub(super) async fn links_of_keys_now(
+    connection: &mut Connection,
+    keys: &[&str],
+) -> QueryResult<(Moment, Vec<LinkRow>)> {
+    let (mut asking, mut reading) = (&*connection, &*connection);
+    try_join(now(&mut asking), links_of_keys(&mut reading, keys)).await
+}
+
 /// The stored links of these keys.
-pub(super) async fn links_of_keys(connection: &mut Connection, keys: &[&str]) -> QueryResult<Vec<LinkRow>> {
+pub(super) async fn links_of_keys(
+    connection: &mut impl Postgres,
+    keys: &[&str],
+) -> QueryResult<Vec<LinkRow>> {
     // A join: for `= ANY` a hash index compares each row it finds with each key.
     let of_keys = sql::<Bool>("url_key IN (SELECT unnest(").bind::<Array<Text>, _>(keys).sql("))");
     links::table.filter(of_keys).select(LinkRow::as_select()).kept().load(connection).await

@@ -24,7 +24,7 @@ impl Work {
     /// `None`: a statement is a transaction by itself.
     fn begin(self) -> Option<&'static str> {
         Some(match self {
-            Self::Statement => return None,
+            Self::Statement | Self::Glance => return None,
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write | Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
             Self::Plan => "BEGIN ISOLATION LEVEL REPEATABLE READ",
@@ -33,7 +33,7 @@ impl Work {
 
     fn time_limit(self) -> Duration {
         match self {
-            Self::Statement | Self::Read | Self::Write => Duration::from_secs(60),
+            Self::Statement | Self::Glance | Self::Read | Self::Write => Duration::from_secs(60),
             Self::WriteMany | Self::Plan => Duration::from_secs(600),
         }
     }
@@ -91,7 +91,7 @@ impl Pool {
         loop {
             let mut lease = self.any().await?;
             let is_stale = lease.is_used() && lease.session().began_read_only;
-            if kind == Work::Read || !is_stale {
+            if matches!(kind, Work::Read | Work::Glance) || !is_stale {
                 return Ok(lease);
             }
         }

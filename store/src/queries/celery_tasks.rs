@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, OptionalExtension, QueryDsl, QueryResult,
+    SelectableHelper,
 };
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
@@ -14,28 +14,27 @@ use super::dialect::{locked, locked_if_free};
 use super::{Connection, dialect};
 use crate::error::Fault;
 use crate::kept::Keep;
-use crate::rows::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow, number};
+use crate::rows::{CeleryTaskChangeRow, CeleryTaskRow, EndedTaskRow, NewCeleryTaskRow, number};
 use crate::schema::{celery_tasks, runs};
 use crate::traits::{CeleryTask, NewTask, TaskChange, TaskState};
 use crate::values::{Id, Moment};
 
-/// That the run of a task has ended.
-const RUN_HAS_ENDED: &str =
-    "EXISTS (SELECT 1 FROM runs WHERE runs.request_id = celery_tasks.request_id AND runs.state <> 'running')";
+/// Keeps a task; `false`: it is known.
+pub(super) async fn insert(connection: &mut Connection, task: NewTask) -> QueryResult<bool> {
+    let due_at = celery_tasks::due_at.eq(dialect::clock_in(task.due_in));
+    let row = (NewCeleryTaskRow::from(task), due_at, celery_tasks::changed_at.eq(dialect::clock()));
+    let insert = diesel::insert_into(celery_tasks::table).values(row);
+    let insert = insert.on_conflict(celery_tasks::id).do_nothing();
+    Ok(insert.kept().execute(connection).await? > 0)
+}
 
-pub(super) async fn take(connection: &mut Connection, task: NewTask) -> Result<Option<CeleryTask>, Fault> {
-    let (now, id) = (dialect::now(connection).await?, task.id.clone());
-    let row = NewCeleryTaskRow::new(task, now);
-    let insert =
-        diesel::insert_into(celery_tasks::table).values(row).on_conflict(celery_tasks::id).do_nothing();
-    if insert.kept().execute(connection).await? > 0 {
-        return Ok(None);
-    }
+/// A task that is known; nobody changes it until the transaction ends.
+pub(super) async fn known(connection: &mut Connection, id: &str) -> Result<CeleryTask, Fault> {
     let known = locked!(celery_tasks::table.find(id).select(CeleryTaskRow::as_select()));
     let known: Option<CeleryTaskRow> = known.first(connection).await.optional()?;
     // It was forgotten at this moment: whoever asks again is given it.
     let known = known.ok_or(Fault::Conflict)?;
-    Ok(with_runs(connection, vec![known]).await?.pop())
+    with_runs(connection, vec![known]).await?.pop().ok_or(Fault::Conflict)
 }
 
 pub(super) async fn change(
@@ -82,13 +81,8 @@ pub(super) async fn ended(
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<CeleryTask>, Fault> {
-    let now = dialect::now(connection).await?;
-    let by_itself = celery_tasks::state.eq(TaskState::Ended.as_str());
-    let with_its_run = celery_tasks::state.eq(TaskState::Running.as_str()).and(sql::<Bool>(RUN_HAS_ENDED));
-    let ended = celery_tasks::due_at.le(now).and(by_itself.or(with_its_run));
-    let ended = celery_tasks::table.filter(ended).order(celery_tasks::due_at).limit(limit.into());
-    let ids: Vec<String> = locked_if_free!(ended.select(celery_tasks::id)).kept().load(connection).await?;
-    claim(connection, ids, Moment(now.0 + hold)).await
+    let rows = dialect::claim_ended_tasks(connection, limit.into(), hold).await?;
+    rows.into_iter().map(EndedTaskRow::task).collect()
 }
 
 async fn claim(

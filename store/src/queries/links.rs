@@ -1,5 +1,6 @@
 //! The links themselves: imported, listed, found, edited and removed.
 
+use diesel::dsl::max;
 use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{GivenLinks, Link, LinkId, LinkUrl};
@@ -11,7 +12,7 @@ use crate::error::Fault;
 use crate::importing::{Import, PART, Part};
 use crate::kept::Keep;
 use crate::rows::{ChangeRow, LinkRow};
-use crate::schema::{changes, links};
+use crate::schema::{changes, links, runs};
 use crate::traits::{LinkChanges, LinkSet, StillSo};
 use crate::values::{Id, Moment};
 
@@ -26,9 +27,14 @@ const CHANGES: usize = 4_000;
 ///
 /// If nothing is new and nothing changes, it waits for nobody who edits links, and nobody waits for it.
 pub(super) async fn import(connection: &mut Connection, input: &GivenLinks) -> Result<Import, Fault> {
-    if let Some(import) = known(connection, input).await? {
-        return Ok(import);
+    match known(connection, input).await? {
+        Some(import) => Ok(import),
+        None => import_new(connection, input).await,
     }
+}
+
+/// The same for links of which it is known that something is new.
+pub(super) async fn import_new(connection: &mut Connection, input: &GivenLinks) -> Result<Import, Fault> {
     dialect::lock_for_editing(connection).await?;
     let now = dialect::now(connection).await?;
     let mut import = Import::of(input.named());
@@ -58,6 +64,17 @@ async fn known(connection: &mut Connection, input: &GivenLinks) -> Result<Option
         }
     }
     Ok(Some(import))
+}
+
+/// The links of a short list as they are stored, and a moment before they were read, if all are stored as they are given.
+pub(super) async fn stored_as_given(
+    connection: &mut Connection,
+    input: &GivenLinks,
+) -> Result<Option<(Moment, Vec<LinkRow>)>, Fault> {
+    let (mut import, part) = (Import::of(input.named()), Part::new(input.iter().collect()));
+    let (now, stored) = dialect::links_of_keys_now(connection, &part.keys()).await?;
+    let added = import.take(part, stored.clone(), now)?;
+    Ok((added.is_empty() && import.changed().is_empty()).then_some((now, stored)))
 }
 
 async fn update(connection: &mut Connection, input: &GivenLinks) -> Result<(), Fault> {
@@ -141,7 +158,13 @@ async fn set_row(
     changes: &LinkChanges,
     now: Moment,
 ) -> Result<Option<ChangeRow>, Fault> {
+    let before = row.fetched();
     let visible = row.set(changes, now)?;
+    if row.fetched() != before {
+        // What earlier runs found, or still find, is of another page.
+        let newest: Option<i64> = runs::table.select(max(runs::seq)).get_result(connection).await?;
+        row.last_run_seq = newest.unwrap_or_default() + 1;
+    }
     let update = diesel::update(links::table.find(row.id)).set((&*row, links::updated_at.eq(now)));
     update.kept().execute(connection).await?;
     Ok(visible)

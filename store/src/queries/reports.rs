@@ -20,17 +20,35 @@ use crate::traits::ReportLinks;
 use crate::values::Id;
 
 pub(super) async fn tallies(connection: &mut Connection, run: RunId) -> Result<Option<Tallies>, Fault> {
+    let Some(mut tallies) = tallies_of_run(connection, run).await? else { return Ok(None) };
     let id = Id(run.0);
+    if tallies.run.state == RunState::Running {
+        tallies.rechecks = open_rechecks(connection, id).await?;
+    }
+    if tallies.hold != Hold::Free.as_str() {
+        tallies.alike = holds::alike(connection, id).await?;
+    }
+    Ok(Some(tallies))
+}
+
+/// The same, in one statement, of a run that has ended and that nothing holds back. `None`: it is none of these.
+pub(super) async fn tallies_at_once(
+    connection: &mut Connection,
+    run: RunId,
+) -> Result<Option<Tallies>, Fault> {
+    let tallies = tallies_of_run(connection, run).await?;
+    Ok(tallies.filter(|it| it.run.state != RunState::Running && it.hold == Hold::Free.as_str()))
+}
+
+/// What stands with the run itself.
+async fn tallies_of_run(connection: &mut Connection, run: RunId) -> Result<Option<Tallies>, Fault> {
     let numbers = (Tally::as_select(), runs_table::to_check, runs_table::hold, runs_table::known);
-    let row = runs_table::table.find(id).select((RunRow::as_select(), numbers));
+    let row = runs_table::table.find(Id(run.0)).select((RunRow::as_select(), numbers));
     type Row = (RunRow, (Tally, i64, String, i64));
-    let row: Option<Row> = row.first(connection).await.optional()?;
+    let row: Option<Row> = row.kept().get_result(connection).await.optional()?;
     let Some((run, (tally, to_check, hold, known))) = row else { return Ok(None) };
-    let run = Run::try_from(run)?;
-    // A run that lacks a result goes on.
-    let rechecks = if run.state == RunState::Running { open_rechecks(connection, id).await? } else { 0 };
-    let alike = if hold == Hold::Free.as_str() { Vec::new() } else { holds::alike(connection, id).await? };
-    Ok(Some(Tallies { run, tally, to_check, rechecks, hold, known, alike }))
+    let (rechecks, alike) = (0, Vec::new());
+    Ok(Some(Tallies { run: Run::try_from(run)?, tally, to_check, rechecks, hold, known, alike }))
 }
 
 async fn open_rechecks(connection: &mut Connection, run: Id) -> QueryResult<i64> {

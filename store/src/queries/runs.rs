@@ -1,6 +1,6 @@
 //! Runs, from the request to the announcement of their end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use diesel::dsl::sql;
@@ -21,10 +21,13 @@ use crate::filing::{Filing, PAGE, Planned};
 use crate::kept::Keep;
 use crate::places::Places;
 use crate::recording::RunProgress;
-use crate::rows::{EndedRunRow, Hold, LinkRow, NewRunRow, REACHED, RunRow, stored_count};
+use crate::rows::{EndedRunRow, Hold, LinkRow, NewRunRow, REACHED, RunCountsRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
 use crate::traits::{Filed, NewRun, Planner, Unannounced};
 use crate::values::{Id, Moment};
+
+/// Links of a list that is filed in the fewest steps.
+const SHORT: usize = 100;
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion. Then it finds the
 /// run of the first. `links` are those of the run.
@@ -35,14 +38,87 @@ pub(super) async fn file(
     planner: Box<dyn Planner>,
     account: Option<&Account>,
 ) -> Result<Filed, Fault> {
+    let mut is_new = false;
+    if let LinkSelection::Given(given) = &links
+        && given.named() <= SHORT
+        && run.reuse_within.is_none()
+    {
+        match links::stored_as_given(connection, given).await? {
+            Some(stored) => return file_stored(connection, run, stored, planner, account).await,
+            None => is_new = true,
+        }
+    }
     let row = NewRunRow::from(run);
     let id = row.id;
     let insert = diesel::insert_into(runs::table).values(&row).on_conflict(runs::request_id).do_nothing();
     if insert.kept().execute(connection).await? == 0 {
         return filed_before(connection, run).await?.ok_or(Fault::Conflict);
     }
+    note_request(connection, run, account).await?;
+    let mut filed_at = None;
+    let planned = match links {
+        LinkSelection::Stored => plan_stored(connection, run, planner).await?,
+        LinkSelection::Matching(filter) => plan_matching(connection, run, planner, &filter).await?,
+        LinkSelection::Given(given) => {
+            let import = match is_new {
+                true => links::import_new(connection, &given).await?,
+                false => links::import(connection, &given).await?,
+            };
+            let places = import.places;
+            // Its checks are of the links as they are now: see `fresh`.
+            filed_at = Some(dialect::now(connection).await?);
+            // A large list needs its memory no longer.
+            drop(given);
+            plan_given(connection, run, planner, places.active_by_host()).await?
+        }
+    };
+    let counts = (counts(run, planned), filed_at.map(|at| runs::created_at.eq(at)));
+    let update = diesel::update(runs::table.find(id)).set(counts);
+    let row: RunRow = update.returning(RunRow::as_returning()).kept().get_result(connection).await?;
+    if let Some(account) = account {
+        asked::admit(connection, account, run.id, planned.links).await?;
+    }
+    Ok(Filed { run: row.try_into()?, existed: false, heard: true })
+}
+
+/// Files a run whose links are stored as they are given. So they need no edit, all that is to be stored is known before, and
+/// each table takes one statement.
+async fn file_stored(
+    connection: &mut Connection,
+    run: &NewRun,
+    (filed_at, mut links): (Moment, Vec<LinkRow>),
+    planner: Box<dyn Planner>,
+    account: Option<&Account>,
+) -> Result<Filed, Fault> {
+    links.retain(|link| link.is_active(filed_at));
+    links.sort_unstable_by(|a, b| (&a.host, a.id).cmp(&(&b.host, b.id)));
+    let mut filing = Filing::begin(run.id, planner, stored_count(links.len()));
+    let mut jobs = filing.plan(links, HashMap::new());
+    let (rest, planned) = filing.finish();
+    jobs.extend(rest);
+    let row = (NewRunRow::from(run), counts(run, planned), runs::created_at.eq(filed_at));
+    let insert = diesel::insert_into(runs::table).values(row).on_conflict(runs::request_id).do_nothing();
+    let row: Option<RunRow> =
+        insert.returning(RunRow::as_returning()).kept().get_result(connection).await.optional()?;
+    let Some(row) = row else {
+        return filed_before(connection, run).await?.ok_or(Fault::Conflict);
+    };
+    note_request(connection, run, account).await?;
+    jobs::insert(connection, &jobs).await?;
+    if let Some(account) = account {
+        asked::admit(connection, account, run.id, planned.links).await?;
+    }
+    Ok(Filed { run: row.try_into()?, existed: false, heard: true })
+}
+
+/// Keeps who asked for a run that is filed, and what.
+async fn note_request(
+    connection: &mut Connection,
+    run: &NewRun,
+    account: Option<&Account>,
+) -> Result<(), Fault> {
     if let Some(asker) = run.asker().filter(|asker| asker.lang != Lang::En) {
-        askers::insert(connection, id, &asker).await?;
+        askers::insert(connection, Id(run.id.0), &asker).await?;
     }
     if run.progress {
         progress::follow(connection, run.id).await?;
@@ -53,34 +129,19 @@ pub(super) async fn file(
     if let Some(account) = account {
         asked::expect_room(connection, account, 1).await?;
     }
-    let mut filed_at = None;
-    let planned = match links {
-        LinkSelection::Stored => plan_stored(connection, run, planner).await?,
-        LinkSelection::Matching(filter) => plan_matching(connection, run, planner, &filter).await?,
-        LinkSelection::Given(given) => {
-            let places = links::import(connection, &given).await?.places;
-            // Its checks are of the links as they are now: see `fresh`.
-            filed_at = Some(dialect::now(connection).await?);
-            // A large list needs its memory no longer.
-            drop(given);
-            plan_given(connection, run, planner, places.active_by_host()).await?
-        }
-    };
+    Ok(())
+}
+
+/// What is stored of a run that covers so many links.
+fn counts(run: &NewRun, planned: Planned) -> RunCountsRow {
     let needed = run.rules.hold_back.needed(planned.known.unsigned_abs());
-    let counts = (
-        runs::links.eq(planned.links),
-        runs::to_check.eq(planned.to_check),
-        runs::known.eq(planned.known),
-        runs::needed.eq(needed.map_or(0, |needed| i64::try_from(needed).unwrap_or(i64::MAX))),
-        filed_at.map(|at| runs::created_at.eq(at)),
-        runs::hold.eq(if needed.is_some() { Hold::Open } else { Hold::Free }.as_str()),
-    );
-    let update = diesel::update(runs::table.find(id)).set(counts);
-    let row: RunRow = update.returning(RunRow::as_returning()).kept().get_result(connection).await?;
-    if let Some(account) = account {
-        asked::admit(connection, account, run.id, planned.links).await?;
+    RunCountsRow {
+        links: planned.links,
+        to_check: planned.to_check,
+        known: planned.known,
+        needed: needed.map_or(0, |needed| i64::try_from(needed).unwrap_or(i64::MAX)),
+        hold: if needed.is_some() { Hold::Open } else { Hold::Free }.as_str(),
     }
-    Ok(Filed { run: row.try_into()?, existed: false, heard: true })
 }
 
 /// Imports some links of a run that is filed after that. `false`: there is no need to go on, because the run is filed already,

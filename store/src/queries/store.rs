@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::importing::PART;
 use crate::reporting::Tallies;
 use crate::traits::{
-    Access, CeleryTask, CeleryTasks, CleanUp, Decided, Filed, Filing, Hash, History, HistoryRules,
+    Access, CeleryTask, CeleryTasks, CleanUp, Decided, Filed, FiledTask, Filing, Hash, History, HistoryRules,
     HistoryStatus, Holds, Imported, JobResults, Judge, KeptRequest, Leases, Ledger, LinkChanges, LinkDay,
     LinkHour, LinkQuery, LinkSet, Links, NewRun, NewSchedule, NewTask, OpenJobs, Outbox, ParkingNotice,
     Partitions, Planner, Readings, Recorded, ReportLinks, Reports, Runs, ScheduleChange, Schedules, Scope,
@@ -142,6 +142,24 @@ impl Filing for Database {
 
     async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed> {
         self.file(run, planner, Some(account.clone())).await
+    }
+
+    async fn file_task(
+        &self,
+        task: NewTask,
+        mut run: NewRun,
+        planner: Box<dyn Planner>,
+        account: Option<&Account>,
+    ) -> Result<FiledTask> {
+        let (links, account) = (take_links(&mut run), account.cloned());
+        let file = async move |connection: &mut Connection| {
+            let id = task.id.clone();
+            if !celery_tasks::insert(connection, task).await? {
+                return celery_tasks::known(connection, &id).await.map(FiledTask::Known);
+            }
+            runs::file(connection, &run, links, planner, account.as_ref()).await.map(FiledTask::New)
+        };
+        self.transaction(Work::WriteMany, file).await
     }
 }
 
@@ -363,6 +381,12 @@ impl Holds for Database {
 #[async_trait]
 impl Reports for Database {
     async fn summary(&self, run: RunId) -> Result<Option<RunSummary>> {
+        let at_once = async move |connection: &mut Connection| {
+            reports::tallies_at_once(connection, run).await?.map(Tallies::summary).transpose()
+        };
+        if let Some(summary) = self.transaction(Work::Glance, at_once).await? {
+            return Ok(Some(summary));
+        }
         let summary = async move |connection: &mut Connection| {
             reports::tallies(connection, run).await?.map(Tallies::summary).transpose()
         };
@@ -402,8 +426,14 @@ impl Leases for Database {
 #[async_trait]
 impl CeleryTasks for Database {
     async fn take_task(&self, task: NewTask) -> Result<Option<CeleryTask>> {
-        self.transaction(Work::Write, async move |connection| celery_tasks::take(connection, task).await)
-            .await
+        let id = task.id.clone();
+        let insert =
+            async move |connection: &mut Connection| Ok(celery_tasks::insert(connection, task).await?);
+        if self.transaction(Work::Statement, insert).await? {
+            return Ok(None);
+        }
+        let known = async move |connection: &mut Connection| celery_tasks::known(connection, &id).await;
+        self.transaction(Work::Write, known).await.map(Some)
     }
 
     async fn change_task(&self, id: &str, from: &[TaskState], change: TaskChange) -> Result<bool> {
@@ -422,7 +452,7 @@ impl CeleryTasks for Database {
     async fn ended_tasks(&self, limit: u32, hold: Duration) -> Result<Vec<CeleryTask>> {
         let ended =
             async move |connection: &mut Connection| celery_tasks::ended(connection, limit, hold).await;
-        self.transaction(Work::Write, ended).await
+        self.transaction(Work::Statement, ended).await
     }
 
     async fn next_task(&self) -> Result<Option<Duration>> {

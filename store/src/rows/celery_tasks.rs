@@ -1,15 +1,15 @@
 //! Tasks of Celery clients: rows of `celery_tasks`.
 
-use diesel::{AsChangeset, Insertable, Queryable, Selectable};
+use diesel::{AsChangeset, Insertable, Queryable, QueryableByName, Selectable};
 use linkbeat_shared::{RequestId, RunId};
 
 use super::parse;
 use crate::error::Fault;
-use crate::schema::celery_tasks;
+use crate::schema::{celery_tasks, sql};
 use crate::traits::{CeleryTask, NewTask, TaskChange};
 use crate::values::{Id, Moment};
 
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = celery_tasks)]
 pub(crate) struct CeleryTaskRow {
     pub(crate) id: String,
@@ -37,6 +37,22 @@ impl CeleryTaskRow {
     }
 }
 
+/// A task whose result is to be told, and the run of its request.
+#[derive(Debug, Clone, QueryableByName)]
+pub(crate) struct EndedTaskRow {
+    #[diesel(embed)]
+    task: CeleryTaskRow,
+    #[diesel(sql_type = diesel::sql_types::Nullable<sql::Id>)]
+    run: Option<Id>,
+}
+
+impl EndedTaskRow {
+    pub(crate) fn task(self) -> Result<CeleryTask, Fault> {
+        self.task.with_run(self.run)
+    }
+}
+
+/// A task on its way in; the database adds its times.
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = celery_tasks)]
 pub(crate) struct NewCeleryTaskRow {
@@ -45,20 +61,16 @@ pub(crate) struct NewCeleryTaskRow {
     state: &'static str,
     card: String,
     outcome: Option<String>,
-    due_at: Moment,
-    changed_at: Moment,
 }
 
-impl NewCeleryTaskRow {
-    pub(crate) fn new(task: NewTask, now: Moment) -> Self {
+impl From<NewTask> for NewCeleryTaskRow {
+    fn from(task: NewTask) -> Self {
         Self {
             id: without_nul(task.id),
             request_id: Id(task.request_id.0),
             state: task.state.as_str(),
             card: without_nul(task.card),
             outcome: task.outcome.map(without_nul),
-            due_at: Moment(now.0 + task.due_in),
-            changed_at: now,
         }
     }
 }

@@ -6,10 +6,10 @@ use linkbeat_shared::{
 };
 
 use super::{ChangeRow, link_document, number, of_link, parse, reason};
-use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
 use crate::values::{Document, Id, Moment, json};
+use crate::{LinkChanges, Without};
 
 /// A link, except for the times that only SQL reads.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
@@ -122,6 +122,11 @@ impl LinkRow {
         stored.is_some_and(|stored| stored.key() == page.expose())
     }
 
+    /// What a check of it fetches: the URL, and the links page where that is another.
+    pub(crate) fn fetched(&self) -> (String, Option<String>) {
+        (self.url_key.clone(), self.page_url.clone())
+    }
+
     /// Makes the changes of a person, except to what is shown.
     fn edit(&mut self, changes: &LinkChanges) -> Result<(), Fault> {
         if let Some(name) = &changes.name {
@@ -144,10 +149,10 @@ impl LinkRow {
         if changes.without.group {
             self.group_name = None;
         }
-        if !changes.attributes.is_empty() || changes.without.description {
+        if !changes.attributes.is_empty() || changes.without != Without::default() {
             let mut attributes = attributes(self.attributes.as_ref())?;
             attributes.update(&changes.attributes);
-            attributes.description = attributes.description.filter(|_| !changes.without.description);
+            changes.without.take_from(&mut attributes);
             self.attributes = attributes_document(&attributes);
         }
         if changes.active.is_some() || changes.paused_until.is_some() {

@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 pub(crate) use access::{NewTokenRow, SessionRow, TokenRow};
 pub(crate) use askers::{AskedRunRow, AskerRow};
-pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, NewCeleryTaskRow};
+pub(crate) use celery_tasks::{CeleryTaskChangeRow, CeleryTaskRow, EndedTaskRow, NewCeleryTaskRow};
 pub(crate) use changes::{ChangeRow, StoredChangeRow};
 pub(crate) use checks::{
     CHANGED_OR_FAILED, CheckRow, Did, NOT_REUSED, OPEN_PROPOSALS, Outcome, UNTOLD_CHANGES, outcomes_of,
@@ -31,7 +31,7 @@ pub(crate) use jobs::{
     check_spec, job_kind, unpublished_runs_sql,
 };
 pub(crate) use links::{CountRow, LinkRow, RemovedLinkRow};
-pub(crate) use runs::{EndedRunRow, NewRunRow, RunRow, Tally, check_spec_text};
+pub(crate) use runs::{EndedRunRow, NewRunRow, RunCountsRow, RunRow, Tally, check_spec_text};
 pub(crate) use schedules::{
     NewScheduleRow, NextTickRow, ScheduleChangeRow, ScheduleRow, TickCountsRow, TickRow,
 };

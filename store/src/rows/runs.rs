@@ -3,7 +3,7 @@
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::sql_types::{BigInt, Bool};
-use diesel::{Insertable, Queryable, Selectable};
+use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 use linkbeat_shared::{
     Alike, Asker, Change, CheckSpec, Counts, Lang, ReplyTo, RequestId, Run, RunId, RunState, TraceContext,
     Verdict,
@@ -206,6 +206,17 @@ pub(crate) struct NewRunRow {
     correlation_id: Option<String>,
     traceparent: Option<String>,
     tracestate: Option<String>,
+}
+
+/// How many links a run covers, and whether they may hold it back.
+#[derive(Debug, Clone, Insertable, AsChangeset)]
+#[diesel(table_name = runs)]
+pub(crate) struct RunCountsRow {
+    pub(crate) links: i64,
+    pub(crate) to_check: i64,
+    pub(crate) known: i64,
+    pub(crate) needed: i64,
+    pub(crate) hold: &'static str,
 }
 
 /// `runs.check_spec` of a run that checks links so.

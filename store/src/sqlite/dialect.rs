@@ -20,7 +20,7 @@ use super::Connection;
 use crate::error::Fault;
 use crate::kept::Keep;
 use crate::recording::{Counted, Read, RecordChanges, RunProgress, Written};
-use crate::rows::{CheckRow, CountRow, DayRow, HourRow, LinkRow};
+use crate::rows::{CheckRow, CountRow, DayRow, EndedTaskRow, HourRow, LinkRow};
 use crate::schema::{checks, jobs, link_days, link_hours, links, runs, sql as types};
 use crate::traits::{Count, HistoryStatus, Removed};
 use crate::values::{Id, Moment, json};
@@ -158,6 +158,35 @@ impl ActiveLinks {
 #[expect(clippy::unused_async, reason = "others have to wait for it")]
 pub(super) async fn lock_asker(_: &mut Connection, _: &str) -> QueryResult<()> {
     Ok(())
+}
+
+/// The stored links of these keys, and a moment before they were read.
+pub(super) async fn links_of_keys_now(
+    connection: &mut Connection,
+    keys: &[&str],
+) -> QueryResult<(Moment, Vec<LinkRow>)> {
+    Ok((Moment::now(), links_of_keys(connection, keys).await?))
+}
+
+/// Claims tasks whose result is to be told, so long.
+pub(super) async fn claim_ended_tasks(
+    connection: &mut Connection,
+    limit: i64,
+    hold: Duration,
+) -> QueryResult<Vec<EndedTaskRow>> {
+    let now = Moment::now();
+    let claim = sql_query(
+        "UPDATE celery_tasks SET due_at = ?1 WHERE id IN (
+             SELECT id FROM celery_tasks
+             WHERE due_at <= ?2
+               AND (state = 'ended' OR state = 'running' AND EXISTS (
+                    SELECT 1 FROM runs WHERE runs.request_id = celery_tasks.request_id AND runs.state <> 'running'))
+             ORDER BY due_at LIMIT ?3)
+         RETURNING id, request_id, state, card, outcome, due_at, changed_at,
+                   (SELECT runs.id FROM runs WHERE runs.request_id = celery_tasks.request_id) AS run",
+    );
+    let claim = claim.bind::<types::Moment, _>(Moment(now.0 + hold)).bind::<types::Moment, _>(now);
+    claim.bind::<BigInt, _>(limit).kept().load(connection).await
 }
 
 /// The stored links of these keys.

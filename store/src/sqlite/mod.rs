@@ -59,11 +59,11 @@ impl Database {
         work: impl AsyncFnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
         let begin = match kind {
-            Work::Read => "BEGIN",
+            Work::Read | Work::Glance => "BEGIN",
             Work::Statement | Work::Write | Work::WriteMany | Work::Plan => "BEGIN IMMEDIATE",
         };
         let under_way = self.activity.begin();
-        let only_reads = kind == Work::Read;
+        let only_reads = matches!(kind, Work::Read | Work::Glance);
         let call =
             self.thread.call(only_reads, async move |connection| transaction(connection, begin, work).await);
         counted(under_way, call.await.map_err(|fault| explained(fault).at(&self.url)))

@@ -7,7 +7,7 @@ use linkbeat_shared::{
     RunId, ShowRules, TraceContext,
 };
 
-use super::JobKind;
+use super::{CeleryTask, JobKind, NewTask};
 use crate::Result;
 use crate::account::Account;
 
@@ -24,6 +24,16 @@ pub trait Filing: Send + Sync + Debug {
     /// The same for an app, within its limits. [`StoreError::OverLimit`](crate::StoreError::OverLimit): it asked for too
     /// much, and nothing was filed. A run that it has already counts for nothing more.
     async fn file_asked(&self, run: NewRun, planner: Box<dyn Planner>, account: &Account) -> Result<Filed>;
+
+    /// Keeps a Celery client's task that nobody has seen yet, and files its run, in one transaction. Of a task that is
+    /// known nothing is filed.
+    async fn file_task(
+        &self,
+        task: NewTask,
+        run: NewRun,
+        planner: Box<dyn Planner>,
+        account: Option<&Account>,
+    ) -> Result<FiledTask>;
 }
 
 /// Turns links into jobs, page by page. The producer owns it.
@@ -98,6 +108,15 @@ impl NewRun {
 
 /// So many may wait for the report of one run.
 pub const MOST_ASKERS: usize = 100;
+
+/// What filing the run of a task gave.
+#[derive(Debug, Clone)]
+pub enum FiledTask {
+    /// The task is kept, and its run is filed.
+    New(Filed),
+    /// The task is known.
+    Known(CeleryTask),
+}
 
 /// What filing a run gave.
 #[derive(Debug, Clone)]

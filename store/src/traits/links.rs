@@ -105,6 +105,25 @@ pub struct Without {
     pub group: bool,
     /// What it is about.
     pub description: bool,
+    /// Where a small picture of it is.
+    pub avatar: bool,
+    /// Where a picture of its page is.
+    pub screenshot: bool,
+    /// Where its feed is.
+    pub feed: bool,
+}
+
+impl Without {
+    /// Takes these away from what is said.
+    pub(crate) fn take_from(self, attributes: &mut Attributes) {
+        fn clear<T>(said: &mut Option<T>, is_cleared: bool) {
+            *said = said.take().filter(|_| !is_cleared);
+        }
+        clear(&mut attributes.description, self.description);
+        clear(&mut attributes.avatar, self.avatar);
+        clear(&mut attributes.screenshot, self.screenshot);
+        clear(&mut attributes.feed, self.feed);
+    }
 }
 
 /// Which links are wanted, and in which order. What is `None` does not matter.

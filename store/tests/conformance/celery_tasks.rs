@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linkbeat_shared::{LinkSelection, Run, derived_id};
-use linkbeat_store::{CeleryTask, NewRun, NewTask, SharedStore, TaskChange, TaskState};
+use linkbeat_store::{
+    Account, CeleryTask, FiledTask, NewRun, NewTask, OpenJobs, SharedStore, StoreError, TaskChange, TaskState,
+};
 
 use crate::database::TestDatabase;
-use crate::make::{file, links, new_run};
+use crate::make::{self, file, links, new_run};
 
 cases![
     a_task_is_kept_once_and_changed_from_the_state_it_is_in,
     waiting_tasks_are_claimed_by_one_when_they_are_due,
     a_running_task_has_ended_when_its_run_has,
     old_tasks_are_forgotten,
+    a_task_and_its_run_are_kept_together_or_not_at_all,
 ];
 
 const HOLD: Duration = Duration::from_secs(600);
@@ -63,6 +66,34 @@ async fn a_task_is_kept_once_and_changed_from_the_state_it_is_in(database: Arc<T
     assert_eq!((changed[0].card.as_str(), changed[0].outcome.as_deref()), ("2", Some("1")), "the rest stays");
     assert_eq!(store.count_tasks(TaskState::Ended).await.unwrap(), 1);
     assert_eq!(ids(&store.tasks_in(TaskState::Ended, 10).await.unwrap()), ["a"]);
+}
+
+async fn a_task_and_its_run_are_kept_together_or_not_at_all(database: Arc<TestDatabase>) {
+    let store = database.open().await;
+    let file_of = async |task: NewTask, account: Option<Account>| {
+        let run = NewRun { request_id: task.request_id, ..new_run(LinkSelection::given(links(2))) };
+        let (planner, _) = make::planner(1);
+        store.file_task(task, run, planner, account.as_ref()).await
+    };
+    let new = |id: &str| task(id, TaskState::Running, Duration::ZERO);
+    for id in ["a", "b"] {
+        // The second time the links are stored as they are given.
+        let filed = file_of(new(id), None).await.unwrap();
+        let FiledTask::New(filed) = filed else { panic!("{filed:?}") };
+        assert_eq!((filed.existed, filed.run.links), (false, 2));
+        let kept = store.find_tasks(&[id.to_owned()]).await.unwrap();
+        assert_eq!((kept[0].state, kept[0].run), (TaskState::Running, Some(filed.run.id)));
+        assert_eq!(store.open_jobs(OpenJobs::OfRun(filed.run.id), None, 10).await.unwrap().len(), 2);
+    }
+    keep(&store, "revoked", TaskState::Revoked).await;
+    for (id, state) in [("a", TaskState::Running), ("revoked", TaskState::Revoked)] {
+        let known = file_of(new(id), None).await.unwrap();
+        assert!(matches!(&known, FiledTask::Known(task) if task.state == state), "{known:?}");
+    }
+    assert_eq!(store.run_of(derived_id::celery_request("revoked")).await.unwrap().map(|run| run.id), None);
+    let account = Account { name: "blog".to_owned(), runs_at_once: None, links_a_day: Some(1) };
+    assert!(matches!(file_of(new("much"), Some(account)).await, Err(StoreError::OverLimit(_))));
+    assert_eq!(store.find_tasks(&["much".to_owned()]).await.unwrap(), [], "nothing of it is kept");
 }
 
 async fn waiting_tasks_are_claimed_by_one_when_they_are_due(database: Arc<TestDatabase>) {

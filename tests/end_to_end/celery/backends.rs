@@ -80,6 +80,29 @@ out([get(AsyncResult(id, app=app), 60)['data']['up'] for id in links])
     assert_eq!(said, json!([1, 1, 1]));
 }
 
+/// Celery itself refuses chords over `rpc://`.
+#[test]
+fn a_chord_is_refused_to_those_who_wait_for_its_members_and_for_its_end() {
+    let servers = PrivateServers::start("provide_celery start_redis");
+    let url = servers.get("REDIS_URL").to_owned();
+    let app = App::with(servers, &url, &[]);
+    let said = app.run(
+        &json!([app.street.set("up", Answer::Page(200, String::new()))]),
+        r"
+check = signature('linkbeat.check', kwargs={'links': links}, app=app, immutable=True)
+end = chord([check.clone(), check.clone()])(check.clone())
+out([failure(end), failure(end.parent.results[0]), failure((group([check.clone()] * 2) | check.clone()).apply_async())])
+",
+    );
+    for at in 0..3 {
+        assert!(
+            said[at].as_str().unwrap().starts_with("NotImplementedError: linkbeat takes no part"),
+            "{said}"
+        );
+    }
+    assert_eq!(app.runs(), 0);
+}
+
 /// The app's code with Django. `links` are given.
 const DJANGO: &str = r"
 import django
@@ -139,6 +162,30 @@ fn django_has_the_results_in_sqlite() {
     let file = folder.path().join("django.sqlite3");
     let app = with_django(&format!("sqlite://{}", file.display()));
     django(&app, &json!({"ENGINE": "django.db.backends.sqlite3", "NAME": file}));
+}
+
+#[test]
+fn results_wait_while_djangos_database_is_away_and_tasks_go_on() {
+    let database = background(Database::create("django"));
+    let proxy = background(Proxy::before(&database.url.parse().unwrap()));
+    let mut through: url::Url = database.url.parse().unwrap();
+    through.set_host(Some("127.0.0.1")).unwrap();
+    through.set_port(Some(proxy.address().port())).unwrap();
+    let app = with_django(through.as_str());
+    let links = json!([app.street.set("up", Answer::Page(200, String::new()))]);
+    let given =
+        json!({"database": {"ENGINE": "django.db.backends.postgresql", "URL": database.url}, "links": links});
+    app.run(&given, &format!("{DJANGO}\ncall_command('migrate', verbosity=0)\nout(1)"));
+    proxy.set(Weather::BlackHole);
+    proxy.cut();
+    let sent = app.run(&given, &format!("{DJANGO}\nout([send(links=links).id for _ in range(3)])"));
+    app.wait("the runs", |app| app.runs() == 3);
+    let told = "SELECT count(*) FROM django_celery_results_taskresult";
+    assert_eq!(background(database.number(told)), 0);
+    proxy.cut();
+    proxy.set(Weather::Clear);
+    crate::support::eventually("the results", || (background(database.number(told)) == 3).then_some(()));
+    assert_eq!(sent.as_array().unwrap().len(), 3);
 }
 
 #[test]

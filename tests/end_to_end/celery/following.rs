@@ -20,6 +20,9 @@ def double(values):
 @app.task(name='blog.done')
 def done(report):
     keep('done', report['data']['up'])
+@app.task(name='blog.keep_all')
+def keep_all(values):
+    keep('kept', values)
 @app.task(name='blog.alone')
 def alone(word):
     keep('alone', word)
@@ -62,4 +65,39 @@ with app.connection_for_write() as connection:
         said[4].as_str().unwrap().starts_with("NotImplementedError: the task's link has a chord"),
         "{said}"
     );
+}
+
+/// No check names a queue, and a callback is a chain.
+#[test]
+fn checks_that_follow_each_other_need_no_queue_and_chains_follow_within_callbacks_and_groups() {
+    let app = App::start();
+    let links = json!([app.street.set("up", Answer::Page(200, String::new()))]);
+    let _worker = app.spawn(&links, WORKER);
+    let said = app.run(
+        &links,
+        r"
+OTHER = 'own.' + QUEUE
+check = signature('linkbeat.check', kwargs={'links': links}, app=app, immutable=True)
+own = lambda name, *args, **options: signature(name, args=args, app=app, options={'queue': OTHER}, **options)
+three = get(chain(check.clone(), check.clone(), check.clone()).apply_async())['data']['up']
+fanned = get(chain(check.clone(), group([own('blog.count', 'x'), own('blog.count', 'y')])).apply_async())
+check.clone().apply_async(link=chain(own('blog.count', 'z'), own('blog.keep_all')))
+group([check.clone(), chain(check.clone(), own('blog.done'))]).apply_async()
+def read(name):
+    try: return json.load(open(name))
+    except (OSError, ValueError): return None
+kept, done = until(lambda: read('kept')), until(lambda: read('done'))
+refused = failure(check.clone().apply_async(link=chain(group([own('blog.count', 'x')] * 2), own('blog.double'))))
+many = failure(check.clone().apply_async(link=[group([own('blog.count', 'x')] * 600)] * 2))
+out([three, fanned, kept, done, refused, many])
+with app.connection_for_write() as connection:
+    connection.default_channel.queue_delete(OTHER)
+    connection.default_channel.exchange_delete(OTHER)
+",
+    );
+    assert_eq!((&said[0], &said[1]), (&json!(1), &json!([[1, "x"], [1, "y"]])));
+    assert_eq!((&said[2], &said[3]), (&json!([[1, "z"]]), &json!([1])));
+    for (at, part) in [(4, "NotImplementedError: the task's link has a chord"), (5, "more than 1000 tasks")] {
+        assert!(said[at].as_str().is_some_and(|text| text.contains(part)), "{said}");
+    }
 }

@@ -22,7 +22,8 @@ pub struct EnvironmentProxies {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Direct {
     All,
-    Network(IpNet),
+    /// Addresses, perhaps at one port only.
+    Network(IpNet, Option<u16>),
     /// A domain and everything below it, perhaps at one port only.
     Domain(String, Option<u16>),
 }
@@ -52,7 +53,8 @@ impl EnvironmentProxies {
         let http = proxy(if cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] }).or(all.clone());
         let https = proxy(&["https_proxy", "HTTPS_PROXY"]).or(all);
         let direct = variable("no_proxy").or_else(|| variable("NO_PROXY")).unwrap_or_default();
-        let direct = direct.split([',', ' ']).filter_map(Direct::parse).collect();
+        let direct =
+            direct.split(|c: char| c == ',' || c.is_whitespace()).filter_map(Direct::parse).collect();
         (Self { http, https, direct }, bad)
     }
 
@@ -80,33 +82,44 @@ impl Direct {
         if text == "*" {
             return Some(Self::All);
         }
-        if let Ok(network) = text.parse() {
-            return Some(Self::Network(network));
-        }
-        if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return Some(Self::Network(address.into()));
+        // `::1` is an address without a port.
+        if let Some(network) = network(text) {
+            return Some(Self::Network(network, None));
         }
         let (domain, port) = match text.rsplit_once(':') {
             Some((domain, port)) => (domain, port.parse().ok()),
             None => (text, None),
         };
+        if let Some(network) = network(domain) {
+            return Some(Self::Network(network, port));
+        }
         let domain = domain.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
         (!domain.is_empty()).then_some(Self::Domain(domain, port))
     }
 
     fn covers(&self, url: &Url) -> bool {
+        let is_port = |port: &Option<u16>| port.is_none() || *port == url.port_or_known_default();
         match (self, url.host()) {
             (Self::All, _) => true,
-            (Self::Network(network), Some(Host::Ipv4(address))) => network.contains(&IpAddr::from(address)),
-            (Self::Network(network), Some(Host::Ipv6(address))) => network.contains(&IpAddr::from(address)),
+            (Self::Network(network, port), Some(Host::Ipv4(address))) => {
+                network.contains(&IpAddr::from(address)) && is_port(port)
+            }
+            (Self::Network(network, port), Some(Host::Ipv6(address))) => {
+                network.contains(&IpAddr::from(address)) && is_port(port)
+            }
             (Self::Domain(domain, port), Some(Host::Domain(host))) => {
-                let below = host.strip_suffix(domain.as_str());
-                below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
-                    && port.is_none_or(|port| url.port_or_known_default() == Some(port))
+                let below = host.trim_end_matches('.').strip_suffix(domain.as_str());
+                below.is_some_and(|below| below.is_empty() || below.ends_with('.')) && is_port(port)
             }
             _ => false,
         }
     }
+}
+
+/// A network, or an address, which may stand in brackets.
+fn network(text: &str) -> Option<IpNet> {
+    let address = || text.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    text.parse().ok().or_else(|| address().map(IpNet::from))
 }
 
 #[cfg(test)]
@@ -153,6 +166,16 @@ mod tests {
             ("10.0.0.0/8", "http://10.1.2.3/", true),
             ("10.1.2.3", "http://10.1.2.3:81/", true),
             ("::1", "http://[::1]/", true),
+            ("[::1]", "http://[::1]:81/", true),
+            ("[::1]:81", "http://[::1]:81/", true),
+            ("[::1]:81", "http://[::1]/", false),
+            ("2001:db8::/32", "http://[2001:db8:1::2]/", true),
+            ("10.1.2.3:81", "http://10.1.2.3:81/", true),
+            ("10.1.2.3:81", "http://10.1.2.3/", false),
+            ("x.test.", "http://x.test/", true),
+            ("x.test", "http://x.test./", true),
+            ("y.test\tx.test", "http://x.test/", true),
+            ("test", "http://x.test/", true),
             ("10.0.0.0/8", "http://x.test/", false),
             ("", "http://x.test/", false),
         ] {

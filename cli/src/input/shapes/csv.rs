@@ -6,7 +6,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::Look;
-use super::names::{Field, NAMES, is_url, put};
+use super::names::{Field, NAMES, is_url, put, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row, Rows};
@@ -15,6 +15,8 @@ use crate::output::is_formula;
 
 /// What may stand between two columns. The first that gives a URL a column of its own counts.
 const SEPARATORS: [char; 3] = [',', '\t', ';'];
+/// How many lines are looked at to tell whether a text without a header has columns.
+const MOST_LOOKED_AT: usize = 100;
 
 /// Whether the first line names columns, or holds several values. A line that begins with a URL may be a URL with a
 /// comma in it. Otherwise one error about the header helps more than an error about every line.
@@ -22,10 +24,30 @@ pub(super) fn fits(look: &Look<'_>) -> bool {
     let cells = |separator| look.first.split(separator).map(|cell: &str| cell.trim().trim_matches('"'));
     let holds_url = |separator| cells(separator).skip(1).any(is_address);
     let is_row = look.first.split_once(',').is_some_and(|(column, _)| !column.contains("://"));
+    // No URL has a tab in it.
+    let has_tab = look.first.contains('\t') && cells('\t').any(is_address);
     separator_line(look.text).is_some()
         || has_header(look)
-        || (!look.first.contains(' ') && SEPARATORS.into_iter().skip(1).any(holds_url))
+        || has_tab
+        || (!look.first.contains(' ') && holds_url(';'))
         || is_row
+        || begins_with_urls(look.text)
+}
+
+/// Whether each line is a URL and more columns. A comma may belong to the URL, but not just behind its host. What stands in
+/// quotes does not either, nor another URL, nor letters that no URL is written with.
+fn begins_with_urls(text: &str) -> bool {
+    let is_more = |url: &str, more: &str| {
+        let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let is_host = path.is_none_or(|(_, path)| path.is_empty());
+        is_host || !more.is_ascii() || more.starts_with('"') || is_address(more.trim_start())
+    };
+    let is_row = |line: &str| {
+        let columns = line.split_once([',', ';']);
+        columns.is_some_and(|(url, more)| is_address(url.trim_start_matches('"')) && is_more(url, more))
+    };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LOOKED_AT);
+    lines.all(is_row)
 }
 
 /// Whether the first line names a column with URLs.
@@ -91,16 +113,17 @@ struct Columns {
 
 impl Columns {
     fn of(header: &StringRecord) -> Result<Self, String> {
-        let names: Vec<String> = header.iter().map(|name| name.trim().to_lowercase()).collect();
+        let names: Vec<&str> = header.iter().collect();
         if !names.iter().any(|name| is_url(name)) {
             return Self::without_names(header);
         }
         let mut places = Vec::new();
         for (field, known) in NAMES {
-            let Some(name) = known.iter().find(|known| names.iter().any(|name| name == *known)) else {
+            let Some(name) = known.iter().find(|known| names.iter().any(|name| same(name, known))) else {
                 continue;
             };
-            let mut columns = names.iter().enumerate().filter(|(_, found)| found == name).map(|(at, _)| at);
+            let mut columns =
+                names.iter().enumerate().filter(|(_, found)| same(found, name)).map(|(at, _)| at);
             let column = columns.next();
             if columns.next().is_some() {
                 return Err(format!("the header names `{name}` twice"));

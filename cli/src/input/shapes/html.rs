@@ -86,7 +86,10 @@ struct Page {
 impl Page {
     fn begin(&mut self, link: &Element<'_, '_>) {
         self.end();
-        let url = attribute(link, "href").trim().to_owned();
+        let mut url = attribute(link, "href").trim().to_owned();
+        if url.starts_with("//") {
+            url.insert_str(0, "https:");
+        }
         self.is_open = is_address(&url);
         if self.is_open {
             let group = clean(&self.heading);

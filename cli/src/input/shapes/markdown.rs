@@ -1,17 +1,18 @@
 //! Markdown: links in lists, in tables and in text, as in an *awesome list* or a page of friends. linkbeat's own
-//! `markdown`, too.
+//! `markdown`, too. A page of Hugo, Hexo or Jekyll may have its links in the front matter, above the text.
 
+use std::collections::HashMap;
 use std::iter::Peekable;
 
-use super::Look;
 use super::csv::{self, is_address};
 use super::names::{self, Field};
 use super::pages::{self, clean};
+use super::{Look, Read, toml, yaml};
 use crate::input::row::{Fields, Row, Rows};
 use crate::input::{InputError, Source};
 
 /// What stands before a link of Markdown: of `[name](URL)`, of `<URL>`, and of a bare URL in a list.
-const MARKS: [&str; 5] = ["](", "](<", "<", "* ", "+ "];
+const MARKS: [&str; 7] = ["](", "](<", "]: ", "]: <", "<", "* ", "+ "];
 
 /// The first address stands in a link of Markdown, or there is a table.
 pub(super) fn fits(look: &Look<'_>) -> bool {
@@ -22,7 +23,8 @@ pub(super) fn fits(look: &Look<'_>) -> bool {
 pub(super) fn begins_with_link(text: &str) -> bool {
     let text = text.trim_start();
     let inside = text.strip_prefix('[').unwrap_or_default().trim_start();
-    text.starts_with("[![") || (!inside.starts_with(['"', '{', '[', ']']) && link(text).is_some())
+    let is_link = || link(text).is_some() || text.lines().next().and_then(definition).is_some();
+    text.starts_with("[![") || (!inside.starts_with(['"', '{', '[', ']']) && is_link())
 }
 
 fn is_marked(text: &str) -> bool {
@@ -31,7 +33,7 @@ fn is_marked(text: &str) -> bool {
     let before = text[..at].rsplit('\n').next().unwrap_or_default();
     // In YAML such a link stands in a value.
     let in_value = before.split_once(": ").is_some_and(|(key, value)| {
-        !key.trim_start_matches(['-', ' ']).contains(' ') && !value.trim_start().starts_with('[')
+        !key.trim_start_matches(['-', ' ']).contains([' ', '[']) && !value.trim_start().starts_with('[')
     });
     let in_json = before.trim_start().starts_with(['{', '"']) || text.trim_start().starts_with(['{', '"']);
     MARKS.iter().any(|mark| before.ends_with(mark)) && !in_value && !in_json
@@ -51,21 +53,63 @@ fn is_rule(line: &str) -> bool {
     line.contains('|') && line.contains('-') && line.chars().all(|c| matches!(c, '|' | '-' | ':' | ' '))
 }
 
-pub(super) fn rows<'a>(_: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
-    let mut reader =
-        Reader { lines: text.lines().zip(1..).peekable(), section: String::new(), rows: Vec::new() };
+pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
+    let head = FrontMatter::of(text);
+    if let Some(head) = head.as_ref().filter(|head| head.names_list()) {
+        return (head.read)(source, head.text);
+    }
+    let lines_of_head = head.map_or(0, |head| head.text.lines().count() + 1);
+    let mut reader = Reader {
+        places: Places::of(text),
+        lines: text.lines().zip(1..).skip(lines_of_head).peekable(),
+        section: String::new(),
+        rows: Vec::new(),
+        defined: Vec::new(),
+    };
     reader.read();
-    Ok(Box::new(pages::each_once(reader.rows).into_iter()))
+    // What refers to an address says more of it than the line that defines it.
+    let rows = reader.rows.into_iter().chain(reader.defined).collect();
+    let mut rows = pages::each_once(rows);
+    rows.sort_by_key(|row| row.line);
+    Ok(Box::new(rows.into_iter()))
 }
 
-struct Reader<I: Iterator> {
+/// What stands above a page and says something about it.
+struct FrontMatter<'a> {
+    /// With the first fence, so that its lines count as they do in the page.
+    text: &'a str,
+    read: Read,
+}
+
+impl<'a> FrontMatter<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let fences: [(&str, Read); 2] = [("---", yaml::rows), ("+++", toml::rows)];
+        let (fence, read) = fences.into_iter().find(|(fence, _)| text.lines().next() == Some(fence))?;
+        let inside = &text[fence.len()..];
+        let end = inside.match_indices(&format!("\n{fence}")).map(|(at, _)| at).next()?;
+        Some(Self { text: &inside[..end], read })
+    }
+
+    /// Whether it holds what lists are called.
+    fn names_list(&self) -> bool {
+        self.text.lines().any(|line| {
+            let name = line.trim_start_matches('[').split([':', ']', ' ']).next().unwrap_or_default();
+            !name.is_empty() && names::is_list(name)
+        })
+    }
+}
+
+struct Reader<'a, I: Iterator> {
     lines: Peekable<I>,
+    places: Places<'a>,
     /// The heading above.
     section: String,
     rows: Vec<Row>,
+    /// Links that a line defines for others.
+    defined: Vec<Row>,
 }
 
-impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<I> {
+impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
     fn read(&mut self) {
         while let Some((line, number)) = self.lines.next() {
             let line = line.trim();
@@ -89,11 +133,11 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<I> {
         let fields: Vec<Option<Field>> = head.iter().map(|cell| names::field(&words(cell))).collect();
         while let Some((line, number)) = self.lines.next_if(|(line, _)| line.contains('|')) {
             let cells = cells(line);
-            let found: Vec<Link<'_>> = cells.iter().flat_map(|cell| links(cell)).collect();
+            let found: Vec<Link<'_>> = cells.iter().flat_map(|cell| self.places.links(cell)).collect();
             let mut row = Fields { group: self.section.clone(), ..Fields::default() };
             for (field, cell) in fields.iter().zip(&cells) {
                 if let Some(field) = field {
-                    names::put(&mut row, *field, content(cell));
+                    names::put(&mut row, *field, self.places.content(cell, names::is_place(*field)));
                 }
             }
             let Some(first) = found.into_iter().find(|link| is_address(link.url)) else { continue };
@@ -109,7 +153,15 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<I> {
 
     /// The links of a line. What follows the only one of an item says what it is about.
     fn take_line(&mut self, line: &str, number: usize) {
-        let found = links(line);
+        if is_footnote(line) {
+            return;
+        }
+        if let Some((label, url)) = definition(line) {
+            let (name, url, group) = (words(label), url.to_owned(), self.section.clone());
+            let fields = Ok(Fields { name, url, group, ..Fields::default() });
+            return self.defined.push(Row { line: number, fields });
+        }
+        let found = self.places.links(line);
         let is_alone = found.len() == 1 && is_item(line);
         for link in found {
             let mut fields = Fields {
@@ -133,6 +185,11 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<I> {
     }
 }
 
+/// A note at the foot of the page.
+fn is_footnote(line: &str) -> bool {
+    line.starts_with("[^") && line.contains("]:")
+}
+
 /// An item of a list.
 fn is_item(line: &str) -> bool {
     let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -151,17 +208,11 @@ fn cells(line: &str) -> Vec<String> {
     line.split('|').map(|cell| cell.trim().to_owned()).collect()
 }
 
-/// What a cell of a table holds: the place of its picture, the address or the name of its link, or its text.
-fn content(cell: &str) -> String {
-    if let Some((_, place, _)) = cell.strip_prefix('!').and_then(link) {
-        return place.to_owned();
-    }
-    let is_link = |link: &Link<'_>| link.start == 0 && link.end == cell.len();
-    match links(cell).into_iter().find(is_link) {
-        Some(link) if link.name.is_empty() || is_address(&link.name) => link.url.to_owned(),
-        Some(link) => link.name,
-        None => words(cell),
-    }
+/// The place of a picture that is written as in HTML.
+fn picture(cell: &str) -> Option<&str> {
+    let quoted = cell.strip_prefix("<img")?.split_once("src=")?.1;
+    let quote = quoted.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    quoted[1..].split(quote).next()
 }
 
 /// A link in a line.
@@ -174,20 +225,77 @@ struct Link<'a> {
     end: usize,
 }
 
-/// The links of a line that have a whole address.
-fn links(line: &str) -> Vec<Link<'_>> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    while let Some(rest) = line.get(start..).filter(|rest| !rest.is_empty()) {
-        let (link, length) = first_link(line, rest, start);
-        found.extend(link.filter(|link| is_address(link.url)));
-        start += length;
+/// Where the links lead that are written `[name][label]`.
+struct Places<'a>(HashMap<String, &'a str>);
+
+impl<'a> Places<'a> {
+    fn of(text: &'a str) -> Self {
+        let all = text.lines().filter_map(|line| definition(line.trim()));
+        Self(all.map(|(label, url)| (label.to_lowercase(), url)).collect())
     }
-    found
+
+    /// What a cell of a table holds: the place of its picture, the address or the name of its link, or its text.
+    fn content(&self, cell: &str, is_place: bool) -> String {
+        if let Some((_, place, _)) = cell.strip_prefix('!').and_then(link) {
+            return place.to_owned();
+        }
+        if let Some(place) = picture(cell).filter(|_| is_place) {
+            return place.to_owned();
+        }
+        let is_whole = |link: &Link<'_>| link.start == 0 && link.end == cell.len();
+        match self.links(cell).into_iter().find(is_whole) {
+            Some(link) if is_place || link.name.is_empty() || is_address(&link.name) => link.url.to_owned(),
+            Some(link) => link.name,
+            None => words(cell),
+        }
+    }
+
+    /// The links of a line that have a whole address.
+    fn links<'l>(&self, line: &'l str) -> Vec<Link<'l>>
+    where
+        'a: 'l,
+    {
+        let mut found = Vec::new();
+        let mut start = 0;
+        while let Some(rest) = line.get(start..).filter(|rest| !rest.is_empty()) {
+            let (link, length) = match self.referring(rest) {
+                Some((name, url, length)) => {
+                    (Some(Link { name, url, avatar: "", start, end: start + length }), length)
+                }
+                None => match rest.strip_prefix('!').and_then(|picture| self.referring(picture)) {
+                    Some((_, _, length)) => (None, length + 1),
+                    None => first_link(rest, start),
+                },
+            };
+            found.extend(link.filter(|link| is_address(link.url)));
+            start += length;
+        }
+        found
+    }
+
+    /// The link that the text begins with, if its address stands elsewhere: `[name][label]`, `[name][]` or `[name]`.
+    fn referring(&self, text: &str) -> Option<(String, &'a str, usize)> {
+        let end = closing(text, '[', ']')? + 1;
+        let (name, after) = (&text[1..end - 1], &text[end..]);
+        if after.starts_with('(') {
+            return None;
+        }
+        let second = closing(after, '[', ']').map(|end| &after[1..end]);
+        let label = second.filter(|label| !label.is_empty()).unwrap_or(name);
+        let url = self.0.get(&label.to_lowercase())?;
+        Some((words(name), url, end + second.map_or(0, |label| label.len() + 2)))
+    }
+}
+
+/// The label and the address of a line that only says where links lead: `[label]: address "title"`.
+fn definition(line: &str) -> Option<(&str, &str)> {
+    let (label, url) = line.strip_prefix('[')?.split_once("]:")?;
+    let url = url.split_whitespace().next()?.trim_matches(['<', '>']);
+    (!label.starts_with('^') && is_address(url)).then_some((label, url))
 }
 
 /// The link that `rest` begins with, if it does, and how long what it begins with is.
-fn first_link<'a>(line: &'a str, rest: &'a str, start: usize) -> (Option<Link<'a>>, usize) {
+fn first_link(rest: &str, start: usize) -> (Option<Link<'_>>, usize) {
     let link_to = |name: String, url, avatar, length| {
         (Some(Link { name, url, avatar, start, end: start + length }), length)
     };
@@ -199,12 +307,6 @@ fn first_link<'a>(line: &'a str, rest: &'a str, start: usize) -> (Option<Link<'a
         let Some((at, (alt, avatar, end))) = picture else { return link_to(words(label), url, "", length) };
         let around = words(&format!("{} {}", &label[..at], &label[at + 1 + end..]));
         return link_to(if around.is_empty() { words(alt) } else { around }, url, avatar, length);
-    }
-    if let Some((label, url)) =
-        rest.strip_prefix('[').and_then(|label| label.split_once("]:")).filter(|_| start == 0)
-    {
-        let url = url.split_whitespace().next().unwrap_or_default().trim_matches(['<', '>']);
-        return link_to(words(label), url, "", line.len());
     }
     if let Some(url) =
         rest.strip_prefix('<').filter(|url| is_address(url)).and_then(|url| url.split('>').next())

@@ -22,7 +22,7 @@ pub(super) enum Field {
     PinNote,
 }
 
-/// The names of each field, in small letters. The first that a list has counts.
+/// The names of each field, in small letters. The first that a list has counts. See [`same`].
 pub(super) const NAMES: [(Field, &[&str]); 15] = [
     (
         Field::Name,
@@ -30,8 +30,9 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "name",
             "title",
             "sitename",
-            "site_name",
             "nickname",
+            "display_name",
+            "blog_name",
             "名称",
             "名字",
             "站名",
@@ -41,6 +42,10 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "网站名",
             "站点名称",
             "博客名称",
+            "博客名",
+            "名稱",
+            "站點名稱",
+            "網站名稱",
         ],
     ),
     (
@@ -55,6 +60,8 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "htmlurl",
             "site_url",
             "link_url",
+            "website_url",
+            "blog_url",
             "uri",
             "链接",
             "网址",
@@ -65,19 +72,44 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "网站地址",
             "站点地址",
             "博客地址",
+            "博客链接",
+            "網址",
+            "連結",
+            "鏈接",
+            "網站",
+            "網站網址",
         ],
     ),
-    (Field::PageUrl, &["page_url", "linkpage", "link_page", "友链页", "友链页面"]),
+    (Field::PageUrl, &["page_url", "link_page", "友链页", "友链页面", "友链地址"]),
     (Field::Active, &["active", "启用"]),
     (Field::PausedUntil, &["paused_until"]),
     (Field::Shown, &["shown", "显示"]),
     (Field::Backlink, &["backlink"]),
-    (Field::Group, &["group", "category", "分组", "分类"]),
-    (Field::Avatar, &["avatar", "logo", "头像"]),
-    (Field::Description, &["description", "descr", "desc", "intro", "描述", "简介", "介绍", "签名"]),
-    (Field::Screenshot, &["screenshot", "siteshot", "截图"]),
-    (Field::Feed, &["feed", "rss", "atom", "xmlurl", "feed_url", "订阅"]),
-    (Field::Tags, &["tags", "标签"]),
+    (Field::Group, &["group", "category", "分组", "分类", "分組", "分類"]),
+    (Field::Avatar, &["avatar", "logo", "image", "img", "头像", "头像地址", "头像链接", "頭像"]),
+    (
+        Field::Description,
+        &[
+            "description",
+            "descr",
+            "desc",
+            "intro",
+            "introduction",
+            "描述",
+            "简介",
+            "介绍",
+            "签名",
+            "网站描述",
+            "网站简介",
+            "博客描述",
+            "網站描述",
+            "簡介",
+            "介紹",
+        ],
+    ),
+    (Field::Screenshot, &["screenshot", "siteshot", "thumbnail", "截图", "网站截图", "截圖"]),
+    (Field::Feed, &["feed", "rss", "atom", "xmlurl", "feed_url", "rss_url", "订阅", "订阅地址", "訂閱"]),
+    (Field::Tags, &["tags", "tag", "标签", "標籤"]),
     (Field::Pin, &["pin"]),
     (Field::PinNote, &["pin_note"]),
 ];
@@ -88,23 +120,43 @@ pub(super) const SECTIONS: [&str; 4] = ["class_name", "links_category", "group",
 /// The same, if the object is itself one of several in a list. Elsewhere these name something else.
 pub(super) const NAMES_OF_SECTIONS: &[&str] = &["name", "title"];
 
-/// What lists call the list inside them. Where one of these stands, all else beside it is no link.
-pub(super) const LISTS: [&str; 7] = ["link_list", "sites", "list", "links", "friends", "content", "items"];
+/// What lists call the list inside them. Where some of these stand, all else beside them is no link.
+pub(super) const LISTS: [&str; 8] =
+    ["link_list", "sites", "list", "links", "friends", "friend_links", "content", "items"];
 
 /// The names of a field.
 pub(super) fn names(field: Field) -> &'static [&'static str] {
     NAMES.iter().find(|(named, _)| *named == field).map_or(&[], |(_, names)| names)
 }
 
+/// Whether two names are the same: `Site Name`, `site_name` and `siteName` are.
+pub(super) fn same(name: &str, other: &str) -> bool {
+    let letters = |name| {
+        let letters = str::chars(name).filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace());
+        letters.map(|c| c.to_ascii_lowercase())
+    };
+    letters(name).eq(letters(other))
+}
+
 /// Whether a list calls the URL of a link so.
 pub(super) fn is_url(name: &str) -> bool {
-    names(Field::Url).contains(&name.trim().to_lowercase().as_str())
+    names(Field::Url).iter().any(|known| same(name, known))
+}
+
+/// Whether a list calls a list inside it so.
+pub(super) fn is_list(name: &str) -> bool {
+    LISTS.iter().any(|known| same(name, known))
 }
 
 /// Which field a list means by this name.
 pub(super) fn field(name: &str) -> Option<Field> {
-    let name = name.trim().to_lowercase();
-    NAMES.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(field, _)| *field)
+    let is_named = |names: &[&str]| names.iter().any(|known| same(name, known));
+    NAMES.iter().find(|(_, names)| is_named(names)).map(|(field, _)| *field)
+}
+
+/// Whether a field says where something is.
+pub(super) fn is_place(field: Field) -> bool {
+    matches!(field, Field::Url | Field::PageUrl | Field::Avatar | Field::Screenshot | Field::Feed)
 }
 
 /// Takes the text of a field.

@@ -42,9 +42,9 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
     }
 }
 
-/// The link that an outline is. One without a page is a section, or a feed alone.
+/// The link that an outline is. One without any address is a section. Where the page is not said, the feed is checked.
 fn link(tag: &BytesStart<'_>, line: usize, section: Option<&String>) -> Option<Row> {
-    let url = attribute(tag, "htmlUrl").or_else(|| attribute(tag, "url"))?;
+    let url = ["htmlUrl", "url", "xmlUrl"].into_iter().find_map(|name| attribute(tag, name))?;
     let text = |name| attribute(tag, name).unwrap_or_default();
     let name = attribute(tag, "text").unwrap_or_else(|| text("title"));
     let (description, feed) = (text("description"), text("xmlUrl"));

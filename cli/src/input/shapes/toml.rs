@@ -7,12 +7,22 @@ use super::tree::Links;
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
-/// The first line is the head of a table, or of one in an array. `[7]` is JSON as well, and taken for that.
+/// The first line is the head of a table, or of one in an array, or gives a key its value above such a head. `[7]` is JSON
+/// as well, and taken for that.
 pub(super) fn fits(look: &Look<'_>) -> bool {
-    let name = look.first.trim_start_matches('[').trim_end_matches(']');
-    let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let is_head = look.first.starts_with('[') && look.first.ends_with(']') && !name.is_empty();
-    is_head && name.chars().all(is_key) && serde_json::from_str::<IgnoredAny>(look.text).is_err()
+    let gives_value = look.first.split_once('=').is_some_and(|(key, _)| is_key(key.trim()));
+    (is_head(look.first) && serde_json::from_str::<IgnoredAny>(look.text).is_err())
+        || (gives_value && look.text.lines().map(str::trim).any(is_head))
+}
+
+fn is_head(line: &str) -> bool {
+    let inside = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+    inside.is_some_and(|name| is_key(name.trim_start_matches('[').trim_end_matches(']')))
+}
+
+fn is_key(name: &str) -> bool {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && name.chars().all(is_bare)
 }
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {

@@ -1,4 +1,5 @@
-//! The links in a JSON text: objects with a URL that stand in arrays, however deep and whatever they are called around.
+//! The links in a JSON text: objects with a URL that stand in arrays, however deep and whatever they are called around. In
+//! what lists are called, also URLs and such objects under the names of the links.
 //!
 //! The text is looked through from its beginning to its end, and one object is read at a time. So a list of a million
 //! links takes no more memory than its text.
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::csv::is_address;
 use super::json::without_position;
-use super::names::{Field, LISTS, NAMES, NAMES_OF_SECTIONS, SECTIONS, is_url};
+use super::names::{Field, NAMES, NAMES_OF_SECTIONS, SECTIONS, is_list, is_url, names, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row};
@@ -58,54 +59,84 @@ impl<'a> Links<'a> {
             return;
         }
         if let Some(rest) = value.strip_prefix('[') {
-            let around = Arc::new(Around { group: group.to_owned(), strict, depth });
-            self.open.push(Open { elements: Elements { rest }, around });
+            self.open(Elements::Array { rest }, group, strict, depth);
         } else if let Ok(object) = serde_json::from_str::<Members<'_>>(value) {
             let section = SECTIONS.iter().find_map(|name| object.text(name));
-            self.look_into_all(&object, section.as_deref().unwrap_or(group), depth);
+            // The title of the whole is none of a section.
+            let below = depth > 0 && object.names_list();
+            let section = section.or_else(|| object.text("title").filter(|_| below));
+            let (section, before) = (section.as_deref().unwrap_or(group), self.open.len());
+            self.look_into_all(&object, section, depth);
+            if self.open.len() == before && strict && object.is_map(depth == 0) {
+                self.open(Elements::Map(object.0.into_iter()), section, strict, depth);
+            }
         }
     }
 
+    fn open(&mut self, elements: Elements<'a>, group: &str, strict: bool, depth: usize) {
+        let around = Arc::new(Around { group: group.to_owned(), strict, depth });
+        self.open.push(Open { elements, around });
+    }
+
+    /// Looks into what lists are called, and into objects beside them that hold such a list, too. Where there is none, it
+    /// looks into everything.
     fn look_into_all(&mut self, object: &Members<'a>, group: &str, depth: usize) {
-        let holders = object.0.iter().map(|(name, value)| (name.as_ref(), value.get()));
-        let holders: Vec<_> = holders.filter(|(_, value)| value.starts_with(['[', '{'])).collect();
-        match LISTS.iter().find_map(|list| holders.iter().find(|(name, _)| name == list)) {
-            Some((_, list)) => self.look_into(list, group, true, depth + 1),
-            None => {
-                holders.iter().rev().for_each(|(_, value)| self.look_into(value, group, false, depth + 1));
+        let named: Vec<_> = object.holders().filter(|(name, _)| is_list(name)).collect();
+        let holds_named = |value| serde_json::from_str::<Members<'_>>(value).is_ok_and(|it| it.names_list());
+        if named.is_empty() {
+            // Several lists beside each other are sections, each under its name.
+            let are_sections = object.holders().filter(|(_, value)| begins_with_link(value)).count() > 1;
+            for (name, value) in object.holders().collect::<Vec<_>>().into_iter().rev() {
+                let is_section = are_sections && group.is_empty() && begins_with_link(value);
+                self.look_into(value, if is_section { name } else { group }, false, depth + 1);
+            }
+            return;
+        }
+        for (name, value) in object.holders().collect::<Vec<_>>().into_iter().rev() {
+            if is_list(name) || holds_named(value) {
+                self.look_into(value, group, true, depth + 1);
             }
         }
     }
 
     /// The link that an element is, if it is one. If it holds lists, they are looked into next.
-    fn visit(&mut self, element: &'a str, around: &Around) -> Option<Result<Fields, Problem>> {
+    fn visit(&mut self, element: &Element<'a>, around: &Around) -> Option<Result<Fields, Problem>> {
         let Around { group, strict, depth } = around;
         let before = self.open.len();
-        let found = match element.as_bytes().first() {
-            Some(b'{') => match serde_json::from_str::<Members<'_>>(element) {
-                Ok(members) if members.is_link() => return Some(members.fields(group)),
+        let found = match element.value.as_bytes().first() {
+            Some(b'{') => match serde_json::from_str::<Members<'_>>(element.value) {
+                Ok(members) if members.is_link() => {
+                    return (members.is_meant(*strict))
+                        .then(|| members.fields(group).map(|f| element.name(f)));
+                }
                 Ok(members) => {
                     let mut names = SECTIONS.iter().chain(NAMES_OF_SECTIONS);
                     let section = names.find_map(|name| members.text(name));
                     self.look_into_all(&members, section.as_deref().unwrap_or(group), *depth);
-                    members.fields(group)
+                    match members.link_inside() {
+                        Some(link) if self.open.len() == before => return Some(link.fields(group)),
+                        _ if members.is_empty_section() => return None,
+                        _ => members.fields(group),
+                    }
                 }
                 Err(error) => Err(Problem::of_row(without_position(&error))),
             },
             Some(b'"') => {
-                let url: String = serde_json::from_str(element).ok()?;
-                let is_url = *strict || is_address(&url);
-                return is_url.then(|| Ok(Fields { url, group: group.clone(), ..Fields::default() }));
+                let url: String = serde_json::from_str(element.value).ok()?;
+                let is_url = (*strict && element.name.is_none()) || is_address(&url);
+                let fields = || Fields { url, group: group.clone(), ..Fields::default() };
+                return is_url.then(|| Ok(element.name(fields())));
             }
             _ => {
-                if let Some(fields) = positional(element, group) {
+                if let Some(fields) = positional(element.value, group) {
                     return Some(Ok(fields));
                 }
-                self.look_into(element, group, *strict, depth + 1);
+                self.look_into(element.value, group, *strict, depth + 1);
                 Err(Problem::of_row("is no object; write {\"name\": …, \"url\": …}".to_owned()))
             }
         };
-        (*strict && self.open.len() == before).then_some(found)
+        // What is no link in a map belongs to the object that the map is.
+        (*strict && element.name.is_none() && self.open.len() == before).then_some(found)
     }
 }
 
@@ -121,8 +152,8 @@ impl Iterator for Links<'_> {
             };
             let around = open.around.clone();
             // An element is a slice of the text.
-            let offset = element.as_ptr() as usize - self.text.as_ptr() as usize;
-            if let Some(fields) = self.visit(element, &around) {
+            let offset = element.value.as_ptr() as usize - self.text.as_ptr() as usize;
+            if let Some(fields) = self.visit(&element, &around) {
                 return Some(Row { line: self.lines.at(offset), fields });
             }
         }
@@ -139,23 +170,56 @@ fn positional(element: &str, group: &str) -> Option<Fields> {
     is_link.then(|| Fields { name, url, avatar, group, ..Fields::default() })
 }
 
-/// The elements of an array, one by one.
-struct Elements<'a> {
-    /// What is left of it.
-    rest: &'a str,
+/// The elements of a list, one by one.
+enum Elements<'a> {
+    /// What is left of an array.
+    Array { rest: &'a str },
+    /// The members of an object that are left: `links: {A friend: "https://…"}`.
+    Map(std::vec::IntoIter<Member<'a>>),
+}
+
+/// An element of a list.
+struct Element<'a> {
+    /// What it is called, in a map.
+    name: Option<Cow<'a, str>>,
+    value: &'a str,
+}
+
+impl Element<'_> {
+    /// These fields, with a name.
+    fn name(&self, mut fields: Fields) -> Fields {
+        if let Some(name) = self.name.as_ref().filter(|_| fields.name.is_empty()) {
+            fields.name = name.clone().into_owned();
+        }
+        fields
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
-    type Item = &'a str;
+    type Item = Element<'a>;
 
-    fn next(&mut self) -> Option<&'a str> {
-        let rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n', ',']);
+    fn next(&mut self) -> Option<Element<'a>> {
+        let rest = match self {
+            Self::Array { rest } => rest,
+            Self::Map(members) => {
+                return members.next().map(|(name, value)| Element { name: Some(name), value: value.get() });
+            }
+        };
+        *rest = rest.trim_start_matches([' ', '\t', '\r', '\n', ',']);
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
         // A bracket, which ends the array, is no value.
         let element = values.next()?.ok()?;
-        self.rest = &rest[values.byte_offset()..];
-        Some(element.get())
+        *rest = &rest[values.byte_offset()..];
+        Some(Element { name: None, value: element.get() })
     }
+}
+
+/// Whether a value is an array whose first element is a link.
+fn begins_with_link(value: &str) -> bool {
+    let first = value.strip_prefix('[').and_then(|rest| Elements::Array { rest }.next());
+    first.is_some_and(|first| {
+        serde_json::from_str::<Members<'_>>(first.value).is_ok_and(|members| members.is_link())
+    })
 }
 
 /// The link that an object is.
@@ -179,15 +243,58 @@ pub(super) fn is_message(json: &str) -> bool {
 }
 
 /// The members of an object. Their values are not parsed yet.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Members<'a>(Vec<Member<'a>>);
 
-impl Members<'_> {
+type Member<'a> = (Cow<'a, str>, &'a RawValue);
+
+impl<'a> Members<'a> {
     fn is_link(&self) -> bool {
         self.0.iter().any(|(name, _)| is_url(name))
     }
 
+    /// Whether this link is to be checked. A menu leads around in a site of its own, and `.upptimerc.yml` has checks that
+    /// ask no page.
+    fn is_meant(&self, strict: bool) -> bool {
+        let url = names(Field::Url).iter().find_map(|name| self.text(name)).unwrap_or_default();
+        let is_own_page = url.is_empty() || url.starts_with(['/', '#', '.', '?']);
+        let asks_page = is_address(&url) || self.text("check").is_none();
+        asks_page && (strict || !is_own_page)
+    }
+
+    /// The members that may hold links.
+    fn holders(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        let all = self.0.iter().map(|(name, value)| (name.as_ref(), value.get()));
+        all.filter(|(_, value)| value.starts_with(['[', '{']))
+    }
+
+    /// Whether it holds what lists are called.
+    fn names_list(&self) -> bool {
+        self.holders().any(|(name, _)| is_list(name))
+    }
+
+    /// Whether it is a section in which no link stands yet.
+    fn is_empty_section(&self) -> bool {
+        self.0.iter().any(|(name, value)| is_list(name) && matches!(value.get(), "null" | "\"\""))
+    }
+
+    /// Whether links stand in it under their names, and nothing else if it is the `whole` text.
+    fn is_map(&self, whole: bool) -> bool {
+        let is_link = |(_, value): &Member<'_>| match serde_json::from_str::<Members<'_>>(value.get()) {
+            Ok(members) => members.is_link(),
+            Err(_) => serde_json::from_str::<&str>(value.get()).is_ok_and(is_address),
+        };
+        let fits = |member: &Member<'_>| is_link(member) && !is_list(&member.0);
+        !self.is_link() && self.0.iter().any(is_link) && (!whole || self.0.iter().all(fits))
+    }
+
+    /// A link that is wrapped once more, such as in `{"spec": {"url": …}, "metadata": …}`.
+    fn link_inside(&self) -> Option<Self> {
+        let mut objects = self.holders().filter_map(|(_, value)| serde_json::from_str::<Self>(value).ok());
+        objects.find(|members| members.is_link() && members.is_meant(false))
+    }
+
     fn value(&self, wanted: &str) -> Option<Value> {
-        let (_, value) = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        let (_, value) = self.0.iter().find(|(name, _)| same(name, wanted))?;
         // A value that is null counts as absent.
         serde_json::from_str(value.get()).ok().filter(|value: &Value| !value.is_null())
     }
@@ -231,6 +338,8 @@ fn put(fields: &mut Fields, field: Field, name: &'static str, value: Value) -> R
 fn text(name: &'static str, value: Value) -> Result<String, Problem> {
     match value {
         Value::String(text) => Ok(text),
+        // A site may be called 404.
+        Value::Number(number) if !is_url(name) => Ok(number.to_string()),
         _ => Err(Problem::of(name, "must be a string in double quotes".to_owned())),
     }
 }
@@ -273,7 +382,7 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
-        let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+        let mut members: Vec<Member<'de>> = Vec::new();
         while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
             if members.iter().any(|(other, _)| *other == name.0) && is_known(&name.0) {
                 return Err(serde::de::Error::custom(format!("duplicate field `{}`", name.0)));

@@ -28,27 +28,40 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
     if text.len() > MAX_BYTES {
         return Err(InputError::TooLarge { at: source.clone(), limit: MAX_BYTES as u64 });
     }
-    let json = as_json(source, text)?;
-    // The rows are collected, as they cannot outlive the JSON.
-    let links = Links::of(&json, json.trim())
-        .ok_or_else(|| InputError::NoList { at: source.clone(), shape: "YAML" })?;
-    Ok(Box::new(links.collect::<Vec<Row>>().into_iter()))
+    let mut found: Option<Vec<Row>> = None;
+    for json in as_json(source, text)? {
+        // The rows are collected, as they cannot outlive the JSON.
+        if let Some(links) = Links::of(&json, json.trim()) {
+            found.get_or_insert_default().extend(links);
+        }
+    }
+    let rows = found.ok_or_else(|| InputError::NoList { at: source.clone(), shape: "YAML" })?;
+    Ok(Box::new(rows.into_iter()))
 }
 
-fn as_json(source: &Source, text: &str) -> Result<String, InputError> {
+/// The documents of a text. What follows the first one may be no YAML: the text of a page, of which that is the head. A file
+/// that is YAML by its name has none of that.
+fn as_json(source: &Source, text: &str) -> Result<Vec<String>, InputError> {
+    let is_yaml = ["yml", "yaml"].into_iter().any(|ending| source.has_extension(ending));
+    let mut documents = Vec::new();
     let mut json = Json::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| InputError::Yaml {
-            at: source.clone(),
-            line: error.marker().line(),
-            column: error.marker().col() + 1,
-            problem: error.info().to_owned(),
-        })?;
+        let (event, span) = match event {
+            Ok(event) => event,
+            Err(_) if !documents.is_empty() && !is_yaml => break,
+            Err(error) => {
+                return Err(InputError::Yaml {
+                    at: source.clone(),
+                    line: error.marker().line(),
+                    column: error.marker().col() + 1,
+                    problem: error.info().to_owned(),
+                });
+            }
+        };
         let line = span.start.line();
         let too_deep = json.open.len() >= MAX_DEPTH;
         match event {
-            // Only the first document is read.
-            Event::DocumentEnd => break,
+            Event::DocumentEnd => documents.push(std::mem::take(&mut json).text),
             Event::SequenceStart(..) | Event::MappingStart(..) if too_deep || json.is_key() => {
                 let problem = format!("a list as a key, or more than {MAX_DEPTH} levels");
                 return Err(InputError::Yaml {
@@ -67,7 +80,7 @@ fn as_json(source: &Source, text: &str) -> Result<String, InputError> {
             _ => {}
         }
     }
-    Ok(json.text)
+    Ok(documents)
 }
 
 /// JSON on its way out.

@@ -213,8 +213,11 @@ fn changes(t: &Texts, link: &Link, form: &Form) -> Result<LinkChanges, Vec<Wrong
             Err(None) => keep("tags", fill(t.too_many_tags, &[&Tags::MAX])),
         },
     }
-    changes.without =
-        Without { group: changes.group.is_none(), description: changes.attributes.description.is_none() };
+    changes.without = Without {
+        group: changes.group.is_none(),
+        description: changes.attributes.description.is_none(),
+        ..Without::default()
+    };
     if wrong.is_empty() { Ok(changes) } else { Err(wrong) }
 }
 

@@ -152,15 +152,18 @@ async fn tell(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome
     let followed = follow(desk, task, card, outcome).await;
     if !card.told && !card.ignore_result {
         let done_at = Some(Utc::now());
-        desk.backend.tell(&Told { id: &task.id, card, outcome, done_at }).await?;
+        for id in [Some(&task.id), card.chord.as_ref()].into_iter().flatten() {
+            desk.backend.tell(&Told { id, card, outcome, done_at }).await?;
+        }
         card.told = true;
     }
     followed
 }
 
 async fn follow(desk: &Desk, task: &CeleryTask, card: &mut Card, outcome: &Outcome) -> Result<(), Untold> {
-    let following = follow_up::of(&task.id, card, outcome, &desk.settings.default_queue);
-    for (queue, message) in following.into_iter().skip(card.sent) {
+    let before = card.clone();
+    for next in follow_up::of(&before, outcome).into_iter().skip(before.sent) {
+        let (queue, message) = next.message(&task.id, &before, outcome, &desk.settings);
         // A client must not reach with our rights what it cannot reach with its own.
         if desk.settings.queues.contains(&queue) || desk.broker.may_answer(&queue) {
             let sent = follow_up::send(&*desk.broker, queue, message).await;

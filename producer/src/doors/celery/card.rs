@@ -42,6 +42,8 @@ pub(super) struct Card {
     pub(super) callbacks: Vec<Value>,
     pub(super) errbacks: Vec<Value>,
     pub(super) chain: Vec<Value>,
+    /// The task that would follow a chord, of which this is a member. It never comes, so whoever waits for it is told.
+    pub(super) chord: Option<String>,
     /// So many of those were sent.
     pub(super) sent: usize,
     /// The result was told, and its event.

@@ -8,10 +8,9 @@ use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Broker, Delivery, Message, PublishError, park};
-use linkbeat_shared::Request;
-use linkbeat_shared::derived_id;
 use linkbeat_shared::wire::RequestMessage;
-use linkbeat_store::{CeleryTask, NewTask, StoreError, TaskChange, TaskState};
+use linkbeat_shared::{LinkSelection, Request, derived_id};
+use linkbeat_store::{CeleryTask, FiledTask, NewTask, StoreError, TaskChange, TaskState};
 use tokio_util::sync::CancellationToken;
 
 use super::card::Card;
@@ -23,6 +22,9 @@ use crate::doors::{FIRST_PAUSE, LONGEST_PAUSE, admit};
 
 /// Tasks taken at once; the others wait in the queue. Filing goes on one by one for each connection to the database.
 pub(super) const PREFETCH: u16 = 32;
+
+/// Links of a run that is filed together with its task.
+const SHORT: usize = 100;
 
 /// How often a task is looked at anew that others change at the same time.
 const TRIES: usize = 5;
@@ -122,8 +124,20 @@ async fn take(desk: &Arc<Desk>, queue: &str, message: &Message) -> Result<Settle
         outcome: outcome.as_ref().map(Outcome::to_json),
         due_in,
     };
+    let mut seen = match request.as_ref().filter(|request| is_short(request)) {
+        Some(request) => match keep_and_file(desk, &task, &card, request.clone()).await? {
+            Kept::Filed => return Ok(Settled::Kept),
+            Kept::Known(known) => Some(known),
+            Kept::Not => None,
+        },
+        None => None,
+    };
     for _ in 0..TRIES {
-        let Some(known) = desk.store.take_task(task.clone()).await? else {
+        let known = match seen.take() {
+            Some(known) => Some(*known),
+            None => desk.store.take_task(task.clone()).await?,
+        };
+        let Some(known) = known else {
             desk.teller.received(&id, &card);
             begin(desk, &id, &card, state, request).await?;
             break;
@@ -133,6 +147,51 @@ async fn take(desk: &Arc<Desk>, queue: &str, message: &Message) -> Result<Settle
         }
     }
     Ok(Settled::Kept)
+}
+
+/// What became of a task that was to be kept and filed in one step.
+enum Kept {
+    Filed,
+    /// It is known.
+    Known(Box<CeleryTask>),
+    /// It is to be done step by step.
+    Not,
+}
+
+/// Whether it is filed in no time, so that the task need not be kept before.
+fn is_short(request: &Request) -> bool {
+    matches!(&request.links, LinkSelection::Given(links) if links.named() <= SHORT)
+}
+
+/// Keeps the task and files its run in one transaction, if no other filing is waited for.
+async fn keep_and_file(
+    desk: &Arc<Desk>,
+    task: &NewTask,
+    card: &Card,
+    request: Request,
+) -> Result<Kept, StoreError> {
+    let Ok(turn) = desk.filing.try_acquire() else { return Ok(Kept::Not) };
+    let account = desk.limits.account(&card.asker);
+    let filed = desk.outbox.file_task(task.clone(), request, account.as_ref()).await;
+    drop(turn);
+    match filed {
+        Ok(FiledTask::New(filed)) => {
+            desk.teller.received(&task.id, card);
+            if !filed.existed {
+                tell_begun(desk, &task.id, card);
+            }
+            Ok(Kept::Filed)
+        }
+        Ok(FiledTask::Known(known)) => Ok(Kept::Known(Box::new(known))),
+        Err(error) if error.is_transient() => Err(error),
+        // Nothing was kept. Step by step it is known what is to be told.
+        Err(_) => Ok(Kept::Not),
+    }
+}
+
+fn tell_begun(desk: &Arc<Desk>, id: &str, card: &Card) {
+    desk.teller.started(id, card);
+    answers::tell_started(desk, id, card);
 }
 
 /// What the task asks for, as it is kept and as it is filed.
@@ -189,8 +248,7 @@ pub(super) async fn file(
     match filed {
         Ok(filed) => {
             if !filed.existed {
-                desk.teller.started(id, card);
-                answers::tell_started(desk, id, card);
+                tell_begun(desk, id, card);
             }
             Ok(())
         }

@@ -78,11 +78,12 @@ impl Parts {
     fn into_arguments(self, card: &mut Card) -> Result<Arguments, Failure> {
         card.callbacks = follow_up::signatures(self.callbacks, "link")?;
         card.errbacks = follow_up::signatures(self.errbacks, "link_error")?;
-        card.chain = follow_up::signatures(self.chain, "chain")?;
+        card.chain = follow_up::chain(self.chain)?;
         let arguments = Arguments { args: list(self.args)?, kwargs: dict(self.kwargs)? };
         card.args = repr::tuple(&arguments.args);
         card.kwargs = repr::dict(&arguments.kwargs);
         if !self.chord.is_null() {
+            card.chord = follow_up::own_id(&self.chord).map(str::to_owned);
             return Err(Failure::new(
                 Kind::NotImplemented,
                 "linkbeat takes no part in chords, as only Python workers can count for them: send a group, \

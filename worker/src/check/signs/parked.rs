@@ -55,24 +55,42 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("google.ads.domains.Caf", "Google AdSense for Domains: developers.google.com/custom-search-ads"),
 ];
 
-/// Sentences of titles.
+/// A host in a title.
+const HOST: &str = r"[a-z0-9-]+(\.[a-z0-9-]+)+";
+/// Behind the sentence nothing more is said, or who sells. So a post that begins like it is none.
+const END: &str = r"\s*($|[!.|–—-]|(by|on|at) )";
+
+/// Sentences of titles. `HOST` and `END` stand for the above.
 static TITLES: LazyLock<RegexSet> = LazyLock::new(|| {
     constant(&[
-        // HugeDomains: `example.com is for sale | HugeDomains`. Afternic and Dan say the same.
-        r"(?i)^\s*[a-z0-9-]+(\.[a-z0-9-]+)+ (is|may be) for sale",
-        r"(?i)\b(this|the) (domain|website)( name)?( [a-z0-9.-]+)? (is|may be) for sale",
-        r"(?i)^\s*buy this domain\b",
+        // HugeDomains: `example.com is for sale | HugeDomains`. Afternic, Dan, Sedo and Spaceship say the same.
+        r"^\s*HOST( domain( name)?)? (is|may be) (for sale|available for purchase)",
+        r"(^|[|–—-])\s*(this|the) (premium )?(domain|website)( name)?( HOST)? (is|may be) (for sale|available for purchase)END",
+        r"^\s*(HOST *[:|–—-] *)?(premium )?domain( name)? for sale\s*($|[:!|–—-])",
+        r"^\s*buy this domain\b",
         // Sedo: `example.com - example Resources and Information.`
-        r"(?i)^\s*[a-z0-9-]+(\.[a-z0-9-]+)+ *- *\S+ resources and information\.?\s*$",
-        // Namecheap, Hostinger, Network Solutions.
-        r"(?i)\bregistered at namecheap\.com\b",
-        r"(?i)\bparked domain( name)? on\b",
-        r"(?i)\b(this )?domain (name )?(is|has been) parked\b",
-        r"(?i)^\s*[a-z0-9-]+(\.[a-z0-9-]+)+ *[-|] *(parked|domain parking)\b",
+        r"^\s*HOST *- *\S+ resources and information\.?\s*$",
+        // Namecheap, Hostinger, Network Solutions, Porkbun.
+        r"\bregistered at namecheap\.com\b",
+        r"\bparked domain( name)? on\b",
+        r"\b(this )?domain (name )?(is|has been) parked\b",
+        r"^\s*HOST *[-|] *(parked|domain parking)\b",
+        // Registrars, where nobody has paid.
+        r"^\s*(((this|the|your) )?domain( name)?( HOST)?|HOST) (has )?expired\s*($|[!.|–—-])",
+        // Sedo, united-domains; Sedo and Gandi; Sedo; Reg.ru; AfterMarket.pl; Sedo; Register.it; Onamae.com.
+        r"^\s*((diese|die) domain( HOST)?|HOST) (steht|ist) (zum verkauf|zu verkaufen)",
+        r"^\s*(ce|le) nom de domaine( HOST)? est (à vendre|en vente)",
+        r"^\s*(este|el) dominio( HOST)? est[áa] (en|a la) venta",
+        r"^\s*(этот )?домен( HOST)? (продаётся|продается|выставлен на продажу)",
+        r"^\s*(ta )?domena( HOST)? (jest )?na sprzedaż",
+        r"^\s*((deze )?domeinnaam( HOST)?|HOST) is te koop",
+        r"^\s*(questo|il) dominio( HOST)? è in vendita",
+        r"このドメインは.{0,12}(販売|売り出)",
         // West.cn, 4.cn, Juming.
-        r"(本|该|此)域名.{0,8}(出售|转让|停放|过期)",
+        r"(本|该|此|访问的)域名.{0,8}(出售|转让|停放|过期)",
         r"域名(正在|可以|可)(出售|转让)",
-        r"^\s*[a-z0-9-]+(\.[a-z0-9-]+)+.{0,6}域名(出售|转让|停放)",
+        r"^\s*HOST.{0,6}域名(出售|转让|停放)",
+        r"^\s*域名已(过期|到期)\s*($|[!！。|-])",
     ])
 });
 
@@ -114,5 +132,6 @@ fn is_parking_source(source: &str) -> bool {
 
 #[expect(clippy::expect_used, reason = "constants that a test compiles")]
 fn constant(patterns: &[&str]) -> RegexSet {
-    RegexSet::new(patterns).expect("regular expressions")
+    let whole = |pattern: &&str| format!("(?i){}", pattern.replace("HOST", HOST).replace("END", END));
+    RegexSet::new(patterns.iter().map(whole)).expect("regular expressions")
 }

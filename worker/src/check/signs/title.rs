@@ -5,7 +5,7 @@ use htmlize::unescape;
 /// Characters of a title that are kept.
 const MAX_TITLE: usize = 200;
 /// Titles of pages that a site or a wall shows in passing. They say nothing of the site.
-const IN_PASSING: [&str; 10] = [
+const IN_PASSING: [&str; 22] = [
     "just a moment...",
     "attention required!",
     "one moment, please",
@@ -16,6 +16,20 @@ const IN_PASSING: [&str; 10] = [
     "ddos-guard",
     "请稍候",
     "正在跳转",
+    "请稍等",
+    "加载中",
+    // Anubis, Vercel, SiteGround, Sucuri and other walls.
+    "making sure you're not a bot",
+    "vercel security checkpoint",
+    "robot challenge screen",
+    "human verification",
+    "安全验证",
+    "人机验证",
+    // While the site is worked on.
+    "maintenance",
+    "under maintenance",
+    "site maintenance",
+    "网站维护",
 ];
 
 /// The title in one line, without invisible characters. `None` where nothing is left, or it is one shown in passing.
@@ -43,7 +57,17 @@ mod tests {
     fn a_title_is_one_bounded_line() {
         assert_eq!(cleaned("  Tom &amp;\n\t I&nbsp;\u{202e}x "), Some("Tom & I x".to_owned()));
         assert_eq!(cleaned(&"é".repeat(500)).unwrap().chars().count(), MAX_TITLE);
-        for nothing in ["", " \n", "&#8203;", "Just a moment...", "Loading…", "Redirecting to /x"] {
+        for nothing in [
+            "",
+            " \n",
+            "&#8203;",
+            "Just a moment...",
+            "Loading…",
+            "Redirecting to /x",
+            "Making sure you&#39;re not a bot!",
+            "Maintenance mode",
+            "网站维护中",
+        ] {
             assert_eq!(cleaned(nothing), None, "{nothing}");
         }
     }

@@ -22,11 +22,11 @@ use super::{spelling, tag};
 const ESCAPES: [&str; 13] = [
     "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3",
 ];
-/// Links without a scheme, parameters that jump pages use, base64 of `http` and `//`. Up to 16 are found by vector
-/// instructions.
-const LINKS: [&str; 14] = [
-    "\"//", "'//", "=//", "`//", ":\\\\", "?u=", "?go=", "?to=", "?url=", "?link=", "?target=", "aHR0c",
-    "Ly9", "SFRUU",
+/// Links without a scheme, those with a port that goes without saying, parameters that jump pages use, base64 of `http`
+/// and `//`. Up to 16 are found by vector instructions.
+const LINKS: [&str; 16] = [
+    "\"//", "'//", "=//", "`//", ":\\\\", ":443", ":80/", "?u=", "?go=", "?to=", "?url=", "?link=",
+    "?target=", "aHR0c", "Ly9", "SFRUU",
 ];
 /// Links of one tag that are searched together with the text around them.
 const WITH_CONTEXT: usize = 8;
