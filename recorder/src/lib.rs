@@ -27,11 +27,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{OptionFuture, join_all};
+use futures::future::OptionFuture;
 use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
 use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,9 @@ use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
 
+/// A batch waits no longer once nothing has come for this part of its whole wait.
+const LULL: u32 = 4;
+
 /// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
 /// again.
 const TICK: Duration = Duration::from_millis(500);
@@ -58,7 +62,7 @@ pub struct Recorder {
     broker: SharedBroker,
     store: Arc<dyn RecorderStore>,
     /// One for each queue of results.
-    recordings: [Recording; 2],
+    recordings: [Arc<Recording>; 2],
     announcer: Announcer,
     partitions: PartitionMaker,
     /// Nobody, unless rules are given.
@@ -72,7 +76,8 @@ impl Recorder {
     pub fn new(settings: RecorderSettings, broker: SharedBroker, store: Arc<dyn RecorderStore>) -> Self {
         let in_hand = Arc::<InHand>::default();
         let recording = |size| {
-            Recording::new(Queue::of_results(size), broker.clone(), store.clone(), Arc::clone(&in_hand))
+            let in_hand = Arc::clone(&in_hand);
+            Arc::new(Recording::new(Queue::of_results(size), broker.clone(), store.clone(), in_hand))
         };
         Self {
             recordings: [RunSize::Small, RunSize::Large].map(recording),
@@ -112,13 +117,12 @@ impl Recorder {
 
     /// Records until `shutdown`; a batch at hand is stored and acknowledged first, and what it ended is announced.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (signs, recorded_all) = (Signs::default(), CancellationToken::new());
+        let (signs, recorded_all) = (Arc::<Signs>::default(), CancellationToken::new());
         let recording = async {
             let _ended = recorded_all.clone().drop_guard();
-            join_all(self.recordings.each_ref().map(|of_queue| self.record(of_queue, &shutdown, &signs)))
-                .await;
+            self.record_all(&signs, &shutdown).await;
         };
-        // All in this one task: where one panics, all end, and whoever runs the recorder notices.
+        // Where one panics, all end, and whoever runs the recorder notices.
         tokio::join!(
             recording,
             // Boxed: together they would make a large future.
@@ -137,35 +141,62 @@ impl Recorder {
         }
     }
 
-    async fn record(&self, recording: &Recording, shutdown: &CancellationToken, signs: &Signs) {
-        let subscribed = self.broker.subscribe(&recording.queue, self.settings.batch_messages).await;
-        let Ok(mut results) = subscribed else { return };
-        loop {
-            let first = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                first = results.next() => first,
-            };
-            let Some(first) = first else { return };
-            let batch = self.batch(first, &mut *results).await;
-            recording.store(batch, signs, shutdown).await;
+    /// Each queue has a task of its own: to judge a batch of a large run takes many milliseconds, and a small run need not
+    /// wait for that.
+    async fn record_all(&self, signs: &Arc<Signs>, shutdown: &CancellationToken) {
+        let mut tasks = JoinSet::new();
+        for recording in &self.recordings {
+            let (recording, signs, shutdown) = (Arc::clone(recording), Arc::clone(signs), shutdown.clone());
+            tasks.spawn(record(recording, self.broker.clone(), self.settings.clone(), signs, shutdown));
         }
-        results.stop().await;
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended
+                && let Ok(panic) = error.try_into_panic()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
     }
+}
 
+/// Records what comes from one queue.
+async fn record(
+    recording: Arc<Recording>,
+    broker: SharedBroker,
+    settings: RecorderSettings,
+    signs: Arc<Signs>,
+    shutdown: CancellationToken,
+) {
+    let Ok(mut results) = broker.subscribe(&recording.queue, settings.batch_messages).await else { return };
+    loop {
+        let first = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            first = results.next() => first,
+        };
+        let Some(first) = first else { return };
+        let batch = settings.batch(first, &mut *results).await;
+        recording.store(batch, &signs, &shutdown).await;
+    }
+    results.stop().await;
+}
+
+impl RecorderSettings {
     /// With the first all that is there, up to the limit. Where there is more than one, and so more to come, it
-    /// waits a little for the rest.
+    /// waits a little for the rest, as long as it keeps coming.
     async fn batch(&self, first: Delivery, results: &mut dyn Subscription) -> Vec<Delivery> {
-        let full = usize::from(self.settings.batch_messages);
+        let full = usize::from(self.batch_messages);
         let mut batch = vec![first];
         while batch.len() < full
             && let Some(Some(delivery)) = results.next().now_or_never()
         {
             batch.push(delivery);
         }
-        let until = Instant::now() + Duration::from_millis(self.settings.batch_wait_ms);
+        let wait = Duration::from_millis(self.batch_wait_ms);
+        let end = Instant::now() + wait;
+        let until = || end.min(Instant::now() + wait / LULL);
         while (2..full).contains(&batch.len())
-            && let Ok(Some(delivery)) = timeout_at(until, results.next()).await
+            && let Ok(Some(delivery)) = timeout_at(until(), results.next()).await
         {
             batch.push(delivery);
         }

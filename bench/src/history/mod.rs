@@ -34,6 +34,9 @@ pub(crate) struct HistoryArgs {
     /// Links that are stored when a year of one link is read
     #[arg(long, default_value_t = 1_000_000)]
     links: u64,
+    /// Days that each of them has
+    #[arg(long, default_value_t = 3)]
+    days: u64,
     /// Seconds for which recording goes on, alone and while partitions are dropped (PostgreSQL)
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -74,7 +77,7 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     of_recorded.time(&store).await?;
     of_recorded.print("what was recorded", &recorded);
     rolling.print("a year, day by day", &recorded);
-    reading(&database, &store, args.links).await?;
+    reading(&database, &store, &args).await?;
     if database.has_partitions() {
         recording::while_partitions_are_dropped(&database, &store, args.seconds).await?;
     }
@@ -87,7 +90,7 @@ async fn make(args: &HistoryArgs, database: &Database, store: &SharedStore) -> a
     for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
         year.make(database, store).await?;
     }
-    year::add_others(database, args.links).await?;
+    year::add_others(database, args.links, args.days).await?;
     store.close().await;
     Ok(())
 }
@@ -140,8 +143,8 @@ impl Spent {
 }
 
 /// Reads a year of some links, with very many stored.
-async fn reading(database: &Database, store: &SharedStore, links: u64) -> anyhow::Result<()> {
-    let added = year::add_others(database, links).await?;
+async fn reading(database: &Database, store: &SharedStore, args: &HistoryArgs) -> anyhow::Result<()> {
+    let added = year::add_others(database, args.links, args.days).await?;
     let ids =
         database.ids(&format!("SELECT id FROM links WHERE name = 'daily' ORDER BY url LIMIT {READ}")).await?;
     let today = Zone::UTC.day_of(Utc::now());
@@ -162,5 +165,6 @@ async fn reading(database: &Database, store: &SharedStore, links: u64) -> anyhow
         grouped(database.number("SELECT count(*) FROM link_days").await?.unsigned_abs()),
         median(times)
     );
+    println!("all days: {}", database.told("link_days").await?);
     Ok(())
 }

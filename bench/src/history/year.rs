@@ -7,8 +7,6 @@ use super::database::{Database, grouped, moment, run_id};
 use super::{Spent, rules};
 
 const DAYS: u64 = 365;
-/// Days that each of the other links has.
-const OTHER_DAYS: u64 = 3;
 
 /// So many links, each checked so many times a day for a year.
 #[derive(Debug)]
@@ -157,12 +155,13 @@ pub(crate) async fn make_partition(database: &Database, day: DateTime<Utc>) -> a
         .await
 }
 
-/// Links of which nothing is asked, until there are so many in all. Each has a few days, so that the tables are large.
-pub(crate) async fn add_others(database: &Database, links: u64) -> anyhow::Result<u64> {
+/// Links of which nothing is asked, until there are so many in all. Each has so many days, as rolling up writes those that
+/// have one check.
+pub(crate) async fn add_others(database: &Database, links: u64, days: u64) -> anyhow::Result<u64> {
     let stored = database.number("SELECT count(*) FROM links").await?.unsigned_abs();
     if links > stored {
         add_links(database, "other", links - stored).await?;
-        for ago in 1..=OTHER_DAYS {
+        for ago in (1..=days).rev() {
             let day = Utc::now().date_naive() - TimeDelta::days(i64::try_from(ago)?);
             database
                 .execute(&format!(

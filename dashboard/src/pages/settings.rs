@@ -6,7 +6,7 @@ use linkbeat_store::HistoryStatus;
 
 use super::answer::{Page, Problem};
 use super::overview::removed_words;
-use super::parts::{Made, When, minute};
+use super::parts::{Made, When};
 use super::visit::Visit;
 use crate::ports::Setting;
 use crate::serve::App;
@@ -55,9 +55,10 @@ fn facts(v: &Visit, status: &HistoryStatus) -> Vec<Fact> {
         (t.rolled_at, moment(status.rolled_at)),
         (t.cleaned_at, moment(status.cleaned_at)),
     ];
-    facts.extend(status.removed.map(|last| {
-        (t.last_removed_of, text(format!("{} ({})", removed_words(t, last.removed), minute(last.at))))
-    }));
+    if let Some(last) = status.removed {
+        facts.push((t.last_removed, moment(Some(last.at))));
+        facts.push((t.last_removed_of, text(removed_words(t, last.removed))));
+    }
     facts.extend(status.free_bytes.map(|free| (t.free_bytes, text(bytes(free)))));
     facts.extend(status.partitions.as_ref().map(|parts| (t.partitions, text(parts.kept.to_string()))));
     facts

@@ -38,6 +38,26 @@ async fn every_page_answers_with_and_without_links() {
 }
 
 #[tokio::test]
+async fn the_page_of_changes_leads_to_their_feed() {
+    let served = Served::at("/x").await;
+    let page = served.get("/x/changes").await;
+    let feed = page.body.split('"').find(|part| part.ends_with("changes.atom")).unwrap();
+    let answer = served.get(feed).await;
+    assert_eq!(answer.status, 200, "{feed}");
+    assert!(answer.header("content-type").unwrap().starts_with("application/atom+xml"));
+}
+
+#[tokio::test]
+async fn reasons_to_filter_by_are_in_the_visitors_language() {
+    let served = Served::at("").await;
+    for (lang, word) in [("en", "time-out"), ("zh", "超时")] {
+        let page = served.ask("GET /links?reason=timeout", &[("accept-language", lang)], "").await;
+        let option = format!("<option value=\"timeout\" selected>{word}</option>");
+        assert!(page.body.contains(&option), "{lang}: {}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn problems_are_pages_in_the_visitors_language() {
     let served = Served::at("").await;
     let nobody = "/links/0198c5f0-7d2c-7cc1-a9f5-5f2c6c1b7e11";

@@ -14,24 +14,8 @@ use crate::pages::wording::fill;
 use crate::pages::{ROWS, told};
 use crate::serve::App;
 
-/// Links are counted no further than this.
-const COUNTED: u32 = 10_000;
-/// The words for reasons.
-const REASONS: [&str; 12] = [
-    "status",
-    "timeout",
-    "dns",
-    "connect",
-    "tls",
-    "redirect",
-    "protocol",
-    "body",
-    "backlink_missing",
-    "unsafe_address",
-    "bad_url",
-    "noted",
-];
-
+/// Links are counted no further than this: each of them may lie on another page of the database.
+const COUNTED: u32 = 1_000;
 #[derive(Template)]
 #[template(path = "links.html")]
 pub(super) struct Links {
@@ -69,8 +53,23 @@ impl Links {
         words.into_iter().chain([("never", self.v.t.never_checked)]).collect()
     }
 
-    fn reasons(&self) -> [&'static str; 12] {
-        REASONS
+    /// The kinds of reasons, each with what people call it.
+    fn reasons(&self) -> [(&'static str, &'static str); 12] {
+        let t = self.v.t;
+        [
+            ("status", t.reason_status),
+            ("timeout", t.reason_timeout),
+            ("dns", t.reason_dns),
+            ("connect", t.reason_connect),
+            ("tls", t.reason_tls),
+            ("redirect", t.reason_redirect),
+            ("protocol", t.reason_protocol),
+            ("body", t.reason_body),
+            ("backlink_missing", t.reason_backlink_missing),
+            ("unsafe_address", t.reason_unsafe_address),
+            ("bad_url", t.reason_bad_url),
+            ("noted", t.reason_noted),
+        ]
     }
 
     /// Whether this value of a field is chosen.

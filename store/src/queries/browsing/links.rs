@@ -141,12 +141,15 @@ pub(crate) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Op
 }
 
 pub(super) async fn count(connection: &mut Connection, query: &LinkQuery, most: u32) -> Result<Count, Fault> {
-    let found = matching(query).limit(rows_for(most)).select(table::active);
-    let found: Vec<bool> = found.load(connection).await?;
+    let is_all = *query == (LinkQuery { order: query.order, ..LinkQuery::default() });
+    let found = matching(query).limit(rows_for(most)).select(table::id);
+    // Of all links an index tells. The first pages of a table may hold very few rows.
+    let found = if is_all { found.order(table::id) } else { found };
+    let found: Vec<Id> = found.load(connection).await?;
     if found.len() <= most as usize {
         return Ok(Count::Exactly(found.len() as u64));
     }
-    if *query == (LinkQuery { order: query.order, ..LinkQuery::default() }) {
+    if is_all {
         return Ok(dialect::about_how_many_links(connection).await?);
     }
     Ok(Count::MoreThan(most.into()))
