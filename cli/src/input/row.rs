@@ -103,7 +103,7 @@ fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<
 fn is_none(text: &str) -> bool {
     let text = text.trim();
     ["无", "無", "暂无", "没有", "-", "--", "—", "——"].contains(&text)
-        || ["n/a", "none", "null"].iter().any(|none| text.eq_ignore_ascii_case(none))
+        || ["n/a", "none"].iter().any(|none| text.eq_ignore_ascii_case(none))
 }
 
 /// What is kept of a link besides. What is beyond its bounds is left out: no check needs it.

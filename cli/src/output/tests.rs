@@ -448,7 +448,7 @@ fn hostile_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![4 => prop::sample::select(pieces).prop_map(str::to_owned), 1 => any::<String>()];
     prop::collection::vec(piece, 0..4)
         .prop_map(|pieces| pieces.concat())
-        .prop_filter("means none", |text| !["-", "—", "无"].contains(&text.trim()))
+        .prop_filter("means none", |text| !["-", "--", "—", "无"].contains(&text.trim()))
 }
 
 #[test]
