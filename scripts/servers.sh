@@ -43,7 +43,27 @@ warn_of_space() {
   [ -d target/debug ] || [ "$free" -ge "$1" ] || say "only $free GB of the disk are free; building and testing takes $1 GB"
 }
 
-free_port() { "$(bootstrap_python)" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# Prints a port of loopback that no test gets; testbed/src/ports.rs does the same, and says why.
+free_port() { mkdir -p target && "$(bootstrap_python)" - target/ports <<'PYTHON'
+import fcntl, os, socket, sys
+
+FIRST, END = 12000, 32000
+with open(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644), "r+") as given:
+    fcntl.flock(given, fcntl.LOCK_EX)
+    text = given.read().strip()
+    last = int(text) if text else FIRST + os.getpid() % (END - FIRST)
+    for port in [*range(last + 1, END), *range(FIRST, END)]:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            pass
+    given.seek(0)
+    given.truncate()
+    print(port, file=given)
+print(port)
+PYTHON
+}
 
 bootstrap_python() {
   command -v python3 || { install_package Python python3 >&2; command -v python3; }

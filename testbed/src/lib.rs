@@ -26,6 +26,7 @@ pub mod crowd;
 pub mod database;
 pub mod fleet;
 pub mod name_server;
+mod ports;
 pub mod process;
 pub mod proxy;
 pub mod queues;
@@ -36,7 +37,8 @@ pub mod site;
 pub mod street;
 mod wait;
 
-pub use wait::{PATIENCE, background, eventually, eventually_blocking, free_port};
+pub use ports::free_port;
+pub use wait::{PATIENCE, background, eventually, eventually_blocking};
 
 /// The value of a variable that names a server which all tests share.
 ///

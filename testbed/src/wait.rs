@@ -52,8 +52,3 @@ pub fn background<T>(start: impl Future<Output = T>) -> T {
     let build = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     RUNTIME.get_or_init(build).block_on(start)
 }
-
-/// A port of loopback that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
