@@ -54,6 +54,7 @@ mod same_outcome;
 mod schedules;
 mod secrets;
 mod standard_error;
+mod units;
 mod unreadable;
 mod up;
 mod workers;

@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn no_state_is_cut_at_80_and_120_columns() {
         let narrow = "\
-worker               since (UTC)       at once    of  checked  version
-a                    2026-01-02 03:00        0    64        0  0.1.0
+worker                         since (UTC)       at once    of  checked  version
+a                              2026-01-02 03:00        0    64        0  0.1.0
         working
-checker-i…mple/4711  2026-01-02 03:00       12  6144  1234567  0.1.0
+checker-in-the-nort…mple/4711  2026-01-02 03:00       12  6144  1234567  0.1.0
         paused: nothing can be resolved or reached
 ";
         for (width, lang) in [(80, Lang::En), (120, Lang::En), (80, Lang::Zh), (120, Lang::Zh)] {

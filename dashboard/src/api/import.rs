@@ -32,8 +32,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Import {
-    /// The links. One whose URL is stored already is updated by what is said of it, except that `shown` and `pin` count
-    /// for new links only.
+    /// The links. One whose URL is stored already is updated by what is said of it: null takes away, and what is absent
+    /// stays. `shown` and `pin` count for new links only.
     #[schema(min_items = 1, max_items = 10000)]
     links: Vec<LinkToAdd>,
 }

@@ -6,7 +6,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::Look;
-use super::names::{Field, NAMES, is_url, put, same};
+use super::names::{Field, NAMES, are_ours, is_url, put, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row, Rows};
@@ -108,6 +108,7 @@ fn bad_header(source: &Source, line: usize, problem: String) -> InputError {
 struct Columns {
     count: usize,
     are_named: bool,
+    are_ours: bool,
     places: Vec<(Field, usize)>,
 }
 
@@ -130,7 +131,8 @@ impl Columns {
             }
             places.extend(column.map(|column| (field, column)));
         }
-        Ok(Self { count: names.len(), are_named: true, places })
+        let are_ours = are_ours(names.iter().copied());
+        Ok(Self { count: names.len(), are_named: true, are_ours, places })
     }
 
     /// The first column with a URL is the link. The first other one is its name, the next URL its links page.
@@ -147,7 +149,7 @@ impl Columns {
             .map(|at| (if is_picture(text(at)) { Field::Avatar } else { Field::PageUrl }, at));
         let name = record.iter().position(|cell| !is_address(cell.trim())).map(|at| (Field::Name, at));
         let places = [Some((Field::Url, url)), name, page].into_iter().flatten().collect();
-        Ok(Self { count: record.len(), are_named: false, places })
+        Ok(Self { count: record.len(), are_named: false, are_ours: false, places })
     }
 
     fn fields(&self, record: &StringRecord) -> Result<Fields, Problem> {
@@ -159,7 +161,7 @@ impl Columns {
                 self.count
             )));
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields { is_ours: self.are_ours, ..Fields::default() };
         for (field, column) in &self.places {
             let text = record.get(*column).unwrap_or_default();
             put(&mut fields, *field, without_guard(text).to_owned());

@@ -130,11 +130,13 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
     }
 
     fn read_table(&mut self, head: &[String]) {
+        let is_ours = names::are_ours(head.iter().map(String::as_str));
         let fields: Vec<Option<Field>> = head.iter().map(|cell| names::field(&words(cell))).collect();
         while let Some((line, number)) = self.lines.next_if(|(line, _)| line.contains('|')) {
             let cells = cells(line);
             let found: Vec<Link<'_>> = cells.iter().flat_map(|cell| self.places.links(cell)).collect();
-            let mut row = Fields { group: self.section.clone(), ..Fields::default() };
+            let group = self.section.clone();
+            let mut row = Fields { is_ours, group, ..Fields::default() };
             for (field, cell) in fields.iter().zip(&cells) {
                 if let Some(field) = field {
                     names::put(&mut row, *field, self.places.content(cell, names::is_place(*field)));

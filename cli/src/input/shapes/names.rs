@@ -124,6 +124,15 @@ pub(super) const NAMES_OF_SECTIONS: &[&str] = &["name", "title"];
 pub(super) const LISTS: [&str; 8] =
     ["link_list", "sites", "list", "links", "friends", "friend_links", "content", "items"];
 
+/// Whether linkbeat wrote a row with these names: no list of anybody else has both.
+pub(super) fn are_ours<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
+    let wanted = |name| matches!(name, "shown" | "verdict");
+    names
+        .by_ref()
+        .find(|name| wanted(*name))
+        .is_some_and(|first| names.any(|name| wanted(name) && name != first))
+}
+
 /// The names of a field.
 pub(super) fn names(field: Field) -> &'static [&'static str] {
     NAMES.iter().find(|(named, _)| *named == field).map_or(&[], |(_, names)| names)

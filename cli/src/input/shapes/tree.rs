@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::csv::is_address;
 use super::json::without_position;
-use super::names::{Field, NAMES, NAMES_OF_SECTIONS, SECTIONS, is_list, is_url, names, same};
+use super::names::{Field, NAMES, NAMES_OF_SECTIONS, SECTIONS, are_ours, is_list, is_url, names, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row};
@@ -230,10 +230,7 @@ pub(super) fn object(json: &str) -> Result<Fields, Problem> {
 
 /// Whether a line is a link as linkbeat lists it.
 pub(super) fn is_stored_link(json: &str) -> bool {
-    let is_ours = |object: &Members<'_>| {
-        ["shown", "verdict"].iter().all(|name| object.0.iter().any(|(found, _)| found == name))
-    };
-    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && is_ours(&object))
+    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && object.is_ours())
 }
 
 /// Whether a line is a message with a schema and no link, such as the counts that end a report.
@@ -250,6 +247,10 @@ type Member<'a> = (Cow<'a, str>, &'a RawValue);
 impl<'a> Members<'a> {
     fn is_link(&self) -> bool {
         self.0.iter().any(|(name, _)| is_url(name))
+    }
+
+    fn is_ours(&self) -> bool {
+        are_ours(self.0.iter().map(|(name, _)| name.as_ref()))
     }
 
     /// Whether this link is to be checked. A menu leads around in a site of its own, and `.upptimerc.yml` has checks that
@@ -304,7 +305,7 @@ impl<'a> Members<'a> {
     }
 
     fn fields(&self, group: &str) -> Result<Fields, Problem> {
-        let mut fields = Fields { group: group.to_owned(), ..Fields::default() };
+        let mut fields = Fields { is_ours: self.is_ours(), group: group.to_owned(), ..Fields::default() };
         for (field, names) in NAMES {
             if let Some((name, value)) = names.iter().find_map(|name| Some((*name, self.value(name)?))) {
                 put(&mut fields, field, name, value)?;
