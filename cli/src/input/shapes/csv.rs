@@ -6,7 +6,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::Look;
-use super::names::{Field, NAMES, are_ours, is_url, put, same};
+use super::names::{Field, NAMES, are_ours, is_url_column, put, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row, Rows};
@@ -53,8 +53,10 @@ fn begins_with_urls(text: &str) -> bool {
 /// Whether the first line names a column with URLs.
 pub(super) fn has_header(look: &Look<'_>) -> bool {
     let names_url =
-        |separator| look.first.split(separator).any(|cell: &str| is_url(cell.trim().trim_matches('"')));
-    SEPARATORS.into_iter().any(names_url)
+        |separator| look.first.split(separator).any(|cell: &str| is_url_column(cell.trim().trim_matches('"')));
+    // A site may be called `Blog`.
+    let is_row = SEPARATORS.into_iter().any(|separator| look.first.split(separator).any(is_address));
+    !is_row && SEPARATORS.into_iter().any(names_url)
 }
 
 pub(super) fn is_address(cell: &str) -> bool {
@@ -95,7 +97,7 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
 fn separator(first: &str) -> char {
     let has_url = |separator: &char| {
         let mut cells = first.split(*separator).map(|cell| cell.trim().trim_matches('"'));
-        cells.any(|cell| is_url(cell) || (is_address(cell) && !cell.contains(SEPARATORS)))
+        cells.any(|cell| is_url_column(cell) || (is_address(cell) && !cell.contains(SEPARATORS)))
     };
     SEPARATORS.into_iter().find(has_url).unwrap_or(',')
 }
@@ -115,7 +117,7 @@ struct Columns {
 impl Columns {
     fn of(header: &StringRecord) -> Result<Self, String> {
         let names: Vec<&str> = header.iter().collect();
-        if !names.iter().any(|name| is_url(name)) {
+        if !names.iter().any(|name| is_url_column(name)) || names.iter().any(|name| is_address(name.trim())) {
             return Self::without_names(header);
         }
         let mut places = Vec::new();
@@ -153,7 +155,8 @@ impl Columns {
     }
 
     fn fields(&self, record: &StringRecord) -> Result<Fields, Problem> {
-        if record.len() != self.count {
+        let is_padded = record.iter().skip(self.count).all(|cell| cell.trim().is_empty());
+        if record.len() < self.count || !is_padded {
             return Err(Problem::of_row(format!(
                 "the row has {} columns and the {} {}; put a value that contains a comma in double quotes",
                 record.len(),

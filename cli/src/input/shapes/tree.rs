@@ -53,6 +53,14 @@ impl<'a> Links<'a> {
         (!links.open.is_empty()).then_some(links)
     }
 
+    /// The same of a text that may hold other things than lists.
+    pub(super) fn among_others(text: &'a str) -> Option<Self> {
+        let mut links = Self { text, lines: Lines::of(text), open: Vec::new() };
+        let strict = !text.starts_with('[') || begins_with_link(text);
+        links.look_into(text, "", strict, 0);
+        (!links.open.is_empty()).then_some(links)
+    }
+
     /// Looks into an array, or into the arrays of an object, the first one first.
     fn look_into(&mut self, value: &'a str, group: &str, strict: bool, depth: usize) {
         if depth >= MAX_DEPTH {
@@ -384,12 +392,22 @@ impl<'de> Visitor<'de> for Collect {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
         let mut members: Vec<Member<'de>> = Vec::new();
+        let mut merged: Vec<Member<'de>> = Vec::new();
         while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            // YAML takes the members of another mapping over so. Those of its own come first.
+            if name.0 == "<<" {
+                merged.extend(
+                    serde_json::from_str::<Self::Value>(value.get()).map(|it| it.0).unwrap_or_default(),
+                );
+                continue;
+            }
             if members.iter().any(|(other, _)| *other == name.0) && is_known(&name.0) {
                 return Err(serde::de::Error::custom(format!("duplicate field `{}`", name.0)));
             }
             members.push((name.0, value));
         }
+        merged.retain(|(name, _)| !members.iter().any(|(own, _)| own == name));
+        members.extend(merged);
         Ok(Members(members))
     }
 }
