@@ -11,7 +11,7 @@ macro_rules! sample {
     };
 }
 
-const SAMPLES: [Sample; 55] = [
+const SAMPLES: [Sample; 56] = [
     sample!(
         "butterfly.yml",
         "YAML",
@@ -139,6 +139,7 @@ const SAMPLES: [Sample; 55] = [
         "|丙|https://c.example/||"
     ),
     sample!("padded.csv", "CSV", "|甲|https://a.example/||", "|乙|https://b.example/||"),
+    sample!("checkflink.json", "JSON", "|甲|https://a.example/||", "|乙|https://b.example/||"),
     sample!("whole.html", "HTML", "|甲|https://a.example/||", "|乙|https://b.example/||"),
 ];
 

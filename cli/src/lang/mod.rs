@@ -129,6 +129,10 @@ mod tests {
             chinese("error: a: is empty; write one URL per line, or CSV or JSON with names and URLs"),
             "错误：a：为空；请每行写一个网址，或使用带名称和网址的 CSV 或 JSON"
         );
+        assert_eq!(
+            chinese("there is no schedule nightly; see `linkbeat schedule list`"),
+            "没有定时任务 nightly；见 `linkbeat schedule list`"
+        );
         assert_eq!(translated("nobody has said this yet"), None);
         assert_eq!(filled("a {} b {} c", "{}，{}", "a 1 b 2 c").as_deref(), Some("1，2"));
         assert_eq!(filled("a {} b", "{}", "a 1 c"), None);
@@ -144,7 +148,7 @@ mod tests {
     }
 
     /// Texts that other texts are put into, that only people with a terminal are asked, or that are English by nature.
-    const MADE_OF_OTHERS: [&str; 15] = [
+    const MADE_OF_OTHERS: [&str; 18] = [
         "{0}",
         "{notice}; {ONCE_MORE}",
         "skipped {}",
@@ -155,6 +159,9 @@ mod tests {
         "no parked message has the id {id}{unseen}",
         "{gone} checks removed; {oldest}",
         "{} found",
+        "{problem}. No link was hidden for it; `linkbeat check --resume` goes on with the run",
+        "{} is the list's {url}: {what}",
+        "warning: {warning}",
         "{} stored may be links of the list:{texts}
 --merge-duplicates makes them one link each, with its history",
         "{count} stored that the list no longer has:{}",

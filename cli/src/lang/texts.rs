@@ -8,6 +8,8 @@ pub(super) static MESSAGES: Texts = &[
     ("error: {}", "错误：{}"),
     ("warning: {t}", "警告：{t}"),
     ("note: {t}", "提示：{t}"),
+    // A problem and its advice.
+    ("{t}; {t}", "{t}；{t}"),
     ("keep it now: it is not shown again", "请立即保存：不会再次显示"),
     ("Password:", "密码："),
     ("The same again:", "再次输入："),
@@ -135,8 +137,14 @@ pub(super) static MESSAGES: Texts = &[
         "run {} goes on without being followed; `linkbeat runs show {}` shows it",
         "任务 {} 继续进行，但不再跟随；用 `linkbeat runs show {}` 查看",
     ),
-    ("run {} filed: 1 link; see `linkbeat runs show {}`", "已新建任务 {}：1 个链接；见 `linkbeat runs show {}`"),
-    ("run {} filed: {} links; see `linkbeat runs show {}`", "已新建任务 {}：{} 个链接；见 `linkbeat runs show {}`"),
+    (
+        "run {} filed: 1 link; see `linkbeat runs show {}`",
+        "已新建任务 {}：1 个链接；见 `linkbeat runs show {}`",
+    ),
+    (
+        "run {} filed: {} links; see `linkbeat runs show {}`",
+        "已新建任务 {}：{} 个链接；见 `linkbeat runs show {}`",
+    ),
     (
         "{} is for the report, which is not there when a run is only filed",
         "{} 用于报告，而只新建任务时还没有报告",
@@ -193,6 +201,45 @@ pub(super) static MESSAGES: Texts = &[
     ("try again", "请重试"),
     ("YAML is indented with spaces, not with tabs", "YAML 须用空格缩进，不能用制表符"),
     ("did you mean {}? - reads standard input", "是否指 {}？（- 表示标准输入）"),
+    ("write {} to check that URL, or correct the path", "若要检查该网址，请写 {}；否则请修正路径"),
+    (
+        "--prune needs a list: without INPUT nothing says which links to keep",
+        "--prune 需要列表：没有 INPUT 就不知道该保留哪些链接",
+    ),
+    ("--until: {}", "--until：{}"),
+    ("`{}` never fires: it lies in the past", "`{}` 不会触发：时间已过"),
+    (
+        "bad setting `{}` (from {}): the variable is not UTF-8 text",
+        "设置 `{}` 有误（来自 {}）：变量不是 UTF-8 文本",
+    ),
+    ("bad setting `{}` (from {}): {}", "设置 `{}` 有误（来自 {}）：{}"),
+    (
+        "correct it where it is set; docs/settings.md tells what each setting takes",
+        "请在设置处修正，取值见 docs/settings.md",
+    ),
+    ("bad settings file: {}:{}:{}: {}", "设置文件有误：{}:{}:{}：{}"),
+    ("cannot serve --health-addr {}: {}", "无法在 --health-addr {} 提供服务：{}"),
+    ("cannot serve dashboard.listen {}: {}", "无法在 dashboard.listen {} 提供服务：{}"),
+    ("file a new one: `linkbeat run`", "请新建任务：`linkbeat run`"),
+    (
+        "put it into linkbeat.toml, in single quotes: password_hash = '…' under [dashboard]",
+        "请放入 linkbeat.toml 的 [dashboard] 下，用单引号：password_hash = '…'",
+    ),
+    ("run {} is {}: it is not held back", "任务 {} 状态为 {}：并非待确认"),
+    ("schedule {} cannot run: {}", "定时任务 {} 无法运行：{}"),
+    ("schedule {} cannot be read: {}", "定时任务 {} 无法读取：{}"),
+    ("schedule {} has ended: it has no more ticks", "定时任务 {} 已结束：不再有下次运行"),
+    ("not as played: {}", "与演示不符：{}"),
+    ("the runtime cannot start: {}", "运行时无法启动：{}"),
+    (
+        "there are no stored links yet; `linkbeat links import` stores some",
+        "还没有存储的链接；可用 `linkbeat links import` 导入",
+    ),
+    ("{}: applied {}", "{}：已应用 {}"),
+    (
+        "{} left as they are: since then a later run has checked them, or a person has changed or removed them",
+        "{} 个保持原样：此后已有更新的任务检查过，或有人修改或移除了它们",
+    ),
     // Lists on their way in.
     ("{} added, {} updated, {} unchanged", "新增 {}，更新 {}，未变 {}"),
     ("{} added", "已添加 {}"),
@@ -376,8 +423,6 @@ pub(super) static MESSAGES: Texts = &[
     ),
     ("cannot write {}: {}; {t}", "无法写入 {}：{}；{t}"),
     ("cannot write {}: {}", "无法写入 {}：{}"),
-    // A problem and its advice.
-    ("{t}; {t}", "{t}；{t}"),
     // A row: its place, its field, what is wrong.
     ("{}: url: {t}", "{}：url：{t}"),
     ("{}: page_url: {t}", "{}：page_url：{t}"),

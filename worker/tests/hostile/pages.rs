@@ -119,7 +119,11 @@ fn transfer_codings() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     vec![
         ("gzip in chunks", "Transfer-Encoding: gzip, chunked", chunks(gzip(text))),
         ("deflate in chunks", "Transfer-Encoding: Deflate, Chunked", chunks(zlib(text))),
-        ("gzip in chunks, by two lines", "Transfer-Encoding: x-gzip\r\nTransfer-Encoding: chunked", chunks(gzip(text))),
+        (
+            "gzip in chunks, by two lines",
+            "Transfer-Encoding: x-gzip\r\nTransfer-Encoding: chunked",
+            chunks(gzip(text)),
+        ),
         ("gzip to the end of the connection", "Transfer-Encoding: gzip", gzip(text)),
         (
             "brotli within gzip in chunks",

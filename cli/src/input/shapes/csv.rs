@@ -52,8 +52,9 @@ fn begins_with_urls(text: &str) -> bool {
 
 /// Whether the first line names a column with URLs.
 pub(super) fn has_header(look: &Look<'_>) -> bool {
-    let names_url =
-        |separator| look.first.split(separator).any(|cell: &str| is_url_column(cell.trim().trim_matches('"')));
+    let names_url = |separator| {
+        look.first.split(separator).any(|cell: &str| is_url_column(cell.trim().trim_matches('"')))
+    };
     // A site may be called `Blog`.
     let is_row = SEPARATORS.into_iter().any(|separator| look.first.split(separator).any(is_address));
     !is_row && SEPARATORS.into_iter().any(names_url)

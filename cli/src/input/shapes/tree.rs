@@ -95,7 +95,9 @@ impl<'a> Links<'a> {
             // Several lists beside each other are sections, each under its name.
             let are_sections = object.holders().filter(|(_, value)| begins_with_link(value)).count() > 1;
             for (name, value) in object.holders().collect::<Vec<_>>().into_iter().rev() {
-                let is_section = are_sections && group.is_empty() && begins_with_link(value);
+                // `accessible_links` of check-flink says what was found, and no section.
+                let is_section =
+                    are_sections && group.is_empty() && begins_with_link(value) && !name.ends_with("_links");
                 self.look_into(value, if is_section { name } else { group }, false, depth + 1);
             }
             return;
