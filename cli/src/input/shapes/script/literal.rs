@@ -137,7 +137,9 @@ impl<'a> Literals<'a> {
                 ']' => break,
                 ',' | ';' => drop(self.bump()),
                 '}' | ')' => return Err(Ended),
-                '.' if self.rest().starts_with("...") => drop(self.tail()?),
+                '.' if self.rest().starts_with("...") => {
+                    self.tail()?;
+                }
                 _ => {
                     self.separate(&mut is_first);
                     self.value(depth + 1)?;
