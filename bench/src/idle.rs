@@ -52,6 +52,8 @@ async fn memory_of_each<F>(count: usize, begin: impl Fn(usize) -> F) -> anyhow::
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    // The connection of the one that answered is kept for a moment.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let files = measure::open_files()?;
     let before = measure::resident()?;
     let mut hanging = JoinSet::new();

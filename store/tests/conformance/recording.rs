@@ -10,7 +10,7 @@ use linkbeat_shared::{
 use linkbeat_store::{JobResults, LinkChanges, Recorded, SharedStore};
 
 use crate::consistent;
-use crate::database::TestDatabase;
+use crate::database::{Kind, TestDatabase};
 use crate::make::{
     self, ImportLinks, file, file_stored, link, micros, new_run, record, result, results, stored,
 };
@@ -34,6 +34,7 @@ cases![
     no_details_break_a_batch,
     recorders_at_the_same_time_come_out_exact,
     recorders_and_editors_do_not_wait_in_a_circle,
+    a_check_that_finds_nothing_new_touches_no_index_of_links,
 ];
 
 /// The links that were hidden or shown.
@@ -482,4 +483,30 @@ async fn whatever_changes_a_link_is_as_its_latest_result_says(database: Arc<Test
         assert_eq!(state.last_run_id, Some(run));
     }
     consistent::assert(&database).await;
+}
+
+/// The new row of a link fits beside the old one.
+async fn a_check_that_finds_nothing_new_touches_no_index_of_links(database: Arc<TestDatabase>) {
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let store = database.open().await;
+    store.import_links(&make::links(1000)).await.unwrap();
+    for _ in 0..2 {
+        let (run, plan) = file_stored(&store).await;
+        record(&store, run, &plan.jobs, Verdict::Up).await;
+    }
+    // The server counts what a connection did when that ends, at the latest.
+    store.close().await;
+    let counted = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'links'";
+    let mut looks = 0;
+    while database.value(counted).await.as_deref() != Some("2000") {
+        looks += 1;
+        assert!(looks < 100, "the updates were not counted");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let untouched = "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'links'";
+    let untouched: u32 = database.value(untouched).await.unwrap().parse().unwrap();
+    // The first check of a link finds something new: its verdict.
+    assert!((900..=1000).contains(&untouched), "{untouched}");
 }
