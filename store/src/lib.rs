@@ -53,7 +53,7 @@ pub use traits::{
     LinkChanges, LinkDay, LinkHour, LinkOrder, LinkQuery, LinkSet, LinkSort, LinkTotal, Links, ListedChange,
     ListedCheck, ListedLink, ListedRun, MOST_ASKERS, NewRun, NewSchedule, NewTask, Next, OpenJobs, Outbox,
     Page, PageOf, ParkedJob, ParkingNotice, PartitionStatus, Partitions, PlannedJob, Planner, ProducerStore,
-    Readings, Recorded, RecorderStore, Removed, ReportLinks, Reports, Ruling, RunLinkSort, Runs,
+    Readings, Recorded, RecorderStore, Removed, ReportLinks, Reports, Ruling, RunLinkSort, Runs, SHORT_LIST,
     ScheduleChange, ScheduleDecision, ScheduleSet, ScheduleState, Schedules, Scope, Session, Settled,
     SharedStore, Skip, SortLinksBy, StillSo, Store, StoredJob, StoredSchedule, StoredToken, TaskChange,
     TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep, TokenName, Unannounced, Unpublished,

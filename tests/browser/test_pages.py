@@ -31,9 +31,9 @@ def link_named(name):
 def pages():
     run_id = json.loads(WORLD.run("runs", "list", "--format", "json"))[0]["run_id"]
     paths = ["/", "/links", "/links?verdict=down&sort=name", "/links/add", "/runs", f"/runs/{run_id}",
-             f"/runs/{run_id}?list=all", "/changes", "/schedules", "/parked", "/settings"]
+             f"/runs/{run_id}?list=all", "/changes", "/schedules", "/parked", "/settings", "/api/v1/"]
     names = ["Blue kettle", "Old tower", '<b>Bold & "quoted"</b>', "مدونة صديق"]
-    paths.append(f"/links/{link_named('Blue kettle')}/edit")
+    paths += [f"/links/{link_named('Blue kettle')}/{form}" for form in ("edit", "explain")]
     return paths + [f"/links/{link_named(name)}?period={period}" for name, period in zip(names, ["day", "week", "month", "year"])]
 
 

@@ -35,6 +35,11 @@ fn open_pages_show_what_goes_on() {
     in_a_browser(&["test_live"]);
 }
 
+#[test]
+fn people_do_what_the_pages_are_for() {
+    in_a_browser(&["test_visits"]);
+}
+
 fn in_a_browser(tests: &[&str]) {
     let servers = PrivateServers::start("provide_browser");
     let mut python = Command::new(servers.get("BROWSER_PYTHON"));

@@ -16,7 +16,8 @@ pub(super) enum Area {
 }
 
 /// What anybody may have. A choice of language or theme changes a cookie alone.
-const PUBLIC: [&str; 5] = ["/login", "/logout", "/preferences", "/favicon.ico", "/api/v1/openapi.json"];
+const PUBLIC: [&str; 6] =
+    ["/login", "/logout", "/preferences", "/favicon.ico", "/api/v1/", "/api/v1/openapi.json"];
 
 impl Area {
     /// The part to which this path belongs. It has no base path.
@@ -57,6 +58,8 @@ mod tests {
             ("/login", Area::Public),
             ("/assets/a.css", Area::Public),
             ("/api/v1/links", Area::Api),
+            ("/api/v1", Area::Api),
+            ("/api/v1/", Area::Public),
             ("/feed/atom.xml", Area::Feed),
             ("/feeds", Area::Page),
         ] {

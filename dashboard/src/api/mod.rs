@@ -25,12 +25,13 @@ mod runs;
 mod schedules;
 mod servers;
 mod value;
+mod without_query;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa::OpenApi;
@@ -38,7 +39,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use problem::{Problem, told_as_problem};
 
+use crate::pages::{self, Made, Visit};
 use crate::serve::App;
+use without_query::WithoutQuery;
 
 /// The routes. The gate of the dashboard sees to it that who calls may do so.
 pub(crate) fn routes(app: &App) -> Router<App> {
@@ -56,16 +59,18 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     let (streams, of_streams) = bulk::streams().split_for_parts();
     api.merge(of_streams);
     let document = document::whole(&api, app);
-    let page: Arc<str> = page::page(&document).into();
+    let page = Made::html(page::page(&document));
+    let without_query = WithoutQuery::of(&document);
     let document: Arc<str> = document.to_string().into();
     let json = async move || ([(CONTENT_TYPE, "application/json")], document.to_string());
-    let html = async move || ([(CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string());
+    let html = async move |v: Visit| pages::reference(v, page);
     let calls = tagged
         .route("/openapi.json", get(json))
         .layer(from_fn(etag::tagged))
         .merge(streams)
+        .layer(from_fn_with_state(without_query, without_query::refused))
         .fallback(async || Problem::not_found("call of this path").into_response())
         .layer(map_response(told_as_problem));
     // A nested router takes no path that is its own with a slash behind it.
-    Router::new().nest("/api/v1", calls).route("/api/v1/", get(html))
+    Router::new().nest("/api/v1", calls).route("/api/v1/", get(html).layer(pages::compressed()))
 }

@@ -4,30 +4,47 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// The page. Everything in it comes from the document.
+/// The calls and types, as HTML. Everything in it comes from the document.
 pub(super) fn page(document: &Value) -> String {
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>linkbeat API</title></head><body><main><h1>linkbeat API</h1>",
-    );
-    let _ = write!(page, "<p>{}</p>", text(&document["info"]["description"]));
+    let mut page = format!("<p>{}</p>", prose(&document["info"]["description"]));
     let base = text(&document["servers"][0]["url"]);
     let _ = write!(page, "<p><a href=\"{base}/openapi.json\">{base}/openapi.json</a></p>");
     for tag in document["tags"].as_array().into_iter().flatten() {
-        let _ = write!(page, "<h2>{}</h2><p>{}</p>", text(&tag["name"]), text(&tag["description"]));
+        begin_section(&mut page, &text(&tag["name"]), &prose(&tag["description"]));
         for (path, method, operation) in
             operations(document).filter(|(.., operation)| operation["tags"][0] == tag["name"])
         {
             write_operation(&mut page, path, method, operation);
         }
+        page.push_str("</div></section>");
     }
-    page.push_str("<h2>Types</h2>");
+    begin_section(&mut page, "types", "");
     for (name, schema) in members(&document["components"]["schemas"]) {
-        let _ =
-            write!(page, "<h3 id=\"{0}\">{0}</h3><p>{1}</p>", escaped(name), text(&schema["description"]));
-        write_members(&mut page, schema);
+        let told = prose(&schema["description"]);
+        let _ = write!(page, "<h3 id=\"{0}\">{0}</h3><p>{told}</p>", escaped(name));
+        write_members(&mut page, name, schema);
     }
-    page.push_str("</main></body></html>");
+    page.push_str("</div></section>");
     page
+}
+
+fn begin_section(page: &mut String, title: &str, told: &str) {
+    let _ = write!(
+        page,
+        "<section class=\"sheet\"><header><h2>{title}</h2><p class=\"small quiet\">{told}</p></header><div class=\"sheet-body\">"
+    );
+}
+
+/// A table that scrolls by itself where it is too wide.
+fn write_table(page: &mut String, label: &str, columns: [&str; 4], rows: &str) {
+    if rows.is_empty() {
+        return;
+    }
+    let heads: String = columns.map(|column| format!("<th scope=\"col\">{column}</th>")).concat();
+    let _ = write!(
+        page,
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    );
 }
 
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
@@ -42,13 +59,12 @@ fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
 }
 
 fn write_operation(page: &mut String, path: &str, method: &str, operation: &Value) {
+    let call = format!("{} {}", method.to_uppercase(), escaped(path));
     let _ = write!(
         page,
-        "<h3><code>{} {}</code></h3><p>{}. {}</p>",
-        method.to_uppercase(),
-        escaped(path),
-        text(&operation["summary"]),
-        text(&operation["description"])
+        "<h3><code>{call}</code></h3><p>{}. {}</p>",
+        prose(&operation["summary"]),
+        prose(&operation["description"])
     );
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let rows: String = parameters
@@ -56,17 +72,12 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
             let kind = kind(&parameter["schema"]);
             let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
             format!(
-                "<tr><td><code>{name}</code></td><td>{place}</td><td>{kind}</td><td>{}</td></tr>",
-                text(&parameter["description"])
+                "<tr><th scope=\"row\"><code>{name}</code></th><td>{place}</td><td>{kind}</td><td>{}</td></tr>",
+                prose(&parameter["description"])
             )
         })
         .collect();
-    if !rows.is_empty() {
-        let _ = write!(
-            page,
-            "<table><thead><tr><th>parameter</th><th>in</th><th>type</th><th>is</th></tr></thead><tbody>{rows}</tbody></table>"
-        );
-    }
+    write_table(page, &format!("Parameters of {call}"), ["Parameter", "In", "Type", "Is"], &rows);
     for (media, content) in members(&operation["requestBody"]["content"]) {
         let _ = write!(page, "<p>Body, <code>{}</code>: {}</p>", escaped(media), kind(&content["schema"]));
         if content["example"].is_object() {
@@ -80,34 +91,30 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
             page,
             "<p>{}: {}. {}</p>",
             escaped(status),
-            text(&response["description"]),
+            prose(&response["description"]),
             bodies.join(", ")
         );
     }
 }
 
-fn write_members(page: &mut String, schema: &Value) {
+fn write_members(page: &mut String, of: &str, schema: &Value) {
     let required: Vec<&Value> = schema["required"].as_array().into_iter().flatten().collect();
     let parts = schema["allOf"].as_array().into_iter().flatten();
     let rows: String = std::iter::once(schema)
         .chain(parts)
         .flat_map(|schema| members(&schema["properties"]))
         .map(|(name, member)| {
-            let must = if required.iter().any(|required| *required == name) { "" } else { "may be absent" };
+            let must =
+                if required.iter().any(|required| *required == name) { "always" } else { "may be absent" };
             format!(
-                "<tr><td><code>{}</code></td><td>{}</td><td>{must}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{must}</td><td>{}</td></tr>",
                 escaped(name),
                 kind(member),
-                text(&member["description"])
+                prose(&member["description"])
             )
         })
         .collect();
-    if !rows.is_empty() {
-        let _ = write!(
-            page,
-            "<table><thead><tr><th>member</th><th>type</th><th></th><th>is</th></tr></thead><tbody>{rows}</tbody></table>"
-        );
-    }
+    write_table(page, &format!("Members of {}", escaped(of)), ["Member", "Type", "There", "Is"], &rows);
 }
 
 /// What a value may be, in a few words.
@@ -148,6 +155,20 @@ fn kind(schema: &Value) -> String {
     kind
 }
 
+/// A text whose words in backticks are code.
+fn prose(value: &Value) -> String {
+    let text = text(value);
+    let mut pieces = text.split('`');
+    let mut prose = pieces.next().unwrap_or_default().to_owned();
+    while let Some(code) = pieces.next() {
+        let _ = match pieces.next() {
+            Some(after) => write!(prose, "<code>{code}</code>{after}"),
+            None => write!(prose, "`{code}"),
+        };
+    }
+    prose
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => escaped(text),
@@ -158,4 +179,21 @@ fn text(value: &Value) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_backticks_are_code_and_the_rest_is_escaped() {
+        for (told, html) in [
+            ("plain", "plain"),
+            ("`next` & <b>", "<code>next</code> &amp; &lt;b&gt;"),
+            ("one ` alone", "one ` alone"),
+            ("`a` or `b`", "<code>a</code> or <code>b</code>"),
+        ] {
+            assert_eq!(prose(&told.into()), html);
+        }
+    }
 }

@@ -13,7 +13,7 @@ const LEAST: u64 = 1_024;
 
 /// Text that is there as a whole.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WholeText;
+pub(crate) struct WholeText;
 
 impl Predicate for WholeText {
     fn should_compress<B: HttpBody>(&self, response: &Response<B>) -> bool {
@@ -25,6 +25,6 @@ impl Predicate for WholeText {
 }
 
 /// Compresses pages and what belongs to them. It must cost less time than it saves on a fast line, too.
-pub(super) fn layer() -> CompressionLayer<WholeText> {
+pub(crate) fn layer() -> CompressionLayer<WholeText> {
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(WholeText)
 }

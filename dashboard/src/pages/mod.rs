@@ -18,6 +18,7 @@ mod overview;
 mod parked;
 mod parts;
 mod preferences;
+mod reference;
 mod runs;
 mod schedules;
 mod settings;
@@ -31,10 +32,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 pub(crate) use answer::Problem;
+pub(crate) use compressed::layer as compressed;
 pub(crate) use form::Form;
 pub(crate) use links::Filter;
 pub(crate) use now::{ChangesPart, CountsPart, DownPart, FleetPart, RunningPart};
 pub(crate) use parts::Made;
+pub(crate) use reference::reference;
 pub(crate) use runs::Progress;
 pub(crate) use visit::Visit;
 

@@ -86,6 +86,26 @@ async fn every_error_is_a_problem() {
 }
 
 #[tokio::test]
+async fn no_call_takes_a_parameter_that_its_document_does_not_name() {
+    let served = open().await;
+    let document = served.api("GET /openapi.json", Value::Null).await.json();
+    let mut calls = 0;
+    for (path, of_path) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", "0190a1b2-0000-7000-8000-000000000001").replace("{name}", "daily");
+        for method in of_path.as_object().unwrap().keys() {
+            let call = format!("{} {path}?unknown=1", method.to_uppercase());
+            let answer = served.api(&call, json!({})).await;
+            assert_eq!(answer.status, 400, "{call}: {answer:?}");
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{call}");
+            calls += 1;
+        }
+    }
+    assert!(calls > 30, "{calls}");
+    let runs = served.api("GET /runs", Value::Null).await.json();
+    assert_eq!(runs["items"], json!([]), "nothing was filed");
+}
+
+#[tokio::test]
 async fn a_run_is_repeated_as_the_links_are_today() {
     let served = open().await;
     for (url, group) in [("https://a.example/", "Friends"), ("https://b.example/", "Others")] {

@@ -79,10 +79,30 @@ pub(super) use {insert_all, locked, locked_if_free};
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;
 
+/// That a check is of one of these runs.
+pub(super) type OfRunsBetween = SqlLiteral<
+    Bool,
+    UncheckedBind<
+        SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Id, types::Id>>>,
+        AsExprOf<Id, types::Id>,
+    >,
+>;
+
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
     sql::<Bool>(&format!("{column} = ANY (")).bind::<Array<PgUuid>, _>(ids).sql(")")
+}
+
+/// No index leads from a link to its checks: each of them would have to be written there, too. See `checks_by_link`.
+pub(super) const CHECKS_ARE_BY_LINK: bool = false;
+
+/// That a check is of one of the runs from one on and before another. The array makes the server look each of them up.
+pub(super) fn of_runs_between(from: Id, before: Id) -> OfRunsBetween {
+    let from = sql::<Bool>("checks.run_id = ANY (ARRAY(SELECT r.id FROM runs r WHERE r.id >= ")
+        .bind::<types::Id, _>(from)
+        .sql(" AND r.id < ");
+    from.bind::<types::Id, _>(before).sql("))")
 }
 
 /// How many links there are, as the server last counted them.
@@ -636,6 +656,12 @@ pub(super) async fn keep_reachable(
 #[expect(clippy::unused_async, reason = "SQLite is asked for it")]
 pub(super) async fn give_room_back(_: &mut Connection) -> Result<bool, Fault> {
     Ok(false)
+}
+
+/// The server notes by itself how links are spread over their indexes.
+#[expect(clippy::unused_async, reason = "SQLite is asked for it")]
+pub(super) async fn note_how_links_are_spread(_: &mut Connection) -> QueryResult<()> {
+    Ok(())
 }
 
 /// How large the tables of history are, and which partitions there are.

@@ -31,10 +31,15 @@ pub(super) const NOT_REACHED: i32 = 10_001;
 pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend> {
     let mut wanted = links::table.into_boxed::<Backend>();
     if let Some(text) = &query.text {
-        let [before, between, after] = dialect::CONTAINS;
+        let [in_name, in_url, after] = dialect::CONTAINS;
         let pattern = containing(text);
-        let contains = sql::<Bool>(before).bind::<Text, _>(pattern.clone()).sql(between);
-        wanted = wanted.filter(contains.bind::<Text, _>(pattern).sql(after));
+        let contains = sql::<Bool>(in_name).bind::<Text, _>(pattern.clone());
+        // URLs are written in ASCII.
+        wanted = if text.is_ascii() {
+            wanted.filter(contains.sql(in_url).bind::<Text, _>(pattern).sql(after))
+        } else {
+            wanted.filter(contains.sql(after))
+        };
     }
     // Written out, so that the planner knows at once whether a partial index serves them.
     if let Some(active) = query.active {

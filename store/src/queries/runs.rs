@@ -23,11 +23,8 @@ use crate::places::Places;
 use crate::recording::RunProgress;
 use crate::rows::{EndedRunRow, Hold, LinkRow, NewRunRow, REACHED, RunCountsRow, RunRow, stored_count};
 use crate::schema::{links as links_table, runs, sql as types};
-use crate::traits::{Filed, NewRun, Planner, Unannounced};
+use crate::traits::{Filed, NewRun, Planner, SHORT_LIST, Unannounced};
 use crate::values::{Id, Moment};
-
-/// Links of a list that is filed in the fewest steps.
-const SHORT: usize = 100;
 
 /// Of two processes that file the same request at the same time, the later one waits at the insertion. Then it finds the
 /// run of the first. `links` are those of the run.
@@ -40,7 +37,7 @@ pub(super) async fn file(
 ) -> Result<Filed, Fault> {
     let mut is_new = false;
     if let LinkSelection::Given(given) = &links
-        && given.named() <= SHORT
+        && given.named() <= SHORT_LIST
         && run.reuse_within.is_none()
     {
         match links::stored_as_given(connection, given).await? {

@@ -74,12 +74,32 @@ pub(super) use {insert_all, locked, locked_if_free};
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
 
+/// That a check is of one of these runs.
+pub(super) type OfRunsBetween = SqlLiteral<
+    Bool,
+    UncheckedBind<
+        SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Id, types::Id>>>,
+        AsExprOf<Id, types::Id>,
+    >,
+>;
+
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     let ids: Vec<Id> = ids.into_iter().collect();
     sql::<Bool>(&format!("{column} IN (SELECT unhex(value, '-') FROM json_each("))
         .bind::<Text, _>(json(&ids))
         .sql("))")
+}
+
+/// An index leads from a link to its checks.
+pub(super) const CHECKS_ARE_BY_LINK: bool = true;
+
+/// That a check is of one of the runs from one on and before another.
+pub(super) fn of_runs_between(from: Id, before: Id) -> OfRunsBetween {
+    let from = sql::<Bool>("checks.run_id IN (SELECT r.id FROM runs r WHERE r.id >= ")
+        .bind::<types::Id, _>(from)
+        .sql(" AND r.id < ");
+    from.bind::<types::Id, _>(before).sql(")")
 }
 
 /// How many links there are. An index tells, so all of them are counted.
@@ -588,6 +608,13 @@ pub(super) async fn give_room_back(connection: &mut Connection) -> Result<bool, 
     let vacuum = format!("PRAGMA incremental_vacuum({PAGES})");
     connection.spawn_blocking(move |connection| connection.batch_execute(&vacuum)).await?;
     Ok(true)
+}
+
+/// Notes how links are spread over their indexes: the planner does not know it otherwise, and then reads all links of a
+/// verdict where a host has one. Only some rows are looked at, so it takes milliseconds.
+pub(super) async fn note_how_links_are_spread(connection: &mut Connection) -> QueryResult<()> {
+    let note = "PRAGMA analysis_limit = 1000; ANALYZE links";
+    connection.spawn_blocking(move |connection| connection.batch_execute(note)).await
 }
 
 /// How large the file is, and how much of it holds nothing.

@@ -106,6 +106,9 @@ impl NewRun {
     }
 }
 
+/// A list of no more links is filed in the fewest steps: whoever asks for it need not be told that it goes on.
+pub const SHORT_LIST: usize = 100;
+
 /// So many may wait for the report of one run.
 pub const MOST_ASKERS: usize = 100;
 

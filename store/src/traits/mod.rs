@@ -33,7 +33,9 @@ pub use browsing::{
 };
 pub use calls::Calls;
 pub use celery_tasks::{CeleryTask, CeleryTasks, NewTask, TaskChange, TaskState};
-pub use filing::{Filed, FiledTask, Filing, KeptRequest, MOST_ASKERS, NewRun, PlannedJob, Planner};
+pub use filing::{
+    Filed, FiledTask, Filing, KeptRequest, MOST_ASKERS, NewRun, PlannedJob, Planner, SHORT_LIST,
+};
 pub use history::{
     CleanUp, History, HistoryRules, HistoryStatus, LinkDay, LinkHour, PartitionStatus, Readings, Removed,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use linkbeat_shared::{
-    Certificate, Change, Details, LinkId, LinkSelection, NewLink, RunId, RunState, Verdict,
+    Certificate, Change, Details, LinkFilter, LinkId, LinkSelection, NewLink, RunId, RunState, Verdict,
 };
 use linkbeat_store::{
     ChangeKind, ChangeQuery, Count, Cursor, JobResults, LinkChanges, LinkQuery, LinkSort, Page, PageOf,
@@ -126,6 +126,7 @@ async fn links_are_found_by_each_filter(database: Arc<TestDatabase>) {
         (text("a_b"), &[1]),
         (text("\\"), &[]),
         (text("友"), &[3]),
+        (text("Är"), &[4]),
         (text("/"), &[0, 1, 2, 3, 4, 5, 6]),
         (text("' OR 1=1 --"), &[]),
         (LinkQuery { active: Some(false), ..LinkQuery::default() }, &[5, 6]),
@@ -266,6 +267,18 @@ async fn the_checks_of_a_link_are_read_newest_first(database: Arc<TestDatabase>)
     assert_eq!((checks[0].verdict, checks[0].change), (Some(Verdict::Down), Some(Change::Hidden)));
     assert_eq!((checks[0].status, checks[0].elapsed_ms, checks[1].shown), (Some(500), Some(42), true));
     assert!(store.browse_checks(LinkId::new(), &first(10)).await.unwrap().items.is_empty());
+
+    // So many runs of others lie between that they are not asked all at once.
+    let of_others = NewLink { group: Some("others".parse().unwrap()), ..link("https://others.example/") };
+    store.import_links(&[of_others]).await.unwrap();
+    let others = LinkFilter { groups: vec!["others".parse().unwrap()], ..LinkFilter::default() };
+    for n in 0..80 {
+        let id = run_at(Utc::now() - TimeDelta::days(n / 10) - TimeDelta::minutes(n));
+        file(store, linkbeat_store::NewRun { id, ..new_run(LinkSelection::Matching(others.clone())) }, 1)
+            .await;
+    }
+    let checks = whole(|page| async move { store.browse_checks(watched, &page).await }).await;
+    assert_eq!(checks.iter().map(|check| check.run_id).collect::<Vec<_>>(), runs);
 }
 
 async fn the_worst_links_of_a_run_come_first(database: Arc<TestDatabase>) {

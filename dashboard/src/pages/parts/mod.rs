@@ -31,6 +31,11 @@ impl Made {
         })
     }
 
+    /// HTML that was written elsewhere, and escapes what it holds.
+    pub(crate) fn html(html: String) -> Self {
+        Self(html)
+    }
+
     /// A text, escaped.
     pub(crate) fn plain(text: &str) -> Self {
         let escaped = askama::filters::escape(text, askama::filters::Html);

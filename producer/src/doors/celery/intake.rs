@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use linkbeat_broker::{Broker, Delivery, Message, PublishError, park};
 use linkbeat_shared::wire::RequestMessage;
 use linkbeat_shared::{LinkSelection, Request, derived_id};
-use linkbeat_store::{CeleryTask, FiledTask, NewTask, StoreError, TaskChange, TaskState};
+use linkbeat_store::{CeleryTask, FiledTask, NewTask, SHORT_LIST, StoreError, TaskChange, TaskState};
 use tokio_util::sync::CancellationToken;
 
 use super::card::Card;
@@ -22,9 +22,6 @@ use crate::doors::{FIRST_PAUSE, LONGEST_PAUSE, admit};
 
 /// Tasks taken at once; the others wait in the queue. Filing goes on one by one for each connection to the database.
 pub(super) const PREFETCH: u16 = 32;
-
-/// Links of a run that is filed together with its task.
-const SHORT: usize = 100;
 
 /// How often a task is looked at anew that others change at the same time.
 const TRIES: usize = 5;
@@ -160,7 +157,7 @@ enum Kept {
 
 /// Whether it is filed in no time, so that the task need not be kept before.
 fn is_short(request: &Request) -> bool {
-    matches!(&request.links, LinkSelection::Given(links) if links.named() <= SHORT)
+    matches!(&request.links, LinkSelection::Given(links) if links.named() <= SHORT_LIST)
 }
 
 /// Keeps the task and files its run in one transaction, if no other filing is waited for.

@@ -1,30 +1,34 @@
 //! The checks of a link, and those of a run.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use diesel::dsl::sql;
 use diesel::prelude::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl,
-    SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, QueryResult, SelectableHelper,
 };
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use linkbeat_shared::{LinkId, LinkReport, RunId};
 use uuid::Uuid;
 
-use super::history::first_run_id;
+use super::history::{first_run_id, oldest_kept};
 use super::{Backend, Connection, dialect, page_of, rows_for};
 use crate::cursor::{BadCursor, Cursor, CursorKey};
 use crate::error::Fault;
+use crate::kept::Keep;
 use crate::rows::{CHANGED_OR_FAILED, CheckRow, outcomes_of};
 use crate::schema::{checks, links, proposals, removed_links, runs, sql as types};
 use crate::traits::{ListedCheck, Page, PageOf, ReportLinks, RunLinkSort};
 use crate::values::Id;
 
-/// Runs that are asked one by one for a check of a link, at once. That is quick however many checks each of them has, as
-/// their key leads there and all other partitions are left out.
-const RUNS: i64 = 64;
+/// Runs that are asked one by one for a check of a link, at once: at first, and then. That is quick however many checks each
+/// of them has, as their key leads there.
+const FIRST_RUNS: i64 = 64;
+const RUNS: i64 = 2_048;
 /// So many times. A link that is in few of so many runs is looked for by itself then.
-const ROUNDS: u32 = 6;
+const ROUNDS: u32 = 24;
+/// If a span of time has fewer of these runs than one in so many, the next one is twice as long.
+const FEW: i64 = 8;
 /// How far back the first such look goes, and how much further each next one.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(2);
 const FURTHER: i32 = 8;
@@ -43,7 +47,11 @@ pub(super) async fn checks_of_link(
         Some(_) => return Err(BadCursor.into()),
     };
     let mut found = Found { link, rows: Vec::new(), most: rows_for(page.limit) };
-    if let Some(before) = found.by_runs(connection, Id(before)).await? {
+    let rest = match dialect::CHECKS_ARE_BY_LINK {
+        true => Some(Id(before)),
+        false => found.by_runs(connection, Id(before)).await?,
+    };
+    if let Some(before) = rest {
         found.by_link(connection, before).await?;
     }
     page_of(found.rows, page.limit, |row: &CheckRow| Cursor::of_id(row.run_id.0), CheckRow::listed)
@@ -62,26 +70,33 @@ impl Found {
         self.most - i64::try_from(self.rows.len()).unwrap_or(i64::MAX)
     }
 
-    /// Asks the newest runs before this one. Returns before which run others may have more.
+    /// Asks the runs before this one, the newest first. Returns before which run others may have more.
     async fn by_runs(&mut self, connection: &mut Connection, mut before: Id) -> Result<Option<Id>, Fault> {
+        let Some((oldest, _)) = oldest_kept(connection).await? else { return Ok(None) };
+        let now = dialect::now(connection).await?.0;
+        let (mut weeks, mut most) = (1, FIRST_RUNS);
         for _ in 0..ROUNDS {
-            let newest = runs::table.filter(runs::id.lt(before)).order(runs::id.desc()).limit(RUNS);
-            let newest: Vec<Id> = newest.select(runs::id).load(connection).await?;
-            let Some(oldest) = newest.last().copied() else { return Ok(None) };
-            let is_last = newest.len() < RUNS as usize;
-            let newest = OfRuns::These(newest);
-            self.rows.extend(of_link(connection, self.link, newest, self.room()).await?);
-            if is_last || self.room() <= 0 {
+            let mut from = first_run_id(begin_of(time_of(before.0).min(now), weeks));
+            weeks = match nth_run(connection, (from, before), most / FEW).await? {
+                None => weeks * 2,
+                Some(_) => 1,
+            };
+            if weeks == 1 {
+                from = nth_run(connection, (from, before), most).await?.unwrap_or(from);
+            }
+            let of_runs = OfRuns::Each(from, before);
+            self.rows.extend(of_link(connection, self.link, of_runs, self.room()).await?);
+            if from <= oldest || self.room() <= 0 {
                 return Ok(None);
             }
-            before = oldest;
+            (before, most) = (from, RUNS);
         }
         Ok(Some(before))
     }
 
     /// Looks for them by the link, further and further back.
     async fn by_link(&mut self, connection: &mut Connection, mut before: Id) -> Result<(), Fault> {
-        let latest = time_of(before.0).unwrap_or(dialect::now(connection).await?.0);
+        let latest = time_of(before.0).min(dialect::now(connection).await?.0);
         let mut back = FIRST_LOOK;
         for look in 0..=LOOKS {
             let from = if look == LOOKS { Id(Uuid::nil()) } else { first_run_id(latest - back) };
@@ -96,16 +111,31 @@ impl Found {
     }
 }
 
-/// The time in a run's id.
-fn time_of(run: Uuid) -> Option<DateTime<Utc>> {
-    let (seconds, nanos) = run.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+/// The time in the id of a run, or in one that stands before all runs of a moment.
+fn time_of(run: Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(run.as_u128() >> 80).unwrap_or(i64::MAX);
+    DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Runs that are looked through.
+/// The begin of the week of the moment before this one, and of so many weeks in all. Partitions are weeks.
+fn begin_of(moment: DateTime<Utc>, weeks: i64) -> DateTime<Utc> {
+    let day = (moment - TimeDelta::milliseconds(1)).date_naive();
+    let monday = day.week(Weekday::Mon).first_day() - TimeDelta::weeks(weeks - 1);
+    monday.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// The nth of the newest runs from one on and before another.
+async fn nth_run(connection: &mut Connection, (from, before): (Id, Id), nth: i64) -> QueryResult<Option<Id>> {
+    let newest = runs::table.filter(runs::id.ge(from).and(runs::id.lt(before))).order(runs::id.desc());
+    newest.select(runs::id).offset(nth - 1).limit(1).kept().get_result(connection).await.optional()
+}
+
+/// Runs that are looked through, from one on and before another.
+#[derive(Clone, Copy)]
 enum OfRuns {
-    These(Vec<Id>),
-    /// From one on and before another.
+    /// One by one.
+    Each(Id, Id),
+    /// All at once.
     Between(Id, Id),
 }
 
@@ -126,11 +156,11 @@ async fn of_link(
         .limit(limit)
         .select((CheckRow::as_select(), proposals::outcome.nullable()))
         .into_boxed::<Backend>();
+    let (OfRuns::Each(from, before) | OfRuns::Between(from, before)) = of_runs;
+    let wanted = wanted.filter(checks::run_id.ge(from).and(checks::run_id.lt(before)));
     let wanted = match of_runs {
-        OfRuns::These(runs) => wanted.filter(dialect::among("checks.run_id", runs)),
-        OfRuns::Between(from, before) => {
-            wanted.filter(checks::run_id.ge(from).and(checks::run_id.lt(before)))
-        }
+        OfRuns::Each(..) => wanted.filter(dialect::of_runs_between(from, before)),
+        OfRuns::Between(..) => wanted,
     };
     let rows: Vec<(CheckRow, Option<i16>)> = wanted.load(connection).await?;
     let row = |(check, outcome): (CheckRow, Option<i16>)| CheckRow {

@@ -45,6 +45,7 @@ pub(in super::super) async fn clean_up(
     if dialect::give_room_back(connection).await? {
         return Ok(true);
     }
+    dialect::note_how_links_are_spread(connection).await?;
     note_cleaned(connection, now, removing).await?;
     Ok(false)
 }

@@ -17,7 +17,7 @@ use crate::traits::Removed;
 use crate::values::{Id, Moment, json};
 
 pub(super) use cleaning::clean_up;
-pub(super) use reading::{clean_ups, days, hours, shown, status};
+pub(super) use reading::{clean_ups, days, hours, oldest_kept, shown, status};
 pub(super) use rolling::{note_late, roll_up};
 
 /// Words of `runs.history`.

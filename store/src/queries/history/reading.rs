@@ -187,6 +187,18 @@ pub(in super::super) async fn shown(
     Ok(Some(ShownTime { known_since, known_until, at_first, changes }))
 }
 
+/// The oldest run whose checks are kept, and when it was filed. An index leads to the oldest of each of these states.
+pub(in super::super) async fn oldest_kept(connection: &mut Connection) -> QueryResult<Option<(Id, Moment)>> {
+    let mut oldest: Option<(Id, Moment)> = None;
+    for state in [RAW, ROLLING, ROLLED] {
+        let of_state = runs::table.filter(runs::history.eq(state)).order(runs::id);
+        let of_state = of_state.select((runs::id, runs::created_at));
+        let first: Option<(Id, Moment)> = of_state.first(connection).await.optional()?;
+        oldest = oldest.into_iter().chain(first).min_by_key(|(id, _)| *id);
+    }
+    Ok(oldest)
+}
+
 type Progress = (Option<Moment>, Option<String>, Option<Moment>);
 
 /// When nothing was left to remove, and the last clean-up that removed anything.
@@ -212,8 +224,7 @@ pub(in super::super) async fn status(connection: &mut Connection) -> Result<Hist
     let (cleaned_at, removed) = clean_ups(connection).await?;
     let to_roll_up: i64 =
         runs::table.filter(runs::history.eq(RAW)).select(count_star()).first(connection).await?;
-    let oldest = runs::table.filter(runs::history.eq_any([RAW, ROLLING, ROLLED])).order(runs::id);
-    let oldest: Option<Moment> = oldest.select(runs::created_at).first(connection).await.optional()?;
+    let oldest = oldest_kept(connection).await?.map(|(_, created_at)| created_at);
     let recent = runs::table.filter(runs::id.ge(super::first_run_id(now.0 - RECENT)));
     let recent: i64 =
         recent.select(sql::<BigInt>("CAST(coalesce(sum(done), 0) AS bigint)")).first(connection).await?;

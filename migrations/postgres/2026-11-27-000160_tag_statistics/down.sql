@@ -1,0 +1,1 @@
+DROP STATISTICS links_tags;

@@ -1,0 +1,2 @@
+-- PostgreSQL alone needs to be told.
+SELECT 1;
