@@ -11,7 +11,7 @@ macro_rules! sample {
     };
 }
 
-const SAMPLES: [Sample; 56] = [
+const SAMPLES: [Sample; 59] = [
     sample!(
         "butterfly.yml",
         "YAML",
@@ -140,6 +140,16 @@ const SAMPLES: [Sample; 56] = [
     ),
     sample!("padded.csv", "CSV", "|甲|https://a.example/||", "|乙|https://b.example/||"),
     sample!("checkflink.json", "JSON", "|甲|https://a.example/||", "|乙|https://b.example/||"),
+    sample!(
+        "anchors.md",
+        "Markdown",
+        "朋友|甲|https://a.example/|/a.png|第一位",
+        "朋友|乙|https://b.example/||",
+        "朋友|丙|https://c.example/||",
+        "朋友|丁|https://d.example/||"
+    ),
+    sample!("above.csv", "CSV", "|甲|https://a.example/||"),
+    sample!("gridea.json", "JSON", "|甲|https://a.example/|/a.png|第一位"),
     sample!("whole.html", "HTML", "|甲|https://a.example/||", "|乙|https://b.example/||"),
 ];
 

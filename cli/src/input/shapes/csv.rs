@@ -78,9 +78,10 @@ fn separator_line(text: &str) -> Option<char> {
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
     let given = separator_line(text);
-    let first = text.lines().skip(usize::from(given.is_some())).find(|line| !line.trim().is_empty());
+    let above = usize::from(given.is_some()) + comments_before(text);
+    let first = text.lines().filter(|line| !line.trim().is_empty()).nth(above);
     let separator = given.unwrap_or_else(|| separator(first.unwrap_or_default()));
-    let mut records = Records::of(text, separator, given.is_some());
+    let mut records = Records::of(text, separator, above);
     let (line, header) = match records.next() {
         Some((line, Ok(header))) => (line, header),
         Some((line, Err(problem))) => return Err(bad_header(source, line, problem.message)),
@@ -93,6 +94,16 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
     Ok(Box::new(
         records.map(move |(line, record)| Row { line, fields: record.and_then(|r| columns.fields(&r)) }),
     ))
+}
+
+/// How many lines before the header are comments. A column may be called `#`.
+fn comments_before(text: &str) -> usize {
+    let is_comment = |line: &&str| {
+        let cells =
+            |separator| line.split(separator).any(|cell: &str| is_url_column(cell.trim().trim_matches('"')));
+        line.starts_with('#') && !SEPARATORS.into_iter().any(cells)
+    };
+    text.lines().filter(|line| !line.trim().is_empty()).take_while(is_comment).count()
 }
 
 fn separator(first: &str) -> char {
@@ -179,16 +190,16 @@ struct Records<'a> {
     text: &'a str,
     reader: Reader<&'a [u8]>,
     lines: Lines<'a>,
-    /// The first record says what separates the columns.
-    skip_first: bool,
+    /// So many records stand above the header: what separates the columns, and comments.
+    above: usize,
 }
 
 impl<'a> Records<'a> {
-    fn of(text: &'a str, separator: char, skip_first: bool) -> Self {
+    fn of(text: &'a str, separator: char, above: usize) -> Self {
         // flexible: a row with a wrong number of columns is ours to report, with its line.
         let mut reader = ReaderBuilder::new();
         reader.has_headers(false).flexible(true).delimiter(u8::try_from(separator).unwrap_or(b','));
-        Self { text, reader: reader.from_reader(text.as_bytes()), lines: Lines::of(text), skip_first }
+        Self { text, reader: reader.from_reader(text.as_bytes()), lines: Lines::of(text), above }
     }
     /// What the reader has not read yet, without the line breaks before the next record.
     fn rest(&self) -> &'a str {
@@ -209,8 +220,11 @@ impl Iterator for Records<'_> {
             return match read {
                 Ok(false) => None,
                 Err(error) => Some((line, Err(Problem::of_row(error.to_string())))),
-                Ok(true) if std::mem::take(&mut self.skip_first) => continue,
                 Ok(true) if record.iter().all(|cell| cell.trim().is_empty()) => continue,
+                Ok(true) if self.above > 0 => {
+                    self.above -= 1;
+                    continue;
+                }
                 Ok(true) if self.rest().is_empty() && swallows_lines(before) => {
                     let message =
                         "a double quote opened here is never closed, so all that follows is one row";

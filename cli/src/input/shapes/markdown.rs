@@ -7,13 +7,18 @@ use std::iter::Peekable;
 use super::csv::{self, is_address};
 use super::names::{self, Field};
 use super::pages::{self, clean};
-use super::{Look, Read, toml, yaml};
+use super::{Look, Read, html, toml, yaml};
 use crate::input::row::{Fields, Row, Rows};
 use crate::input::{InputError, Source};
 
 /// What stands before a link of Markdown: of `[name](URL)`, of `<URL>`, and of a bare URL in a list.
 const MARKS: [&str; 7] = ["](", "](<", "]: ", "]: <", "<", "* ", "+ "];
 
+/// How a link of HTML begins and ends.
+const ANCHOR: &str = "<a ";
+const ANCHOR_END: &str = "</a>";
+/// The most lines of an element of HTML in a page.
+const MAX_LINES: usize = 30;
 /// A tag of Butterfly that holds a list in YAML.
 const FLINK: &str = "{% flink";
 
@@ -134,10 +139,45 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
             } else if let Some(heading) = line.strip_prefix('#') {
                 self.take_line(line, number);
                 self.section = section(heading.trim_start_matches('#'));
+            } else if line.to_ascii_lowercase().contains(ANCHOR) {
+                let block = self.block(line, |block| ends_all(block));
+                self.read_anchors(&block, number);
+            } else if is_component(line) {
+                let block = self.block(line, |block| block.contains('>'));
+                self.take_line(&block.replace('\n', " "), number);
             } else {
                 self.take_line(line, number);
             }
         }
+    }
+
+    /// This line and those below, up to one where the element of HTML in it ends.
+    fn block(&mut self, line: &str, ends: impl Fn(&str) -> bool) -> String {
+        let mut block = line.to_owned();
+        for _ in 1..MAX_LINES {
+            let Some((line, _)) = self.lines.next_if(|_| !ends(&block)) else { break };
+            block.push('\n');
+            block.push_str(line);
+        }
+        block
+    }
+
+    /// The links in HTML, and the other ones beside them.
+    fn read_anchors(&mut self, block: &str, number: usize) {
+        let section = self.section.clone();
+        let is_whole = ends_all(block);
+        let html = if is_whole { block } else { "" };
+        let rows = html::rows(&Source::Stdin, html).into_iter().flatten();
+        self.rows.extend(rows.map(|mut row| {
+            if let Ok(fields) = &mut row.fields
+                && fields.group.is_empty()
+            {
+                fields.group.clone_from(&section);
+            }
+            Row { line: row.line + number - 1, ..row }
+        }));
+        let beside = if is_whole { without_anchors(block) } else { block.to_owned() };
+        beside.lines().zip(number..).for_each(|(line, number)| self.take_line(line.trim(), number));
     }
 
     /// The YAML in a tag of Butterfly.
@@ -211,10 +251,33 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
     }
 }
 
-/// A link that is written as a shortcode of Hugo or as a component, in one line: `{{< friend name="A" url="https://…" >}}`,
+/// Whether each anchor has its end.
+fn ends_all(block: &str) -> bool {
+    let block = block.to_ascii_lowercase();
+    block.matches(ANCHOR).count() <= block.matches(ANCHOR_END).count()
+}
+
+/// What stands beside the anchors, in the same lines as before.
+fn without_anchors(block: &str) -> String {
+    let lower = block.to_ascii_lowercase();
+    let (mut kept, mut at) = (String::new(), 0);
+    while let Some(begin) = lower[at..].find(ANCHOR).map(|found| at + found) {
+        kept.push_str(&block[at..begin]);
+        at = lower[begin..].find(ANCHOR_END).map_or(block.len(), |end| begin + end + ANCHOR_END.len());
+        kept.extend(block[begin..at].chars().filter(|c| *c == '\n'));
+    }
+    kept + &block[at..]
+}
+
+/// Whether a line begins with a component, such as `<Friend`.
+fn is_component(line: &str) -> bool {
+    line.strip_prefix('<').is_some_and(|name| name.starts_with(char::is_uppercase))
+}
+
+/// A link that is written as a shortcode of Hugo or as a component: `{{< friend name="A" url="https://…" >}}`,
 /// `<Friend name="A" url="https://…" />`.
 fn tag(line: &str, section: &str) -> Option<Fields> {
-    let component = line.strip_prefix('<').filter(|name| name.starts_with(char::is_uppercase));
+    let component = is_component(line).then(|| &line[1..]);
     let mut rest = line.strip_prefix("{{").or(component)?;
     let mut fields = Fields { group: section.to_owned(), ..Fields::default() };
     while let Some((name, value)) = rest.split_once('=') {

@@ -46,7 +46,12 @@ static SHAPES: [Shape; 12] = [
     Shape { name: "JUnit", endings: &["xml"], fits: junit::fits, read: junit::rows },
     Shape { name: "HTML", endings: &["html", "htm"], fits: html::fits, read: html::rows },
     Shape { name: "TOML", endings: &["toml"], fits: toml::fits, read: toml::rows },
-    Shape { name: "Markdown", endings: &["md", "markdown"], fits: markdown::fits, read: markdown::rows },
+    Shape {
+        name: "Markdown",
+        endings: &["md", "markdown", "mdx"],
+        fits: markdown::fits,
+        read: markdown::rows,
+    },
     Shape { name: "YAML", endings: &["yml", "yaml"], fits: yaml::fits, read: yaml::rows },
     Shape { name: "CSV", endings: &["csv", "tsv"], fits: csv::fits, read: csv::rows },
     Shape { name: "plain URLs", endings: &["txt"], fits: |_| true, read: plain::rows },
