@@ -24,7 +24,11 @@ const FLINK: &str = "{% flink";
 
 /// The first address stands in a link of Markdown, or there is a table.
 pub(super) fn fits(look: &Look<'_>) -> bool {
-    has_table(look.text) || look.text.lines().any(is_tag) || (is_marked(look.text) && !csv::has_header(look))
+    let has_anchor = || look.text.starts_with('#') && look.text.lines().any(|line| line.starts_with(ANCHOR));
+    has_table(look.text)
+        || look.text.lines().any(is_tag)
+        || has_anchor()
+        || (is_marked(look.text) && !csv::has_header(look))
 }
 
 /// Whether the text begins with a link, and so with a bracket that is none of JSON's.
