@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use linkbeat_shared::{Lang, RequestOptions, RunId, Timeout, as_text};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 
 use crate::exit::Failure;
 use crate::input::{self, BadRows, Input, NearRows, Source};
@@ -55,6 +56,10 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "WHEN")]
     #[serde(skip)]
     pub(crate) color: Option<ColorWhen>,
+    /// Language of help, notes, errors, reasons and headings: en or zh [default: that of LC_ALL or LANG]
+    #[arg(long, global = true, value_name = "LANG")]
+    #[serde(skip)]
+    pub(crate) lang: Option<Lang>,
     /// How log lines are written
     #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,10 +253,6 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<FormatName>,
-    /// Language of help, notes, errors, reasons and headings: en or zh [default: that of LC_ALL or LANG]
-    #[arg(long, value_name = "LANG")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lang: Option<Lang>,
     /// Remark on certificates of links that are up and end within so many days; 0: no warning ahead [default: 14]
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -342,8 +343,7 @@ struct All<'a> {
 impl GlobalArgs {
     /// All settings for a command with these flags. Logging starts with them, at `level` by default.
     pub(crate) fn settings(&self, flags: Flags<'_>, level: &str) -> Result<Settings, Failure> {
-        let all = All { global: self, command: flags };
-        let settings = crate::settings::load(self.config.as_deref(), &all)?;
+        let settings = crate::settings::load(self.config.as_deref(), &self.said(flags)?)?;
         crate::lang::speak(settings.output.lang);
         let filter = if settings.log.is_empty() { level } else { &settings.log };
         crate::logging::init(filter, settings.log_format)?;
@@ -356,7 +356,17 @@ impl GlobalArgs {
 
     /// Each of these settings with its value, and where that comes from.
     pub(crate) fn origins(&self, flags: Flags<'_>) -> Result<Vec<Origin>, Failure> {
-        origins(self.config.as_deref(), &All { global: self, command: flags })
+        origins(self.config.as_deref(), &self.said(flags)?)
+    }
+
+    /// What all flags say, in the shape of [`Settings`].
+    fn said(&self, command: Flags<'_>) -> Result<Value, Failure> {
+        let said = serde_json::to_value(All { global: self, command });
+        let mut said = said.map_err(|error| Failure::usage(error.to_string()))?;
+        if let Some(lang) = self.lang {
+            said["output"]["lang"] = json!(lang);
+        }
+        Ok(said)
     }
 
     /// Settings of a command without flags of its own.

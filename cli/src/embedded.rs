@@ -173,7 +173,9 @@ fn unable(fault: OwnFault, proxies: &str) -> Failure {
     let problem = match fault {
         OwnFault::Offline => "nothing can be resolved or reached: this machine seems to be offline".to_owned(),
         OwnFault::Intercepted => {
-            "names lead to addresses that are not public, so something on this machine or network seems to answer in              the sites' place, such as a VPN with fake IPs: name its proxy with --proxy, or open its addresses with              --allow-network (such as 198.18.0.0/15)"
+            "names lead to addresses that are not public, so something on this machine or network seems to answer in \
+             the sites' place, such as a VPN with fake IPs: name its proxy with --proxy, or open its addresses with \
+             --allow-network (such as 198.18.0.0/15)"
                 .to_owned()
         }
         OwnFault::Proxy => {

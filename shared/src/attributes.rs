@@ -161,7 +161,43 @@ impl Attributes {
         take(&mut self.tags, newer.tags.as_ref());
     }
 
+    /// Takes away what is said no longer.
+    pub fn clear(&mut self, without: Without) {
+        fn take<T>(said: &mut Option<T>, is_taken: bool) {
+            *said = said.take().filter(|_| !is_taken);
+        }
+        take(&mut self.description, without.description);
+        take(&mut self.avatar, without.avatar);
+        take(&mut self.screenshot, without.screenshot);
+        take(&mut self.feed, without.feed);
+    }
+
     /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is taken away from what is said of a link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Without {
+    /// The page on which the backlink must stand: it is the link's own.
+    pub page_url: bool,
+    /// The section of the list that it stands in.
+    pub group: bool,
+    /// What it is about.
+    pub description: bool,
+    /// Where a small picture of it is.
+    pub avatar: bool,
+    /// Where a picture of its page is.
+    pub screenshot: bool,
+    /// Where its feed is.
+    pub feed: bool,
+}
+
+impl Without {
+    /// Whether nothing is taken away.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

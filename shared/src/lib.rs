@@ -43,7 +43,9 @@ mod verdict;
 pub mod wire;
 
 pub use accept::{AcceptedStatuses, BadStatuses};
-pub use attributes::{Attributes, BadText, Description, GroupName, Place, ShortText, Tag, Tags, TooManyTags};
+pub use attributes::{
+    Attributes, BadText, Description, GroupName, Place, ShortText, Tag, Tags, TooManyTags, Without,
+};
 pub use backlink::{BacklinkIn, BacklinkPattern, BadPattern};
 pub use details::{Certificate, Details, FailedPage, Note};
 pub use given_links::{GivenLinks, LinkSource};

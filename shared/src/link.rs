@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict, as_parsed,
+    Attributes, Details, GroupName, Known, LinkId, LinkUrl, Phases, Pin, Reason, RunId, Verdict, Without,
+    as_parsed,
 };
 
 /// What people call a link: 1 to 200 characters, none of them a control character. White lists go by it.
@@ -113,6 +114,9 @@ pub struct NewLink {
     /// What else the list says of it.
     #[serde(default)]
     pub attributes: Attributes,
+    /// What is said of a stored link no longer.
+    #[serde(default, skip_serializing_if = "Without::is_empty")]
+    pub without: Without,
     /// Whether a *new* link is hidden or shown for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
@@ -131,6 +135,7 @@ impl NewLink {
             backlink: None,
             group: None,
             attributes: Attributes::default(),
+            without: Without::default(),
             pin: None,
         }
     }

@@ -57,7 +57,7 @@ pub use traits::{
     ScheduleChange, ScheduleDecision, ScheduleSet, ScheduleState, Schedules, Scope, Session, Settled,
     SharedStore, Skip, SortLinksBy, StillSo, Store, StoredJob, StoredSchedule, StoredToken, TaskChange,
     TaskState, Tick, TickCounts, TickOutcome, TickRun, TickStep, TokenName, Unannounced, Unpublished,
-    UnpublishedRun, Untold, Without, set_schedule,
+    UnpublishedRun, Untold, set_schedule,
 };
 
 /// What every method gives.

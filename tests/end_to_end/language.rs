@@ -25,6 +25,16 @@ fn a_locale_or_a_flag_chooses_the_language() {
     );
     assert_eq!(none(&[("LANG", "zh_CN.UTF-8"), ("LINKBEAT_OUTPUT_LANG", "en")], &list), "No links\n");
     assert_eq!(none(&[], &["links", "list", "--lang", "zh_CN"]), "没有链接\n");
+    assert_eq!(none(&[], &["--lang", "zh", "links", "list"]), "没有链接\n");
+    for args in
+        [&["schedule", "list"][..], &["history", "status"], &["runs", "list"], &["links", "remove", "x"]]
+    {
+        let args = [args, &["--lang", "zh"]].concat();
+        let ended = in_locale(&form, &[], &args);
+        assert!(!ended.stderr.contains("--lang"), "{args:?} takes a language: {}", ended.stderr);
+    }
+    let offline = in_locale(&form, &[], &["--lang", "zh", "check", "friend.example"]).expect(2).stderr;
+    assert!(offline.contains("若要检查该网址，请写 https://friend.example；"), "{offline}");
     assert_eq!(none(&[("LANG", "de_DE.UTF-8")], &list), "No links\n");
 }
 

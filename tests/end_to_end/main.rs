@@ -54,6 +54,8 @@ mod same_outcome;
 mod schedules;
 mod secrets;
 mod standard_error;
+mod terminal;
+mod units;
 mod unreadable;
 mod up;
 mod workers;

@@ -5,8 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use clap::Args;
-use linkbeat_shared::{Attributes, BadText, Description, GroupName, Place, Tag, Tags};
-use linkbeat_store::Without;
+use linkbeat_shared::{Attributes, BadText, Description, GroupName, Place, Tag, Tags, Without};
 
 /// What is said of a link. linkbeat keeps it and gives it back.
 #[derive(Debug, Args)]
@@ -58,6 +57,7 @@ impl SaidArgs {
 
     pub(super) fn without(&self) -> Without {
         Without {
+            page_url: false,
             group: Said::is_nothing(self.group.as_ref()),
             description: Said::is_nothing(self.description.as_ref()),
             avatar: Said::is_nothing(self.avatar.as_ref()),

@@ -1,7 +1,7 @@
 //! `linkbeat links`: imports, lists, adds, changes and removes stored links.
 
 use clap::{ArgGroup, Args, Subcommand};
-use linkbeat_shared::{Description, Link, LinkId, LinkName, LinkUrl, NewLink, Pin, Pinned};
+use linkbeat_shared::{Description, Link, LinkId, LinkName, LinkUrl, NewLink, Pin, Pinned, Without};
 use linkbeat_store::{LinkChanges, SharedStore};
 
 use super::link_filter::LinkFilterArgs;
@@ -242,6 +242,7 @@ async fn add(store: &SharedStore, args: AddArgs) -> Result<(), Failure> {
         page_url: args.page_url,
         backlink: args.no_backlink.then_some(false),
         group: args.said.group(),
+        without: args.said.without(),
         attributes: args.said.attributes(),
         ..NewLink::from_url(args.url)
     };
@@ -257,16 +258,17 @@ async fn set(store: &SharedStore, args: SetArgs) -> Result<(), Failure> {
         refuse_known(store, &link, url).await?;
     }
     let note = args.note;
+    let without_page = matches!(args.page_url, Some(PageUrl(None)));
     let changes = LinkChanges {
         name: args.name,
         url: args.url,
         pin: args.pin.map(|PinTo(to)| to.map(|to| Pin { to, note })),
-        page_url: args.page_url.map(|PageUrl(url)| url),
+        page_url: args.page_url.and_then(|PageUrl(url)| url),
         active: args.active,
         shown: args.shown,
         backlink: args.backlink,
         group: args.said.group(),
-        without: args.said.without(),
+        without: Without { page_url: without_page, ..args.said.without() },
         attributes: args.said.attributes(),
         ..LinkChanges::default()
     };

@@ -107,7 +107,10 @@ fn say_filed(settings: &Settings, filed: &Filed) -> Result<Status, Failure> {
         FormatName::Json | FormatName::Jsonl => {
             anstream::println!("{}", serde_json::json!({ "run_id": id, "links": filed.run.links }));
         }
-        _ => anstream::println!("run {id} filed: {links}; see `linkbeat runs show {id}`"),
+        _ => {
+            let filed = format!("run {id} filed: {links}; see `linkbeat runs show {id}`");
+            anstream::println!("{}", crate::lang::said(&filed));
+        }
     }
     Ok(Status::Passed)
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(global: &GlobalArgs, command: WorkersCommand) -> Result<
     if workers.is_empty() && format == ListFormat::Table {
         print_note("no worker has said that it lives; start one with `linkbeat worker`");
     }
-    write::workers(&workers, format)?;
+    write::workers(&workers, format, settings.output.lang)?;
     Ok(Status::Passed)
 }
 

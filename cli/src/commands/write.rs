@@ -180,10 +180,10 @@ pub(crate) fn dead_letter(item: &Value) -> Result<(), Failure> {
 }
 
 /// Writes the workers that live to standard output.
-pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat) -> Result<(), Failure> {
+pub(crate) fn workers(workers: &[WorkerMessage], format: ListFormat, lang: Lang) -> Result<(), Failure> {
     let style = Style::detect(true);
     to_stdout(|out| match format {
-        ListFormat::Table => output::workers::table(workers, style, out),
+        ListFormat::Table => output::workers::table(workers, lang, style, out),
         ListFormat::Json => output::workers::json(workers, &mut PlainJson(out)),
     })
 }

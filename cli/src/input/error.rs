@@ -14,7 +14,7 @@ const LISTED: usize = 20;
 pub(crate) enum InputError {
     /// No such file, a directory, no permission, …
     #[error("{at}: cannot be read: {error}")]
-    Unreadable { at: Source, error: io::Error, advice: Option<&'static str> },
+    Unreadable { at: Source, error: io::Error, advice: Option<Cow<'static, str>> },
     /// Over the size limit.
     #[error("{at}: is larger than {} MiB", limit >> 20)]
     TooLarge { at: Source, limit: u64 },
@@ -60,7 +60,7 @@ impl InputError {
     /// What to do about it. It is a sentence of its own if the error has several lines.
     pub(crate) fn advice(&self) -> Option<Cow<'static, str>> {
         let advice = match self {
-            Self::Unreadable { advice, .. } => return advice.map(Into::into),
+            Self::Unreadable { advice, .. } => return advice.clone(),
             Self::NotText { .. } => "convert it to UTF-8, for example with iconv",
             Self::TooLarge { .. } => "split it into several files",
             Self::Empty { .. } => "write one URL per line, or CSV or JSON with names and URLs",
@@ -68,6 +68,9 @@ impl InputError {
                 "the first line of a CSV names its columns, separated by commas: url (or link), and as you like \
                  name, page_url (or linkpage), active, shown, backlink, group, avatar, description, screenshot, feed, \
                  tags"
+            }
+            Self::Yaml { problem, .. } if problem.contains("found a tab") => {
+                "YAML is indented with spaces, not with tabs"
             }
             Self::Json { .. }
             | Self::Yaml { .. }

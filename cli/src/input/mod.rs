@@ -5,6 +5,7 @@
 //!
 //! [`LinkUrl::key`]: linkbeat_shared::LinkUrl::key
 
+mod charset;
 mod error;
 mod kept;
 mod lines;

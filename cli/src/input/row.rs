@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{Attributes, BadPauseEnd, LinkName, LinkUrl, NewLink, Pin, Tags, check_pause_end};
+use linkbeat_shared::{
+    Attributes, BadPauseEnd, LinkName, LinkUrl, NewLink, Pin, Tags, Without, check_pause_end,
+};
 
 use super::quote::quote;
 
@@ -21,6 +23,8 @@ pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + Send + 'a>;
 /// The fields of a row as text. An empty text means: absent.
 #[derive(Default)]
 pub(super) struct Fields {
+    /// linkbeat wrote the row, so each text in it means itself. Elsewhere some mean that there is none.
+    pub(super) is_ours: bool,
     pub(super) name: String,
     pub(super) url: String,
     pub(super) page_url: String,
@@ -62,15 +66,16 @@ impl Fields {
     pub(super) fn parse(&self) -> Result<NewLink, Problem> {
         let link = url("url", &self.url)?;
         Ok(NewLink {
-            name: present(&self.name, name)?,
-            page_url: present(&self.page_url, |text| page(&link, text))?,
+            name: self.present(&self.name, name)?,
+            page_url: self.present(&self.page_url, |text| page(&link, text))?,
             url: link,
-            active: present(&self.active, |text| boolean("active", text))?,
+            active: self.present(&self.active, |text| boolean("active", text))?,
             // A list of somebody else's may mean something else by it.
             paused_until: self.paused_until.trim().parse().ok().filter(|until| !is_too_far(*until)),
-            shown: present(&self.shown, |text| boolean("shown", text))?,
-            backlink: present(&self.backlink, |text| boolean("backlink", text))?,
-            group: usable(&self.group),
+            shown: self.present(&self.shown, |text| boolean("shown", text))?,
+            backlink: self.present(&self.backlink, |text| boolean("backlink", text))?,
+            group: self.usable(&self.group),
+            without: Without::default(),
             attributes: self.attributes(),
             // A list of somebody else's may mean something else by it.
             pin: self.pin.parse().ok().map(|to| Pin { to, note: self.pin_note.parse().ok() }),
@@ -80,12 +85,29 @@ impl Fields {
     /// What the list says of the link besides.
     fn attributes(&self) -> Attributes {
         Attributes {
-            avatar: usable(&self.avatar),
-            description: usable(&self.description),
-            screenshot: usable(&self.screenshot),
-            feed: usable(&self.feed),
+            avatar: self.usable(&self.avatar),
+            description: self.usable(&self.description),
+            screenshot: self.usable(&self.screenshot),
+            feed: self.usable(&self.feed),
             tags: Tags::usable(self.tags.iter().map(String::as_str)),
         }
+    }
+
+    fn is_absent(&self, text: &str) -> bool {
+        text.trim().is_empty() || (!self.is_ours && is_none(text))
+    }
+
+    fn present<T>(
+        &self,
+        text: &str,
+        parse: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Problem> {
+        if self.is_absent(text) { Ok(None) } else { parse(text.trim()).map(Some) }
+    }
+
+    /// What is kept of a link besides. What is beyond its bounds is left out: no check needs it.
+    fn usable<T: FromStr>(&self, text: &str) -> Option<T> {
+        Some(text).filter(|text| !self.is_absent(text)).and_then(|text| text.parse().ok())
     }
 }
 
@@ -94,21 +116,11 @@ fn is_too_far(until: DateTime<Utc>) -> bool {
     matches!(check_pause_end(until, Utc::now()), Err(BadPauseEnd::TooFar(_)))
 }
 
-fn present<T>(text: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Result<Option<T>, Problem> {
-    let text = text.trim();
-    if text.is_empty() || is_none(text) { Ok(None) } else { parse(text).map(Some) }
-}
-
 /// What people write where there is nothing.
 fn is_none(text: &str) -> bool {
     let text = text.trim();
     ["无", "無", "暂无", "没有", "-", "--", "—", "——"].contains(&text)
         || ["n/a", "none"].iter().any(|none| text.eq_ignore_ascii_case(none))
-}
-
-/// What is kept of a link besides. What is beyond its bounds is left out: no check needs it.
-fn usable<T: FromStr>(text: &str) -> Option<T> {
-    Some(text).filter(|text| !is_none(text)).and_then(|text| text.parse().ok())
 }
 
 /// A links page, which may be given as seen from the link.

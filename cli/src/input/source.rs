@@ -1,5 +1,6 @@
 //! Where links come from, and how their bytes become text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -7,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::InputError;
 use super::quote::quote;
+use super::{InputError, charset, shapes};
 
 /// Most bytes read from one source: four million links or so.
 const MAX_BYTES: u64 = 256 << 20;
@@ -93,15 +94,15 @@ impl Source {
         }
     }
 
-    /// UTF-8 or UTF-16, with a byte order mark or without one, or else GB18030 if it is that.
+    /// UTF-8 or UTF-16, with a byte order mark or without one, or else what [`charset`] finds.
     pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Decoded, InputError> {
-        // Spreadsheets write UTF-16 with a mark, and GBK, a part of GB18030, on Chinese systems.
+        // Spreadsheets write UTF-16 with a mark, and on Chinese and Japanese systems what these had before Unicode.
         let marked = Encoding::for_bom(&bytes).or_else(|| unmarked_utf_16(&bytes).map(|found| (found, 0)));
         let decoded = match marked {
             Some((encoding, mark)) if encoding != UTF_8 => self.decode_as(encoding, &bytes[mark..]),
             _ => match String::from_utf8(bytes) {
                 Ok(text) => Ok(Decoded { text, charset: None }),
-                Err(error) => self.decode_as(GB18030, error.as_bytes()),
+                Err(error) => self.decode_as(charset::of(error.as_bytes()), error.as_bytes()),
             },
         };
         let mut decoded = decoded?;
@@ -127,12 +128,26 @@ impl Source {
 
     pub(super) fn unreadable(&self, error: io::Error) -> InputError {
         let advice = match error.kind() {
-            io::ErrorKind::NotFound => Some("check the path (- reads standard input)"),
-            io::ErrorKind::IsADirectory => Some("name a file in it"),
-            io::ErrorKind::PermissionDenied => Some("check who may read it"),
+            io::ErrorKind::NotFound => Some(self.advice_if_missing()),
+            io::ErrorKind::IsADirectory => Some("name a file in it".into()),
+            io::ErrorKind::PermissionDenied => Some("check who may read it".into()),
             _ => None,
         };
         InputError::Unreadable { at: self.clone(), error, advice }
+    }
+
+    /// Somebody may mean a site by `friend.example`.
+    fn advice_if_missing(&self) -> Cow<'static, str> {
+        let name = self.to_string();
+        let host = name.split('/').next().unwrap_or_default();
+        let is_host = host.rsplit_once('.').is_some_and(|(site, end)| {
+            !site.is_empty() && end.len() > 1 && end.chars().all(|c| c.is_ascii_alphabetic())
+        });
+        if is_host && !shapes::is_known_ending(self) {
+            format!("write https://{name} to check that URL, or correct the path").into()
+        } else {
+            "check the path (- reads standard input)".into()
+        }
     }
 
     fn too_large(&self) -> InputError {

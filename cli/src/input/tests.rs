@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use linkbeat_shared::{Attributes, LinkName, Tags};
+use linkbeat_shared::{Attributes, LinkName, Tags, Without};
 
 use super::*;
 use crate::exit::Failure;
@@ -71,6 +71,7 @@ fn every_field_is_read() {
             feed: Some("/atom.xml".parse().unwrap()),
             tags: Some(Tags::try_from(BTreeSet::from(["b".parse().unwrap(), "a".parse().unwrap()])).unwrap()),
         },
+        without: Without::default(),
         pin: None,
     };
     let csv = "backlink,shown,active,page_url,url,name,tags,feed,screenshot,description,avatar,Group\nno,0,YES,https://a.example/friends,https://a.example/,\"A, B\",\"b, a\",/atom.xml,https://a.example/s.jpg,\"Two\nwords\",/a.png,友链";

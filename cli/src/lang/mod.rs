@@ -129,6 +129,10 @@ mod tests {
             chinese("error: a: is empty; write one URL per line, or CSV or JSON with names and URLs"),
             "错误：a：为空；请每行写一个网址，或使用带名称和网址的 CSV 或 JSON"
         );
+        assert_eq!(
+            chinese("there is no schedule nightly; see `linkbeat schedule list`"),
+            "没有定时任务 nightly；见 `linkbeat schedule list`"
+        );
         assert_eq!(translated("nobody has said this yet"), None);
         assert_eq!(filled("a {} b {} c", "{}，{}", "a 1 b 2 c").as_deref(), Some("1，2"));
         assert_eq!(filled("a {} b", "{}", "a 1 c"), None);
@@ -141,6 +145,83 @@ mod tests {
         assert_eq!(of(&["linkbeat", "--lang", "zh_CN", "check"]), Lang::Zh);
         assert_eq!(of(&["linkbeat", "check", "--lang=zh"]), Lang::Zh);
         assert_eq!(of(&["linkbeat", "--lang", "en"]), Lang::En);
+    }
+
+    /// Texts that other texts are put into, that only people with a terminal are asked, or that are English by nature.
+    const MADE_OF_OTHERS: [&str; 18] = [
+        "{0}",
+        "{notice}; {ONCE_MORE}",
+        "skipped {}",
+        "{question} [y/N]",
+        "{url} {what}",
+        "{unseen}",
+        "{}",
+        "no parked message has the id {id}{unseen}",
+        "{gone} checks removed; {oldest}",
+        "{} found",
+        "{problem}. No link was hidden for it; `linkbeat check --resume` goes on with the run",
+        "{} is the list's {url}: {what}",
+        "warning: {warning}",
+        "{} stored may be links of the list:{texts}
+--merge-duplicates makes them one link each, with its history",
+        "{count} stored that the list no longer has:{}",
+        "schedule {name} is {done}; its next tick is {} ({})",
+        "schedule {name} is {done}; it is paused",
+        "schedule {name} is {done}; it has no ticks left",
+    ];
+
+    /// The first argument of each of these calls is said to people.
+    const SAYING: [&str; 5] =
+        [".advise(", "Failure::usage(", "Failure::infrastructure(", "print_note(", "print_warning("];
+
+    #[test]
+    fn what_commands_say_is_said_in_chinese() {
+        let mut missing = Vec::new();
+        let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            let calls =
+                SAYING.iter().flat_map(|call| source.match_indices(call).map(|(at, _)| at + call.len()));
+            missing.extend(calls.filter_map(|at| literal(&source[at..])).filter(|text| {
+                let in_use = !MADE_OF_OTHERS.contains(&text.as_str());
+                in_use && translated(&with_something(text)).is_none()
+            }));
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    /// The text that an argument begins with, if it is one.
+    fn literal(argument: &str) -> Option<String> {
+        let mut argument = argument.trim_start().trim_start_matches('&');
+        for around in ["format!(", "format_args!("] {
+            argument = argument.strip_prefix(around).unwrap_or(argument).trim_start();
+        }
+        let (mut text, mut chars) = (String::new(), argument.strip_prefix('"')?.chars().peekable());
+        loop {
+            match chars.next()? {
+                '"' => return Some(text),
+                '\\' => match chars.next()? {
+                    '\n' => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+                    'n' => text.push('\n'),
+                    c => text.push(c),
+                },
+                c => text.push(c),
+            }
+        }
+    }
+
+    /// The text with something in each of its places.
+    fn with_something(text: &str) -> String {
+        let mut parts = text.split('{');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| text + "7" + part.split_once('}').map_or(part, |(_, rest)| rest))
     }
 
     #[test]

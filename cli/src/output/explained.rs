@@ -4,6 +4,10 @@ use std::fmt::Display;
 
 use linkbeat_shared::{CheckResult, CheckSpec, Lang, Note, Phase, Reason, Verdict};
 use linkbeat_worker::{HeaderLine, OwnFault, Spent, Step, Told};
+use unicode_width::UnicodeWidthStr;
+
+/// What stands before a step: when it was taken. Further lines of it begin below the step.
+pub(crate) const STAMP: usize = "123456 ms  ".len();
 
 /// A step in words, in one or more lines.
 pub(crate) fn lines(told: &Told, lang: Lang) -> Vec<String> {
@@ -53,6 +57,25 @@ pub(crate) fn lines(told: &Told, lang: Lang) -> Vec<String> {
         let stamp = if number == 0 { stamp.clone() } else { " ".repeat(stamp.len()) };
         *line = format!("{stamp}{other}{line}");
     }
+    lines
+}
+
+/// A line in as many as a terminal of so many columns needs, broken between words. What continues it stands two columns
+/// further to the right than `indent`. A word that no line has room for is left whole, so that a URL can be copied.
+pub(crate) fn fitted(line: &str, indent: usize, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width.filter(|width| line.width() > *width) else { return vec![line.to_owned()] };
+    let indent = " ".repeat(indent + 2);
+    let (mut lines, mut current) = (Vec::new(), String::new());
+    for word in line.split_inclusive(' ') {
+        let needed = word.trim_end().width();
+        let is_full = current.width() + needed > width && indent.width() + needed <= width;
+        if is_full && !current.trim().is_empty() {
+            lines.push(current.trim_end().to_owned());
+            current.clone_from(&indent);
+        }
+        current += word;
+    }
+    lines.push(current.trim_end().to_owned());
     lines
 }
 
@@ -163,7 +186,7 @@ fn backlink(nofollow: bool, offset: Option<u64>, context: Option<&str>, lang: La
     } else {
         ""
     };
-    let found = format!("{} {place}{nofollow}", said(lang, "the backlink is there,", "找到回链，"));
+    let found = format!("{}{place}{nofollow}", said(lang, "the backlink is there, ", "找到回链，"));
     let context = context.map(|context| format!("  … {context} …"));
     std::iter::once(found).chain(context).collect()
 }

@@ -6,6 +6,8 @@ use linkbeat_shared::{
     LinkName, LinkReport, LinkState, Note, Phase, Reason, RequestId, Run, RunId, RunState, RunSummary,
     Verdict,
 };
+use linkbeat_shared::{CheckResult, CheckSpec};
+use linkbeat_worker::{HeaderLine, Spent, Step, Told};
 use uuid::Uuid;
 
 /// A run and its links.
@@ -216,4 +218,79 @@ pub(super) fn runs() -> Vec<Run> {
         trace: None,
     };
     vec![run(0x90, RunState::Finished, 0), run(0x80, RunState::Incomplete, 3)]
+}
+
+/// The steps of a check with two pages, the second of which lacks the backlink, and what it came to.
+pub(super) fn told() -> (Vec<Told>, CheckResult, CheckSpec) {
+    let told = |at_ms, chain, step| Told { at_ms, chain, step };
+    let spent =
+        |phases: &[(Phase, u64)]| phases.iter().map(|(phase, ms)| Spent { phase: *phase, ms: *ms }).collect();
+    let header = |name: &str, value: &str| HeaderLine { name: name.to_owned(), value: value.to_owned() };
+    let long = format!("https://friend.example/{}/links", "a-rather-long-way".repeat(5));
+    let result = CheckResult {
+        link_id: LinkId(id(1)),
+        verdict: Some(Verdict::NoBacklink),
+        reason: Some(Reason::BacklinkMissing { truncated: true }),
+        status: Some(200),
+        elapsed_ms: 1_342,
+        checked_at: time(),
+        details: Details { notes: [Note::Downgraded].into(), ..Details::default() },
+        phases: None,
+    };
+    let steps = vec![
+        told(0, 1, Step::Asks { url: "https://friend.example/".to_owned() }),
+        told(
+            12,
+            1,
+            Step::Dials {
+                addresses: ["2001:db8::1111:2222:3333:4444", "2001:db8::5555:6666:7777:8888", "192.0.2.17"]
+                    .map(|address| address.parse().unwrap())
+                    .into(),
+            },
+        ),
+        told(57, 1, Step::Certificate(certificate(90, "Let's Encrypt").unwrap())),
+        told(
+            131,
+            1,
+            Step::Answers {
+                status: 301,
+                address: "192.0.2.17".parse().ok(),
+                kept: false,
+                headers: vec![header("location", &long), header("server", "nginx")],
+                phases: spent(&[
+                    (Phase::Queue, 3),
+                    (Phase::Dns, 9),
+                    (Phase::Connect, 30),
+                    (Phase::Tls, 41),
+                    (Phase::Headers, 48),
+                ]),
+            },
+        ),
+        told(131, 1, Step::Asks { url: long }),
+        told(
+            640,
+            2,
+            Step::NoAnswer {
+                reason: Some(Reason::Connect { kind: ConnectKind::Refused }),
+                phases: spent(&[(Phase::Connect, 500)]),
+            },
+        ),
+        told(640, 2, Step::TriesAgain { after_ms: 500 }),
+        told(1_310, 1, Step::Reads { bytes: 18_231, text_bytes: 90_412, elapsed_ms: 22 }),
+        told(1_311, 1, Step::Searches { found: false, nofollow: false, offset: None, context: None }),
+        told(
+            1_340,
+            2,
+            Step::Searches {
+                found: true,
+                nofollow: true,
+                offset: Some(4_711),
+                context: Some(
+                    "友情链接：<a href=\"https://my.blog/\" rel=\"nofollow\">我的博客，写代码和生活</a>"
+                        .to_owned(),
+                ),
+            },
+        ),
+    ];
+    (steps, result, CheckSpec { backlink: "https?://my\\.blog".parse().ok(), ..CheckSpec::default() })
 }

@@ -32,8 +32,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Import {
-    /// The links. One whose URL is stored already is updated by what is said of it, except that `shown` and `pin` count
-    /// for new links only.
+    /// The links. One whose URL is stored already is updated by what is said of it: null takes away, and what is absent
+    /// stays. `shown` and `pin` count for new links only.
     #[schema(min_items = 1, max_items = 10000)]
     links: Vec<LinkToAdd>,
 }
@@ -76,7 +76,7 @@ struct Imported {
 /// Import links
 ///
 /// As JSON with the member `links`. Or as a list in any shape that the pages take: CSV, YAML, TOML, OPML, HTML, Markdown,
-/// JSON, JSON lines or plain URLs, with any Content-Type. What is sent says by itself which one it is. Only an object with `links` must be sent as `text/plain`
+/// JSON, JSON lines, JavaScript, sitemaps or plain URLs, with any Content-Type. What is sent says by itself which one it is. Only an object with `links` must be sent as `text/plain`
 /// if it is not this API's own. A list is taken whole
 /// or not at all.
 #[utoipa::path(post, path = "/links/import", tag = "links",

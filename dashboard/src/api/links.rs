@@ -10,8 +10,8 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use linkbeat_shared::{Attributes, LinkId, LinkName, LinkUrl, NewLink, Pin, Tag, Tags};
-use linkbeat_store::{LinkChanges, LinkSet, LinkSort, ListedLink, SortLinksBy, Without};
+use linkbeat_shared::{Attributes, LinkId, LinkName, LinkUrl, NewLink, Pin, Tag, Tags, Without};
+use linkbeat_store::{LinkChanges, LinkSet, LinkSort, ListedLink, SortLinksBy};
 use serde::Deserialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -92,26 +92,26 @@ pub(super) struct LinkSaid {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     group: Option<Option<Line<200>>>,
-    /// Its labels: at most 20. They take the place of those that it has.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Vec<Line<50>>, max_items = 20)]
-    tags: Option<Vec<Line<50>>>,
-    /// Where a small picture of it is.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 2048)]
-    avatar: Option<Line<2_048>>,
+    /// Its labels: at most 20. They take the place of those that it has. Null: none.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<Vec<Line<50>>>, max_items = 20)]
+    tags: Option<Option<Vec<Line<50>>>>,
+    /// Where a small picture of it is. Null: nowhere.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
+    avatar: Option<Option<Line<2_048>>>,
     /// What it is about. Null: nothing is said.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
     description: Option<Option<Line<1_000>>>,
-    /// Where a picture of its page is.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 2048)]
-    screenshot: Option<Line<2_048>>,
-    /// Its RSS or Atom feed.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, min_length = 1, max_length = 2048)]
-    feed: Option<Line<2_048>>,
+    /// Where a picture of its page is. Null: nowhere.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
+    screenshot: Option<Option<Line<2_048>>>,
+    /// Its RSS or Atom feed. Null: it has none.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
+    feed: Option<Option<Line<2_048>>>,
     /// Whether runs check it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = bool)]
@@ -176,27 +176,46 @@ fn read<T: FromStr<Err: Display>, const MAX: usize>(
     text.map(read).transpose()
 }
 
+/// The same of a text that may be taken away.
+fn read_said<T: FromStr<Err: Display>, const MAX: usize>(
+    pointer: &str,
+    text: Option<&Option<Line<MAX>>>,
+) -> Result<Option<T>, Problem> {
+    read(pointer, text.and_then(Option::as_ref))
+}
+
 impl LinkSaid {
     fn attributes(&self) -> Result<Attributes, Problem> {
         let tags = self.tags.as_ref().map(|tags| {
             let read =
                 |tag: &Line<50>| tag.as_str().parse().map_err(|error| Problem::invalid_at("/tags", error));
-            let tags = tags.iter().map(read).collect::<Result<BTreeSet<Tag>, _>>()?;
+            let tags = tags.iter().flatten().map(read).collect::<Result<BTreeSet<Tag>, _>>()?;
             Tags::try_from(tags).map_err(|error| Problem::invalid_at("/tags", error))
         });
         Ok(Attributes {
-            avatar: read("/avatar", self.avatar.as_ref())?,
-            description: read("/description", self.description.as_ref().and_then(Option::as_ref))?,
-            screenshot: read("/screenshot", self.screenshot.as_ref())?,
-            feed: read("/feed", self.feed.as_ref())?,
+            avatar: read_said("/avatar", self.avatar.as_ref())?,
+            description: read_said("/description", self.description.as_ref())?,
+            screenshot: read_said("/screenshot", self.screenshot.as_ref())?,
+            feed: read_said("/feed", self.feed.as_ref())?,
             tags: tags.transpose()?,
         })
     }
 
-    fn page(&self) -> Result<Option<Option<LinkUrl>>, Problem> {
-        let page =
-            self.page_url.as_ref().map(|page| page.as_ref().map(|page| url("/page_url", page)).transpose());
-        page.transpose()
+    /// What is null is taken away.
+    fn without(&self) -> Without {
+        Without {
+            page_url: matches!(self.page_url, Some(None)),
+            group: matches!(self.group, Some(None)),
+            description: matches!(self.description, Some(None)),
+            avatar: matches!(self.avatar, Some(None)),
+            screenshot: matches!(self.screenshot, Some(None)),
+            feed: matches!(self.feed, Some(None)),
+        }
+    }
+
+    fn page(&self) -> Result<Option<LinkUrl>, Problem> {
+        let page = self.page_url.as_ref().and_then(Option::as_ref);
+        page.map(|page| url("/page_url", page)).transpose()
     }
 
     fn pin(&self) -> Result<Option<Option<Pin>>, Problem> {
@@ -213,13 +232,9 @@ impl LinkSaid {
             shown: self.shown,
             backlink: self.backlink,
             pin: self.pin()?,
-            group: read("/group", self.group.as_ref().and_then(Option::as_ref))?,
+            group: read_said("/group", self.group.as_ref())?,
             attributes: self.attributes()?,
-            without: Without {
-                group: matches!(self.group, Some(None)),
-                description: matches!(self.description, Some(None)),
-                ..Without::default()
-            },
+            without: self.without(),
             ..LinkChanges::default()
         })
     }
@@ -233,13 +248,14 @@ impl LinkToAdd {
         Ok(NewLink {
             name: read::<LinkName, 200>("/name", said.name.as_ref())?,
             url: url("/url", told)?,
-            page_url: said.page()?.flatten(),
+            page_url: said.page()?,
             active: said.active,
             paused_until: said.paused_until.map(|until| until.0),
             shown: said.shown,
             backlink: said.backlink,
-            group: read("/group", said.group.as_ref().and_then(Option::as_ref))?,
+            group: read_said("/group", said.group.as_ref())?,
             attributes: said.attributes()?,
+            without: said.without(),
             pin: said.pin()?.flatten(),
         })
     }

@@ -206,6 +206,38 @@ async fn a_link_is_added_read_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn null_takes_away_and_what_is_absent_stays() {
+    let served = open().await;
+    let said = json!({ "url": "https://a.example/", "page_url": "https://a.example/links", "group": "Friends",
+        "tags": ["x"], "avatar": "/a.png", "description": "A blog", "screenshot": "/s.png", "feed": "/feed" });
+    let fields = ["page_url", "group", "tags", "avatar", "description", "screenshot", "feed"];
+    let id = served.api("POST /links", said.clone()).await.json()["id"].as_str().unwrap().to_owned();
+    for by_import in [false, true] {
+        let told = async |mut change: Value| {
+            let path = format!("PATCH /links/{id}");
+            let answer = if by_import {
+                change["url"] = said["url"].clone();
+                served.api("POST /links/import", json!({ "links": [change] })).await
+            } else {
+                served.api(&path, change).await
+            };
+            assert_eq!(answer.status, 200, "{answer:?}");
+            served.api(&format!("GET /links/{id}"), Value::Null).await.json()
+        };
+        let whole = told(said.clone()).await;
+        for field in fields {
+            let item = told(json!({ field: null })).await;
+            let nothing = if field == "tags" { json!([]) } else { Value::Null };
+            assert_eq!(item.get(field).unwrap_or(&Value::Null), &nothing, "{field}: {item:#}");
+            for other in fields.into_iter().filter(|other| *other != field) {
+                assert_eq!(item[other], whole[other], "{field} took away {other} as well");
+            }
+            told(json!({ field: said[field] })).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_read_to_its_end_by_its_links() {
     let served = open().await;
     for n in 0..5 {

@@ -11,7 +11,7 @@ use crate::fields::{Fields, kind_of};
 use crate::options::in_messages;
 use crate::{
     Attributes, Lang, LinkFilter, LinkName, LinkSelection, LinkUrl, NewLink, ReplyTo, Request, RequestId,
-    RequestOptions, Tags,
+    RequestOptions, Tags, Without,
 };
 
 /// The fields of a request, besides its options.
@@ -303,6 +303,7 @@ fn parse_links(links: Vec<RequestLinkMessage>) -> Result<Vec<NewLink>, Unreadabl
                 paused_until: None,
                 shown: None,
                 backlink: link.backlink,
+                without: Without::default(),
                 pin: None,
             })
         })

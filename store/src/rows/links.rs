@@ -6,10 +6,10 @@ use linkbeat_shared::{
 };
 
 use super::{ChangeRow, link_document, number, of_link, parse, reason};
+use crate::LinkChanges;
 use crate::error::Fault;
 use crate::schema::{links, removed_links};
 use crate::values::{Document, Id, Moment, json};
-use crate::{LinkChanges, Without};
 
 /// A link, except for the times that only SQL reads.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, AsChangeset)]
@@ -106,12 +106,13 @@ impl LinkRow {
         let page_url = link.page_url.clone().filter(|page| !self.is_page_without_user(page));
         self.edit(&LinkChanges {
             name: link.name.clone(),
-            page_url: page_url.map(Some),
+            page_url,
             active: link.active,
             paused_until: link.paused_until,
             backlink: link.backlink,
             group: link.group.clone(),
             attributes: link.attributes.clone(),
+            without: link.without,
             ..LinkChanges::default()
         })
     }
@@ -137,9 +138,12 @@ impl LinkRow {
             self.url_key = url.key();
         }
         if let Some(page_url) = &changes.page_url {
-            self.page_url = page_url.as_ref().map(|url| url.expose().to_owned());
+            self.page_url = Some(page_url.expose().to_owned());
         }
-        if changes.url.is_some() || changes.page_url.is_some() {
+        if changes.without.page_url {
+            self.page_url = None;
+        }
+        if changes.url.is_some() || changes.page_url.is_some() || changes.without.page_url {
             let fetched = self.page_url.as_ref().unwrap_or(&self.url);
             parse::<LinkUrl>(fetched, "links.url")?.host().clone_into(&mut self.host);
         }
@@ -149,10 +153,10 @@ impl LinkRow {
         if changes.without.group {
             self.group_name = None;
         }
-        if !changes.attributes.is_empty() || changes.without != Without::default() {
+        if !changes.attributes.is_empty() || !changes.without.is_empty() {
             let mut attributes = attributes(self.attributes.as_ref())?;
             attributes.update(&changes.attributes);
-            changes.without.take_from(&mut attributes);
+            attributes.clear(changes.without);
             self.attributes = attributes_document(&attributes);
         }
         if changes.active.is_some() || changes.paused_until.is_some() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linkbeat_shared::{
-    Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict,
+    Attributes, GivenLinks, GroupName, Link, LinkId, LinkName, LinkUrl, Pin, Tag, Verdict, Without,
 };
 
 use super::ListedLink;
@@ -78,8 +78,8 @@ pub struct LinkChanges {
     pub name: Option<LinkName>,
     /// What to fetch. The link keeps its history. Another link must not have this URL.
     pub url: Option<LinkUrl>,
-    /// The page on which the backlink must stand; `Some(None)` takes it away.
-    pub page_url: Option<Option<LinkUrl>>,
+    /// The page on which the backlink must stand.
+    pub page_url: Option<LinkUrl>,
     /// Whether runs check it. Either value takes away the end of a pause.
     pub active: Option<bool>,
     /// Pauses it until then, whatever `active` says.
@@ -96,34 +96,6 @@ pub struct LinkChanges {
     pub attributes: Attributes,
     /// What is said of it no longer.
     pub without: Without,
-}
-
-/// What is taken away from what is said of a link.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Without {
-    /// The section of the list that it stands in.
-    pub group: bool,
-    /// What it is about.
-    pub description: bool,
-    /// Where a small picture of it is.
-    pub avatar: bool,
-    /// Where a picture of its page is.
-    pub screenshot: bool,
-    /// Where its feed is.
-    pub feed: bool,
-}
-
-impl Without {
-    /// Takes these away from what is said.
-    pub(crate) fn take_from(self, attributes: &mut Attributes) {
-        fn clear<T>(said: &mut Option<T>, is_cleared: bool) {
-            *said = said.take().filter(|_| !is_cleared);
-        }
-        clear(&mut attributes.description, self.description);
-        clear(&mut attributes.avatar, self.avatar);
-        clear(&mut attributes.screenshot, self.screenshot);
-        clear(&mut attributes.feed, self.feed);
-    }
 }
 
 /// Which links are wanted, and in which order. What is `None` does not matter.

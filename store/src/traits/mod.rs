@@ -42,7 +42,7 @@ pub use history::{
 pub use holds::{Decided, Holds, Untold};
 pub use leases::Leases;
 pub use ledger::{JobResults, Judge, Judged, Ledger, Next, ParkingNotice, Recorded, Ruling, Unannounced};
-pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, LinkSet, Links, StillSo, Without};
+pub use links::{Imported, LinkChanges, LinkOrder, LinkQuery, LinkSet, Links, StillSo};
 pub use outbox::{JobKind, OpenJobs, Outbox, StoredJob, Unpublished, UnpublishedRun};
 pub use partitions::Partitions;
 pub use reports::{ReportLinks, Reports};

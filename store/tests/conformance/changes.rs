@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linkbeat_shared::{Attributes, NewLink, Verdict};
+use linkbeat_shared::{Attributes, NewLink, Verdict, Without};
 use linkbeat_store::LinkChanges;
 
 use crate::consistent;
@@ -103,6 +103,12 @@ async fn lists_say_more_of_a_link(database: Arc<TestDatabase>) {
     let stored = make::stored(&store, "https://a.example/").await;
     assert_eq!(stored.group.unwrap().as_str(), "friends");
     assert_eq!(stored.attributes, said("/b.png", Some("/feed")));
+    let without = Without { avatar: true, group: true, ..Without::default() };
+    let again = store.import_links(&[NewLink { without, ..link("https://a.example/") }]).await.unwrap();
+    assert_eq!(again.updated, 1);
+    let stored = make::stored(&store, "https://a.example/").await;
+    assert_eq!((stored.group, stored.attributes.avatar), (None, None), "what an import takes away is gone");
+    assert_eq!(stored.attributes.feed.unwrap().as_str(), "/feed");
     let by_hand = LinkChanges {
         group: Some("others".parse().unwrap()),
         attributes: said("/c.png", None),

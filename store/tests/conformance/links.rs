@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linkbeat_shared::{LinkId, LinkState, NewLink, Pin, Pinned, Reason, Verdict};
+use linkbeat_shared::{LinkId, LinkState, NewLink, Pin, Pinned, Reason, Verdict, Without};
 use linkbeat_store::{LinkChanges, LinkSet, ListedLink, StillSo};
 
 use crate::database::TestDatabase;
@@ -321,7 +321,7 @@ async fn a_person_changes_a_link(database: Arc<TestDatabase>) {
 
     let changes = LinkChanges {
         name: Some(name("by hand")),
-        page_url: Some(Some(url("https://page.example/"))),
+        page_url: Some(url("https://page.example/")),
         active: Some(false),
         shown: Some(true),
         backlink: Some(false),
@@ -338,7 +338,8 @@ async fn a_person_changes_a_link(database: Arc<TestDatabase>) {
     // What the last check found stays.
     assert_eq!((state.verdict, &state.reason), (Some(Verdict::Down), &Some(Reason::Status { code: 500 })));
 
-    let back = LinkChanges { page_url: Some(None), ..LinkChanges::default() };
+    let without = Without { page_url: true, ..Without::default() };
+    let back = LinkChanges { without, ..LinkChanges::default() };
     let changed = store.set_link(id, &back).await.unwrap().unwrap();
     assert_eq!((changed.page_url, changed.name), (None, name("by hand")));
     assert_eq!(store.set_link(LinkId::new(), &changes).await.unwrap(), None);

@@ -21,6 +21,11 @@ pub(super) async fn rows() -> Vec<Row> {
         let site = answering(answer("200 OK", &headers, body)).await;
         rows.push(Row::new(format!("page: {case}"), site).asking("me.example"));
     }
+    for (case, codings, body) in transfer_codings() {
+        let head = format!("HTTP/1.1 200 OK\r\n{codings}\r\n\r\n");
+        let site = answering([head.into_bytes(), body].concat()).await;
+        rows.push(Row::new(format!("page: {case}"), site).asking("me.example"));
+    }
     for (case, content_type, body, pattern) in charsets() {
         let site = answering(answer("200 OK", &[content_type], body)).await;
         rows.push(Row::new(format!("charset: {case}"), site).asking(pattern));
@@ -100,6 +105,31 @@ fn codings() -> Vec<(&'static str, Vec<&'static str>, Vec<u8>)> {
         ("another word that is no coding", vec!["Content-Encoding: none"], text.to_vec()),
         ("an empty word", vec!["Content-Encoding: "], text.to_vec()),
         ("zlib and zeros", vec!["Content-Encoding: deflate"], [zlib(text), vec![0; 512]].concat()),
+    ]
+}
+
+/// Codings that curl undoes as well, though no server is asked for them.
+fn transfer_codings() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let text = b"<a href=https://me.example/>";
+    let chunks = |body: Vec<u8>| {
+        let cut = body.len() / 2;
+        let chunk = |part: &[u8]| [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+        [chunk(&body[..cut]), chunk(&body[cut..]), b"0\r\n\r\n".to_vec()].concat()
+    };
+    vec![
+        ("gzip in chunks", "Transfer-Encoding: gzip, chunked", chunks(gzip(text))),
+        ("deflate in chunks", "Transfer-Encoding: Deflate, Chunked", chunks(zlib(text))),
+        (
+            "gzip in chunks, by two lines",
+            "Transfer-Encoding: x-gzip\r\nTransfer-Encoding: chunked",
+            chunks(gzip(text)),
+        ),
+        ("gzip to the end of the connection", "Transfer-Encoding: gzip", gzip(text)),
+        (
+            "brotli within gzip in chunks",
+            "Content-Encoding: br\r\nTransfer-Encoding: gzip, chunked",
+            chunks(gzip(&brotli(text))),
+        ),
     ]
 }
 

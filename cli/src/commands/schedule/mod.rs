@@ -40,9 +40,6 @@ Examples:
         /// How the list is written
         #[arg(long, value_enum, default_value_t = ListFormat::Table)]
         format: ListFormat,
-        /// Language of the words: en or zh [default: that of LC_ALL or LANG]
-        #[arg(long, value_name = "LANG")]
-        lang: Option<Lang>,
     },
     /// Show one schedule: what it asks for, and its latest ticks
     #[command(after_help = "\
@@ -55,9 +52,6 @@ Examples:
         /// How it is written
         #[arg(long, value_enum, default_value_t = ListFormat::Table)]
         format: ListFormat,
-        /// Language of the words: en or zh [default: that of LC_ALL or LANG]
-        #[arg(long, value_name = "LANG")]
-        lang: Option<Lang>,
     },
     /// Change a schedule
     Set(SetArgs),
@@ -123,12 +117,8 @@ pub(crate) async fn run(global: &GlobalArgs, command: ScheduleCommand) -> Result
             )
             .await
         }
-        ScheduleCommand::List { format, lang } => {
-            list(&store, format, lang.unwrap_or(settings.output.lang)).await
-        }
-        ScheduleCommand::Show { name, format, lang } => {
-            show(&store, &name, format, lang.unwrap_or(settings.output.lang)).await
-        }
+        ScheduleCommand::List { format } => list(&store, format, settings.output.lang).await,
+        ScheduleCommand::Show { name, format } => show(&store, &name, format, settings.output.lang).await,
         ScheduleCommand::Set(args) => set(&store, args).await,
         ScheduleCommand::Pause { name, until } => pause(&store, &name, until.as_deref()).await,
         ScheduleCommand::Resume { name } => resume(&store, &name).await,

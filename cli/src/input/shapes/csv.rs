@@ -6,7 +6,7 @@
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::Look;
-use super::names::{Field, NAMES, is_url, put, same};
+use super::names::{Field, NAMES, are_ours, is_url_column, put, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row, Rows};
@@ -52,9 +52,12 @@ fn begins_with_urls(text: &str) -> bool {
 
 /// Whether the first line names a column with URLs.
 pub(super) fn has_header(look: &Look<'_>) -> bool {
-    let names_url =
-        |separator| look.first.split(separator).any(|cell: &str| is_url(cell.trim().trim_matches('"')));
-    SEPARATORS.into_iter().any(names_url)
+    let names_url = |separator| {
+        look.first.split(separator).any(|cell: &str| is_url_column(cell.trim().trim_matches('"')))
+    };
+    // A site may be called `Blog`.
+    let is_row = SEPARATORS.into_iter().any(|separator| look.first.split(separator).any(is_address));
+    !is_row && SEPARATORS.into_iter().any(names_url)
 }
 
 pub(super) fn is_address(cell: &str) -> bool {
@@ -95,7 +98,7 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
 fn separator(first: &str) -> char {
     let has_url = |separator: &char| {
         let mut cells = first.split(*separator).map(|cell| cell.trim().trim_matches('"'));
-        cells.any(|cell| is_url(cell) || (is_address(cell) && !cell.contains(SEPARATORS)))
+        cells.any(|cell| is_url_column(cell) || (is_address(cell) && !cell.contains(SEPARATORS)))
     };
     SEPARATORS.into_iter().find(has_url).unwrap_or(',')
 }
@@ -108,13 +111,14 @@ fn bad_header(source: &Source, line: usize, problem: String) -> InputError {
 struct Columns {
     count: usize,
     are_named: bool,
+    are_ours: bool,
     places: Vec<(Field, usize)>,
 }
 
 impl Columns {
     fn of(header: &StringRecord) -> Result<Self, String> {
         let names: Vec<&str> = header.iter().collect();
-        if !names.iter().any(|name| is_url(name)) {
+        if !names.iter().any(|name| is_url_column(name)) || names.iter().any(|name| is_address(name.trim())) {
             return Self::without_names(header);
         }
         let mut places = Vec::new();
@@ -130,7 +134,8 @@ impl Columns {
             }
             places.extend(column.map(|column| (field, column)));
         }
-        Ok(Self { count: names.len(), are_named: true, places })
+        let are_ours = are_ours(names.iter().copied());
+        Ok(Self { count: names.len(), are_named: true, are_ours, places })
     }
 
     /// The first column with a URL is the link. The first other one is its name, the next URL its links page.
@@ -147,11 +152,12 @@ impl Columns {
             .map(|at| (if is_picture(text(at)) { Field::Avatar } else { Field::PageUrl }, at));
         let name = record.iter().position(|cell| !is_address(cell.trim())).map(|at| (Field::Name, at));
         let places = [Some((Field::Url, url)), name, page].into_iter().flatten().collect();
-        Ok(Self { count: record.len(), are_named: false, places })
+        Ok(Self { count: record.len(), are_named: false, are_ours: false, places })
     }
 
     fn fields(&self, record: &StringRecord) -> Result<Fields, Problem> {
-        if record.len() != self.count {
+        let is_padded = record.iter().skip(self.count).all(|cell| cell.trim().is_empty());
+        if record.len() < self.count || !is_padded {
             return Err(Problem::of_row(format!(
                 "the row has {} columns and the {} {}; put a value that contains a comma in double quotes",
                 record.len(),
@@ -159,7 +165,7 @@ impl Columns {
                 self.count
             )));
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields { is_ours: self.are_ours, ..Fields::default() };
         for (field, column) in &self.places {
             let text = record.get(*column).unwrap_or_default();
             put(&mut fields, *field, without_guard(text).to_owned());

@@ -30,7 +30,10 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
                 // The case of a run that is not finished names no link.
                 if let Some((name, url)) = name.rsplit_once(' ').filter(|(_, url)| url.contains("://")) {
                     let (name, url) = (name.to_owned(), url.to_owned());
-                    rows.push(Row { line, fields: Ok(Fields { name, url, ..Fields::default() }) });
+                    rows.push(Row {
+                        line,
+                        fields: Ok(Fields { is_ours: true, name, url, ..Fields::default() }),
+                    });
                 }
             }
             Event::Eof => return Ok(Box::new(rows.into_iter())),

@@ -14,9 +14,12 @@ use crate::input::{InputError, Source};
 /// What stands before a link of Markdown: of `[name](URL)`, of `<URL>`, and of a bare URL in a list.
 const MARKS: [&str; 7] = ["](", "](<", "]: ", "]: <", "<", "* ", "+ "];
 
+/// A tag of Butterfly that holds a list in YAML.
+const FLINK: &str = "{% flink";
+
 /// The first address stands in a link of Markdown, or there is a table.
 pub(super) fn fits(look: &Look<'_>) -> bool {
-    has_table(look.text) || (is_marked(look.text) && !csv::has_header(look))
+    has_table(look.text) || look.text.lines().any(is_tag) || (is_marked(look.text) && !csv::has_header(look))
 }
 
 /// Whether the text begins with a link, and so with a bracket that is none of JSON's.
@@ -25,6 +28,12 @@ pub(super) fn begins_with_link(text: &str) -> bool {
     let inside = text.strip_prefix('[').unwrap_or_default().trim_start();
     let is_link = || link(text).is_some() || text.lines().next().and_then(definition).is_some();
     text.starts_with("[![") || (!inside.starts_with(['"', '{', '[', ']']) && is_link())
+}
+
+/// Whether a line is a tag of Butterfly, or a link as [`tag`] reads it.
+fn is_tag(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with(FLINK) || tag(line, "").is_some()
 }
 
 fn is_marked(text: &str) -> bool {
@@ -117,6 +126,8 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
             if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| line.starts_with(fence)) {
                 // Code is no list.
                 self.lines.by_ref().find(|(line, _)| line.trim().starts_with(fence));
+            } else if line.starts_with(FLINK) {
+                self.read_flink(number);
             } else if is_rule(below) && line.contains('|') {
                 self.lines.next();
                 self.read_table(&cells(line));
@@ -129,12 +140,24 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
         }
     }
 
+    /// The YAML in a tag of Butterfly.
+    fn read_flink(&mut self, number: usize) {
+        let inside =
+            self.lines.by_ref().map(|(line, _)| line).take_while(|line| !line.trim().starts_with("{%"));
+        let yaml = inside.collect::<Vec<_>>().join("\n");
+        // What is none is passed over, as all text between links is.
+        let rows = yaml::rows(&Source::Stdin, &yaml).into_iter().flatten();
+        self.rows.extend(rows.map(|row| Row { line: row.line + number, ..row }));
+    }
+
     fn read_table(&mut self, head: &[String]) {
+        let is_ours = names::are_ours(head.iter().map(String::as_str));
         let fields: Vec<Option<Field>> = head.iter().map(|cell| names::field(&words(cell))).collect();
         while let Some((line, number)) = self.lines.next_if(|(line, _)| line.contains('|')) {
             let cells = cells(line);
             let found: Vec<Link<'_>> = cells.iter().flat_map(|cell| self.places.links(cell)).collect();
-            let mut row = Fields { group: self.section.clone(), ..Fields::default() };
+            let group = self.section.clone();
+            let mut row = Fields { is_ours, group, ..Fields::default() };
             for (field, cell) in fields.iter().zip(&cells) {
                 if let Some(field) = field {
                     names::put(&mut row, *field, self.places.content(cell, names::is_place(*field)));
@@ -161,6 +184,9 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
             let fields = Ok(Fields { name, url, group, ..Fields::default() });
             return self.defined.push(Row { line: number, fields });
         }
+        if let Some(fields) = tag(line, &self.section) {
+            return self.rows.push(Row { line: number, fields: Ok(fields) });
+        }
         let found = self.places.links(line);
         let is_alone = found.len() == 1 && is_item(line);
         for link in found {
@@ -183,6 +209,27 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
             self.rows.push(Row { line: number, fields: Ok(fields) });
         }
     }
+}
+
+/// A link that is written as a shortcode of Hugo or as a component, in one line: `{{< friend name="A" url="https://…" >}}`,
+/// `<Friend name="A" url="https://…" />`.
+fn tag(line: &str, section: &str) -> Option<Fields> {
+    let component = line.strip_prefix('<').filter(|name| name.starts_with(char::is_uppercase));
+    let mut rest = line.strip_prefix("{{").or(component)?;
+    let mut fields = Fields { group: section.to_owned(), ..Fields::default() };
+    while let Some((name, value)) = rest.split_once('=') {
+        let name = name.rsplit(char::is_whitespace).next().unwrap_or_default();
+        let Some(quote) = value.chars().next().filter(|quote| matches!(quote, '"' | '\'' | '`')) else {
+            rest = value;
+            continue;
+        };
+        let (value, after) = value[1..].split_once(quote)?;
+        if let Some(field) = names::field(name) {
+            names::put(&mut fields, field, clean(value));
+        }
+        rest = after;
+    }
+    is_address(&fields.url).then_some(fields)
 }
 
 /// A note at the foot of the page.

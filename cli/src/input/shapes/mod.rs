@@ -10,6 +10,8 @@ mod names;
 mod opml;
 mod pages;
 mod plain;
+mod script;
+mod sitemap;
 mod toml;
 mod tree;
 mod yaml;
@@ -30,10 +32,17 @@ pub(super) struct Shape {
 type Read = for<'a> fn(&Source, &'a str) -> Result<Rows<'a>, InputError>;
 
 /// The first shape that fits counts. The last one fits every text.
-static SHAPES: [Shape; 10] = [
+static SHAPES: [Shape; 12] = [
+    Shape {
+        name: "JavaScript",
+        endings: &["js", "mjs", "cjs", "ts", "mts", "cts", "json5"],
+        fits: script::fits,
+        read: script::rows,
+    },
     Shape { name: "JSON Lines", endings: &["jsonl", "ndjson"], fits: json::fits_lines, read: json::lines },
-    Shape { name: "JSON", endings: &["json"], fits: json::fits, read: json::rows },
+    Shape { name: "JSON", endings: &["json", "jsonc"], fits: json::fits, read: json::rows },
     Shape { name: "OPML", endings: &["opml"], fits: opml::fits, read: opml::rows },
+    Shape { name: "sitemap", endings: &[], fits: sitemap::fits, read: sitemap::rows },
     Shape { name: "JUnit", endings: &["xml"], fits: junit::fits, read: junit::rows },
     Shape { name: "HTML", endings: &["html", "htm"], fits: html::fits, read: html::rows },
     Shape { name: "TOML", endings: &["toml"], fits: toml::fits, read: toml::rows },
@@ -60,6 +69,11 @@ pub(super) fn of(source: &Source, text: &str) -> &'static Shape {
     let first = lines.find(|line| !line.starts_with('#')).unwrap_or_default();
     let look = Look { text, first };
     SHAPES.iter().find(|shape| shape.is_named_by(source) || (shape.fits)(&look)).unwrap_or(plain)
+}
+
+/// Whether the name of the file says a shape.
+pub(super) fn is_known_ending(source: &Source) -> bool {
+    SHAPES.iter().any(|shape| shape.is_named_by(source))
 }
 
 impl Shape {

@@ -33,6 +33,10 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "nickname",
             "display_name",
             "blog_name",
+            "blog_title",
+            "site_title",
+            "nick",
+            "author",
             "名称",
             "名字",
             "站名",
@@ -46,6 +50,8 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "名稱",
             "站點名稱",
             "網站名稱",
+            "サイト名",
+            "名前",
         ],
     ),
     (
@@ -63,6 +69,8 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "website_url",
             "blog_url",
             "uri",
+            "blog",
+            "address",
             "链接",
             "网址",
             "地址",
@@ -78,6 +86,7 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "鏈接",
             "網站",
             "網站網址",
+            "リンク",
         ],
     ),
     (Field::PageUrl, &["page_url", "link_page", "友链页", "友链页面", "友链地址"]),
@@ -86,7 +95,26 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
     (Field::Shown, &["shown", "显示"]),
     (Field::Backlink, &["backlink"]),
     (Field::Group, &["group", "category", "分组", "分类", "分組", "分類"]),
-    (Field::Avatar, &["avatar", "logo", "image", "img", "头像", "头像地址", "头像链接", "頭像"]),
+    (
+        Field::Avatar,
+        &[
+            "avatar",
+            "logo",
+            "image",
+            "img",
+            "avatar_url",
+            "logo_url",
+            "pic",
+            "picture",
+            "photo",
+            "favicon",
+            "头像",
+            "头像地址",
+            "头像链接",
+            "頭像",
+            "大頭貼",
+        ],
+    ),
     (
         Field::Description,
         &[
@@ -95,6 +123,12 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "desc",
             "intro",
             "introduction",
+            "bio",
+            "about",
+            "summary",
+            "signature",
+            "slogan",
+            "word",
             "描述",
             "简介",
             "介绍",
@@ -105,9 +139,10 @@ pub(super) const NAMES: [(Field, &[&str]); 15] = [
             "網站描述",
             "簡介",
             "介紹",
+            "説明",
         ],
     ),
-    (Field::Screenshot, &["screenshot", "siteshot", "thumbnail", "截图", "网站截图", "截圖"]),
+    (Field::Screenshot, &["screenshot", "siteshot", "thumbnail", "snapshot", "截图", "网站截图", "截圖"]),
     (Field::Feed, &["feed", "rss", "atom", "xmlurl", "feed_url", "rss_url", "订阅", "订阅地址", "訂閱"]),
     (Field::Tags, &["tags", "tag", "标签", "標籤"]),
     (Field::Pin, &["pin"]),
@@ -123,6 +158,15 @@ pub(super) const NAMES_OF_SECTIONS: &[&str] = &["name", "title"];
 /// What lists call the list inside them. Where some of these stand, all else beside them is no link.
 pub(super) const LISTS: [&str; 8] =
     ["link_list", "sites", "list", "links", "friends", "friend_links", "content", "items"];
+
+/// Whether linkbeat wrote a row with these names: no list of anybody else has both.
+pub(super) fn are_ours<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
+    let wanted = |name| matches!(name, "shown" | "verdict");
+    names
+        .by_ref()
+        .find(|name| wanted(*name))
+        .is_some_and(|first| names.any(|name| wanted(name) && name != first))
+}
 
 /// The names of a field.
 pub(super) fn names(field: Field) -> &'static [&'static str] {
@@ -141,6 +185,11 @@ pub(super) fn same(name: &str, other: &str) -> bool {
 /// Whether a list calls the URL of a link so.
 pub(super) fn is_url(name: &str) -> bool {
     names(Field::Url).iter().any(|known| same(name, known))
+}
+
+/// Whether a table calls the URL of a link so. In a table an address may as well be a street.
+pub(super) fn is_url_column(name: &str) -> bool {
+    is_url(name) && !same(name, "address")
 }
 
 /// Whether a list calls a list inside it so.

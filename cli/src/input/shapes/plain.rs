@@ -1,5 +1,5 @@
-//! A plain list: one URL in a line, or a name and a URL. A line that begins with `#` is a comment, and so is what follows a
-//! space and a `#`.
+//! A plain list: one URL in a line, or a name and a URL. A line that begins with `#` or `//` is a comment, and so is what
+//! follows a space and a `#`.
 
 use super::csv::is_address;
 use crate::input::row::{Fields, Row, Rows};
@@ -9,7 +9,7 @@ pub(super) fn rows<'a>(_: &Source, text: &'a str) -> Result<Rows<'a>, InputError
     let lines = text.lines().map(|line| without_comment(line.trim())).zip(1..);
     Ok(Box::new(
         lines
-            .filter(|(line, _)| !line.is_empty() && !line.starts_with('#'))
+            .filter(|(line, _)| !line.is_empty() && !line.starts_with('#') && !line.starts_with("//"))
             .map(|(text, line)| Row { line, fields: Ok(link(text)) }),
     ))
 }
@@ -18,7 +18,9 @@ pub(super) fn rows<'a>(_: &Source, text: &'a str) -> Result<Rows<'a>, InputError
 fn link(line: &str) -> Fields {
     let named = line.rsplit_once(char::is_whitespace).filter(|(_, url)| is_address(url));
     let (name, url) = named.filter(|(name, _)| !name.contains("://")).unwrap_or(("", line));
-    Fields { name: name.trim_end().to_owned(), url: url.to_owned(), ..Fields::default() }
+    // `A | https://…`, `A: https://…`
+    let name = name.trim_end_matches(|c: char| c.is_whitespace() || "|-–—:：,，=".contains(c));
+    Fields { name: name.to_owned(), url: url.to_owned(), ..Fields::default() }
 }
 
 fn without_comment(line: &str) -> &str {

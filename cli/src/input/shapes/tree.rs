@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::csv::is_address;
 use super::json::without_position;
-use super::names::{Field, NAMES, NAMES_OF_SECTIONS, SECTIONS, is_list, is_url, names, same};
+use super::names::{Field, NAMES, NAMES_OF_SECTIONS, SECTIONS, are_ours, is_list, is_url, names, same};
 use crate::input::lines::Lines;
 use crate::input::quote::quote;
 use crate::input::row::{Fields, Problem, Row};
@@ -53,6 +53,14 @@ impl<'a> Links<'a> {
         (!links.open.is_empty()).then_some(links)
     }
 
+    /// The same of a text that may hold other things than lists.
+    pub(super) fn among_others(text: &'a str) -> Option<Self> {
+        let mut links = Self { text, lines: Lines::of(text), open: Vec::new() };
+        let strict = !text.starts_with('[') || begins_with_link(text);
+        links.look_into(text, "", strict, 0);
+        (!links.open.is_empty()).then_some(links)
+    }
+
     /// Looks into an array, or into the arrays of an object, the first one first.
     fn look_into(&mut self, value: &'a str, group: &str, strict: bool, depth: usize) {
         if depth >= MAX_DEPTH {
@@ -87,7 +95,9 @@ impl<'a> Links<'a> {
             // Several lists beside each other are sections, each under its name.
             let are_sections = object.holders().filter(|(_, value)| begins_with_link(value)).count() > 1;
             for (name, value) in object.holders().collect::<Vec<_>>().into_iter().rev() {
-                let is_section = are_sections && group.is_empty() && begins_with_link(value);
+                // `accessible_links` of check-flink says what was found, and no section.
+                let is_section =
+                    are_sections && group.is_empty() && begins_with_link(value) && !name.ends_with("_links");
                 self.look_into(value, if is_section { name } else { group }, false, depth + 1);
             }
             return;
@@ -230,10 +240,7 @@ pub(super) fn object(json: &str) -> Result<Fields, Problem> {
 
 /// Whether a line is a link as linkbeat lists it.
 pub(super) fn is_stored_link(json: &str) -> bool {
-    let is_ours = |object: &Members<'_>| {
-        ["shown", "verdict"].iter().all(|name| object.0.iter().any(|(found, _)| found == name))
-    };
-    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && is_ours(&object))
+    serde_json::from_str::<Members<'_>>(json).is_ok_and(|object| object.is_link() && object.is_ours())
 }
 
 /// Whether a line is a message with a schema and no link, such as the counts that end a report.
@@ -250,6 +257,10 @@ type Member<'a> = (Cow<'a, str>, &'a RawValue);
 impl<'a> Members<'a> {
     fn is_link(&self) -> bool {
         self.0.iter().any(|(name, _)| is_url(name))
+    }
+
+    fn is_ours(&self) -> bool {
+        are_ours(self.0.iter().map(|(name, _)| name.as_ref()))
     }
 
     /// Whether this link is to be checked. A menu leads around in a site of its own, and `.upptimerc.yml` has checks that
@@ -304,7 +315,7 @@ impl<'a> Members<'a> {
     }
 
     fn fields(&self, group: &str) -> Result<Fields, Problem> {
-        let mut fields = Fields { group: group.to_owned(), ..Fields::default() };
+        let mut fields = Fields { is_ours: self.is_ours(), group: group.to_owned(), ..Fields::default() };
         for (field, names) in NAMES {
             if let Some((name, value)) = names.iter().find_map(|name| Some((*name, self.value(name)?))) {
                 put(&mut fields, field, name, value)?;
@@ -383,12 +394,22 @@ impl<'de> Visitor<'de> for Collect {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
         let mut members: Vec<Member<'de>> = Vec::new();
+        let mut merged: Vec<Member<'de>> = Vec::new();
         while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            // YAML takes the members of another mapping over so. Those of its own come first.
+            if name.0 == "<<" {
+                merged.extend(
+                    serde_json::from_str::<Self::Value>(value.get()).map(|it| it.0).unwrap_or_default(),
+                );
+                continue;
+            }
             if members.iter().any(|(other, _)| *other == name.0) && is_known(&name.0) {
                 return Err(serde::de::Error::custom(format!("duplicate field `{}`", name.0)));
             }
             members.push((name.0, value));
         }
+        merged.retain(|(name, _)| !members.iter().any(|(own, _)| own == name));
+        members.extend(merged);
         Ok(Members(members))
     }
 }

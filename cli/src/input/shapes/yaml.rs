@@ -1,7 +1,9 @@
 //! YAML, such as the `link.yml` of Hexo themes, lists of Jekyll and Hugo, and `.upptimerc.yml`.
 //!
 //! It is written anew as JSON in which everything stands in the same line as before, and then read as JSON. An alias
-//! (`*name`) counts as null: what it stands for could be made to grow without end.
+//! (`*name`) stands for a text or a small mapping. For all else it counts as null: it could be made to grow without end.
+
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -14,6 +16,8 @@ use crate::input::{InputError, Source};
 const MAX_BYTES: usize = 32 << 20;
 /// How deep it may go.
 const MAX_DEPTH: usize = 64;
+/// The most bytes of JSON that an alias stands for.
+const MAX_ALIAS: usize = 4 << 10;
 
 pub(super) fn fits(look: &Look<'_>) -> bool {
     let line = look.first;
@@ -71,12 +75,12 @@ fn as_json(source: &Source, text: &str) -> Result<Vec<String>, InputError> {
                     problem,
                 });
             }
-            Event::SequenceStart(..) => json.begin(line, '[', false),
-            Event::MappingStart(..) => json.begin(line, '{', true),
+            Event::SequenceStart(..) => json.begin(line, '[', None),
+            Event::MappingStart(anchor, _) => json.begin(line, '{', Some(anchor)),
             Event::SequenceEnd => json.end(']'),
             Event::MappingEnd => json.end('}'),
-            Event::Alias(_) => json.scalar(line, "", ScalarStyle::Plain),
-            Event::Scalar(text, style, ..) => json.scalar(line, &text, style),
+            Event::Alias(anchor) => json.alias(line, anchor),
+            Event::Scalar(text, style, anchor, _) => json.scalar(line, &text, style, anchor),
             _ => {}
         }
     }
@@ -90,27 +94,59 @@ struct Json {
     /// The line that is being written.
     line: usize,
     open: Vec<Open>,
+    /// What has a name, under the number of its anchor.
+    named: HashMap<usize, String>,
+    /// The bytes of all that has a name.
+    bytes_named: usize,
 }
 
 struct Open {
-    is_mapping: bool,
+    /// Where it begins.
+    start: usize,
+    /// The number of a mapping's anchor, 0 without one. `None`: it is a list.
+    mapping: Option<usize>,
     /// How many values are in it. In a mapping, keys count too.
     values: usize,
 }
 
 impl Json {
-    fn begin(&mut self, line: usize, bracket: char, is_mapping: bool) {
+    fn begin(&mut self, line: usize, bracket: char, mapping: Option<usize>) {
         self.separate(line);
+        self.open.push(Open { start: self.text.len(), mapping, values: 0 });
         self.text.push(bracket);
-        self.open.push(Open { is_mapping, values: 0 });
     }
 
     fn end(&mut self, bracket: char) {
-        self.open.pop();
         self.text.push(bracket);
+        if let Some(Open { start, mapping: Some(anchor), .. }) = self.open.pop() {
+            self.name(anchor, start);
+        }
     }
 
-    fn scalar(&mut self, line: usize, text: &str, style: ScalarStyle) {
+    /// Keeps what an alias will stand for: what was written since. Without an anchor the number is 0.
+    fn name(&mut self, anchor: usize, start: usize) {
+        let json = &self.text[start..];
+        let fits = json.len() <= MAX_ALIAS && self.bytes_named + json.len() <= MAX_BYTES;
+        if anchor != 0 && fits {
+            self.bytes_named += json.len();
+            // No text has a line break in it: JSON writes them as `\n`.
+            self.named.insert(anchor, json.replace('\n', " "));
+        }
+    }
+
+    fn alias(&mut self, line: usize, anchor: usize) {
+        let room = MAX_BYTES.saturating_sub(self.text.len());
+        let known = self.named.get(&anchor).filter(|json| json.len() <= room);
+        let is_text = |json: &String| json.starts_with('"');
+        let json = match known {
+            Some(json) if !self.is_key() || is_text(json) => json.clone(),
+            _ if self.is_key() => "\"\"".to_owned(),
+            _ => "null".to_owned(),
+        };
+        self.value(line, &json);
+    }
+
+    fn scalar(&mut self, line: usize, text: &str, style: ScalarStyle, anchor: usize) {
         let is_plain = style == ScalarStyle::Plain && !self.is_key();
         let is_null = matches!(text, "" | "~" | "null" | "Null" | "NULL");
         let is_boolean = matches!(text, "true" | "false");
@@ -120,6 +156,7 @@ impl Json {
             text => serde_json::Value::from(text).to_string(),
         };
         self.value(line, &json);
+        self.name(anchor, self.text.len() - json.len());
     }
 
     fn value(&mut self, line: usize, json: &str) {
@@ -129,13 +166,13 @@ impl Json {
 
     /// Whether the next value is the key of a mapping.
     fn is_key(&self) -> bool {
-        self.open.last().is_some_and(|open| open.is_mapping && open.values % 2 == 0)
+        self.open.last().is_some_and(|open| open.mapping.is_some() && open.values % 2 == 0)
     }
 
     /// What stands before the next value.
     fn separate(&mut self, line: usize) {
         if let Some(open) = self.open.last_mut() {
-            match (open.values, open.is_mapping && open.values % 2 == 1) {
+            match (open.values, open.mapping.is_some() && open.values % 2 == 1) {
                 (0, _) => {}
                 (_, true) => self.text.push(':'),
                 (_, false) => self.text.push(','),

@@ -7,8 +7,8 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use linkbeat_shared::{BadName, BadText, Link, LinkId, LinkName, LinkUrl, PublicUrl, Tag, Tags};
-use linkbeat_store::{LinkChanges, LinkSet, ListedLink, StillSo, Without};
+use linkbeat_shared::{BadName, BadText, Link, LinkId, LinkName, LinkUrl, PublicUrl, Tag, Tags, Without};
+use linkbeat_store::{LinkChanges, LinkSet, ListedLink, StillSo};
 
 use crate::pages::answer::{Page, Problem, see};
 use crate::pages::form::Form;
@@ -188,11 +188,12 @@ fn changes(t: &Texts, link: &Link, form: &Form) -> Result<LinkChanges, Vec<Wrong
             Err(_) => keep("url", t.field_bad_url.to_owned()),
         },
     }
+    let mut without_page = false;
     match form.get("page_url") {
-        None => changes.page_url = Some(None),
+        None => without_page = true,
         Some(page) if page == stored.page_url => {}
         Some(page) => match LinkUrl::parse(page) {
-            Ok(page) => changes.page_url = Some(Some(page)),
+            Ok(page) => changes.page_url = Some(page),
             Err(_) => keep("page_url", t.field_bad_url.to_owned()),
         },
     }
@@ -214,6 +215,7 @@ fn changes(t: &Texts, link: &Link, form: &Form) -> Result<LinkChanges, Vec<Wrong
         },
     }
     changes.without = Without {
+        page_url: without_page,
         group: changes.group.is_none(),
         description: changes.attributes.description.is_none(),
         ..Without::default()

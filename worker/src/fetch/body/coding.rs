@@ -1,4 +1,4 @@
-//! Content codings (RFC 9110 §8.4): what servers really send, undone piece by piece.
+//! Content codings (RFC 9110 §8.4) and transfer codings (RFC 9112 §7): what servers really send, undone piece by piece.
 //!
 //! Browsers read codings in any case, several after each other, by their old names, and `deflate` without its zlib
 //! wrapper. So this does. What is offered in `Accept-Encoding` can be undone here.
@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::write::{DeflateDecoder, GzDecoder, ZlibDecoder};
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, TRANSFER_ENCODING};
 
 /// What is offered to servers.
 pub(in super::super) const OFFERED: &str = "gzip, deflate, br";
@@ -76,7 +76,9 @@ impl Codings {
     /// By the headers of an answer.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Stop> {
         let mut codings = Vec::new();
-        for value in headers.get_all(CONTENT_ENCODING) {
+        // A transfer coding lies around the content's. Chunks were put together before.
+        let values = headers.get_all(CONTENT_ENCODING).iter().chain(headers.get_all(TRANSFER_ENCODING));
+        for value in values {
             for coding in value.to_str().unwrap_or_default().split(',') {
                 let coding = coding.trim().to_ascii_lowercase();
                 match coding.as_str() {
@@ -84,7 +86,7 @@ impl Codings {
                     "deflate" => codings.push(Coding::Deflate),
                     "br" => codings.push(Coding::Brotli),
                     unknown if UNKNOWN.contains(&unknown) => return Err(Stop::Undecodable),
-                    // `identity`; and words that are no coding, such as `utf-8`, which browsers pass over.
+                    // `identity`, `chunked`; and words that are no coding, such as `utf-8`, which browsers pass over.
                     _ => {}
                 }
             }
@@ -354,10 +356,11 @@ mod tests {
 
     #[test]
     fn codings_are_undone_however_they_are_spelled_and_cut() {
+        let brotli_of = brotli;
         let brotli = brotli(PAGE);
         let twice = gzipped(&zlibbed(PAGE));
         let members = [gzipped(&PAGE[..10]), gzipped(&PAGE[10..])].concat();
-        let cases: [(&[&str], Vec<u8>); 14] = [
+        let cases: [(&[&str], Vec<u8>); 17] = [
             (&["gzip"], gzipped(PAGE)),
             (&["GZip"], gzipped(PAGE)),
             (&[" x-gzip "], gzipped(PAGE)),
@@ -366,7 +369,10 @@ mod tests {
             (&["deflate"], zlibbed(PAGE)),
             (&["Deflate"], deflated(PAGE)),
             (&["br"], brotli.clone()),
-            (&["BR"], brotli),
+            (&["BR"], brotli.clone()),
+            (&["br, gzip"], gzipped(&brotli)),
+            (&["gzip", "br"], brotli_of(&gzipped(PAGE))),
+            (&["br, br"], brotli_of(&brotli)),
             (&["deflate, gzip"], twice.clone()),
             (&["deflate", "gzip"], twice),
             (&["identity"], PAGE.to_vec()),
@@ -378,6 +384,28 @@ mod tests {
                 let page = decoded(codings, &body, length);
                 assert_eq!(page.as_deref(), Some(PAGE), "{codings:?} in pieces of {length}");
             }
+        }
+    }
+
+    #[test]
+    fn a_transfer_coding_is_undone_before_the_coding_of_the_page() {
+        for (content, transfer, body) in [
+            ("identity", "gzip, chunked", gzipped(PAGE)),
+            ("identity", "Deflate", zlibbed(PAGE)),
+            ("br", "x-gzip, chunked", gzipped(&brotli(PAGE))),
+            ("gzip", "chunked", gzipped(PAGE)),
+        ] {
+            let mut headers = headers(&[content]);
+            headers.append(TRANSFER_ENCODING, HeaderValue::from_static(transfer));
+            let mut page = Vec::new();
+            let mut reader = |piece: &[u8]| {
+                page.extend_from_slice(piece);
+                ControlFlow::Continue(())
+            };
+            let mut decoding = Codings::of(&headers).unwrap().decoding();
+            decoding.push(&body, &mut reader).unwrap();
+            decoding.finish(&mut reader).unwrap();
+            assert_eq!(page, PAGE, "{content}, {transfer}");
         }
     }
 
