@@ -63,8 +63,8 @@ def picture(browser, path, address, width=1180, height=720, locale="en-GB", **op
     page.goto(address)
     page.screenshot(path=path, animations="disabled")
     page.context.close()
-    # Pages have few colours. With a palette the file is a third as large.
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    # Pages have few colours. With a palette the file is half as large.
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     size = os.path.getsize(path)
     assert size < 100_000, f"{path} has {size} bytes"
     print(f"{pathlib.Path(path).name}: {size // 1024} KiB")

@@ -146,12 +146,8 @@ class WithoutScript(Visit):
         page.go_back()
         self.press("Check now")
         self.assertIn("/runs/", page.url)
-
-        def has_ended():
-            page.reload()
-            return "finished" in page.locator("main").inner_text()
-
-        wait_for(has_ended)
+        # The page of a run that goes on loads itself anew.
+        page.locator("main").get_by_text("finished").first.wait_for()
         self.goto(f"/links/{link_named('Short stay')['id']}")
         self.assertIn("UTC", page.locator("main time").first.text_content())
         self.press("Remove")

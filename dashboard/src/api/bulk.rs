@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use linkbeat_shared::{GroupName, Link, LinkId, LinkSelection, NewLink, Request};
+use linkbeat_shared::{GroupName, Link, LinkId, LinkSelection, NewLink, Pin, Pinned, Request};
 use linkbeat_store::{LinkChanges, LinkQuery, LinkSort, PageOf, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,6 +74,12 @@ enum ActionWord {
     Hide,
     /// They are shown. The next check may decide otherwise.
     Show,
+    /// They are hidden and stay so, whatever checks find.
+    KeepHidden,
+    /// They are shown and stay so, whatever checks find.
+    KeepShown,
+    /// Checks decide again whether they are shown.
+    LeaveToChecks,
     /// Runs check them.
     Activate,
     /// Runs check them no longer, or not until `paused_until`.
@@ -91,6 +97,10 @@ struct Done {
     links: u64,
     /// The run that checks them, for the action `check`.
     run_id: Option<Uuid>,
+}
+
+fn pinned(to: Pinned) -> Option<Pin> {
+    Some(Pin { to, note: None })
 }
 
 /// Act on many links
@@ -146,6 +156,9 @@ impl Action {
             (_, Some(_)) => return Err(Problem::invalid_at("/group", "this action takes no group")),
             (ActionWord::Hide, None) => LinkChanges { shown: Some(false), ..changes },
             (ActionWord::Show, None) => LinkChanges { shown: Some(true), ..changes },
+            (ActionWord::KeepHidden, None) => LinkChanges { pin: Some(pinned(Pinned::Hidden)), ..changes },
+            (ActionWord::KeepShown, None) => LinkChanges { pin: Some(pinned(Pinned::Shown)), ..changes },
+            (ActionWord::LeaveToChecks, None) => LinkChanges { pin: Some(None), ..changes },
             (ActionWord::Activate, None) => LinkChanges { active: Some(true), ..changes },
             (ActionWord::Deactivate, None) => LinkChanges { active: Some(false), ..changes },
             (ActionWord::Check | ActionWord::Remove, None) => changes,

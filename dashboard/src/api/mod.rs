@@ -10,6 +10,7 @@ mod changes;
 mod check_item;
 mod document;
 mod etag;
+mod explain;
 mod filter;
 mod idempotency;
 mod import;
@@ -56,7 +57,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .merge(servers::routes())
         .merge(about::routes())
         .split_for_parts();
-    let (streams, of_streams) = bulk::streams().split_for_parts();
+    let (streams, of_streams) = bulk::streams().merge(explain::streams()).split_for_parts();
     api.merge(of_streams);
     let document = document::whole(&api, app);
     let page = Made::html(page::page(&document));

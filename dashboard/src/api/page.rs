@@ -81,7 +81,7 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
     for (media, content) in members(&operation["requestBody"]["content"]) {
         let _ = write!(page, "<p>Body, <code>{}</code>: {}</p>", escaped(media), kind(&content["schema"]));
         if content["example"].is_object() {
-            let _ = write!(page, "<pre><code>{}</code></pre>", text(&content["example"]));
+            let _ = write!(page, "<pre class=\"wrapped\"><code>{}</code></pre>", text(&content["example"]));
         }
     }
     for (status, response) in members(&operation["responses"]).filter(|(status, _)| status.starts_with('2')) {

@@ -86,6 +86,24 @@ async fn every_error_is_a_problem() {
 }
 
 #[tokio::test]
+async fn the_steps_of_a_check_are_told_as_text() {
+    let served = open().await;
+    let link = served.add("https://a.example/").await;
+    let path = format!("/links/{}/explain", link["id"].as_str().unwrap());
+    let told = served.api(&format!("POST {path}?lang=zh"), Value::Null).await;
+    assert_eq!((told.status, told.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    assert!(told.body.contains("<b>a step\n"), "{told:?}");
+    for (request, status) in [
+        (format!("POST {path}?lang=fr"), 422),
+        (format!("POST {path}?x=1"), 400),
+        (format!("GET {path}"), 405),
+        ("POST /links/0190a1b2-0000-7000-8000-000000000001/explain".to_owned(), 404),
+    ] {
+        assert_eq!(served.api(&request, Value::Null).await.status, status, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn no_call_takes_a_parameter_that_its_document_does_not_name() {
     let served = open().await;
     let document = served.api("GET /openapi.json", Value::Null).await.json();
@@ -280,6 +298,20 @@ async fn many_links_are_acted_on_imported_and_exported() {
         act(json!({ "action": "group", "group": "G", "filter": { "shown": true } })).await["links"],
         2
     );
+    let first = format!("GET /links/{}", imported["ids"][0].as_str().unwrap());
+    for (action, shown, pinned) in [
+        ("keep_shown", true, json!("shown")),
+        ("keep_hidden", false, json!("hidden")),
+        ("leave_to_checks", false, Value::Null),
+    ] {
+        assert_eq!(
+            act(json!({ "action": action, "ids": [imported["ids"][0]] })).await["links"],
+            1,
+            "{action}"
+        );
+        let link = served.api(&first, Value::Null).await.json();
+        assert_eq!((&link["shown"], &link["pin"]["to"]), (&json!(shown), &pinned), "{action}: {link}");
+    }
     let run = act(json!({ "action": "check", "filter": { "group": "G" } })).await;
     assert_eq!(run["links"], 2);
     let run = served.api(&format!("GET /runs/{}", run["run_id"].as_str().unwrap()), Value::Null).await.json();

@@ -191,8 +191,9 @@ pub(in super::super) async fn shown(
 pub(in super::super) async fn oldest_kept(connection: &mut Connection) -> QueryResult<Option<(Id, Moment)>> {
     let mut oldest: Option<(Id, Moment)> = None;
     for state in [RAW, ROLLING, ROLLED] {
-        let of_state = runs::table.filter(runs::history.eq(state)).order(runs::id);
-        let of_state = of_state.select((runs::id, runs::created_at));
+        // With `=` PostgreSQL may go through all older runs by their ids instead.
+        let of_state = runs::table.filter(runs::history.ge(state).and(runs::history.le(state)));
+        let of_state = of_state.order((runs::history, runs::id)).select((runs::id, runs::created_at));
         let first: Option<(Id, Moment)> = of_state.first(connection).await.optional()?;
         oldest = oldest.into_iter().chain(first).min_by_key(|(id, _)| *id);
     }
