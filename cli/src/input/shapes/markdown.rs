@@ -144,7 +144,7 @@ impl<'a, I: Iterator<Item = (&'a str, usize)>> Reader<'a, I> {
                 self.take_line(line, number);
                 self.section = section(heading.trim_start_matches('#'));
             } else if line.to_ascii_lowercase().contains(ANCHOR) {
-                let block = self.block(line, |block| ends_all(block));
+                let block = self.block(line, ends_all);
                 self.read_anchors(&block, number);
             } else if is_component(line) {
                 let block = self.block(line, |block| block.contains('>'));
