@@ -38,6 +38,8 @@ pub(super) const HAS_TAG: [&str; 2] =
     ["links.attributes IS NOT NULL AND links.attributes -> 'tags' @> to_jsonb(", "::text)"];
 /// The condition that a link's name or URL is like the pattern that is bound twice.
 pub(super) const CONTAINS: [&str; 3] = ["(links.name ILIKE ", " OR links.url_key ILIKE ", ")"];
+/// The condition that a link was reached less often than the number that is bound between the two.
+pub(super) const REACHED_BELOW: [&str; 2] = ["coalesce(links.reachable, 10001) < ", ""];
 /// That runs check a link: nobody paused it, or its pause has ended.
 pub(super) const ACTIVE: &str = "(links.active OR coalesce(links.paused_until <= now(), false))";
 /// The opposite, as a partial index serves it.

@@ -73,8 +73,8 @@ pub(super) fn matching(query: &LinkQuery) -> links::BoxedQuery<'static, Backend>
     }
     if let Some(hundredths) = query.reached_below {
         let below = i32::try_from(hundredths).unwrap_or(i32::MAX).min(NOT_REACHED);
-        let reached = sql::<Bool>(&format!("{REACHED_KEY} < ")).bind::<Integer, _>(below).sql("");
-        wanted = wanted.filter(reached);
+        let [before, after] = dialect::REACHED_BELOW;
+        wanted = wanted.filter(sql::<Bool>(before).bind::<Integer, _>(below).sql(after));
     }
     wanted
 }

@@ -33,6 +33,9 @@ pub(super) const HAS_TAG: [&str; 2] =
 /// The condition that a link's name or URL is like the pattern that is bound twice.
 pub(super) const CONTAINS: [&str; 3] =
     ["(links.name LIKE ", " ESCAPE '\\' OR links.url_key LIKE ", " ESCAPE '\\')"];
+/// The condition that a link was reached less often than the number that is bound between the two. `unlikely` makes SQLite
+/// take the index, and not go through all links by their ids.
+pub(super) const REACHED_BELOW: [&str; 2] = ["unlikely(coalesce(links.reachable, 10001) < ", ")"];
 /// That runs check a link: nobody paused it, or its pause has ended.
 pub(super) const ACTIVE: &str =
     "(links.active OR coalesce(links.paused_until <= strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'), 0))";
