@@ -1,5 +1,6 @@
 //! Schemas that are current, too old, and too new.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use linkbeat_store::{OpenMode, StoreError, migrate, open};
@@ -15,9 +16,18 @@ cases![
     every_migration_can_be_taken_back,
 ];
 
+fn folder(kind: Kind) -> PathBuf {
+    let kind = match kind {
+        Kind::Postgres => "postgres",
+        Kind::Sqlite => "sqlite",
+    };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(kind)
+}
+
 async fn a_new_database_is_migrated_once(database: Arc<TestDatabase>) {
     let first = migrate(&database.url).await.unwrap();
-    assert!(!first.applied.is_empty());
+    // One that shares its version with another would be passed over.
+    assert_eq!(first.applied.len(), std::fs::read_dir(folder(database.kind)).unwrap().count());
     assert!(migrate(&database.url).await.unwrap().applied.is_empty());
     open(&database.url, OpenMode::Check).await.unwrap();
 }
@@ -66,12 +76,8 @@ async fn a_newer_schema_is_refused(database: Arc<TestDatabase>) {
 
 async fn every_migration_can_be_taken_back(database: Arc<TestDatabase>) {
     let applied = migrate(&database.url).await.unwrap().applied;
-    let folder = match database.kind {
-        Kind::Postgres => "postgres",
-        Kind::Sqlite => "sqlite",
-    };
     for migration in applied.iter().rev() {
-        let file = format!("{}/../migrations/{folder}/{migration}/down.sql", env!("CARGO_MANIFEST_DIR"));
+        let file = folder(database.kind).join(migration).join("down.sql");
         database.execute(&std::fs::read_to_string(file).unwrap()).await;
     }
     database.execute("DELETE FROM __diesel_schema_migrations").await;

@@ -274,7 +274,8 @@ impl Engine {
         let lost = self.gaps.since(mark);
         let judged = match fetched.spoiled(lost, spec, timeout) {
             Some(spoiled) => Err(spoiled),
-            None => Ok(self.both_judged(fetched, link, spec, began, deadline).await),
+            // In a box: thousands of checks wait for their pages, and few are judged at the same time.
+            None => Ok(Box::pin(self.both_judged(fetched, link, spec, began, deadline)).await),
         };
         under_way.succeed();
         match judged? {

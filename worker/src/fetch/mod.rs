@@ -212,7 +212,8 @@ impl Fetcher {
                 Ok(reply) => reply?,
                 Err(_) => return Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
             };
-            let answer = match self.read(reply, trail.here(), target, deadline).await {
+            // In a box: thousands of checks wait for their servers, and few read a page at the same time.
+            let answer = match Box::pin(self.read(reply, trail.here(), target, deadline)).await {
                 Ok(answer) => answer,
                 Err((Unread::NoMemory, _)) => return Err(Failure::NoMemory),
                 // In a box: few pages come here, and all would be larger for it.
@@ -250,7 +251,7 @@ impl Fetcher {
             return Box::pin(self.look_again(trail, large)).await.map_err(Failure::of_careful);
         }
         if trail.here().is_https() && !can_be_named(trail.here()) {
-            return self.look_again(trail, large).await;
+            return Box::pin(self.look_again(trail, large)).await;
         }
         let mut again = 0;
         loop {
