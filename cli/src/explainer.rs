@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::output::explained;
+use crate::plain::plain;
 use crate::proxies;
 use crate::settings::Settings;
 
@@ -91,6 +92,6 @@ async fn tell(engine: &Engine, link: &JobLink, check: &CheckSpec, lang: Lang, to
 /// Nobody may read on.
 async fn say(to: &mpsc::Sender<String>, lines: Vec<String>) {
     for line in lines {
-        let _ = to.send(line).await;
+        let _ = to.send(plain(&line)).await;
     }
 }

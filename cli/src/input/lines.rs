@@ -12,11 +12,12 @@ impl<'a> Lines<'a> {
         Self { text, offset: 0, line: 1 }
     }
 
-    /// The line in which `offset` lies, counted from 1. Offsets must not go back.
+    /// The line in which `offset` lies, counted from 1. An offset that goes back is taken to lie in the line of the last one.
     pub(super) fn at(&mut self, offset: usize) -> usize {
-        let passed = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
-        self.line += passed.iter().filter(|&&byte| byte == b'\n').count();
-        self.offset = offset;
+        if let Some(passed) = self.text.as_bytes().get(self.offset..offset) {
+            self.line += passed.iter().filter(|&&byte| byte == b'\n').count();
+            self.offset = offset;
+        }
         self.line
     }
 }

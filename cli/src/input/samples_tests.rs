@@ -239,6 +239,54 @@ fn aliases_grow_within_bounds() {
 }
 
 #[test]
+fn aliases_of_all_documents_together_grow_within_bounds() {
+    let urls = ["http://a.example/"; 200].join(", ");
+    let document = format!("- &a {{links: [{urls}]}}\n{}", "- *a\n".repeat(5_000));
+    let text = [document.as_str(); 4].join("---\n");
+    let source = Source::File("a.yml".into());
+    let rows = shapes::of(&source, &text).rows(&source, &text).unwrap().count();
+    assert!((200_000..300_000).contains(&rows), "{rows}");
+}
+
+#[test]
+fn the_links_of_each_document_stand_in_their_lines() {
+    let text = "---\n- {url: http://a.example/}\n---\n\n- {name: B,\n   url: http://b.example/}\n---\n- {url: http://c.example/}\n";
+    let source = Source::File("a.yml".into());
+    let lines: Vec<_> = shapes::of(&source, text).rows(&source, text).unwrap().map(|row| row.line).collect();
+    assert_eq!(lines, [2, 5, 8]);
+}
+
+#[test]
+fn what_is_wrong_in_json_with_comments_is_not_the_comment() {
+    let text =
+        "// friends\n[\n  {\"url\": \"http://a.example/\"} // A\n  {\"url\": \"http://b.example/\"}\n]\n";
+    let source = Source::File("a.json".into());
+    let error = shapes::of(&source, text).rows(&source, text).err().unwrap();
+    assert!(matches!(error, InputError::Json { line: 4, .. }), "{error}");
+}
+
+#[test]
+fn a_table_that_linkbeat_wrote_is_taken_literally_in_both_languages() {
+    for (shown, verdict, name) in
+        [("显示", "结果", Some("none")), ("shown", "verdict", Some("none")), ("显示", "备注", None)]
+    {
+        let table = format!(
+            "| 名称 | 网址 | {shown} | {verdict} |\n|-|-|-|-|\n| none | http://a.example/ | yes | y |\n"
+        );
+        let found = read("a.md", table.as_bytes()).links.iter().next().unwrap().name.clone();
+        assert_eq!(found.map(|name| name.to_string()).as_deref(), name, "{table}");
+    }
+}
+
+#[test]
+fn a_page_of_mdx_is_markdown() {
+    let page =
+        "import Card from './card'\n\n# Friends\n\n- [A](https://a.example/)\n\n```js\nconst x = [1]\n```\n";
+    let found = read("friends.mdx", page.as_bytes());
+    assert_eq!(found.links.iter().count(), 1);
+}
+
+#[test]
 fn a_page_gives_the_links_in_its_front_matter_or_those_in_its_text() {
     let yaml = "---\ntitle: Links\nlinks:\n  - title: 甲\n    website: https://a.example/\n    image: /a.png\n---\n\n[rules](https://rules.example/)\n";
     let toml = "+++\ntitle = \"x\"\n[[links]]\nname = \"甲\"\nurl = \"https://a.example/\"\nimage = \"/a.png\"\n+++\ntext\n";
@@ -303,9 +351,14 @@ fn nothing_nested_deep_or_full_of_aliases_harms() {
     let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nlinks:\n  - *c\n  - {url: http://a.example/, name: *a}\n";
     let flow = format!("- {}", "[".repeat(100_000));
-    for text in [deep.as_str(), &objects, bomb, &flow] {
+    let merges = format!("{}1{}", "{\"<<\":".repeat(100_000), "}".repeat(100_000));
+    let documents = "---\n".repeat(20_000);
+    let places = format!("<urlset>{}http://a.example/</loc>", "<loc>".repeat(100_000));
+    let brackets = format!("- [a](http://a.example/)\n{}", "[".repeat(100_000));
+    let harmless = [bomb, &places, &brackets];
+    for text in [deep.as_str(), &objects, bomb, &flow, &merges, &documents, &places, &brackets] {
         let mut intake = Intake::new(BadRows::Skip, NearRows::Tell);
         let taken = intake.take(Source::File("a".into()), plain(text));
-        assert_eq!(taken.is_ok(), text == bomb, "{taken:?}");
+        assert_eq!(taken.is_ok(), harmless.contains(&text), "{taken:?}");
     }
 }

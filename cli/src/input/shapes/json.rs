@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::tree::{self, Links};
-use super::{Look, markdown, toml};
+use super::{Look, MAX_WHOLE, markdown, toml};
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
@@ -29,20 +29,23 @@ pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, Input
     let no_list = || InputError::NoList { at: source.clone(), shape: "JSON" };
     match serde_json::from_str::<&RawValue>(text) {
         Ok(value) => Ok(Box::new(Links::of(text, value.get()).ok_or_else(no_list)?)),
-        Err(error) => {
+        Err(error) if text.len() > MAX_WHOLE => Err(no_json(source, &error)),
+        Err(_) => {
             let plain = without_comments(text);
-            let Ok(value) = serde_json::from_str::<&RawValue>(&plain) else {
-                return Err(InputError::Json {
-                    at: source.clone(),
-                    line: error.line(),
-                    column: error.column(),
-                    problem: without_position(&error),
-                });
-            };
+            let value = serde_json::from_str::<&RawValue>(&plain).map_err(|error| no_json(source, &error))?;
             // The rows are collected, as they cannot outlive the text.
             let rows: Vec<Row> = Links::of(&plain, value.get()).ok_or_else(no_list)?.collect();
             Ok(Box::new(rows.into_iter()))
         }
+    }
+}
+
+fn no_json(source: &Source, error: &serde_json::Error) -> InputError {
+    InputError::Json {
+        at: source.clone(),
+        line: error.line(),
+        column: error.column(),
+        problem: without_position(error),
     }
 }
 

@@ -17,6 +17,9 @@ const MARKS: [&str; 7] = ["](", "](<", "]: ", "]: <", "<", "* ", "+ "];
 /// How a link of HTML begins and ends.
 const ANCHOR: &str = "<a ";
 const ANCHOR_END: &str = "</a>";
+/// The most characters of a label, and of an address with its title.
+const MAX_LABEL: usize = 1_024;
+const MAX_ADDRESS: usize = 8_192;
 /// The most lines of an element of HTML in a page.
 const MAX_LINES: usize = 30;
 /// A tag of Butterfly that holds a list in YAML.
@@ -389,12 +392,12 @@ impl<'a> Places<'a> {
 
     /// The link that the text begins with, if its address stands elsewhere: `[name][label]`, `[name][]` or `[name]`.
     fn referring(&self, text: &str) -> Option<(String, &'a str, usize)> {
-        let end = closing(text, '[', ']')? + 1;
+        let end = closing(text, ('[', ']'), MAX_LABEL)? + 1;
         let (name, after) = (&text[1..end - 1], &text[end..]);
         if after.starts_with('(') {
             return None;
         }
-        let second = closing(after, '[', ']').map(|end| &after[1..end]);
+        let second = closing(after, ('[', ']'), MAX_LABEL).map(|end| &after[1..end]);
         let label = second.filter(|label| !label.is_empty()).unwrap_or(name);
         let url = self.0.get(&label.to_lowercase())?;
         Some((words(name), url, end + second.map_or(0, |label| label.len() + 2)))
@@ -437,9 +440,9 @@ fn first_link(rest: &str, start: usize) -> (Option<Link<'_>>, usize) {
 
 /// The label and the address of a link at the beginning of the text, and how long it is: `[label](address "title")`.
 fn link(text: &str) -> Option<(&str, &str, usize)> {
-    let label_end = closing(text, '[', ']')?;
+    let label_end = closing(text, ('[', ']'), MAX_LABEL)?;
     let place = text[label_end + 1..].strip_prefix('(').map(|_| &text[label_end + 1..])?;
-    let end = closing(place, '(', ')')?;
+    let end = closing(place, ('(', ')'), MAX_ADDRESS)?;
     let inside = place[1..end].trim();
     let address = match inside.strip_prefix('<').and_then(|address| address.split_once('>')) {
         Some((address, _)) => address,
@@ -448,11 +451,11 @@ fn link(text: &str) -> Option<(&str, &str, usize)> {
     Some((&text[1..label_end], address, label_end + 1 + end + 1))
 }
 
-/// Where the bracket is closed with which the text begins.
-fn closing(text: &str, open: char, close: char) -> Option<usize> {
+/// Where the bracket is closed with which the text begins, if it is so near.
+fn closing(text: &str, (open, close): (char, char), most: usize) -> Option<usize> {
     let mut depth = 0_usize;
     let mut is_escaped = false;
-    for (at, c) in text.char_indices() {
+    for (at, c) in text.char_indices().take(most) {
         match c {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,

@@ -19,6 +19,9 @@ mod yaml;
 use super::row::Rows;
 use super::{InputError, Source};
 
+/// The largest text of a shape that is held as a whole and written anew as JSON, in bytes.
+const MAX_WHOLE: usize = 32 << 20;
+
 /// A shape.
 pub(super) struct Shape {
     /// What it is called in messages.

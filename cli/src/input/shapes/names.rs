@@ -165,12 +165,13 @@ pub(super) const LISTS: [&str; 8] =
     ["link_list", "sites", "list", "links", "friends", "friend_links", "content", "items"];
 
 /// Whether linkbeat wrote a row with these names: no list of anybody else has both.
-pub(super) fn are_ours<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
-    let wanted = |name| matches!(name, "shown" | "verdict");
-    names
-        .by_ref()
-        .find(|name| wanted(*name))
-        .is_some_and(|first| names.any(|name| wanted(name) && name != first))
+pub(super) fn are_ours<'n>(names: impl Iterator<Item = &'n str>) -> bool {
+    let (mut shown, mut verdict) = (false, false);
+    for name in names {
+        shown |= matches!(name, "shown" | "显示");
+        verdict |= matches!(name, "verdict" | "结果");
+    }
+    shown && verdict
 }
 
 /// The names of a field.

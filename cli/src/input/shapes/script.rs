@@ -5,15 +5,12 @@
 
 mod literal;
 
-use super::Look;
 use super::tree::Links;
+use super::{Look, MAX_WHOLE};
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
 use literal::Literals;
-
-/// The largest script that is read, in bytes: it is held as a whole, and as JSON.
-const MAX_BYTES: usize = 32 << 20;
 
 /// How a script begins, below its comments.
 const BEGINNINGS: [&str; 12] = [
@@ -38,12 +35,14 @@ pub(super) fn fits(look: &Look<'_>) -> bool {
     let says_something = |line: &str| STATEMENTS.iter().any(|start| line.trim_start().starts_with(start));
     BEGINNINGS.iter().any(|start| text.starts_with(start))
         && text.contains(['[', '{'])
+        // A page of MDX begins with imports, too, and may show code.
+        && !text.lines().any(|line| line.starts_with("# ") || line.starts_with("## "))
         && text.lines().any(says_something)
 }
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
-    if text.len() > MAX_BYTES {
-        return Err(InputError::TooLarge { at: source.clone(), limit: MAX_BYTES as u64 });
+    if text.len() > MAX_WHOLE {
+        return Err(InputError::TooLarge { at: source.clone(), limit: MAX_WHOLE as u64 });
     }
     let mut found: Option<Vec<Row>> = None;
     for (line, json) in Literals::of(text) {

@@ -14,7 +14,9 @@ pub(super) fn rows<'a>(_: &Source, text: &'a str) -> Result<Rows<'a>, InputError
     let mut lines = Lines::of(text);
     let places = text.match_indices("<loc>");
     Ok(Box::new(places.map(move |(at, start)| {
-        let inside = text[at + start.len()..].split("</loc>").next().unwrap_or_default();
+        // One that is not closed ends where the next one begins.
+        let inside = text[at + start.len()..].split("<loc>").next().unwrap_or_default();
+        let inside = inside.split("</loc>").next().unwrap_or_default();
         let plain = inside.trim().strip_prefix("<![CDATA[").and_then(|it| it.strip_suffix("]]>"));
         let url = plain.map_or_else(|| clean(inside), |url| url.trim().to_owned());
         Row { line: lines.at(at), fields: Ok(Fields { url, ..Fields::default() }) }

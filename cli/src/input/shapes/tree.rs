@@ -5,6 +5,7 @@
 //! links takes no more memory than its text.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use crate::input::row::{Fields, Problem, Row};
 
 /// How deep a list may lie in others.
 const MAX_DEPTH: usize = 16;
+/// How often one mapping may take over members (`<<`) of one that takes over members itself.
+const MERGES: usize = 8;
 
 /// The links in a text that is JSON.
 pub(super) struct Links<'a> {
@@ -379,11 +382,12 @@ fn boolean(name: &'static str, value: Value) -> Result<String, Problem> {
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Collect)
+        deserializer.deserialize_map(Collect(MERGES))
     }
 }
 
-struct Collect;
+/// Collects members. So often others may still be taken over.
+struct Collect(usize);
 
 impl<'de> Visitor<'de> for Collect {
     type Value = Members<'de>;
@@ -398,19 +402,29 @@ impl<'de> Visitor<'de> for Collect {
         while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
             // YAML takes the members of another mapping over so. Those of its own come first.
             if name.0 == "<<" {
-                merged.extend(
-                    serde_json::from_str::<Self::Value>(value.get()).map(|it| it.0).unwrap_or_default(),
-                );
+                merged.extend(self.taken_over(value));
                 continue;
             }
-            if members.iter().any(|(other, _)| *other == name.0) && is_known(&name.0) {
+            if is_known(&name.0) && members.iter().any(|(other, _)| *other == name.0) {
                 return Err(serde::de::Error::custom(format!("duplicate field `{}`", name.0)));
             }
             members.push((name.0, value));
         }
-        merged.retain(|(name, _)| !members.iter().any(|(own, _)| own == name));
-        members.extend(merged);
+        if !merged.is_empty() {
+            let own: HashSet<&str> = members.iter().map(|(name, _)| &**name).collect();
+            merged.retain(|(name, _)| !own.contains(&**name));
+            members.extend(merged);
+        }
         Ok(Members(members))
+    }
+}
+
+impl Collect {
+    /// The members of another mapping. What is no mapping, and what goes too deep, has none.
+    fn taken_over<'de>(&self, value: &'de RawValue) -> Vec<Member<'de>> {
+        let Some(left) = self.0.checked_sub(1) else { return Vec::new() };
+        let mut other = serde_json::Deserializer::from_str(value.get());
+        other.deserialize_map(Self(left)).map(|members| members.0).unwrap_or_default()
     }
 }
 

@@ -7,17 +7,19 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::Look;
 use super::tree::Links;
+use super::{Look, MAX_WHOLE};
 use crate::input::row::{Row, Rows};
 use crate::input::{InputError, Source};
 
-/// The largest YAML that is read, in bytes: it is held as a whole, and as JSON.
-const MAX_BYTES: usize = 32 << 20;
 /// How deep it may go.
 const MAX_DEPTH: usize = 64;
 /// The most bytes of JSON that an alias stands for.
 const MAX_ALIAS: usize = 4 << 10;
+/// The most bytes of JSON that all aliases of a text stand for.
+const MAX_ALIASES: usize = 4 << 20;
+/// What a name takes besides its text, about.
+const BYTES_OF_NAME: usize = 64;
 
 pub(super) fn fits(look: &Look<'_>) -> bool {
     let line = look.first;
@@ -29,26 +31,26 @@ pub(super) fn fits(look: &Look<'_>) -> bool {
 }
 
 pub(super) fn rows<'a>(source: &Source, text: &'a str) -> Result<Rows<'a>, InputError> {
-    if text.len() > MAX_BYTES {
-        return Err(InputError::TooLarge { at: source.clone(), limit: MAX_BYTES as u64 });
+    if text.len() > MAX_WHOLE {
+        return Err(InputError::TooLarge { at: source.clone(), limit: MAX_WHOLE as u64 });
     }
     let mut found: Option<Vec<Row>> = None;
-    for json in as_json(source, text)? {
+    for (first, json) in as_json(source, text)? {
         // The rows are collected, as they cannot outlive the JSON.
         if let Some(links) = Links::of(&json, json.trim()) {
-            found.get_or_insert_default().extend(links);
+            found.get_or_insert_default().extend(links.map(|row| Row { line: row.line + first - 1, ..row }));
         }
     }
     let rows = found.ok_or_else(|| InputError::NoList { at: source.clone(), shape: "YAML" })?;
     Ok(Box::new(rows.into_iter()))
 }
 
-/// The documents of a text. What follows the first one may be no YAML: the text of a page, of which that is the head. A file
+/// The documents of a text, each with the line of its first value. What follows the first one may be no YAML: the text of a page, of which that is the head. A file
 /// that is YAML by its name has none of that.
-fn as_json(source: &Source, text: &str) -> Result<Vec<String>, InputError> {
+fn as_json(source: &Source, text: &str) -> Result<Vec<(usize, String)>, InputError> {
     let is_yaml = ["yml", "yaml"].into_iter().any(|ending| source.has_extension(ending));
     let mut documents = Vec::new();
-    let mut json = Json::default();
+    let mut json = Json::with_aliases(MAX_ALIASES);
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
             Ok(event) => event,
@@ -65,7 +67,11 @@ fn as_json(source: &Source, text: &str) -> Result<Vec<String>, InputError> {
         let line = span.start.line();
         let too_deep = json.open.len() >= MAX_DEPTH;
         match event {
-            Event::DocumentEnd => documents.push(std::mem::take(&mut json).text),
+            Event::DocumentEnd => {
+                let next = Json::with_aliases(json.left);
+                let Json { first, text, .. } = std::mem::replace(&mut json, next);
+                documents.push((first.max(1), text));
+            }
             Event::SequenceStart(..) | Event::MappingStart(..) if too_deep || json.is_key() => {
                 let problem = format!("a list as a key, or more than {MAX_DEPTH} levels");
                 return Err(InputError::Yaml {
@@ -91,6 +97,8 @@ fn as_json(source: &Source, text: &str) -> Result<Vec<String>, InputError> {
 #[derive(Default)]
 struct Json {
     text: String,
+    /// The line of the first value, 0 before it. The text begins there.
+    first: usize,
     /// The line that is being written.
     line: usize,
     open: Vec<Open>,
@@ -98,6 +106,8 @@ struct Json {
     named: HashMap<usize, String>,
     /// The bytes of all that has a name.
     bytes_named: usize,
+    /// The bytes that aliases may still be written as.
+    left: usize,
 }
 
 struct Open {
@@ -110,6 +120,10 @@ struct Open {
 }
 
 impl Json {
+    fn with_aliases(left: usize) -> Self {
+        Self { left, ..Self::default() }
+    }
+
     fn begin(&mut self, line: usize, bracket: char, mapping: Option<usize>) {
         self.separate(line);
         self.open.push(Open { start: self.text.len(), mapping, values: 0 });
@@ -126,23 +140,23 @@ impl Json {
     /// Keeps what an alias will stand for: what was written since. Without an anchor the number is 0.
     fn name(&mut self, anchor: usize, start: usize) {
         let json = &self.text[start..];
-        let fits = json.len() <= MAX_ALIAS && self.bytes_named + json.len() <= MAX_BYTES;
-        if anchor != 0 && fits {
-            self.bytes_named += json.len();
+        let bytes = json.len() + BYTES_OF_NAME;
+        if anchor != 0 && json.len() <= MAX_ALIAS && self.bytes_named + bytes <= MAX_WHOLE {
+            self.bytes_named += bytes;
             // No text has a line break in it: JSON writes them as `\n`.
             self.named.insert(anchor, json.replace('\n', " "));
         }
     }
 
     fn alias(&mut self, line: usize, anchor: usize) {
-        let room = MAX_BYTES.saturating_sub(self.text.len());
-        let known = self.named.get(&anchor).filter(|json| json.len() <= room);
+        let known = self.named.get(&anchor).filter(|json| json.len() <= self.left);
         let is_text = |json: &String| json.starts_with('"');
         let json = match known {
             Some(json) if !self.is_key() || is_text(json) => json.clone(),
             _ if self.is_key() => "\"\"".to_owned(),
             _ => "null".to_owned(),
         };
+        self.left = self.left.saturating_sub(json.len());
         self.value(line, &json);
     }
 
@@ -179,7 +193,9 @@ impl Json {
             }
             open.values += 1;
         }
-        self.line = self.line.max(1);
+        if self.first == 0 {
+            (self.first, self.line) = (line, line);
+        }
         while self.line < line {
             self.text.push('\n');
             self.line += 1;

@@ -237,10 +237,10 @@ impl<'a> Literals<'a> {
             'x' => self.hexadecimal(2),
             'u' if self.peek() == Some('{') => {
                 self.bump();
-                let digits = self.rest().find('}')?;
-                let found = self.hexadecimal(digits);
+                let digits = self.rest().bytes().take(8).position(|byte| byte == b'}')?;
+                let found = self.hexadecimal(digits)?;
                 self.bump();
-                found
+                Some(found)
             }
             'u' => match self.number(4)? {
                 // Half of a pair: the other half follows.
@@ -385,7 +385,7 @@ mod tests {
         ] {
             drop(json(script));
         }
-        for part in ["[", "{a:", "[{", "(", "'", "`", "/*", "[1,", "{a:[", "]}"] {
+        for part in ["[", "{a:", "[{", "(", "'", "`", "/*", "[1,", "{a:[", "]}", "'\\u{"] {
             drop(json(&part.repeat(20_000)));
         }
     }
