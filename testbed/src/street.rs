@@ -3,14 +3,14 @@
 //! Each site has a name (its path) and a loopback address of its own, so that linkbeat sees many hosts.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::background;
 use crate::site::{Site, Visit, answer, target};
+use crate::{background, free_port};
 
 /// How a site answers.
 #[derive(Debug, Clone)]
@@ -95,6 +95,5 @@ async fn serve(mut visit: Visit<TcpStream>, sites: Arc<Mutex<Sites>>) {
 
 /// The URL of a port on which nobody listens.
 pub fn dead_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port())
+    format!("http://127.0.0.1:{}/", free_port())
 }

@@ -1,10 +1,10 @@
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -12,11 +12,16 @@ use super::cast::{Act, Role};
 use super::certificates::Certificates;
 use super::{site, site::Play};
 
+/// Visitors that may wait at a door.
+const BACKLOG: u32 = 128;
+
 /// The sites, served on loopback until the street is dropped.
 pub(crate) struct Street {
     second_act: Arc<AtomicBool>,
     certificates: Arc<Certificates>,
     houses: Vec<(Role, SocketAddr)>,
+    /// The ports on which nobody listens. Held, so that no other house gets one of them.
+    _closed: Vec<TcpSocket>,
     _servers: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -25,17 +30,20 @@ impl Street {
     pub(crate) async fn open(cast: Vec<Role>) -> anyhow::Result<Self> {
         let second_act = Arc::new(AtomicBool::new(false));
         let certificates = Arc::new(Certificates::make()?);
-        let (mut houses, mut servers) = (Vec::new(), Vec::new());
+        let (mut houses, mut closed, mut servers) = (Vec::new(), Vec::new(), Vec::new());
         for role in cast {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            houses.push((role, listener.local_addr()?));
-            let plays = houses[houses.len() - 1].0.plays;
-            if plays != [Play::Dead, Play::Dead] {
-                let server = serve(listener, plays, second_act.clone(), certificates.clone());
-                servers.push(AbortOnDropHandle::new(tokio::spawn(server)));
+            let socket = TcpSocket::new_v4()?;
+            socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+            let (plays, address) = (role.plays, socket.local_addr()?);
+            houses.push((role, address));
+            if plays == [Play::Dead, Play::Dead] {
+                closed.push(socket);
+                continue;
             }
+            let server = serve(socket.listen(BACKLOG)?, plays, second_act.clone(), certificates.clone());
+            servers.push(AbortOnDropHandle::new(tokio::spawn(server)));
         }
-        Ok(Self { second_act, certificates, houses, _servers: servers })
+        Ok(Self { second_act, certificates, houses, _closed: closed, _servers: servers })
     }
 
     /// Changes the street to its second act.
