@@ -16,10 +16,14 @@ use linkbeat_store::{HistoryRules, OpenMode, SharedStore, open};
 
 use crate::measure::{median, own_cpu};
 use database::{Database, grouped};
+use fill::Which;
 use year::Year;
 
 /// As many links are read, one after the other.
 const READ: usize = 200;
+/// With `--only-make`, one check in so many is of a link that is checked every five minutes, and as many of links that are
+/// checked daily, for a year.
+const OF_A_YEAR: u64 = 10;
 /// Checks that are recorded to compare with.
 const RECORDED: usize = 200_000;
 
@@ -40,7 +44,7 @@ pub(crate) struct HistoryArgs {
     /// Seconds for which recording goes on, alone and while partitions are dropped (PostgreSQL)
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Only make the checks and links, and measure nothing
+    /// Measure nothing: only make a database that holds so many links and checks
     #[arg(long)]
     only_make: bool,
 }
@@ -85,12 +89,17 @@ pub(crate) async fn run(args: HistoryArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes what is read and measured, for others that measure it.
+/// Makes what is read and measured, for others that measure it: a year of some links, and then checks of all others
+/// until the database holds as many as it should.
 async fn make(args: &HistoryArgs, database: &Database, store: &SharedStore) -> anyhow::Result<()> {
-    for year in [Year::frequent(args.checks / 2), Year::daily(args.checks / 2)] {
+    let of_a_year = args.checks / OF_A_YEAR;
+    for year in [Year::frequent(of_a_year), Year::daily(of_a_year)] {
         year.make(database, store).await?;
     }
-    year::add_others(database, args.links, args.days).await?;
+    year::add_others(database, args.links, 0).await?;
+    let held = database.number("SELECT count(*) FROM checks").await?.unsigned_abs();
+    let filled = fill::fill(database, Which::Others, args.checks.saturating_sub(held)).await?;
+    println!("{} checks are held", grouped(held + filled));
     store.close().await;
     Ok(())
 }
@@ -98,7 +107,10 @@ async fn make(args: &HistoryArgs, database: &Database, store: &SharedStore) -> a
 /// Adds so many checks of the links that a database holds.
 pub(crate) async fn fill(url: &str, checks: u64) -> anyhow::Result<()> {
     let store = open(&url.parse()?, OpenMode::Migrate).await?;
-    fill::fill(&Database::open(url).await?, &store, checks).await
+    let filled = fill::fill(&Database::open(url).await?, Which::All, checks).await?;
+    println!("{} checks", grouped(filled));
+    store.close().await;
+    Ok(())
 }
 
 /// What rolling up took, or recording.

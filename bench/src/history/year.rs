@@ -1,12 +1,17 @@
 //! A year of checks, made day by day and rolled up as it is made.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use linkbeat_store::SharedStore;
+use tokio::time::sleep;
 
 use super::database::{Database, grouped, moment, run_id};
 use super::{Spent, rules};
 
 const DAYS: u64 = 365;
+/// How long a clean-up may be put off by others.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// So many links, each checked so many times a day for a year.
 #[derive(Debug)]
@@ -112,8 +117,20 @@ impl Year {
 }
 
 async fn clean_up(store: &SharedStore) -> anyhow::Result<()> {
-    while store.clean_up(&rules()).await? {}
-    Ok(())
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match store.clean_up(&rules()).await {
+            // PostgreSQL may be vacuuming the table for longer than the clean-up waits.
+            Err(error) if error.is_transient() && Instant::now() < until => {
+                sleep(Duration::from_secs(1)).await
+            }
+            done => {
+                if !done? {
+                    return Ok(());
+                }
+            }
+        }
+    }
 }
 
 async fn add_links(database: &Database, name: &str, links: u64) -> anyhow::Result<()> {
