@@ -1,8 +1,8 @@
 //! How the links of a run are cut into jobs.
 //!
 //! Links of one host stay together, so that one worker is polite to it. Otherwise jobs are as small as the run allows.
-//! 24 hosts are 24 jobs, which all workers share. A million links become jobs of up to 16, so that one message serves
-//! 16 checks.
+//! 24 hosts are 24 jobs, which all workers share. A million links become jobs of up to 64, so that one message serves
+//! 64 checks.
 
 use chrono::Utc;
 use linkbeat_shared::wire::{self, JobLinkMessage, JobMessage, ResultsMessage};
@@ -10,7 +10,7 @@ use linkbeat_shared::{CheckResult, CheckSpec, Details, JobId, LinkId, RunId, Whi
 use linkbeat_store::{JobKind, PlannedJob, Planner};
 
 /// Most links of a job that covers several hosts.
-const JOB_LINKS_MAX: u64 = 16;
+const JOB_LINKS_MAX: u64 = 64;
 /// Most links of a job that covers a single host; its worker checks only a few of them at once.
 const HOST_JOB_LINKS_MAX: usize = 64;
 /// Runs up to `JOBS_WANTED * JOB_LINKS_MAX` links are spread over about so many jobs.
@@ -230,15 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn a_large_run_has_jobs_of_sixteen_with_hosts_kept_whole() {
-        let links: Vec<_> = (0..1_000)
+    fn a_large_run_has_jobs_of_up_to_64_links_with_hosts_kept_whole() {
+        let links: Vec<_> = (0..2_000)
             .flat_map(|host| (0..5).map(move |n| link("a", &format!("http://h{host:04}.example/{n}"))))
             .collect();
         let jobs = plan(&links, &[]);
         let (last, others) =
             sizes(&jobs).split_last().map(|(last, others)| (*last, others.to_vec())).unwrap();
-        assert!(others.iter().all(|&size| size == 15), "three hosts of five links each");
-        assert_eq!(last, 5, "the thousandth host");
+        assert!(others.iter().all(|&size| size == 60), "twelve hosts of five links each");
+        assert_eq!(last, 40, "the last eight hosts");
     }
 
     #[test]

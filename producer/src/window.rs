@@ -9,10 +9,12 @@ use linkbeat_broker::{PublishError, Queue, SharedBroker};
 use linkbeat_shared::RunSize;
 use tokio::time::{Instant, sleep};
 
-/// Jobs that may wait in a queue.
-const JOBS_WAITING: u64 = 256;
-/// Messages of results of large runs that may wait: as many as a recorder stores at once.
-const RESULTS_WAITING: u64 = 256;
+/// Jobs of small runs that may wait in their queue.
+const SMALL_JOBS_WAITING: u64 = 256;
+/// Jobs of large runs that may wait. They have more links each.
+const LARGE_JOBS_WAITING: u64 = 128;
+/// Messages of results of large runs that may wait: about as many as a recorder stores at once.
+const RESULTS_WAITING: u64 = 64;
 /// Jobs of one page, where several runs wait. A page of fewer is not worth its statements.
 pub(crate) const WORTH_IT: u64 = 64;
 /// How long one look counts.
@@ -62,9 +64,9 @@ impl Window {
         Ok(())
     }
 
-    /// Whether so many waiting jobs keep others from being published, and are no more than that leaves.
+    /// Whether so many waiting jobs of small runs keep others from being published, and are no more than that leaves.
     pub(crate) fn is_full(waiting: u64) -> bool {
-        (JOBS_WAITING - WORTH_IT..=2 * JOBS_WAITING).contains(&waiting)
+        (SMALL_JOBS_WAITING - WORTH_IT..=2 * SMALL_JOBS_WAITING).contains(&waiting)
     }
 
     /// So many jobs were published.
@@ -77,6 +79,10 @@ impl Window {
         if self.size == RunSize::Large && broker.waiting(&Queue::RESULTS_LARGE).await? >= RESULTS_WAITING {
             return Ok(0);
         }
-        Ok(JOBS_WAITING.saturating_sub(broker.waiting(&Queue::of_jobs(self.size)).await?))
+        let most = match self.size {
+            RunSize::Small => SMALL_JOBS_WAITING,
+            RunSize::Large => LARGE_JOBS_WAITING,
+        };
+        Ok(most.saturating_sub(broker.waiting(&Queue::of_jobs(self.size)).await?))
     }
 }

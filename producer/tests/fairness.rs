@@ -18,10 +18,12 @@ use uuid::Uuid;
 
 /// How long anything may take before a case gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Jobs that wait in one queue at most.
-const WINDOW: u64 = 256;
+/// Jobs of large runs that wait at most.
+const WINDOW: u64 = 128;
+/// Messages of their results that wait at most.
+const RESULTS: u64 = 64;
 /// A large run of 625 jobs.
-const LARGE: u32 = 10_000;
+const LARGE: u32 = 40_000;
 
 struct Publishing {
     broker: SharedBroker,
@@ -113,9 +115,9 @@ async fn large_runs_take_turns() {
     for _ in 0..3 {
         begun.push(publishing.outbox.file(request(LARGE)).await.unwrap().run.id);
     }
-    // The first has 256 jobs in the queue. Then each of the four has its turns.
+    // The first has its jobs in the queue. Then each of the four has its turns.
     let mut counts: HashMap<Uuid, u64> = HashMap::new();
-    for job in publishing.take(5 * 256).await {
+    for job in publishing.take(10 * 128).await {
         *counts.entry(job.run_id).or_default() += 1;
     }
     for run in &begun {
@@ -140,7 +142,7 @@ async fn two_producers_do_not_publish_the_same_jobs_of_a_large_run() {
 #[tokio::test]
 async fn large_runs_wait_for_the_recorder_and_small_ones_do_not() {
     let publishing = Publishing::start().await;
-    for _ in 0..WINDOW {
+    for _ in 0..RESULTS {
         let message = Message::new(Uuid::now_v7(), "a result");
         publishing.broker.publish(&Target::Queue(Queue::RESULTS_LARGE), message).await.unwrap();
     }
@@ -149,7 +151,7 @@ async fn large_runs_wait_for_the_recorder_and_small_ones_do_not() {
     assert_eq!(publishing.settled(&Queue::JOBS).await, 10);
     assert_eq!(publishing.waiting(&Queue::JOBS_LARGE).await, 0);
     let mut results = publishing.broker.subscribe(&Queue::RESULTS_LARGE, 1).await.unwrap();
-    for _ in 0..WINDOW / 2 {
+    for _ in 0..RESULTS / 2 {
         results.next().await.unwrap().ack().await.unwrap();
     }
     assert!(publishing.settled(&Queue::JOBS_LARGE).await > 0);

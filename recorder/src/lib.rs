@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::OptionFuture;
-use linkbeat_broker::{Delivery, Queue, SharedBroker, Subscription};
+use linkbeat_broker::{Delivery, SharedBroker, Subscription};
 use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::sync::watch;
@@ -47,6 +47,9 @@ use crate::partitions::PartitionMaker;
 use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
+
+/// A batch is stored once its messages have so many bytes: some 4,000 results, for which the database needs less than a second.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// A batch waits no longer once nothing has come for this part of its whole wait.
 const LULL: u32 = 4;
@@ -77,7 +80,7 @@ impl Recorder {
         let in_hand = Arc::<InHand>::default();
         let recording = |size| {
             let in_hand = Arc::clone(&in_hand);
-            Arc::new(Recording::new(Queue::of_results(size), broker.clone(), store.clone(), in_hand))
+            Arc::new(Recording::new(size, broker.clone(), store.clone(), in_hand))
         };
         Self {
             recordings: [RunSize::Small, RunSize::Large].map(recording),
@@ -175,7 +178,7 @@ async fn record(
             first = results.next() => first,
         };
         let Some(first) = first else { return };
-        let batch = settings.batch(first, &mut *results).await;
+        let batch = settings.batch(first, &mut *results, recording.runs).await;
         recording.store(batch, &signs, &shutdown).await;
     }
     results.stop().await;
@@ -183,23 +186,46 @@ async fn record(
 
 impl RecorderSettings {
     /// With the first all that is there, up to the limit. Where there is more than one, and so more to come, it
-    /// waits a little for the rest, as long as it keeps coming.
-    async fn batch(&self, first: Delivery, results: &mut dyn Subscription) -> Vec<Delivery> {
-        let full = usize::from(self.batch_messages);
-        let mut batch = vec![first];
-        while batch.len() < full
+    /// waits a little for the rest, as long as it keeps coming. Results of large runs wait in any case: they come in
+    /// large messages, and nobody waits for one of them.
+    async fn batch(&self, first: Delivery, results: &mut dyn Subscription, runs: RunSize) -> Vec<Delivery> {
+        let mut batch = Gathered { deliveries: Vec::new(), bytes: 0, most: usize::from(self.batch_messages) };
+        batch.add(first);
+        while !batch.is_full()
             && let Some(Some(delivery)) = results.next().now_or_never()
         {
-            batch.push(delivery);
+            batch.add(delivery);
         }
         let wait = Duration::from_millis(self.batch_wait_ms);
         let end = Instant::now() + wait;
-        let until = || end.min(Instant::now() + wait / LULL);
-        while (2..full).contains(&batch.len())
+        let until = || match runs {
+            RunSize::Large => end,
+            RunSize::Small => end.min(Instant::now() + wait / LULL),
+        };
+        while (batch.deliveries.len() > 1 || runs == RunSize::Large)
+            && !batch.is_full()
             && let Ok(Some(delivery)) = timeout_at(until(), results.next()).await
         {
-            batch.push(delivery);
+            batch.add(delivery);
         }
-        batch
+        batch.deliveries
+    }
+}
+
+/// Messages of results that are stored in one transaction.
+struct Gathered {
+    deliveries: Vec<Delivery>,
+    bytes: usize,
+    most: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, delivery: Delivery) {
+        self.bytes += delivery.message.body.len();
+        self.deliveries.push(delivery);
+    }
+
+    fn is_full(&self) -> bool {
+        self.deliveries.len() >= self.most || self.bytes >= BATCH_BYTES
     }
 }

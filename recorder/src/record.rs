@@ -9,7 +9,7 @@ use linkbeat_broker::{Delivery, Message, PublishError, Queue, SharedBroker, Targ
 use linkbeat_shared::wire::{
     EventMessage, LINK_HIDDEN, LINK_SHOWN, ParkingMessage, ResultsMessage, ToRecorder,
 };
-use linkbeat_shared::{Change, JobId, LinkReport, RequestId, RunId, TraceContext, derived_id};
+use linkbeat_shared::{Change, JobId, LinkReport, RequestId, RunId, RunSize, TraceContext, derived_id};
 use linkbeat_store::{JobResults, Judge, Ledger, Next, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,13 +20,15 @@ use crate::{Rules, TICK};
 
 /// Messages that are read in one go. Then others have their turn: a batch of a large run takes long to read, and the
 /// results of small runs are stored by the same task.
-const READ_IN_ONE_GO: usize = 8;
+const READ_IN_ONE_GO: usize = 2;
 /// Messages of a batch whose changes are published at the same time.
 const SETTLED_AT_ONCE: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
-    /// Where the results come from.
+    /// Of runs of which size the results are.
+    pub(crate) runs: RunSize,
+    /// Where they come from.
     pub(crate) queue: Queue,
     broker: SharedBroker,
     store: Arc<dyn Ledger>,
@@ -45,13 +47,14 @@ struct Batch {
 impl Recording {
     /// What is recorded is `in_hand` until its changes are told.
     pub(crate) fn new(
-        queue: Queue,
+        runs: RunSize,
         broker: SharedBroker,
         store: Arc<dyn Ledger>,
         in_hand: Arc<InHand>,
     ) -> Self {
+        let queue = Queue::of_results(runs);
         let outage = Outage::when("results cannot be stored");
-        Self { queue, broker, store, judge: Arc::new(Rules), in_hand, outage }
+        Self { runs, queue, broker, store, judge: Arc::new(Rules), in_hand, outage }
     }
 
     /// Stores a batch, settles its messages, and gives a sign of what is to be done about its runs.

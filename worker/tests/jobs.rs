@@ -94,6 +94,41 @@ impl Running {
     }
 }
 
+/// The silent site keeps its check until the timeout.
+#[tokio::test]
+async fn a_slow_link_holds_no_result_of_another() {
+    let (site, silent) = (Site::answers(page("hello")).await, silent().await);
+    let running = Running::with(&settings());
+    let links = vec![link(&silent.url("/")), link(&site.url("/a")), link(&site.url("/b"))];
+    let (job, message) =
+        job(CheckSpec { timeout: Timeout::from_millis(4_000).unwrap(), ..CheckSpec::default() }, links);
+    running.send(message).await;
+    let all = running.all_results(3).await;
+    let parts: Vec<usize> = all.iter().map(|part| part.results.len()).collect();
+    assert_eq!(parts, [2, 1], "the answers first");
+    assert_eq!(all[1].results[0].link_id.0, job.links[0].id.0);
+    assert!(running.stop().await.is_none(), "acknowledged");
+}
+
+/// The job is not acknowledged before all its parts are.
+#[tokio::test]
+async fn a_job_one_part_of_which_is_not_confirmed_comes_again() {
+    let (site, silent) = (Site::answers(page("hello")).await, silent().await);
+    let running = Running::with(&settings());
+    let (_, message) = job(CheckSpec::default(), vec![link(&silent.url("/")), link(&site.url("/a"))]);
+    running.broker.treats(|target| match target {
+        Target::Queue(queue) if *queue == Queue::RESULTS => Fate::Refused,
+        _ => Fate::Through,
+    });
+    running.send(message).await;
+    let mut refused = running.broker.held_back.subscribe();
+    timeout(PATIENCE, refused.wait_for(|refused| !refused.is_empty())).await.expect("refused").unwrap();
+    running.broker.treats(|_| Fate::Through);
+    let all = running.all_results(2).await;
+    assert_eq!(all.iter().map(|part| part.results.len()).sum::<usize>(), 2, "both links, once more");
+    assert!(running.stop().await.is_none(), "acknowledged");
+}
+
 /// Its links wait for each other at one host, longer than a job may be held.
 #[tokio::test]
 async fn a_job_that_takes_long_is_published_in_parts() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use linkbeat_broker::PublishError;
 use linkbeat_shared::{CheckResult, Job, JobLink, LinkId};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -19,49 +20,43 @@ use super::cancelled::Cancelled;
 use super::common::{Claim, Wish, Wishes};
 use super::load::InHand;
 use super::outcome::{JobOutcome, Unfinished};
+use super::results::Publishing;
 use crate::check::{Begun, Engine, Outcome};
 use crate::limits::Quota;
-
-/// What became of a job's links.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// The results of those that were judged.
-    pub(crate) results: Vec<CheckResult>,
-    /// What the job comes to, once these results are published.
-    pub(crate) outcome: JobOutcome,
-}
 
 /// What is known while checks are still running.
 #[derive(Debug, Default)]
 struct Tally {
-    results: Vec<CheckResult>,
+    judged: HashSet<LinkId>,
     /// Why other links were not judged, where a check said so.
     failed: Option<Unfinished>,
 }
 
 impl Tally {
-    fn count(&mut self, ended: Result<Outcome, JoinError>) {
+    /// Counts a check that has ended. Gives its result, if it has one.
+    fn count(&mut self, ended: Result<Outcome, JoinError>) -> Option<CheckResult> {
         match ended {
-            Ok(Outcome::Judged(result)) => self.results.push(result),
+            Ok(Outcome::Judged(result)) => {
+                self.judged.insert(result.link_id);
+                return Some(result);
+            }
             Ok(Outcome::OwnFault(fault)) => self.failed = Some(Unfinished::Fault(fault)),
             Err(error) => {
                 tracing::error!(%error, "a check panicked");
                 self.failed.get_or_insert(Unfinished::Panicked);
             }
         }
+        None
     }
 
     /// Every check has ended, or was ended.
-    fn close(self, job: &Job) -> Checked {
-        let judged: HashSet<LinkId> = self.results.iter().map(|result| result.link_id).collect();
-        let rest: Vec<_> = job.links.iter().filter(|link| !judged.contains(&link.id)).cloned().collect();
-        let outcome = if rest.is_empty() {
-            JobOutcome::Done
-        } else {
-            let rest = Job { links: rest, check: job.check.clone(), ..*job };
-            JobOutcome::Unfinished { rest, why: self.failed.unwrap_or(Unfinished::Stopped) }
-        };
-        Checked { results: self.results, outcome }
+    fn close(self, job: &Job) -> JobOutcome {
+        let rest: Vec<_> = job.links.iter().filter(|link| !self.judged.contains(&link.id)).cloned().collect();
+        if rest.is_empty() {
+            return JobOutcome::Done;
+        }
+        let rest = Job { links: rest, check: job.check.clone(), ..*job };
+        JobOutcome::Unfinished { rest, why: self.failed.unwrap_or(Unfinished::Stopped) }
     }
 }
 
@@ -73,15 +68,16 @@ pub(crate) struct May<'a> {
     pub(crate) quota: &'a Quota,
 }
 
-/// Checks all links of a job. Once `stop` is cancelled no further check begins, and those under way have
-/// `drain` to end. Dropping the future ends them at once.
+/// Checks all links of a job, and hands over the result of each. Once `stop` is cancelled no further check begins, and
+/// those under way have `drain` to end. Dropping the future ends them at once. What it returns is what the job comes to,
+/// once all these results are published.
 pub(crate) async fn check_all(
     engine: &Arc<Engine>,
     job: &Arc<Job>,
     may: May<'_>,
-    mut in_hand: InHand,
+    (mut in_hand, results): (InHand, &mut Publishing<'_>),
     (stop, drain): (&CancellationToken, Duration),
-) -> Checked {
+) -> Result<JobOutcome, PublishError> {
     let mut tally = Tally::default();
     let mut was_cancelled = false;
     let mut lines: FuturesUnordered<_> =
@@ -98,7 +94,7 @@ pub(crate) async fn check_all(
             }
             Some(ended) = running.join_next() => {
                 in_hand.ended();
-                tally.count(ended);
+                tally.count(ended).into_iter().for_each(|result| results.add(result));
             }
             Some((begun, wish, link, line)) = lines.next() => {
                 if may.cancelled.contains(job.run_id) {
@@ -112,13 +108,11 @@ pub(crate) async fn check_all(
                     lines.push(next_turn(engine, job, may, line));
                 }
             }
+            error = results.go_on() => return Err(error),
             () = over(deadline) => break,
         }
     }
-    if was_cancelled {
-        return Checked { results: tally.results, outcome: JobOutcome::Cancelled };
-    }
-    tally.close(job)
+    Ok(if was_cancelled { JobOutcome::Cancelled } else { tally.close(job) })
 }
 
 /// Places in `job.links` of the links of one host, the next last.

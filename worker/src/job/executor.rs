@@ -1,4 +1,4 @@
-//! Carries out one job, as a pipe of steps: read, check, publish the results, settle the message.
+//! Carries out one job, as a pipe of steps: read, check and publish the results, settle the message.
 //!
 //! Each step gives a value to the next. What the whole comes to is one [`JobOutcome`].
 
@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::cancelled::Cancelled;
-use super::checks::{Checked, May, check_all};
+use super::checks::{May, check_all};
 use super::common::Wishes;
 use super::load::Share;
 use super::outcome::{JobEnd, JobOutcome};
-use super::results;
+use super::results::Publishing;
 use super::settlement::Settlement;
 use crate::check::Engine;
 use crate::limits::Quotas;
@@ -88,7 +88,7 @@ impl Executor {
         self.settlement.settle(from, delivery, outcome).await
     }
 
-    /// Checks the links and publishes their results.
+    /// Checks the links and publishes their results, in parts where some links are slow.
     async fn carry_out(
         &self,
         job: Arc<Job>,
@@ -100,8 +100,9 @@ impl Executor {
         }
         self.warn_of_shorter_timeout(&job);
         let size = message.headers.run_size;
-        let Checked { results, outcome } = self.check(&job, size, &stop.child_token()).await;
-        results::publish(&*self.broker, &job, results, message).await?;
+        let mut results = Publishing::of(&*self.broker, &job, message);
+        let outcome = self.check(&job, size, &mut results, &stop.child_token()).await?;
+        results.finish().await?;
         #[cfg(feature = "failpoints")]
         fail::fail_point!("worker.confirmed", |_| std::process::abort());
         Ok(outcome)
@@ -119,15 +120,21 @@ impl Executor {
 
     /// Checks until all links are done, `stop` is cancelled, or the job was held for long enough. Many links of
     /// one slow host wait for each other's turns, and RabbitMQ takes back what is held for too long.
-    async fn check(&self, job: &Arc<Job>, size: RunSize, stop: &CancellationToken) -> Checked {
+    async fn check(
+        &self,
+        job: &Arc<Job>,
+        size: RunSize,
+        results: &mut Publishing<'_>,
+        stop: &CancellationToken,
+    ) -> Result<JobOutcome, PublishError> {
         let drain = self
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
         let in_hand = self.share.take(size, job.links.len());
         let may = May { cancelled: &self.cancelled, wishes: &self.wishes, quota: self.quotas.of_run(size) };
-        let mut checking = pin!(check_all(&self.engine, job, may, in_hand, (stop, drain)));
+        let mut checking = pin!(check_all(&self.engine, job, may, (in_hand, results), (stop, drain)));
         match timeout(self.max_hold, &mut checking).await {
-            Ok(checked) => checked,
+            Ok(outcome) => outcome,
             Err(_) => {
                 stop.cancel();
                 checking.await
