@@ -25,3 +25,32 @@ async fn of_a_fleet_of_workers() {
     world.sound().await;
     assert_eq!(world.site.asked(), 600, "each link was checked once");
 }
+
+/// A worker takes fewer jobs by giving up consumers. RabbitMQ marks what is on its way to a consumer that is cancelled
+/// as if a worker had lost it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_how_many_jobs_workers_take() {
+    let mut world = World::open().await;
+    world.start_as(Role::Producer, CommandLine::patient()).await;
+    world.start(Role::Recorder).await;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let many = CommandLine::default().arguments(&["--concurrency", "512"]);
+        workers.push(world.start_as(Role::Worker, many).await);
+    }
+    // Slow links fill the slots, and fewer jobs are taken. Quick ones free them, and more are.
+    for round in 0..6 {
+        let first = round * 800;
+        world.submit(world.site.mix(first..first + 500, 20)).await;
+        world.submit(world.site.mix(first + 500..first + 800, 2_000)).await;
+    }
+    world.stored(1_000).await;
+    world.fleet.process(workers[0]).signal("TERM");
+    world.fleet.process(workers[0]).stopped().await;
+    world.sound().await;
+    assert_eq!(world.site.asked(), 6 * 800, "each link was checked once");
+    for worker in workers {
+        let log = world.fleet.process(worker).log();
+        assert!(!log.contains("a job was lost"), "{log}");
+    }
+}
