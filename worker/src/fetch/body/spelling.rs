@@ -9,6 +9,8 @@ use url::quirks::domain_to_unicode;
 const MAX_ROUNDS: usize = 3;
 /// Shortest base64 that may be a link: `a.io` is six characters.
 const MIN_BASE64: usize = 6;
+/// Longest base64 that is looked at.
+const MAX_BASE64: usize = 1_000;
 /// Most destinations that one link may have.
 const MAX_DESTINATIONS: usize = 6;
 
@@ -148,11 +150,12 @@ fn in_base64(link: &str) -> Vec<String> {
     for (at, is_value) in [(0, false)].into_iter().chain(marks) {
         let value = &link[at..];
         if is_value || begins_like_a_url(value) {
-            let value = &value[..value.find(|c| !is_base64(c)).unwrap_or(value.len())];
+            let length = value.bytes().take(MAX_BASE64).take_while(is_base64).count();
+            let value = &value[..length];
             // A slash may be a letter of base64, or end a part of the path.
             let part = value.split('/').next().filter(|part| part.len() < value.len());
             let decoded = [Some(value), part].into_iter().flatten().filter_map(base64_decoded);
-            found.extend(decoded.map(twice_decoded).find(|text| looks_like_a_link(text)));
+            found.extend(decoded.map(|text| twice_decoded(&text)).find(|text| looks_like_a_link(text)));
         }
         if found.len() == MAX_DESTINATIONS {
             break;
@@ -169,15 +172,15 @@ fn begins_like_a_url(text: &str) -> bool {
 }
 
 /// What was decoded, once more where that is base64 of a URL.
-fn twice_decoded(text: String) -> String {
+fn twice_decoded(text: &str) -> String {
     let text = text.trim();
     let inner = Some(text).filter(|text| begins_like_a_url(text)).map(|text| text.trim_end_matches('='));
     inner.and_then(base64_decoded).unwrap_or_else(|| text.to_owned())
 }
 
 /// A `+` in a query is read as a space.
-fn is_base64(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | ' ')
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b' ')
 }
 
 fn base64_decoded(text: &str) -> Option<String> {
