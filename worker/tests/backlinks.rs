@@ -49,6 +49,16 @@ async fn a_link_is_found_in_every_spelling_a_browser_reads() {
         "<a href='HTTPS://My.Blog/'>me</a>",
         "<a href='https://MY.BLOG'>me</a>",
         "<a href='//MY.blog/x'>me</a>",
+        "<a href='https://my.Blog'>me</a>",
+        "<a href='https://me@my.blog/a/long/path'>me</a>",
+        "<a href='Https://my.blog'>me</a>",
+        "<p>博客：Https://My.blog，欢迎</p><a href='hTTp://my.bLog/'>me</a>",
+        "<a href='/go?url=Https%3A%2F%2FMy.blog'>me</a>",
+        "<a href='https://my。blog/'>me</a>",
+        "<a href='https://ｍｙ.blog/'>me</a>",
+        "<a href='https://my%2Eblog/'>me</a>",
+        "<a href='https://me:secret@my.blog/'>me</a>",
+        "<a href='https:/my.blog/'>me</a>",
         // Jump pages.
         "<a href='/go?url=https%3A%2F%2Fmy.blog%2F'>me</a>",
         "<a href='/go?url=https%3a%2f%2fmy%2eblog'>me</a>",
@@ -57,6 +67,18 @@ async fn a_link_is_found_in_every_spelling_a_browser_reads() {
         "<a href='/go?u=aHR0cHM6Ly9teS5ibG9nLw%3D%3D&amp;x=1'>me</a>",
         "<a href='https://friend.example/?golink=aHR0cHM6Ly9teS5ibG9nLw'>me</a>",
         "<a href='/go/aHR0cHM6Ly9teS5ibG9nLw'>me</a>",
+        "<a href='/go/aHR0cHM6Ly9teS5ibG9nLw/'>me</a>",
+        "<a href='/go/aHR0cHM6Ly9teS5ibG9nLw.html'>me</a>",
+        "<a href='/go/aHR0cHM6Ly9teS5ibG9nLw/2?x'>me</a>",
+        "<a href='/go;aHR0cHM6Ly9teS5ibG9nLw'>me</a>",
+        "<a href='/go?u=%2F%2Fmy.blog'>me</a>",
+        "<a href='/go?u=//my.blog&amp;x=1'>me</a>",
+        // Base64 of base64.
+        "<a href='/go?u=YUhSMGNITTZMeTl0ZVM1aWJHOW5Mdz09'>me</a>",
+        // Of `Https://` and `HTTPS://`, and with a line break at the end.
+        "<a href='/go?v=SHR0cHM6Ly9NeS5ibG9n'>me</a>",
+        "<a href='/go?v=SFRUUFM6Ly9NWS5CTE9H'>me</a>",
+        "<a href='/go?v=aHR0cHM6Ly9teS5ibG9nCg=='>me</a>",
         "<a href='/go.html#https%3A%2F%2Fmy.blog'>me</a>",
         "<a href='/go?u=Ly9teS5ibG9nLw=='>me</a>",
         // With letters of base64url: https://my.blog/?>>?
@@ -76,8 +98,14 @@ async fn a_link_is_found_in_every_spelling_a_browser_reads() {
 }
 
 #[tokio::test]
-async fn a_port_that_goes_without_saying_is_none() {
-    for html in ["<a href='https://my.blog:443/'>me</a>", "<p><a href=http://my.blog:80/x>me</a>"] {
+async fn a_port_or_a_dot_that_goes_without_saying_is_none() {
+    for html in [
+        "<a href='https://my.blog:443/'>me</a>",
+        "<p><a href=http://my.blog:80/x>me</a>",
+        "<a href='https://my.blog:443'>me</a>",
+        "<a href='//my.blog.'>me</a>",
+        "<a href='/go?url=https%3A%2F%2Fmy.blog.%2F'>me</a>",
+    ] {
         for place in [BacklinkIn::Text, BacklinkIn::Anchor] {
             let result = checked(html, r"https?://my\.blog/", place).await;
             assert_eq!(result.verdict, Some(Verdict::Up), "{html} in {place:?}");
@@ -86,8 +114,29 @@ async fn a_port_that_goes_without_saying_is_none() {
 }
 
 #[tokio::test]
+async fn a_host_is_found_in_its_letters_and_in_punycode() {
+    for (html, pattern) in [
+        ("<a href='https://我的.example/'>me</a>", r"https?://xn--wnu286b\.example"),
+        ("<a href='https://blog.bücher.example/'>me</a>", r"https?://blog\.xn--bcher-kva\.example"),
+        ("<a href='https://BÜCHER.example/'>me</a>", "https?://bücher"),
+        ("<a href='https://xn--bcher-kva.example/x'>me</a>", r"https?://bücher\.example/x"),
+        ("<a href='//www.xn--bcher-kva.example/'>me</a>", r"https?://www\.bücher\.example"),
+        ("<a href='/go?u=https%3A%2F%2Fxn--bcher-kva.example'>me</a>", r"https?://bücher\.example"),
+    ] {
+        for place in [BacklinkIn::Text, BacklinkIn::Anchor] {
+            let result = checked(html, pattern, place).await;
+            assert_eq!(result.verdict, Some(Verdict::Up), "{html} in {place:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn strings_of_scripts_are_text_and_no_anchors() {
     for html in [
+        "<script>location = atob('aHR0cHM6Ly9teS5ibG9n')</script>",
+        "<a href='#' data-url='aHR0cHM6Ly9teS5ibG9nLw=='>me</a>",
+        "<p data-url=aHR0cHM6Ly9teS5ibG9nLw>me</p>",
+        "<p style='background: url(//my.blog/me.png)'>me</p>",
         r#"<script>var links = [{"name":"me","url":"https:\/\/my.blog\/"}];</script>"#,
         r#"<script type="application/json">{"url":"https:\u002f\u002Fmy.blog"}</script>"#,
         r#"<script>self.__next_f.push([1,"{\"url\":\"https:\\/\\/my.blog\"}"])</script>"#,
@@ -144,6 +193,17 @@ async fn a_link_deep_in_a_long_page_is_found() {
     let filler =
         "<p>All work &amp; no play makes a <a href='/x?y=1&amp;z=2'>dull</a> page.</p>\n".repeat(3_000);
     let script = format!("<script>{}</script>", "var dull = 'work';".repeat(3_000));
+    // One script that goes on for long before the link, and behind it.
+    let in_script = |before: usize| {
+        let dull = "var dull = 'work';";
+        let link = r#"var me = "https:\/\/my.blog";"#;
+        format!("<script>{}{link}{}</script>", dull.repeat(before), dull.repeat(500))
+    };
+    for before in (0..2_000).step_by(97) {
+        let site = Site::answers(page(in_script(before))).await;
+        let result = check(&site.url("/"), &without_retries(asking_for(PATTERN))).await;
+        assert_eq!(result.verdict, Some(Verdict::Up), "behind {before}");
+    }
     for link in [
         "<a href='//my.blog'>",
         "<a href='/go?u=aHR0cHM6Ly9teS5ibG9n'>",
@@ -164,6 +224,8 @@ async fn nofollow_is_noted_wherever_the_pattern_is_searched() {
         ("<a href='https://my.blog' rel='noopener NoFollow'>me</a>", true),
         ("<a rel='ugc' href='https://my.blog'>me</a>", true),
         ("<a rel='external sponsored' href='https://my.blog'>me</a>", true),
+        ("<a rel='external,nofollow' href='https://my.blog'>me</a>", true),
+        ("<a rel=nofollow href='Https://my.blog'>me</a>", true),
         ("<a rel=nofollow href='//my.blog'>me</a>", true),
         ("<a rel=nofollow href='/go?u=aHR0cHM6Ly9teS5ibG9n'>me</a>", true),
         ("<a title='a > b' rel=nofollow href='https://my.blog'>me</a>", true),
@@ -196,6 +258,8 @@ async fn a_refresh_is_followed_to_the_backlink_and_noted() {
         "/mixed" => page("<meta content='0;url=\"/links\"' http-equiv='REFRESH'/>"),
         "/referenced" => page("<meta http-equiv='refresh' content='0&#59; url&#61;&#47;links'>"),
         "/header" => answer("200 OK", &["Content-Type: text/html", "Refresh: 0; url=/links"], "hello"),
+        "/letters" => answer("200 OK", &["Content-Type: text/html", "Refresh: 0; url=/链接"], "hello"),
+        "/%E9%93%BE%E6%8E%A5" => page("<a href='https://my.blog'>me</a>"),
         "/far" => page("<meta http-equiv='refresh' content='0; url=/away'>"),
         "/away" => redirect("302 Found", "/meta"),
         "/links" => page("<a href='https://my.blog'>me</a>"),
@@ -223,6 +287,7 @@ async fn a_refresh_is_followed_to_the_backlink_and_noted() {
         ("/mixed", Verdict::Up, None, 1, true),
         ("/referenced", Verdict::Up, None, 1, true),
         ("/header", Verdict::Up, None, 1, true),
+        ("/letters", Verdict::Up, None, 1, true),
         ("/far", Verdict::Up, None, 3, true),
         ("/itself", Verdict::NoBacklink, missing(), 0, false),
         ("/news", Verdict::NoBacklink, missing(), 0, false),
@@ -289,6 +354,12 @@ async fn pages_that_build_their_links_by_script_are_noted() {
         ("jQuery", format!("{static_text}<script>$.getJSON('https://cdn.example/me/flink.json', show)</script>"), true),
         ("Qexo", format!("{static_text}{some_links}<script src='https://unpkg.com/qexo-static@1.6.0/hexo/friends.js'></script>"), true),
         ("Friend-Circle-Lite", format!("{static_text}<script src=/main/fclite.min.js></script>"), true),
+        ("a list below an API", format!("{static_text}{some_links}<script>fetch('/api/links/list')</script>"), true),
+        ("a list of PHP", format!("{static_text}{some_links}<script>$.get('/links.php', show)</script>"), true),
+        ("a bundle with a hash", format!("{static_text}{some_links}<script type=module src=/assets/links-3f2a1b.js></script>"), true),
+        ("marks of links", format!("{static_text}{some_links}<script src=/js/external-links.js></script>"), false),
+        ("Cloudflare", "<p>nothing</p><script>window.__CF$cv$params={r:'1'}</script>".to_owned(), false),
+        ("previews of links", format!("{static_text}{some_links}<script src=/js/link-preview.js></script>"), false),
         ("a script of links at the end", format!("{}<script src=/js/links.min.js?v=2></script>", static_text.repeat(50)), true),
         ("a plain page", format!("{static_text}{some_links}"), false),
         ("a plain page with scripts", format!("{static_text}{some_links}<script src=/js/main.js></script><script>go()</script>"), false),

@@ -128,3 +128,62 @@ async fn a_connection_that_is_given_up_before_the_request_costs_no_retry() {
         assert_eq!(result.verdict, Some(Verdict::Up), "{case}: {:?}", result.reason);
     }
 }
+
+/// Over HTTP/2 the site sends these bytes when the request is there, and over HTTP/1.1 it has the page.
+async fn answering_by_hand(bytes: Vec<u8>) -> (Site, Engine) {
+    let authority = Authority::new("trusted");
+    let identity = authority.vouches_for(HOST, |_| {});
+    let site = Site::plays_over_tls(identity, &[b"h2", b"http/1.1"], move |mut visit| {
+        let bytes = bytes.clone();
+        async move {
+            if visit.stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                // The preface and the request; they may come together.
+                let mut read = Vec::new();
+                while read.len() < 150
+                    && visit.stream.read_buf(&mut read).await.is_ok_and(|length| length > 0)
+                {}
+                visit.send(bytes).await;
+                visit.wait_for_end().await;
+            } else {
+                visit.request().await;
+                visit.send("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nthe backlink").await;
+            }
+        }
+    })
+    .await;
+    let file = authority.file();
+    let settings = WorkerSettings { extra_ca: Some(file.path().to_owned()), ..settings() };
+    (site, Engine::new(&settings).unwrap())
+}
+
+/// A header that is written out and not indexed (RFC 7541 §6.2.2).
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).unwrap();
+    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_over_http_2_is_asked_for_over_http_1_1() {
+    /// HPACK: `:status: 200` (RFC 7541, appendix A).
+    const OK: &[u8] = &[0x88];
+    let settings = || frame(4, 0, 0, &[]);
+    let answer = |headers: &[u8], page: &str| {
+        let head = frame(1, 4, 1, &[OK, headers].concat());
+        [settings(), head, frame(0, 1, 1, page.as_bytes())].concat()
+    };
+    for (case, bytes) in [
+        ("HTTP/1.1 after all", b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nthe backlink".to_vec()),
+        ("HTTP/1.1, refusing", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ("a header of HTTP/1.1", answer(&literal("connection", "keep-alive"), "the backlink")),
+        ("another one", answer(&literal("upgrade", "h2,h2c"), "the backlink")),
+        ("a name in capitals", answer(&literal("X-Powered-By", "y"), "the backlink")),
+        ("a wrong length", answer(&literal("content-length", "5"), "no backlink")),
+        ("a frame for no stream", [settings(), frame(0, 0, 0, b"x")].concat()),
+        ("a window beyond all bounds", [settings(), frame(8, 0, 0, &[0x7f, 0xff, 0xff, 0xff])].concat()),
+    ] {
+        let (site, engine) = answering_by_hand(bytes).await;
+        let spec = without_retries(asking_for("the backlink"));
+        let result = check_with(&engine, &site.https_url(), &spec).await;
+        assert_eq!(result.verdict, Some(Verdict::Up), "{case}: {:?}", result.reason);
+    }
+}

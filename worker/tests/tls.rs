@@ -113,3 +113,21 @@ async fn the_user_goes_along_within_an_origin_and_not_beyond_it() {
         assert_judged(&result, Verdict::Up, None);
     }
 }
+
+#[tokio::test]
+async fn a_page_that_ends_with_the_connection_need_not_end_tls() {
+    let authority = Authority::new("trusted");
+    let identity = authority.vouches_for(HOST, |_| {});
+    let site = Site::plays_over_tls(identity, &[], |mut visit| async move {
+        let request = visit.request().await;
+        let head = if request.contains("/cut") { "Content-Length: 99\r\n" } else { "" };
+        visit.send(format!("HTTP/1.1 200 OK\r\n{head}\r\nnothing")).await;
+        // Dropped, and not shut down: no close_notify is sent.
+    })
+    .await;
+    let (engine, asked) = (trusting(&authority), without_retries(asking_for("the backlink")));
+    let whole = check_with(&engine, &site.https_url(), &asked).await;
+    assert_judged(&whole, Verdict::NoBacklink, Reason::BacklinkMissing { truncated: false });
+    let cut = check_with(&engine, &site.https_url().join("/cut").unwrap(), &asked).await;
+    assert_judged(&cut, Verdict::Down, Reason::BROKE_OFF);
+}

@@ -133,6 +133,19 @@ mod tests {
             ("小明的博客 - 记录生活", "小明 | Xiaoming"),
             ("Łąka i morze", "łąka"),
             ("Блог Ивана", "Иван"),
+            ("云游君的小站", "云 游 君"),
+            ("Tom", "𝐓𝐨𝐦"),
+            ("Dvořák", "DVORAK"),
+            ("Łódź", "lodz"),
+            ("Straße", "STRASSE"),
+            ("ΣΗΜΕΙΩΣΕΙΣ", "Σημειώσεις"),
+            ("İstanbul", "istanbul"),
+            ("ｶﾞｰﾃﾞﾝ", "ガーデン"),
+            ("Sân vườn", "San vuon"),
+            ("Ёлка", "Елка"),
+            ("Vite App", "Tom's Garden"),
+            ("Just another WordPress site", "Tom's Garden"),
+            ("友情链接", "张三"),
         ];
         for (before, after) in pairs {
             let [before, after] = [before, after].map(|title| seen(Some(title), None));
@@ -171,6 +184,8 @@ mod tests {
             ("Tom's Garden | Home", "Casino Bonus | Home"),
             ("小明的博客 - 首页", "彩票平台 - 首页"),
             ("技术笔记 2025", "棋牌游戏 2025"),
+            ("Hexo 笔记", "Hexo casino"),
+            ("花 の 庭", "カジノ ゲーム"),
         ] {
             let [before, after] = [before, after].map(|title| seen(Some(title), None));
             assert_eq!(notes(&[before, after.clone(), after.clone()]), [Note::TitleChanged], "{after:?}");

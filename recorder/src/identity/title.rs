@@ -1,12 +1,15 @@
 //! Whether two titles have something in common.
 //!
 //! Titles are taken apart into words, and Chinese and Japanese text into pairs of characters. Words that half of all
-//! sites have in their titles say nothing. Titles of which nothing is left are like any other.
+//! sites have in their titles say nothing, nor do those that a theme or a tool puts there. Titles of which nothing is left
+//! are like any other. Accents and the shapes of letters do not count.
 
 use std::collections::BTreeSet;
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Words that say nothing of a site, in lower case.
-const COMMON: [&str; 65] = [
+const COMMON: [&str; 92] = [
     "the",
     "and",
     "for",
@@ -72,9 +75,41 @@ const COMMON: [&str; 65] = [
     "is",
     "by",
     "an",
+    // What tools and themes put there before anybody gives a title.
+    "document",
+    "title",
+    "just",
+    "another",
+    "app",
+    "vite",
+    "vue",
+    "vuepress",
+    "vitepress",
+    "react",
+    "next",
+    "nuxt",
+    "astro",
+    "svelte",
+    "hexo",
+    "hugo",
+    "jekyll",
+    "ghost",
+    "halo",
+    "typecho",
+    "wordpress",
+    "links",
+    "friends",
+    "posts",
+    "archives",
+    "portfolio",
+    "tab",
 ];
 /// The same in Chinese and Japanese. Longer ones first.
-const COMMON_PARTS: [&str; 30] = [
+const COMMON_PARTS: [&str; 34] = [
+    "无标题文档",
+    "友情链接",
+    "友链",
+    "博客园",
     "个人博客",
     "個人部落格",
     "的部落格",
@@ -133,11 +168,15 @@ fn inside(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
 }
 
 fn parts(title: &str) -> BTreeSet<String> {
-    let folded: String = title.chars().map(folded).collect::<String>().to_lowercase();
+    let folded = folded(title);
     let mut parts = BTreeSet::new();
     let mut run = String::new();
-    // A blank more, so that the last run ends.
-    for character in folded.chars().chain([' ']) {
+    // A mark more, so that the last run ends.
+    for character in folded.chars().chain(['|']) {
+        // Some set blanks between all characters.
+        if character == ' ' && run.starts_with(is_ideograph) {
+            continue;
+        }
         let goes_on = run.chars().next().is_none_or(|first| is_ideograph(first) == is_ideograph(character));
         if !is_part_of_word(character) || !goes_on {
             take(&std::mem::take(&mut run), &mut parts);
@@ -181,10 +220,20 @@ fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Full-width letters are the same letters (Unicode, block FF00).
-fn folded(c: char) -> char {
+/// In small letters without accents and ornaments: `Café`, `CAFE` and full-width letters are one word.
+fn folded(title: &str) -> String {
+    let is_accent = |c: &char| matches!(c, '\u{300}'..='\u{36f}');
+    let plain = title.nfkd().filter(|c| !is_accent(c)).nfc();
+    // Over capital letters: `ß` has two of them, and the two small sigmas have one.
+    plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase).map(without_stroke).collect()
+}
+
+/// Letters whose stroke is no mark of its own.
+fn without_stroke(c: char) -> char {
     match c {
-        '\u{ff01}'..='\u{ff5e}' => u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c),
+        'ł' => 'l',
+        'đ' => 'd',
+        'ø' => 'o',
         c => c,
     }
 }

@@ -1,8 +1,9 @@
 //! Keeps cookies during one chain of redirects. Some sites set a cookie and let in only those who send it back.
 //!
-//! A cookie goes back only to the host that set it, whatever its `Domain` says. This is stricter than RFC 6265. So no
-//! list of public suffixes is needed to be safe.
+//! A cookie goes back to the host that set it. With a `Domain`, it also goes to the other hosts of that domain, if it is
+//! not a public suffix (RFC 6265 §5.3).
 
+use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use cookie::Cookie;
@@ -22,7 +23,10 @@ pub(super) struct Jar {
 }
 
 struct Kept {
+    /// The host that set it, or the domain that it set it for.
     host: String,
+    /// It also goes to the hosts below.
+    is_for_all: bool,
     path: String,
     secure: bool,
     name: String,
@@ -63,10 +67,14 @@ impl Jar {
             return;
         }
         let path = cookie.path().filter(|path| path.starts_with('/')).unwrap_or(default_path(from));
-        let place = self
-            .kept
-            .iter()
-            .position(|kept| kept.host == from.host() && kept.path == path && kept.name == cookie.name());
+        let domain = cookie.domain().and_then(|domain| shared(domain, from.host()));
+        let (host, is_for_all) = (domain.as_deref().unwrap_or(from.host()), domain.is_some());
+        let place = self.kept.iter().position(|kept| {
+            kept.host == host
+                && kept.is_for_all == is_for_all
+                && kept.path == path
+                && kept.name == cookie.name()
+        });
         if is_over(cookie) {
             if let Some(place) = place {
                 self.kept.remove(place);
@@ -75,7 +83,8 @@ impl Jar {
             return;
         }
         let kept = Kept {
-            host: from.host().to_owned(),
+            host: host.to_owned(),
+            is_for_all,
             path: path.to_owned(),
             secure,
             name: cookie.name().to_owned(),
@@ -93,7 +102,8 @@ impl Jar {
 
 impl Kept {
     fn belongs_to(&self, url: &LinkUrl) -> bool {
-        self.host == url.host() && (!self.secure || url.is_https()) && within(url.as_url().path(), &self.path)
+        let is_its = self.host == url.host() || (self.is_for_all && is_below(url.host(), &self.host));
+        is_its && (!self.secure || url.is_https()) && within(url.as_url().path(), &self.path)
     }
 }
 
@@ -102,6 +112,19 @@ impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} at {}{}", self.name, self.host, self.path)
     }
+}
+
+/// The domain that a `Domain` names, where this host may set cookies for it: it is the host or above it, and not a public
+/// suffix. Addresses have none.
+fn shared(domain: &str, host: &str) -> Option<String> {
+    let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+    let is_above = domain == host || is_below(host, &domain);
+    let is_name = host.parse::<Ipv4Addr>().is_err() && !host.starts_with('[');
+    (is_above && is_name && psl::domain_str(&domain).is_some()).then_some(domain)
+}
+
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|before| before.ends_with('.'))
 }
 
 /// The path up to its last slash (RFC 6265 §5.1.4).
@@ -152,7 +175,14 @@ mod tests {
             (a, "k=v; Max-Age=60; HttpOnly", a, Some("k=v")),
             (a, "k=v", "http://a.example:8080/deep/er?x", Some("k=v")),
             (a, "k=v; Domain=example", "http://b.example/", None),
-            (a, "k=v; Domain=.a.example", "http://www.a.example/", None),
+            (a, "k=v; Domain=example", a, Some("k=v")),
+            (a, "k=v; Domain=.A.example", "http://www.a.example/", Some("k=v")),
+            (a, "k=v; Domain=a.example", a, Some("k=v")),
+            ("http://www.a.example/", "k=v; Domain=a.example", a, Some("k=v")),
+            ("http://www.a.example/", "k=v; Domain=b.example", "http://b.example/", None),
+            ("http://a.github.io/", "k=v; Domain=github.io", "http://b.github.io/", None),
+            ("http://127.0.0.1/", "k=v; Domain=0.0.1", "http://9.0.0.1/", None),
+            (a, "k=v", "http://www.a.example/", None),
             ("http://a.example/in/side", "k=v", "http://a.example/in/x", Some("k=v")),
             ("http://a.example/in/side", "k=v", "http://a.example/inner", None),
             ("http://a.example/in/side", "k=v; Path=/", a, Some("k=v")),

@@ -244,6 +244,8 @@ pub(super) enum Remedy {
     SendAgain,
     /// Look again with `lenient`.
     LookAgain,
+    /// What comes over HTTP/2 cannot be read. Browsers are more lenient there; over HTTP/1.1 `lenient` is.
+    SpeakHttp1,
 }
 
 impl Remedy {
@@ -256,7 +258,9 @@ impl Remedy {
                     Some(h2::Reason::HTTP_1_1_REQUIRED) => Some(Self::LookAgain),
                     // RFC 9113 §8.7: it was not processed.
                     Some(h2::Reason::REFUSED_STREAM) => Some(Self::SendAgain),
-                    Some(h2::Reason::NO_ERROR) if error.is_go_away() => Some(Self::SendAgain),
+                    // RFC 9113 §6.8: nor was this. h2 tells so only of requests that the server will not answer.
+                    _ if error.is_go_away() && error.is_remote() => Some(Self::SendAgain),
+                    _ if is_unreadable(error) => Some(Self::SpeakHttp1),
                     _ => None,
                 }
             } else {
@@ -276,6 +280,13 @@ fn may_be_over_size(error: &h2::Error) -> bool {
             Some(h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::COMPRESSION_ERROR) => true,
             _ => false,
         }
+}
+
+/// Whether our own side refused what the server sent, and not for its size alone.
+pub(super) fn is_unreadable(error: &h2::Error) -> bool {
+    let is_size =
+        matches!(error.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::COMPRESSION_ERROR));
+    error.is_library() && !is_size
 }
 
 /// A want of our own: of descriptors, buffers or memory.

@@ -270,10 +270,17 @@ impl Fetcher {
                 return Box::pin(self.look_again(trail, large)).await;
             } else {
                 // There is a limit for large ones, too.
-                return Err(match lost.failure {
+                let failure = match lost.failure {
                     Failure::NeedsMemory if large => Failure::Site(Reason::Protocol),
                     failure => failure,
-                });
+                };
+                if lost.remedy != Some(Remedy::SpeakHttp1) || failure == Failure::NeedsMemory {
+                    return Err(failure);
+                }
+                turn.move_to(trail.here().host()).await;
+                // In a box: as above. Where the server speaks nothing but HTTP/2, that stands.
+                let looked = Box::pin(self.look_again(trail, large)).await;
+                return looked.map_err(|second| if second.reason().is_some() { failure } else { second });
             }
         }
     }
@@ -310,6 +317,9 @@ impl Fetcher {
         let response = race::send(request).await.map_err(|error| self.lost(&error, url))?;
         if let Some(certificate) = response.extensions().get().and_then(TlsInfo::peer_certificate) {
             progress::shown(certificate);
+        }
+        if reply::is_misread(response.version(), response.headers()) {
+            return Err(Lost { failure: Failure::Site(Reason::Protocol), remedy: Some(Remedy::LookAgain) });
         }
         let peer = response.remote_addr();
         let reply = Reply::from(response);

@@ -48,7 +48,8 @@ impl Trail {
     /// Goes where an answer's headers point. To come back to a URL is a loop, unless with other cookies:
     /// walls set one and send the visitor to the same page again.
     pub(crate) fn follow(&mut self, headers: &HeaderMap) -> Result<(), RedirectKind> {
-        let location = headers.get(LOCATION).map(text).filter(|location| !location.is_empty());
+        // As browsers and curl do, the first that says something.
+        let location = headers.get_all(LOCATION).iter().map(text).find(|location| !location.is_empty());
         let next = self.here.join(&location.ok_or(RedirectKind::NoLocation)?);
         let next = next.map_err(|_: BadUrl| RedirectKind::BadLocation)?.with_user_of(&self.here);
         self.go(next, headers);
@@ -66,11 +67,16 @@ impl Trail {
     /// visited already, or is one hop too many: then the page itself is the answer.
     pub(crate) fn refresh(&mut self, headers: &HeaderMap, url: &str) -> bool {
         let Ok(next) = self.here.join(url).map(|next| next.with_user_of(&self.here)) else { return false };
-        let visited = next == self.here || self.earlier.iter().any(|stop| stop.url == next);
+        let asked_with = self.cookies.changes();
+        self.cookies.take(&self.here, headers);
+        let now = self.cookies.changes();
+        // With another cookie, the same URL may be another page. Once: some sites hand out a new one every time.
+        let visited =
+            (next == self.here && asked_with == now) || self.earlier.iter().any(|stop| stop.url == next);
         if visited || self.earlier.len() >= MAX_HOPS {
             return false;
         }
-        self.go(next, headers);
+        self.leave(next, asked_with);
         self.refreshed = true;
         true
     }
@@ -78,6 +84,10 @@ impl Trail {
     fn go(&mut self, next: LinkUrl, headers: &HeaderMap) {
         let asked_with = self.cookies.changes();
         self.cookies.take(&self.here, headers);
+        self.leave(next, asked_with);
+    }
+
+    fn leave(&mut self, next: LinkUrl, asked_with: usize) {
         let here = Stop { url: std::mem::replace(&mut self.here, next), cookies: asked_with };
         self.earlier.push(here);
     }
@@ -112,9 +122,9 @@ pub(crate) fn redirects(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// A `Location` as text. Bytes beyond ASCII are not allowed there but common; percent-encoded they mean
+/// A URL in a header as text. Bytes beyond ASCII are not allowed there but common; percent-encoded they mean
 /// the same, whatever their charset.
-fn text(location: &HeaderValue) -> String {
+pub(super) fn text(location: &HeaderValue) -> String {
     let mut text = String::with_capacity(location.len());
     for &byte in location.as_bytes() {
         if byte.is_ascii() {
@@ -212,6 +222,15 @@ mod tests {
         }
         assert!(!trail.refresh(&none, "/one-more"));
         assert!(trail.details().notes.contains(&Note::MetaRefresh));
+    }
+
+    #[test]
+    fn a_refresh_to_itself_is_followed_once_for_a_new_cookie() {
+        let mut trail = trail("http://a.example/");
+        let cookie = |value| HeaderMap::from_iter([(SET_COOKIE, HeaderValue::from_static(value))]);
+        assert!(trail.refresh(&cookie("number=1"), "/"));
+        assert_eq!(trail.cookies(), Some(HeaderValue::from_static("number=1")));
+        assert!(!trail.refresh(&cookie("number=2"), "/"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::setup::SetupError;
 /// of public authorities carry it; those a private authority or a tool made seldom do.
 const CA_ISSUERS: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
+/// Certificates of a chain that are looked at.
+const MAX_CHAIN: usize = 6;
+
 /// TLS with the system's certificate authorities, and those of the operator.
 #[derive(Clone)]
 pub(super) struct Tls {
@@ -256,10 +259,23 @@ fn closer(
     if certificate.issuer() == certificate.subject() {
         return Some(TlsKind::SelfSigned);
     }
-    let names_its_issuer = end_entity.windows(CA_ISSUERS.len()).any(|bytes| bytes == CA_ISSUERS);
-    let incomplete =
-        *error == CertificateError::UnknownIssuer && intermediates.is_empty() && names_its_issuer;
+    let incomplete = *error == CertificateError::UnknownIssuer && is_incomplete(end_entity, intermediates);
     incomplete.then_some(TlsKind::IncompleteChain)
+}
+
+/// Whether the issuer of the chain's last certificate is missing, and that certificate names where it can be fetched. What
+/// else was sent is no part of the chain: many servers send their own certificate twice.
+fn is_incomplete(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+    let mut last = end_entity;
+    for _ in 0..MAX_CHAIN {
+        let Ok(certificate) = webpki::EndEntityCert::try_from(last) else { return false };
+        let is_issuer = |other: &&CertificateDer<'_>| {
+            webpki::EndEntityCert::try_from(*other).is_ok_and(|other| other.subject() == certificate.issuer())
+        };
+        let Some(issuer) = intermediates.iter().find(is_issuer) else { break };
+        last = issuer;
+    }
+    last.windows(CA_ISSUERS.len()).any(|bytes| bytes == CA_ISSUERS)
 }
 
 /// Keeps no session, because a resumed one would skip looking at the certificate. Being asked for one tells

@@ -41,6 +41,12 @@ pub(super) async fn rows() -> Vec<Row> {
     ] {
         rows.push(Row::new(case, answering(garbage).await).down(Reason::Protocol));
     }
+    rows.push(
+        Row::new("sloppy: a transfer coding that is none, and a length", staying_open().await)
+            .asking("me.example")
+            .retrying(0)
+            .no_backlink(false),
+    );
     rows.push(Row::new("endless headers", endless_headers().await).down(Reason::Protocol));
     rows.extend(lost().await);
     rows
@@ -73,6 +79,14 @@ async fn sloppy() -> Vec<Row> {
             "a length and chunks",
             page("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "a\r\nme.example\r\n0\r\n\r\n"),
         ),
+        (
+            "chunks, though not as the last word",
+            page("Transfer-Encoding: chunked, identity\r\n", "2\r\nme\r\n8\r\n.example\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunks and a comma",
+            page("Transfer-Encoding: chunked,\r\n", "2\r\nme\r\n8\r\n.example\r\n0\r\n\r\n"),
+        ),
         ("spaces in the status line", "HTTP/1.1  200  OK\r\n\r\nme.example".to_owned()),
         ("small letters in the status line", "http/1.1 200 ok\r\n\r\nme.example".to_owned()),
         ("no space behind the status", "HTTP/1.1 200OK\r\n\r\nme.example".to_owned()),
@@ -90,6 +104,17 @@ async fn sloppy() -> Vec<Row> {
         rows.push(row.asking("me.example").retrying(0));
     }
     rows
+}
+
+async fn staying_open() -> Site {
+    playing(|mut visit, _| async move {
+        visit.request().await;
+        visit
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 7\r\n\r\nnothing")
+            .await;
+        visit.wait_for_end().await;
+    })
+    .await
 }
 
 async fn endless_headers() -> Site {

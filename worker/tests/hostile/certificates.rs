@@ -18,7 +18,7 @@ struct Papers<'a> {
 
 type Shows = fn(&Papers<'_>) -> Identity;
 
-const SHOWN: [(&str, Option<TlsKind>, Shows); 10] = [
+const SHOWN: [(&str, Option<TlsKind>, Shows); 11] = [
     ("valid", None, |it| it.trusted.vouches_for(it.home, |_| {})),
     ("valid, the trusted authority left out", None, |it| {
         it.trusted.vouches_for(it.home, |_| {}).without_its_issuer()
@@ -33,6 +33,9 @@ const SHOWN: [(&str, Option<TlsKind>, Shows); 10] = [
     }),
     ("by an unknown issuer, who is named and there", Some(TlsKind::UnknownIssuer), |it| {
         it.stranger.vouches_for(it.home, names_its_issuer)
+    }),
+    ("with itself in its issuer's place", Some(TlsKind::IncompleteChain), |it| {
+        it.stranger.vouches_for(it.home, names_its_issuer).twice()
     }),
     ("with an incomplete chain", Some(TlsKind::IncompleteChain), |it| {
         it.stranger.vouches_for(it.home, names_its_issuer).without_its_issuer()

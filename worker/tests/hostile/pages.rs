@@ -87,6 +87,8 @@ fn codings() -> Vec<(&'static str, Vec<&'static str>, Vec<u8>)> {
         ("gzip in two parts", vec!["Content-Encoding: gzip"], [gzip(&text[..9]), gzip(&text[9..])].concat()),
         ("gzip and zeros", vec!["Content-Encoding: gzip"], [gzip(text), vec![0; 512]].concat()),
         ("deflate without its wrapper", vec!["Content-Encoding: deflate"], deflate(text)),
+        ("zlib that is called gzip", vec!["Content-Encoding: gzip"], zlib(text)),
+        ("gzip that is called deflate", vec!["Content-Encoding: deflate"], gzip(text)),
         ("brotli in capitals", vec!["Content-Encoding: BR"], brotli(text)),
         ("two codings", vec!["Content-Encoding: deflate, gzip"], gzip(&zlib(text))),
         (

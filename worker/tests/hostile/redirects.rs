@@ -4,7 +4,7 @@ use linkbeat_shared::{Reason, RedirectKind};
 
 use super::row::Row;
 use super::street::{Street, answering, answering_by_path, named, playing};
-use crate::site::{Site, answer, nobody, own_address, page, redirect};
+use crate::site::{Site, answer, header, nobody, own_address, page, redirect};
 
 fn nowhere(kind: RedirectKind) -> Reason {
     Reason::Redirect { kind }
@@ -28,7 +28,11 @@ pub(super) async fn rows(street: &Street) -> Vec<Row> {
         chains("a malformed Location", "/bad").await.down(nowhere(RedirectKind::BadLocation)),
         chains("a Location that is no web page", "/mail").await.down(nowhere(RedirectKind::BadLocation)),
         chains("a status that is no redirect", "/300").await.down(Reason::Status { code: 300 }),
+        chains("an empty Location before the real one", "/twice").await,
         Row::new("a cookie wall", cookie_wall().await),
+        Row::new("a cookie wall whose page refreshes itself", refreshing_cookie_wall().await)
+            .asking("me.example"),
+        cookie_for_the_domain().await,
         Row::new("a wall that hands out the same cookie for ever", same_cookie_for_ever().await)
             .down(nowhere(RedirectKind::Loop)),
         Row::new("a new cookie every time", new_cookies_for_ever().await)
@@ -83,6 +87,7 @@ async fn chains() -> Site {
         "/none" => answer("302 Found", &[], ""),
         "/bad" => redirect("302 Found", "http://[::1"),
         "/mail" => redirect("302 Found", "mailto:me@example.com"),
+        "/twice" => answer("302 Found", &["Location: ", "Location: /0"], ""),
         "/300" => answer("300 Multiple Choices", &["Location: /0"], ""),
         "/0" => page("arrived"),
         hops => match hops[1..].parse::<usize>() {
@@ -105,6 +110,41 @@ async fn cookie_wall() -> Site {
         }
     })
     .await
+}
+
+async fn refreshing_cookie_wall() -> Site {
+    playing(|mut visit, _| async move {
+        let request = visit.request().await;
+        let refresh = "<meta http-equiv=refresh content='0;url=/'>";
+        if request.to_lowercase().contains("\r\ncookie: seen=yes\r\n") {
+            visit.send(page("me.example")).await;
+        } else {
+            let headers = ["Content-Type: text/html", "Set-Cookie: seen=yes"];
+            visit.send(answer("200 OK", &headers, refresh)).await;
+        }
+    })
+    .await
+}
+
+/// The host with `www.` lets in whoever brings the cookie that the host without it sets for both.
+async fn cookie_for_the_domain() -> Row {
+    let site = playing(|mut visit, _| async move {
+        let request = visit.request().await.to_lowercase();
+        let host = header(&request, "host").unwrap_or_default().to_owned();
+        let reply = match host.strip_prefix("www.") {
+            Some(_) if request.contains("\r\ncookie: seen=yes\r\n") => page("hello"),
+            Some(bare) => redirect("302 Found", &format!("http://{bare}/")),
+            None => {
+                let domain = host.split(':').next().unwrap_or_default();
+                let cookie = format!("Set-Cookie: seen=yes; Path=/; Domain=.{domain}");
+                answer("302 Found", &[&format!("Location: http://www.{host}/"), &cookie], "")
+            }
+        };
+        visit.send(reply).await;
+    })
+    .await;
+    let url = named(&site, "");
+    Row::new("a cookie for all hosts of the domain", site).from(url)
 }
 
 async fn same_cookie_for_ever() -> Site {

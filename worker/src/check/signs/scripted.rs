@@ -15,8 +15,8 @@ use crate::fetch::Outline;
 const FEW_LINKS: u32 = 5;
 const FEW_LETTERS: u32 = 200;
 
-/// Scripts that count visitors or show ads. They build no links.
-const COUNTERS: [&str; 18] = [
+/// Scripts that count visitors, show ads, or work on what is there. They build no links.
+const COUNTERS: [&str; 23] = [
     "google-analytics.com",
     "googletagmanager.com",
     "googlesyndication.com",
@@ -35,6 +35,11 @@ const COUNTERS: [&str; 18] = [
     "vercount",
     "email-decode",
     "gtag(",
+    "__CF$cv$params",
+    "serviceWorker.register",
+    "wp-emoji",
+    "wpemoji",
+    "external-link",
 ];
 
 /// Scripts that build lists of friends, and what a page that uses them says.
@@ -57,16 +62,16 @@ const BUILDERS: [&str; 9] = [
 /// A list of links among the addresses in a script, such as `'/data/friends.json'` or `"/api/links"`.
 static LIST: LazyLock<Regex> = LazyLock::new(|| {
     constant(
-        r#"(?i)["'`/](?:[\w./:-]*[/_-])?(?:friends?|links?|flinks?|friend-?links?|blogroll|youlian)(?:[_-]?(?:list|data|page))?(?:\.(?:json|ya?ml)|["'`?])"#,
+        r#"(?i)["'`/](?:[\w./:-]*[/_-])?(?:friends?|links?|flinks?|friend-?links?|blogroll|youlian)(?:[/_-]?(?:list|data|page|all|issues))?(?:\.(?:json|ya?ml|xml|txt|php)|["'`?])"#,
     )
 });
 /// What fetches something.
 static FETCH: LazyLock<Regex> =
     LazyLock::new(|| constant(r"(?i)\bfetch\s*\(|XMLHttpRequest|\baxios\b|\.(?:ajax|getJSON|get)\s*\("));
-/// A script of the site that builds its links, by its name.
+/// A script of the site that builds its links, by its name. A hash or a version may follow.
 static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
     constant(
-        r"(?i)(?:^|[/_-])(?:friends?|flinks?|links?|friend-?links?|blogroll)(?:[._-]?(?:page|list|loader|render))?(?:\.min)?\.m?js(?:$|\?)",
+        r"(?i)(?:^|[/_-])(?:friends?|flinks?|links?|friend-?links?|blogroll)(?:[._-]?(?:page|list|loader|render))?(?:[._-][a-z]*\d[\w-]*)?(?:\.min)?\.m?js(?:$|\?)",
     )
 });
 
@@ -80,7 +85,7 @@ pub(super) fn is_scripted(outline: &Outline) -> bool {
     {
         return true;
     }
-    sources().any(|source| builds(&source) || SOURCE.is_match(&source))
+    sources().any(|source| builds(&source) || (SOURCE.is_match(&source) && !is_counter(&source)))
         || scripts().any(|script| builds(&script.to_lowercase()) || fetches_a_list(script))
 }
 

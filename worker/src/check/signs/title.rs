@@ -5,7 +5,7 @@ use htmlize::unescape;
 /// Characters of a title that are kept.
 const MAX_TITLE: usize = 200;
 /// Titles of pages that a site or a wall shows in passing. They say nothing of the site.
-const IN_PASSING: [&str; 22] = [
+const IN_PASSING: [&str; 37] = [
     "just a moment...",
     "attention required!",
     "one moment, please",
@@ -25,6 +25,22 @@ const IN_PASSING: [&str; 22] = [
     "human verification",
     "安全验证",
     "人机验证",
+    "人机识别",
+    "安全检测",
+    "访问验证",
+    "正在验证",
+    "verifying you are human",
+    "verify you are human",
+    "bot verification",
+    "access denied",
+    // Errors that come with 200.
+    "403 forbidden",
+    "404 not found",
+    "500 internal server error",
+    "502 bad gateway",
+    "503 service",
+    "504 gateway",
+    "database error",
     // While the site is worked on.
     "maintenance",
     "under maintenance",
@@ -67,6 +83,8 @@ mod tests {
             "Making sure you&#39;re not a bot!",
             "Maintenance mode",
             "网站维护中",
+            "502 Bad Gateway",
+            "Verifying you are human. This may take a few seconds.",
         ] {
             assert_eq!(cleaned(nothing), None, "{nothing}");
         }

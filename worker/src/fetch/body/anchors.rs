@@ -127,7 +127,10 @@ impl Seen {
 
     fn matches_resolved(&mut self, href: &str) -> bool {
         self.finder.is_match(href)
-            || self.base.join(href).is_ok_and(|resolved| self.finder.is_match(resolved.as_str()))
+            || self
+                .base
+                .join(href)
+                .is_ok_and(|url| spelling::plain(url).iter().flatten().any(|url| self.finder.is_match(url)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Content codings (RFC 9110 §8.4) and transfer codings (RFC 9112 §7): what servers really send, undone piece by piece.
 //!
-//! Browsers read codings in any case, several after each other, by their old names, and `deflate` without its zlib
-//! wrapper. So this does. What is offered in `Accept-Encoding` can be undone here.
+//! Browsers and curl read codings in any case, several after each other, by their old names, `deflate` without its zlib
+//! wrapper, and zlib that is called gzip. So this does. What is offered in `Accept-Encoding` can be undone here.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -60,8 +60,9 @@ pub(super) struct Decoding {
 }
 
 enum Stage {
-    /// The first bytes are needed to know what `deflate` means here.
-    Deflate(Vec<u8>),
+    /// The first bytes are needed to know what the coding means here. With what a body is taken for that is neither gzip
+    /// nor zlib.
+    Unsure(Vec<u8>, fn() -> Stage),
     Zlib(ZlibDecoder<Vec<u8>>),
     Raw(DeflateDecoder<Vec<u8>>),
     Gzip(GzDecoder<Vec<u8>>),
@@ -106,8 +107,8 @@ impl Codings {
     /// What undoes them.
     pub(super) fn decoding(&self) -> Decoding {
         let stage = |coding: &Coding| match coding {
-            Coding::Gzip => gzip(),
-            Coding::Deflate => Stage::Deflate(Vec::new()),
+            Coding::Gzip => Stage::Unsure(Vec::new(), gzip),
+            Coding::Deflate => Stage::Unsure(Vec::new(), raw),
             Coding::Brotli => brotli(),
         };
         Decoding { stages: self.codings.iter().map(stage).collect() }
@@ -166,6 +167,10 @@ fn gzip() -> Stage {
     Stage::Gzip(GzDecoder::new(Vec::new()))
 }
 
+fn raw() -> Stage {
+    Stage::Raw(DeflateDecoder::new(Vec::new()))
+}
+
 fn brotli() -> Stage {
     let alloc = StandardAlloc::default;
     // Strict: no window beyond the RFC's. It could be 1 GiB.
@@ -179,16 +184,18 @@ type Next<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Stop>;
 impl Stage {
     fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), Stop> {
         match self {
-            Self::Deflate(first) => {
+            Self::Unsure(first, otherwise) => {
                 first.extend_from_slice(bytes);
                 if first.len() < 2 {
                     return Ok(());
                 }
-                let first = std::mem::take(first);
+                let (first, otherwise) = (std::mem::take(first), *otherwise);
                 *self = if is_zlib(&first) {
                     Self::Zlib(ZlibDecoder::new(Vec::new()))
+                } else if first.starts_with(&GZIP_MAGIC) {
+                    gzip()
                 } else {
-                    Self::Raw(DeflateDecoder::new(Vec::new()))
+                    otherwise()
                 };
                 self.push(&first, next)
             }
@@ -230,7 +237,9 @@ impl Stage {
                 Ok(std::mem::take(decoder.get_mut()))
             }
             Self::Brotli(_) => Err(Stop::Undecodable),
-            Self::Over | Self::Deflate(_) => Ok(Vec::new()),
+            // No coding is that short.
+            Self::Unsure(first, _) if !first.is_empty() => Err(Stop::Undecodable),
+            Self::Over | Self::Unsure(..) => Ok(Vec::new()),
         }
     }
 }
@@ -360,7 +369,7 @@ mod tests {
         let brotli = brotli(PAGE);
         let twice = gzipped(&zlibbed(PAGE));
         let members = [gzipped(&PAGE[..10]), gzipped(&PAGE[10..])].concat();
-        let cases: [(&[&str], Vec<u8>); 17] = [
+        let cases: [(&[&str], Vec<u8>); 19] = [
             (&["gzip"], gzipped(PAGE)),
             (&["GZip"], gzipped(PAGE)),
             (&[" x-gzip "], gzipped(PAGE)),
@@ -368,6 +377,8 @@ mod tests {
             (&["gzip"], [gzipped(PAGE), b"\0\0\0".to_vec()].concat()),
             (&["deflate"], zlibbed(PAGE)),
             (&["Deflate"], deflated(PAGE)),
+            (&["gzip"], zlibbed(PAGE)),
+            (&["deflate"], gzipped(PAGE)),
             (&["br"], brotli.clone()),
             (&["BR"], brotli.clone()),
             (&["br, gzip"], gzipped(&brotli)),

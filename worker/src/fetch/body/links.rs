@@ -22,11 +22,11 @@ use super::{spelling, tag};
 const ESCAPES: [&str; 13] = [
     "\\/", "\\u", "\\x", "&#", "&amp", "&quot", "&sol", "&colon", "&period", "&quest", "&equals", "%2", "%3",
 ];
-/// Links without a scheme, those with a port that goes without saying, parameters that jump pages use, base64 of `http`
-/// and `//`. Up to 16 are found by vector instructions.
+/// Links without a scheme, those with a port that goes without saying, hosts in punycode (RFC 5890 §2.3.2.1), parameters
+/// that jump pages use, base64 of `http`, `HTTP`, `Http` and `//`. Up to 16 are found by vector instructions.
 const LINKS: [&str; 16] = [
-    "\"//", "'//", "=//", "`//", ":\\\\", ":443", ":80/", "?u=", "?go=", "?to=", "?url=", "?link=",
-    "?target=", "aHR0c", "Ly9", "SFRUU",
+    "\"//", "'//", "=//", "`//", "(//", ":\\\\", ":443", ":80/", "xn--", "?u=", "?url=", "?link=", "aHR0c",
+    "SFRUU", "SHR0c", "Ly9",
 ];
 /// Links of one tag that are searched together with the text around them.
 const WITH_CONTEXT: usize = 8;
@@ -40,7 +40,7 @@ enum Marks {
     Escapes,
     /// [`LINKS`].
     Links,
-    /// Schemes and hosts in upper case, and hosts in Chinese characters.
+    /// Schemes and hosts that browsers spell otherwise, such as those in upper case.
     Hosts,
 }
 
@@ -71,10 +71,41 @@ fn is_escape(text: &[u8]) -> bool {
     ESCAPES.iter().any(|escape| text.starts_with(escape.as_bytes()))
 }
 
-/// Whether the scheme before a `:/`, or the host behind it, is spelled otherwise.
+/// Whether the scheme before a `:/`, or the host behind it, is spelled otherwise than browsers spell it.
 fn is_odd(before: &[u8], behind: &[u8]) -> bool {
-    let odd_host = matches!(behind, [b':', b'/', b'/', b'A'..=b'Z' | 0xe4..=0xe7, ..]);
-    odd_host || before.ends_with(b"TP") || before.ends_with(b"PS")
+    match (before, behind) {
+        (
+            [.., b'h', b't', b't', b'p'] | [.., b'h', b't', b't', b'p', b's'],
+            [b':', b'/', b'/', host @ ..],
+        ) => is_odd_host(host),
+        _ => ["http", "https"].iter().any(|scheme| ends_with_scheme(before, scheme)),
+    }
+}
+
+fn ends_with_scheme(before: &[u8], scheme: &str) -> bool {
+    let start = before.len().checked_sub(scheme.len());
+    start.is_some_and(|start| before[start..].eq_ignore_ascii_case(scheme.as_bytes()))
+}
+
+/// Whether a host has capital letters, letters beyond ASCII, a user before it or a port behind it.
+fn is_odd_host(text: &[u8]) -> bool {
+    if text.first_chunk().is_some_and(|start| is_plain_to_a_slash(u128::from_le_bytes(*start))) {
+        return false;
+    }
+    let is_plain = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let length = text.iter().take_while(is_plain).count();
+    matches!(text.get(length), Some(b'A'..=b'Z' | b':' | b'@' | b'\\' | 0x80..))
+}
+
+/// Whether there is a slash among 16 bytes, and no capital letter, `@`, or byte beyond ASCII. Nearly all hosts are like
+/// that, and looking at all bytes at once costs next to nothing.
+fn is_plain_to_a_slash(bytes: u128) -> bool {
+    const EACH: u128 = u128::MAX / 0xff;
+    // Of ASCII, capital letters and `@` lack this bit. Small letters, digits and marks of URLs have it.
+    let odd = (!bytes & (0x20 * EACH)) | (bytes & (0x80 * EACH));
+    // No bits where there is a slash. Such a byte borrows its highest bit.
+    let others = bytes ^ (u128::from(b'/') * EACH);
+    odd == 0 && others.wrapping_sub(EACH) & !others & (0x80 * EACH) != 0
 }
 
 /// One search in one page.
@@ -107,8 +138,12 @@ impl Links {
         };
         let first = memchr(b'<', bytes).unwrap_or(last);
         let mut found = None;
+        if piece.len() - last > segment::MAX {
+            // Not all of it is kept.
+            found = self.in_segment(finder, &piece[last..]);
+        }
         if !open.text().is_empty() || first > 0 {
-            found = self.in_segment(finder, &[open.text(), &piece[..first]].concat());
+            found = found.max(self.in_segment(finder, &[open.text(), &piece[..first]].concat()));
         }
         if self.base.is_some() {
             return found.max(self.in_all(finder, &piece[first..last]));
@@ -190,17 +225,18 @@ impl Links {
     }
 
     fn leads_to(&self, token: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        if has_host(token) {
-            found.extend(self.page.join(token).ok().map(String::from).filter(|url| url != token));
-        }
+        let mut found: Vec<_> = self.resolved(token).filter(|url| url != token).collect();
         for destination in spelling::destinations(token) {
-            if has_host(&destination) {
-                found.extend(self.page.join(&destination).ok().map(String::from));
-            }
+            found.extend(self.resolved(&destination));
             found.push(destination);
         }
         found
+    }
+
+    /// A link with a host of its own, as browsers resolve and show it.
+    fn resolved(&self, link: &str) -> impl Iterator<Item = String> + use<> {
+        let url = if has_host(link) { self.page.join(link).ok() } else { None };
+        url.into_iter().flat_map(spelling::plain).flatten()
     }
 }
 
@@ -219,7 +255,10 @@ fn has_host(text: &str) -> bool {
 
 /// Where the words of a segment that may be links begin and end.
 fn tokens(segment: &str) -> impl Iterator<Item = (usize, usize)> {
-    let is_delimiter = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')');
+    let is_delimiter = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | '，' | '、' | '；' | '：' | '（' | '）')
+    };
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + segment[at..].find(|c| !is_delimiter(c))?;

@@ -13,6 +13,7 @@ use super::letters::{Letters, MAX_REFERENCE};
 use super::refresh::Refresh;
 use super::segment::{boundary, cut};
 use super::tag;
+use crate::fetch::redirect::text as in_header;
 
 /// Letters after which the text needs no more reading: by them its script is known, and the page is no empty shell.
 const ENOUGH_LETTERS: u32 = 400;
@@ -80,7 +81,7 @@ enum State {
 impl Outliner {
     /// The header `Refresh` goes before what the page says (HTML Standard, §4.2.5.3).
     pub(super) fn new(headers: &HeaderMap) -> Self {
-        let refresh = headers.get(REFRESH).and_then(|value| value.to_str().ok()).and_then(Refresh::parse);
+        let refresh = headers.get(REFRESH).map(in_header).and_then(|value| Refresh::parse(&value));
         Self {
             outline: Outline { refresh, ..Outline::default() },
             state: State::Text,

@@ -30,8 +30,10 @@ impl Segment {
     /// More of the page was read. Returns the old text where it was too long to go on with.
     pub(super) fn push(&mut self, piece: &str) {
         if let Some(start) = memrchr(b'<', piece.as_bytes()) {
+            let open = &piece[start..];
+            let kept = if open.len() <= MAX { open } else { &open[back(open, OVERLAP)..] };
             self.text.clear();
-            self.text.push_str(cut(&piece[start..], MAX));
+            self.text.push_str(kept);
         } else if self.text.len() + piece.len() <= MAX {
             self.text.push_str(piece);
         } else {

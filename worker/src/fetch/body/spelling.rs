@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
+use url::Url;
+use url::quirks::domain_to_unicode;
+
 /// How often a text is decoded again: what is encoded more than three times is nobody's honest link.
 const MAX_ROUNDS: usize = 3;
 /// Shortest base64 that may be a link: `a.io` is six characters.
 const MIN_BASE64: usize = 6;
+/// Longest base64 that is looked at.
+const MAX_BASE64: usize = 1_000;
 /// Most destinations that one link may have.
 const MAX_DESTINATIONS: usize = 6;
 
@@ -86,9 +91,32 @@ pub(super) fn destinations(link: &str) -> Vec<String> {
     found
 }
 
-/// A whole URL inside another.
+/// A URL as browsers resolve it, without a user and without a dot behind the host. Then the same as browsers show it, where
+/// punycode stands for other letters.
+pub(super) fn plain(mut url: Url) -> [Option<String>; 2] {
+    if !url.username().is_empty() || url.password().is_some() {
+        // These can only fail for URLs without a host.
+        let _ = (url.set_username(""), url.set_password(None));
+    }
+    if let Some(without_dot) = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
+        let _ = url.set_host(Some(&without_dot));
+    }
+    let host = url.host_str().filter(|host| host.contains("xn--"));
+    let shown = host.map(|host| url.as_str().replacen(host, &domain_to_unicode(host), 1));
+    [Some(url.into()), shown]
+}
+
+/// A whole URL inside another. The value of a parameter may lack its scheme.
 fn embedded(link: &str) -> Option<&str> {
-    let at = link.rfind("http://").max(link.rfind("https://")).filter(|at| *at > 0)?;
+    if let Some(at) = link.rfind("=//") {
+        return Some(&link[at + 1..]);
+    }
+    let before = &link[..link.rfind("://")?];
+    let starts = ["https", "http"].map(|scheme| {
+        let at = before.len().checked_sub(scheme.len())?;
+        before.get(at..)?.eq_ignore_ascii_case(scheme).then_some(at)
+    });
+    let at = starts.into_iter().flatten().next().filter(|at| *at > 0)?;
     let url = &link[at..];
     // Behind it other parameters of the jump page may follow.
     Some(if url.contains('?') { url } else { &url[..url.find('&').unwrap_or(url.len())] })
@@ -114,15 +142,20 @@ fn percent_decoded(text: &str) -> Option<String> {
     (decoded.len() < bytes.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
-/// What the link carries in base64 (RFC 4648 §4 and §5): the value of a parameter, or a part of the path or
-/// fragment that begins like a URL.
+/// What the link carries in base64 (RFC 4648 §4 and §5): the value of a parameter; or the link itself, or a part of its
+/// path or fragment, that begins like a URL.
 fn in_base64(link: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, mark) in link.match_indices(['=', '/', '?', '#']) {
-        let value = &link[at + 1..];
-        if mark == "=" || ["aHR0c", "SFRUU", "Ly9"].iter().any(|start| value.starts_with(start)) {
-            let value = &value[..value.find(['&', '#', '?', ';']).unwrap_or(value.len())];
-            found.extend(base64_decoded(value).filter(|text| looks_like_a_link(text)));
+    let marks = link.match_indices(['=', '/', '?', '#', ';']).map(|(at, mark)| (at + 1, mark == "="));
+    for (at, is_value) in [(0, false)].into_iter().chain(marks) {
+        let value = &link[at..];
+        if is_value || begins_like_a_url(value) {
+            let length = value.bytes().take(MAX_BASE64).take_while(is_base64).count();
+            let value = &value[..length];
+            // A slash may be a letter of base64, or end a part of the path.
+            let part = value.split('/').next().filter(|part| part.len() < value.len());
+            let decoded = [Some(value), part].into_iter().flatten().filter_map(base64_decoded);
+            found.extend(decoded.map(|text| twice_decoded(&text)).find(|text| looks_like_a_link(text)));
         }
         if found.len() == MAX_DESTINATIONS {
             break;
@@ -133,8 +166,24 @@ fn in_base64(link: &str) -> Vec<String> {
     found
 }
 
+/// In base64: `http`, `HTTP`, `Http` and `//`.
+fn begins_like_a_url(text: &str) -> bool {
+    ["aHR0c", "SFRUU", "SHR0c", "Ly9"].iter().any(|start| text.starts_with(start))
+}
+
+/// What was decoded, once more where that is base64 of a URL.
+fn twice_decoded(text: &str) -> String {
+    let text = text.trim();
+    let inner = Some(text).filter(|text| begins_like_a_url(text)).map(|text| text.trim_end_matches('='));
+    inner.and_then(base64_decoded).unwrap_or_else(|| text.to_owned())
+}
+
+/// A `+` in a query is read as a space.
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b' ')
+}
+
 fn base64_decoded(text: &str) -> Option<String> {
-    let text = text.trim_end_matches('=');
     if text.len() < MIN_BASE64 {
         return None;
     }
@@ -145,7 +194,6 @@ fn base64_decoded(text: &str) -> Option<String> {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            // A `+` in a query is read as a space.
             b'+' | b'-' | b' ' => 62,
             b'/' | b'_' => 63,
             _ => return None,

@@ -47,9 +47,10 @@ pub(super) fn attribute<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
     Some(htmlize::unescape_attribute(value))
 }
 
-/// Whether a `rel` tells search engines not to count the link.
+/// Whether a `rel` tells search engines not to count the link. Its words may also be separated by commas.
 pub(super) fn is_not_counted(rel: &str) -> bool {
-    rel.split_ascii_whitespace().any(|word| NOT_COUNTED.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    let words = rel.split(|c: char| c == ',' || c.is_ascii_whitespace());
+    words.into_iter().any(|word| NOT_COUNTED.iter().any(|known| word.eq_ignore_ascii_case(known)))
 }
 
 /// The attributes of a tag, as they are written.

@@ -121,13 +121,17 @@ fn size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(str::from_utf8(&line[..digits]).ok()?, 16).ok()
 }
 
+/// Whether a body comes in chunks. For browsers and curl the word may stand anywhere.
+pub(in super::super) fn has_chunks(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(TRANSFER_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    codings.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
+}
+
 fn framing(status: StatusCode, headers: &HeaderMap) -> Framing {
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return Framing::Length(0);
     }
-    let codings = headers.get_all(TRANSFER_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let last = codings.flat_map(|value| value.split(',')).map(str::trim).next_back();
-    if last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+    if has_chunks(headers) {
         return Framing::Chunks(Chunk::Size);
     }
     // The first length that is one. A connection that is closed after one answer needs none.

@@ -15,7 +15,7 @@ use linkbeat_shared::{LinkUrl, Phase, Reason};
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-pub(super) use self::body::Body;
+pub(super) use self::body::{Body, has_chunks};
 pub(super) use self::connect::{Connection, Connector};
 use self::head::Head;
 use super::failure::Failure;
