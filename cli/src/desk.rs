@@ -11,7 +11,8 @@ use linkbeat_shared::{GivenLinks, Lang, Link, Request, RequestId, RequestOptions
 use linkbeat_store::{Filed, SharedStore, StoredSchedule};
 
 use crate::explainer::Explainer;
-use crate::input;
+use crate::input::{self, InputError};
+use crate::lang::said_in;
 
 /// Files in the database. An outbox of this process publishes the jobs; without one a producer finds the run.
 pub(crate) struct OwnDesk {
@@ -82,12 +83,14 @@ impl Desk for OwnDesk {
         self.explainer.explain(link, lang)
     }
 
-    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList> {
+    fn read_list(&self, name: &str, list: Vec<u8>, lang: Lang) -> Result<GivenLinks, BadList> {
         match input::read_sent(name, list) {
             Ok(input) => Ok(input.links),
             Err(error) => {
-                let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
-                Err(BadList(format!("{error}{advice}")))
+                // What to do about bad rows names a flag of the command line.
+                let advice = error.advice().filter(|_| !matches!(error, InputError::BadRows(_)));
+                let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+                Err(BadList(said_in(lang, &format!("{error}{advice}"))))
             }
         }
     }

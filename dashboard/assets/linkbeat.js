@@ -46,6 +46,7 @@ function strips() {
   for (const strip of document.querySelectorAll("[data-strip]")) {
     const bars = [...strip.querySelectorAll("a")];
     const told = document.getElementById(strip.dataset.strip);
+    if (told) told.hidden = false;
     const go = (index) => {
       const bar = bars[Math.max(0, Math.min(bars.length - 1, index))];
       bars.forEach((other) => { other.tabIndex = other === bar ? 0 : -1; });

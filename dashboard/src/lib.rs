@@ -22,8 +22,8 @@ pub use access::{
 };
 pub use connections::Limits;
 pub use ports::{
-    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, Ports, QueueDepth, Queues, ScheduleRun,
-    Setting, WorkerSeen,
+    BadList, CannotAsk, CannotFile, Desk, Facts, ParkedMessage, ParkedMessages, Ports, QueueDepth, Queues,
+    ScheduleRun, Setting, WorkerSeen,
 };
 pub use serve::Dashboard;
 pub use settings::{BadBasePath, BasePath, DashboardSettings};

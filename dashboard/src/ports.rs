@@ -67,9 +67,9 @@ pub trait Desk: Send + Sync + Debug {
         request: RequestId,
     ) -> Result<ScheduleRun, CannotFile>;
 
-    /// Reads a list of links in any of the shapes that linkbeat takes. The name may say which: `friends.yml`. It is work
-    /// for a thread that may block.
-    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList>;
+    /// Reads a list of links in any of the shapes that linkbeat takes. The name may say which: `friends.yml`. What is bad
+    /// about it is said in this language. It is work for a thread that may block.
+    fn read_list(&self, name: &str, list: Vec<u8>, lang: Lang) -> Result<GivenLinks, BadList>;
 
     /// Checks a link now, for whoever asks and nobody else: the steps in words, as they are taken, and at last the
     /// verdict and its rule. Nothing is stored. The check ends when nobody reads on. A desk without a worker tells
@@ -114,7 +114,7 @@ pub struct BadList(pub String);
 #[async_trait]
 pub trait Queues: Send + Sync + Debug {
     /// Parked messages, the oldest first, at most `limit`.
-    async fn parked(&self, limit: u32) -> Result<Vec<ParkedMessage>, CannotAsk>;
+    async fn parked(&self, limit: u32) -> Result<ParkedMessages, CannotAsk>;
 
     /// Puts these messages back into the queues that they came from. Returns how many were found.
     async fn requeue(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk>;
@@ -129,6 +129,15 @@ pub trait Queues: Send + Sync + Debug {
     async fn workers(&self) -> Result<Vec<WorkerSeen>, CannotAsk>;
 }
 
+/// Messages that nobody could handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedMessages {
+    /// Those that were asked for.
+    pub messages: Vec<ParkedMessage>,
+    /// How many there are.
+    pub all: u64,
+}
+
 /// A message that nobody could handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedMessage {
@@ -136,12 +145,16 @@ pub struct ParkedMessage {
     pub id: Uuid,
     /// The queue it came from, if it is known.
     pub queue: Option<String>,
+    /// The run that it names, if it can be read.
+    pub run: Option<RunId>,
     /// Why it was parked.
     pub cause: String,
     /// When it was parked.
     pub parked_at: Option<DateTime<Utc>>,
     /// How often its handling had failed.
     pub attempts: u32,
+    /// How long its content is, in bytes.
+    pub bytes: u64,
 }
 
 /// How many messages wait in a queue.

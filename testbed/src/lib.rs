@@ -12,6 +12,7 @@
 //! | [`database`], [`queues`] | a database and a namespace of one test's own on the servers that all tests share |
 //! | [`command`], [`process`], [`fleet`] | the built binary: as a command, as a process, as a fleet |
 //! | [`raw_amqp`] | a publisher of messages that no library would write |
+//! | [`free_port`] | a port that no other test gets |
 //! | [`broker`] | a broker that shows a test what passes, and can stop it |
 //!
 //! Fake servers begin in `async` functions and run on the runtime of their caller. A test without a runtime

@@ -1,5 +1,9 @@
 """Friends of a blog, and some days of their history: what the pages are tested with and pictured by."""
 
+import unittest
+
+from world import Browser, World
+
 FRIENDS = [
     ("Amber's notebook", "/amber", "Friends"),
     ("小明的博客", "/xiaoming", "Friends"),
@@ -24,6 +28,19 @@ def settle(world):
     world.run("check")
     sites.state["/kettle"] = (200, 0.05)
     world.run("check")
-    world.run("links", "set", "Café à côté", "--pin", "shown", "--pin-note", "an old friend", statuses=(0, 2))
-    world.run("schedule", "add", "daily", "--cron", "0 3 * * *", "--time-zone", "Asia/Shanghai", statuses=(0, 2))
-    world.run("schedule", "add", "hourly", "--every", "1h", statuses=(0, 2))
+    world.run("links", "set", "Café à côté", "--pin", "shown", "--note", "an old friend")
+    world.run("schedule", "add", "daily", "--cron", "0 3 * * *", "--time-zone", "Asia/Shanghai")
+    world.run("schedule", "add", "hourly", "--every", "1h")
+
+
+def opened(*roles):
+    """For `setUpModule`: the street with its history, a browser, and the address of a dashboard. `roles` run beside it."""
+    world = World()
+    unittest.addModuleCleanup(world.end)
+    browser = Browser()
+    unittest.addModuleCleanup(browser.end)
+    settle(world)
+    for role in roles:
+        world.start(*role)
+    _, base = world.dashboard()
+    return world, browser, base.rstrip("/")

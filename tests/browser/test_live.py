@@ -5,22 +5,13 @@ import signal
 import time
 import unittest
 
-from street import settle
-from world import Browser, Proxy, World, wait_for
+from street import opened
+from world import Proxy, wait_for
 
 
 def setUpModule():
-    global WORLD, BROWSER, BASE, PORT
-    WORLD, BROWSER = World(), Browser()
-    settle(WORLD)
-    WORLD.start("up")
-    _, BASE = WORLD.dashboard()
-    BASE = BASE.rstrip("/")
-
-
-def tearDownModule():
-    BROWSER.end()
-    WORLD.end()
+    global WORLD, BROWSER, BASE
+    WORLD, BROWSER, BASE = opened(["up"])
 
 
 class Live(unittest.TestCase):

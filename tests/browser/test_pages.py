@@ -3,8 +3,8 @@
 import json
 import unittest
 
-from street import settle
-from world import Browser, World, violations, wait_for
+from street import opened
+from world import World, violations, wait_for
 
 WIDTHS = {"narrow": 360, "wide": 1440}
 LANGUAGES = {"en": "Overview", "zh": "概览"}
@@ -13,15 +13,7 @@ FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summar
 
 def setUpModule():
     global WORLD, BROWSER, BASE
-    WORLD, BROWSER = World(), Browser()
-    settle(WORLD)
-    _, BASE = WORLD.dashboard()
-    BASE = BASE.rstrip("/")
-
-
-def tearDownModule():
-    BROWSER.end()
-    WORLD.end()
+    WORLD, BROWSER, BASE = opened()
 
 
 def link_named(name):
@@ -67,6 +59,59 @@ class EveryPage(unittest.TestCase):
 
     def test_wide_and_light_in_chinese(self):
         self.look("wide", "zh", "light")
+
+
+class LongWords(unittest.TestCase):
+    """Names, groups and addresses without a space in them, as long as they may be."""
+
+    def setUp(self):
+        WORLD.sites.state["/long" + "x" * 300] = (404, 0.0)
+        WORLD.import_links([
+            {"name": "N" * 200, "url": WORLD.sites.url("/long" + "x" * 300), "group": "G" * 200, "tags": ["t" * 50, "u" * 50],
+             "descr": "d" * 900, "linkpage": WORLD.sites.url("/page" + "y" * 1000)},
+        ])
+        WORLD.run("check", "links.json")
+        WORLD.run("schedule", "add", "s" * 60, "--every", "1h")
+        self.addCleanup(WORLD.run, "schedule", "remove", "s" * 60)
+        self.addCleanup(WORLD.run, "links", "remove", "N" * 200)
+
+    def test_no_page_scrolls_sideways(self):
+        link = f"/links/{link_named('N' * 200)}"
+        WORLD.run("links", "set", "N" * 200, "--pin", "shown", "--note", "n" * 200)
+        for width in (375, 1280):
+            page = BROWSER.page(viewport={"width": width, "height": 900}, locale="en-GB")
+            self.addCleanup(page.context.close)
+            for path in ["/", "/links", link, f"{link}/edit", f"{link}/explain", "/changes", "/runs", "/schedules", "/settings"]:
+                with self.subTest(path=path, width=width):
+                    page.goto(BASE + path)
+                    too_wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+                    self.assertLessEqual(too_wide, 0, "the page scrolls sideways")
+                    self.assertEqual(violations(page), [])
+            page.goto(BASE + "/links?text=" + "N" * 200)
+            name, state = (page.locator(where).bounding_box() for where in ("tbody th", "tbody .state"))
+            self.assertLess(name["height"], 900)
+            self.assertLess(state["x"] + state["width"], width, "a long name pushes nothing out of sight")
+
+
+class EmptyStore(unittest.TestCase):
+    def test_every_page_says_that_there_is_nothing_and_the_first_one_what_to_do(self):
+        world = World()
+        self.addCleanup(world.end)
+        _, base = world.dashboard()
+        page = BROWSER.page(viewport={"width": 375, "height": 800}, locale="en-GB")
+        self.addCleanup(page.context.close)
+        for path in ["", "links", "runs", "changes", "schedules", "parked"]:
+            with self.subTest(path=path):
+                page.goto(base + path)
+                self.assertGreater(page.locator("main .empty").count(), 0)
+                self.assertEqual(violations(page), [])
+                self.assertEqual(page.said, [])
+        page.goto(base)
+        page.locator("main").get_by_role("link", name="Add links").click()
+        page.get_by_label("Paste a list").fill(world.sites.url("/first"))
+        page.get_by_role("button", name="Add links").click()
+        page.goto(base)
+        self.assertEqual(page.locator("main").get_by_role("link", name="Add links").count(), 0)
 
 
 class OnePage(unittest.TestCase):

@@ -5,24 +5,15 @@ import io
 import subprocess
 import unittest
 
-from street import settle
-from world import BINARY, Browser, Proxy, World, violations, wait_for
+from street import opened
+from world import BINARY, Proxy, violations, wait_for
 
 PASSWORD = "a long password"
 
 
 def setUpModule():
     global WORLD, BROWSER, BASE
-    WORLD, BROWSER = World(), Browser()
-    settle(WORLD)
-    WORLD.start("up", "--no-dashboard")
-    _, BASE = WORLD.dashboard()
-    BASE = BASE.rstrip("/")
-
-
-def tearDownModule():
-    BROWSER.end()
-    WORLD.end()
+    WORLD, BROWSER, BASE = opened(["up", "--no-dashboard"])
 
 
 def link_named(name):
@@ -153,6 +144,21 @@ class WithoutScript(Visit):
         self.press("Remove")
         self.press("Remove")
         self.assertNotIn("Short stay", [link["name"] for link in WORLD.links()])
+
+    def test_keys_that_take_a_script_are_not_named(self):
+        self.goto(f"/links/{link_named('Slow river')['id']}")
+        self.assertFalse(self.page.get_by_text("Arrow keys").is_visible())
+
+    def test_what_is_bad_about_a_list_is_said_in_the_language_of_the_visitor_and_nothing_is_lost(self):
+        page = BROWSER.page(java_script_enabled=False, locale="zh-CN")
+        self.addCleanup(page.context.close)
+        page.goto(BASE + "/links/add")
+        pasted = "name,url\nNew,https://new.example/\n"
+        page.locator("#list").fill(pasted)
+        page.locator("#file").set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"name,url\nA,\n"})
+        page.locator("main form button").click()
+        self.assertIn("bad.csv:2：url：网址为空", page.get_by_role("alert").inner_text())
+        self.assertEqual(page.locator("#list").input_value(), pasted)
 
     def test_a_schedule_is_run_and_removed_after_a_question(self):
         WORLD.run("schedule", "add", "weekly", "--every", "168h", statuses=(0, 2))

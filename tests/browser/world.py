@@ -97,7 +97,8 @@ class Proxy:
 
 
 class World:
-    def __init__(self):
+    def __init__(self, servers=None):
+        """`servers` are variables that name a database and a broker. Without them the database is a file."""
         self.folder = tempfile.TemporaryDirectory(prefix="linkbeat-browser-")
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LINKBEAT_")},
@@ -105,6 +106,7 @@ class World:
             "LINKBEAT_WORKER_ALLOW_NETWORK": "127.0.0.0/8",
             "LINKBEAT_DASHBOARD_LISTEN": "127.0.0.1:0",
             "LANG": "C.UTF-8",
+            **(servers or {}),
         }
         self.sites = Sites()
         self.processes = []

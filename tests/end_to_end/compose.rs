@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_yaml_ng::Value;
 
 use crate::support::Folder;
+use crate::support::fleet::free_port;
 use crate::support::process::{linkbeat, run};
 use crate::units::assert_is_setting;
 
@@ -170,7 +171,7 @@ fn the_probe_tells_a_role_that_is_ready_from_one_that_is_not() {
         assert_eq!(ended.success(), is_ready, "{status}");
         server.join().unwrap();
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let nobody = free_port().to_string();
     let args = args.iter().map(|arg| arg.as_str().unwrap().replace("9180", &nobody));
     assert!(!Command::new("bash").args(args).stderr(Stdio::null()).status().unwrap().success());
 }

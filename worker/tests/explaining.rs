@@ -103,7 +103,7 @@ async fn a_certificate_and_a_missing_backlink_are_told() {
 
 #[tokio::test]
 async fn failures_and_further_tries_are_told() {
-    let url = format!("http://{}/", nobody().await);
+    let url = format!("http://{}/", nobody());
     let link = link(&linkbeat_shared::LinkUrl::parse(&url).unwrap());
     let (outcome, steps) = explained(&engine(), &link, &within(5_000)).await;
     assert_eq!(verdict(&outcome), Some(Verdict::Down));

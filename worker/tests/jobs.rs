@@ -265,7 +265,7 @@ async fn what_the_drain_timeout_cuts_off_goes_back_and_what_was_finished_is_kept
 
 #[tokio::test]
 async fn offline_the_job_goes_back_and_health_says_so() {
-    let offline = WorkerSettings { resolver: vec![nobody().await], ..settings() };
+    let offline = WorkerSettings { resolver: vec![nobody()], ..settings() };
     let mut running = Running::with(&offline);
     let named = linkbeat_shared::LinkUrl::parse("http://some.test/").unwrap();
     let (job, message) = job(within(200), vec![link(&named)]);
@@ -280,7 +280,7 @@ async fn offline_the_job_goes_back_and_health_says_so() {
 
 #[tokio::test]
 async fn a_job_that_own_faults_keep_from_being_done_is_parked_in_the_end() {
-    let offline = WorkerSettings { resolver: vec![nobody().await], ..settings() };
+    let offline = WorkerSettings { resolver: vec![nobody()], ..settings() };
     let running = Running::with(&offline);
     let named = linkbeat_shared::LinkUrl::parse("http://some.test/").unwrap();
     let (job, message) = job(within(200), vec![link(&named)]);
@@ -292,7 +292,7 @@ async fn a_job_that_own_faults_keep_from_being_done_is_parked_in_the_end() {
 #[tokio::test]
 async fn a_worker_that_was_offline_goes_on_by_itself() {
     let site = Site::answers(page("hello")).await;
-    let resolver = nobody().await;
+    let resolver = nobody();
     let mut running = Running::with(&WorkerSettings { resolver: vec![resolver], ..settings() });
     running.send(job(within(2_500), vec![link(&site.url_at("some.test"))]).1).await;
     running.health(|health| matches!(health, Health::Paused { .. })).await;

@@ -41,7 +41,7 @@ async fn outcomes(engine: &Arc<Engine>, urls: Vec<LinkUrl>, ms: u64) -> Vec<Outc
 
 #[tokio::test]
 async fn without_a_name_server_nothing_is_judged() {
-    let engine = Engine::new(&WorkerSettings { resolver: vec![nobody().await], ..settings() }).unwrap();
+    let engine = Engine::new(&WorkerSettings { resolver: vec![nobody()], ..settings() }).unwrap();
     let began = Instant::now();
     let outcome = engine.check(&link(&named("some.test")), &within(500)).await;
     assert_eq!(outcome, Outcome::OwnFault(OwnFault::Offline));

@@ -17,7 +17,7 @@ use crate::{asking_for, assert_judged, check_with, link, settings, within};
 async fn over(proxy: &Site) -> WorkerSettings {
     WorkerSettings {
         proxy: Some(proxy.url("/").expose().parse().unwrap()),
-        resolver: vec![nobody().await],
+        resolver: vec![nobody()],
         allow_network: Vec::new(),
         ..settings()
     }
@@ -80,7 +80,7 @@ async fn https_goes_through_a_tunnel_and_its_certificate_is_the_sites() {
 #[tokio::test]
 async fn a_proxy_that_is_away_is_nothing_of_the_sites() {
     let url = LinkUrl::parse("http://some.test/").unwrap();
-    for away in [format!("http://{}", nobody().await), "http://proxy.invalid:3128".to_owned()] {
+    for away in [format!("http://{}", nobody()), "http://proxy.invalid:3128".to_owned()] {
         let settings = WorkerSettings { proxy: Some(away.parse().unwrap()), ..settings() };
         let outcome = Engine::new(&settings).unwrap().check(&link(&url), &within(5_000)).await;
         assert_eq!(outcome, Outcome::OwnFault(OwnFault::Proxy), "{away}");

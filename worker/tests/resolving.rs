@@ -53,7 +53,7 @@ async fn a_bad_server_beside_a_good_one_hides_nothing_in_either_order() {
         }
         assert!(bad.questions() > 0, "{kind}");
     }
-    let engine = asking(&[nobody().await, good.address()]);
+    let engine = asking(&[nobody(), good.address()]);
     assert_judged(&check_with(&engine, &site.url_at("a.test"), &within(4_000)).await, Verdict::Up, None);
 }
 

@@ -78,7 +78,7 @@ async fn the_result_names_the_page_that_failed() {
 #[tokio::test]
 async fn a_home_page_that_nobody_serves_is_down_although_the_links_page_lives() {
     let site = site().await;
-    let dead = LinkUrl::parse(&format!("http://{}/", nobody().await)).unwrap();
+    let dead = LinkUrl::parse(&format!("http://{}/", nobody())).unwrap();
     let result = check_link(&engine(), &with_page(&dead, &site.url("/links")), &asked(5_000)).await;
     assert_eq!(result.verdict, Some(Verdict::Down));
     assert!(matches!(result.reason, Some(Reason::Connect { .. })), "{:?}", result.reason);

@@ -17,7 +17,8 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use self::browse::Browse;
-use self::filter::{Filter, run_of};
+use self::filter::Filter;
+pub(super) use self::filter::run_of;
 use super::{servers, write};
 use crate::args::GlobalArgs;
 use crate::exit::{Failure, Fault, Status};
@@ -133,13 +134,13 @@ async fn carry_out(broker: &SharedBroker, command: DeadCommand) -> Result<(), Fa
     }
 }
 
-/// The oldest parked messages, at most `limit`.
-pub(crate) async fn oldest(broker: &SharedBroker, limit: u16) -> Result<Vec<DeadLetter>, Failure> {
+/// The oldest parked messages, at most `limit`, and how many there are.
+pub(crate) async fn oldest(broker: &SharedBroker, limit: u16) -> Result<(Vec<DeadLetter>, u64), Failure> {
     let mut browse = Browse::begin(broker).await?;
     let mut letters = browse.page().await?.unwrap_or_default();
     letters.sort_by_key(|letter| (letter.parked_at(), letter.id()));
     letters.truncate(limit.into());
-    Ok(letters)
+    Ok((letters, browse.all()))
 }
 
 /// Puts these messages back, or forgets them. Returns how many were found.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_broker::{DeadLetter, Queue, SharedBroker};
-use linkbeat_dashboard::{CannotAsk, ParkedMessage, QueueDepth, Queues, WorkerSeen};
+use linkbeat_dashboard::{CannotAsk, ParkedMessage, ParkedMessages, QueueDepth, Queues, WorkerSeen};
+use linkbeat_shared::RunId;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -77,11 +78,11 @@ impl OwnQueues {
 
 #[async_trait]
 impl Queues for OwnQueues {
-    async fn parked(&self, limit: u32) -> Result<Vec<ParkedMessage>, CannotAsk> {
+    async fn parked(&self, limit: u32) -> Result<ParkedMessages, CannotAsk> {
         let limit = u16::try_from(limit).unwrap_or(u16::MAX);
         let parked = async move |broker: &SharedBroker| {
-            let letters = dead::oldest(broker, limit).await?;
-            Ok(letters.iter().map(told).collect())
+            let (letters, all) = dead::oldest(broker, limit).await?;
+            Ok(ParkedMessages { messages: letters.iter().map(told).collect(), all })
         };
         self.with(&self.parked, parked).await
     }
@@ -117,8 +118,10 @@ fn told(letter: &DeadLetter) -> ParkedMessage {
     ParkedMessage {
         id: letter.id(),
         queue: letter.queue().map(Queue::to_string),
+        run: dead::run_of(letter).map(RunId),
         cause: letter.cause().to_owned(),
         parked_at: letter.parked_at(),
         attempts: letter.attempts(),
+        bytes: letter.body().len() as u64,
     }
 }

@@ -50,7 +50,12 @@ pub(crate) fn of_arguments(arguments: &[OsString]) -> Lang {
 
 /// A text for people, which may have several lines.
 pub(crate) fn said(text: &str) -> String {
-    if !CHINESE.load(Relaxed) {
+    said_in(if is_english() { Lang::En } else { Lang::Zh }, text)
+}
+
+/// The same in this language, whichever is spoken.
+pub(crate) fn said_in(lang: Lang, text: &str) -> String {
+    if lang == Lang::En {
         return text.to_owned();
     }
     if let Some(text) = translated(text) {

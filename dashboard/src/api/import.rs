@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use chrono::{DateTime, Utc};
-use linkbeat_shared::{GivenLinks, NewLink};
+use linkbeat_shared::{GivenLinks, Lang, NewLink};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -111,7 +111,7 @@ fn is_list(body: &[u8]) -> Result<bool, Problem> {
 
 async fn read_list(app: &App, list: Vec<u8>) -> Result<GivenLinks, Problem> {
     let desk = app.ports.desk.clone();
-    let reading = tokio::task::spawn_blocking(move || desk.read_list(NAME, list)).await;
+    let reading = tokio::task::spawn_blocking(move || desk.read_list(NAME, list, Lang::En)).await;
     let read = reading.unwrap_or_else(|error| Err(BadList(format!("the list could not be read: {error}"))));
     read.map_err(|BadList(problem)| Problem::invalid(problem))
 }

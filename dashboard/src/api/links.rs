@@ -48,14 +48,14 @@ async fn list_links(State(app): State<App>, Asked(asked): Asked<LinksParams>) ->
     let page = page_of(asked.after.clone(), asked.limit)?;
     let sort =
         LinkSort { by: asked.sort.unwrap_or_default().into(), reverse: asked.reverse.unwrap_or_default() };
-    let counted = asked.count.unwrap_or_default();
+    let wants_count = asked.count.unwrap_or_default();
     let query = asked.filter().query()?;
-    let found = app.ports.store.browse_links(&query, sort, &page).await?;
-    let mut listed = Listed::of(found, LinkItem::from);
-    if counted {
-        listed.count = Some(app.ports.store.count_links(&query, COUNTED).await?.into());
+    let store = &app.ports.store;
+    if wants_count {
+        let (found, count) = store.browse_counted_links(&query, sort, &page, COUNTED).await?;
+        return Ok(Listed { count: Some(count.into()), ..Listed::of(found, LinkItem::from) }.into_response());
     }
-    Ok(listed.into_response())
+    Ok(Listed::of(store.browse_links(&query, sort, &page).await?, LinkItem::from).into_response())
 }
 
 impl From<SortWord> for SortLinksBy {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use linkbeat_store::Count;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,18 +49,22 @@ struct ParkedItem {
     id: Uuid,
     /// The queue it came from, if it is known.
     queue: Option<String>,
+    /// The run that it names, if it can be read.
+    run_id: Option<Uuid>,
     /// Why it was parked.
     cause: String,
     /// When it was parked.
     parked_at: Option<DateTime<Utc>>,
     /// How often its handling had failed.
     attempts: u32,
+    /// How long its content is, in bytes.
+    bytes: u64,
 }
 
 impl From<ParkedMessage> for ParkedItem {
     fn from(message: ParkedMessage) -> Self {
-        let ParkedMessage { id, queue, cause, parked_at, attempts } = message;
-        Self { id, queue, cause, parked_at, attempts }
+        let ParkedMessage { id, queue, run, cause, parked_at, attempts, bytes } = message;
+        Self { id, queue, run_id: run.map(|run| run.0), cause, parked_at, attempts, bytes }
     }
 }
 
@@ -74,7 +79,7 @@ struct ParkedParams {
 
 /// List parked messages
 ///
-/// The oldest first. It takes a second or more: the broker is asked for the messages themselves.
+/// The oldest first, and how many there are. It takes a second or more: the broker is asked for the messages themselves.
 #[utoipa::path(get, path = "/parked", tag = "servers", params(ParkedParams),
     responses((status = 200, description = "The messages", body = Listed<ParkedItem>)))]
 async fn list_parked(
@@ -82,7 +87,8 @@ async fn list_parked(
     Asked(asked): Asked<ParkedParams>,
 ) -> Result<Listed<ParkedItem>, Problem> {
     let parked = queues(&app)?.parked(asked.limit.unwrap_or_default().0).await?;
-    Ok(Listed::whole(parked.into_iter().map(ParkedItem::from).collect()))
+    let count = Some(Count::Exactly(parked.all).into());
+    Ok(Listed { count, ..Listed::whole(parked.messages.into_iter().map(ParkedItem::from).collect()) })
 }
 
 /// Which parked messages.

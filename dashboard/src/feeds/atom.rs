@@ -9,7 +9,7 @@ use linkbeat_shared::{Change, Verdict, derived_id};
 use linkbeat_store::ListedChange;
 
 use super::answer::{Answer, Kind, NoFeed};
-use super::escape::xml;
+use super::escape::{among_words, xml};
 use super::kept;
 use super::wanted::Wanted;
 use crate::serve::App;
@@ -50,7 +50,7 @@ fn made(changes: &[ListedChange], place: &str, wanted: &Wanted) -> String {
 }
 
 fn entry(out: &mut String, change: &ListedChange, wanted: &Wanted) {
-    let title = format!("{}: {}", change.name, what(change, wanted));
+    let title = format!("{}: {}", among_words(change.name.as_str()), what(change, wanted));
     let reason = change.reason.as_ref().map(|reason| wanted.lang.reason(reason)).unwrap_or_default();
     let content = match reason.is_empty() {
         true => change.url.to_string(),

@@ -1,4 +1,7 @@
 //! check-flink's `result.json`. Links that were never checked are left out: there is nothing to say of them.
+//!
+//! The pages of check-flink and of Friend-Circle-Lite write names into HTML as they are. So texts are escaped here. URLs stay
+//! as they are, because blogs compare them with those of their own page. They are canonical: they have no `"`, `<` or `>`.
 
 use std::time::Duration;
 
@@ -6,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::entries::{Entries, Entry};
+use super::escape::html;
 use super::wanted::Wanted;
 
 /// check-flink and Friend-Circle-Lite write the time of Shanghai, without saying so. It has had no summer time since 1991.
@@ -28,7 +32,7 @@ pub(super) fn made(entries: &Entries, _: &Wanted) -> String {
 
 fn item(link: &Entry) -> Value {
     let mut item = json!({
-        "name": link.name,
+        "name": html(&link.name),
         "link": link.url,
         "latency": link.latency(),
         "fail_count": link.failed_in_a_row(),
@@ -36,7 +40,7 @@ fn item(link: &Entry) -> Value {
         "linkpage": link.page.as_deref().unwrap_or_default(),
     });
     if let Some(reason) = &link.hidden {
-        item["hidden_reason"] = json!(reason);
+        item["hidden_reason"] = json!(html(reason));
     }
     item
 }

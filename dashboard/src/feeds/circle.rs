@@ -1,4 +1,4 @@
-//! Friend-Circle-Lite's `link.json`.
+//! Friend-Circle-Lite's `link.json`. Texts are escaped as in check-flink's shape, which is of the same author.
 //!
 //! linkbeat reads no articles and no robots.txt. So `updated` and `stale_days` are null, and `crawlable` says that the page
 //! itself answered, and not an anti-bot wall.
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::check_flink::in_shanghai;
 use super::entries::{Entries, Entry};
+use super::escape::html;
 use super::wanted::Wanted;
 
 pub(super) fn made(entries: &Entries, _: &Wanted) -> String {
@@ -33,10 +34,10 @@ fn item(link: &Entry) -> Value {
     let since = link.unreached_since();
     let days = since.map_or(0, |since| (Utc::now() - since).num_days().max(0));
     let mut item = json!({
-        "name": link.name,
+        "name": html(&link.name),
         "link": link.url,
         "link_page": link.page.as_deref().unwrap_or_default(),
-        "avatar": link.avatar.as_deref().unwrap_or_default(),
+        "avatar": html(link.avatar.as_deref().unwrap_or_default()),
         "reachable": link.is_reached(),
         "crawlable": link.is_reached(),
         "latency": link.latency(),
@@ -47,7 +48,7 @@ fn item(link: &Entry) -> Value {
         "stale_days": null,
     });
     if let Some(reason) = &link.hidden {
-        item["hidden_reason"] = json!(reason);
+        item["hidden_reason"] = json!(html(reason));
     }
     item
 }

@@ -28,6 +28,12 @@ fn escaped(text: &str, apostrophe: &str) -> String {
     safe
 }
 
+/// A name among other words, where nothing sets it apart: without the characters that turn the direction of what follows
+/// (UAX #9 §2).
+pub(crate) fn among_words(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+}
+
 /// Where a picture or a feed is, if a page may use it: over http or https, or a path of the blog's own. Without user and
 /// password.
 pub(super) fn usable(place: &str) -> Option<String> {

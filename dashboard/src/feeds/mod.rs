@@ -28,7 +28,7 @@ use serde_json::json;
 use crate::serve::App;
 use answer::{Answer, Kind, NoFeed};
 use entries::Entries;
-pub(crate) use escape::{html, without_user};
+pub(crate) use escape::{among_words, html, without_user};
 pub(crate) use kept::Kept;
 use wanted::Wanted;
 

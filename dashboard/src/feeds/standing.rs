@@ -6,6 +6,7 @@ use linkbeat_store::ListedLink;
 use uuid::Uuid;
 
 use super::answer::NoFeed;
+use super::escape::among_words;
 use super::kept;
 use super::wanted::Wanted;
 use crate::serve::App;
@@ -71,7 +72,7 @@ impl Standing {
             Some(Verdict::Refused) => (wanted.say("refused", "拒绝访问"), Colour::Bad),
             None => (wanted.say("not checked", "未检查"), Colour::Unknown),
         };
-        let name = || link.name.as_str().chars().take(LONGEST).collect();
+        let name = || among_words(link.name.as_str()).chars().take(LONGEST).collect();
         Self { label: wanted.label.clone().unwrap_or_else(name), message: message.to_owned(), colour }
     }
 

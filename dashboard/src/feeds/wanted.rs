@@ -6,6 +6,7 @@ use linkbeat_shared::{GroupName, Lang};
 use url::form_urlencoded;
 
 use super::answer::NoFeed;
+use super::escape::among_words;
 
 /// What a reader asks for. Other parameters are passed over: pages add some to get past caches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +38,9 @@ impl Wanted {
                     wanted.lang = value.parse().map_err(|_| bad("the language is neither en nor zh"))?;
                 }
                 "label" => {
+                    let label = among_words(&value);
                     wanted.label =
-                        Some(value.chars().filter(|c| !c.is_control()).take(LONGEST_LABEL).collect());
+                        Some(label.chars().filter(|c| !c.is_control()).take(LONGEST_LABEL).collect());
                 }
                 _ => {}
             }

@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use linkbeat_store::StoreError;
 
 use super::visit::Visit;
+use super::wording::Texts;
 use crate::ports::{CannotAsk, CannotFile};
 
 /// A page that is made from a template.
@@ -42,6 +43,11 @@ pub(crate) enum Problem {
     /// What was sent cannot be read. The text is for people.
     #[error("{0}")]
     BadInput(String),
+    /// The same, in the words of the visitor's language.
+    #[error("what was sent cannot be read")]
+    Unreadable(fn(&Texts) -> &'static str),
+    #[error("what was sent is too large")]
+    TooLarge,
     /// It cannot be done as things stand. The text is for people.
     #[error("{0}")]
     Conflict(String),
@@ -57,7 +63,8 @@ impl Problem {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BadInput(_) => StatusCode::BAD_REQUEST,
+            Self::BadInput(_) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Away => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
@@ -80,7 +87,7 @@ impl From<StoreError> for Problem {
 impl From<&StoreError> for Problem {
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::BadCursor(error) => Self::BadInput(error.to_string()),
+            StoreError::BadCursor(_) => Self::Unreadable(|t| t.no_such_cursor),
             error if error.is_transient() => {
                 tracing::warn!(%error, "the database did not answer a page");
                 Self::Away
@@ -137,7 +144,8 @@ impl ProblemPage {
         match self.problem {
             Problem::NotFound => t.problem_not_found,
             Problem::BadMethod => t.problem_bad_method,
-            Problem::BadInput(_) => t.problem_bad_input,
+            Problem::BadInput(_) | Problem::Unreadable(_) => t.problem_bad_input,
+            Problem::TooLarge => t.problem_too_large,
             Problem::Conflict(_) => t.problem_conflict,
             Problem::Away => t.problem_away,
             Problem::Broken => t.problem_broken,
@@ -147,6 +155,7 @@ impl ProblemPage {
     fn detail(&self) -> Option<&str> {
         match &self.problem {
             Problem::BadInput(text) | Problem::Conflict(text) => Some(text),
+            Problem::Unreadable(text) => Some(text(self.v.t)),
             _ => None,
         }
     }
@@ -173,6 +182,10 @@ fn plain_problem(response: &Response) -> Option<Problem> {
         _ if has_page || !(status.is_client_error() || status.is_server_error()) => None,
         StatusCode::NOT_FOUND => Some(Problem::NotFound),
         StatusCode::METHOD_NOT_ALLOWED => Some(Problem::BadMethod),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::TooLarge),
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Some(Problem::Unreadable(|t| t.form_unreadable))
+        }
         _ if status.is_client_error() => Some(Problem::BadInput(status.to_string())),
         _ => Some(Problem::Broken),
     }

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{Method, header};
+use axum::http::{Method, StatusCode, header};
 use chrono::{DateTime, Utc};
 use linkbeat_shared::pause_end;
 use linkbeat_shared::schedule::Zone;
@@ -27,7 +27,7 @@ impl Form {
             form_urlencoded::parse(encoded).into_owned().take(MOST + 1).collect();
         let has_nul = fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'));
         if has_nul || fields.len() > MOST {
-            return Err(Problem::BadInput("the form cannot be read".to_owned()));
+            return Err(Problem::Unreadable(|t| t.form_unreadable));
         }
         Ok(Self(fields))
     }
@@ -67,7 +67,7 @@ impl Form {
     /// Which page of a list is wanted.
     pub(super) fn page(&self, limit: u32) -> Result<PageOf, Problem> {
         let after = self.get("after").map(str::parse::<Cursor>).transpose();
-        let after = after.map_err(|error| Problem::BadInput(error.to_string()))?;
+        let after = after.map_err(|_| Problem::Unreadable(|t| t.no_such_cursor))?;
         Ok(PageOf { after, limit })
     }
 
@@ -106,10 +106,13 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         }
         let kind = request.headers().get(header::CONTENT_TYPE);
         if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded")) {
-            return Err(Problem::BadInput("the page takes forms only".to_owned()));
+            return Err(Problem::Unreadable(|t| t.form_unreadable));
         }
         let body = Bytes::from_request(request, state).await;
-        Self::read(&body.map_err(|error| Problem::BadInput(error.body_text()))?)
+        Self::read(&body.map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
+            _ => Problem::Unreadable(|t| t.form_unreadable),
+        })?)
     }
 }
 

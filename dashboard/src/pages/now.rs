@@ -6,9 +6,10 @@ use linkbeat_store::{LinkTotal, ListedChange, ListedLink, ListedRun};
 
 use super::changes::ChangeRow;
 use super::links::LinkRow;
-use super::parts::verdict_word;
+use super::parts::{When, verdict_word};
 use super::runs::RunRow;
 use super::visit::Visit;
+use super::workers::PAUSED;
 use crate::live::FleetSeen;
 use crate::ports::QueueDepth;
 
@@ -19,6 +20,7 @@ const RUNS: usize = 8;
 #[derive(Template)]
 #[template(path = "parts/counts.html")]
 pub(crate) struct CountsPart {
+    v: Visit,
     /// Where it leads, how many, and of what.
     counts: Vec<(String, u64, &'static str)>,
 }
@@ -39,7 +41,11 @@ impl CountsPart {
             counts.push((to(&query), sum(&|total| total.verdict == Some(verdict)), verdict_word(t, verdict)));
         }
         counts.push((to("?verdict=never"), sum(&|total| total.verdict.is_none()), t.never_checked));
-        Self { counts }
+        Self { counts, v: v.clone() }
+    }
+
+    fn has_no_links(&self) -> bool {
+        self.counts.first().is_none_or(|(_, all, _)| *all == 0)
     }
 }
 
@@ -90,8 +96,8 @@ impl ChangesPart {
 #[template(path = "parts/fleet.html")]
 pub(crate) struct FleetPart {
     v: Visit,
-    /// When it was said, by the clock in UTC; `None`: it was not asked before.
-    at: Option<String>,
+    /// When it was said; `None`: it was not asked before.
+    at: Option<When>,
     /// `None`: the broker did not answer.
     said: Option<Said>,
 }
@@ -99,6 +105,7 @@ pub(crate) struct FleetPart {
 /// What the broker said, in numbers.
 struct Said {
     workers: usize,
+    paused: usize,
     under_way: u64,
     places: u64,
     parked: u64,
@@ -109,11 +116,12 @@ impl FleetPart {
     pub(crate) fn new(v: &Visit, seen: Option<&FleetSeen>) -> Self {
         let said = seen.and_then(|seen| seen.broker.as_ref()).map(|(workers, queues)| Said {
             workers: workers.len(),
+            paused: workers.iter().filter(|worker| worker.0.state.starts_with(PAUSED)).count(),
             under_way: workers.iter().map(|worker| worker.0.under_way).sum(),
             places: workers.iter().map(|worker| worker.0.concurrency).sum(),
             parked: queues.iter().filter(|queue| queue.parked).map(|queue| queue.messages).sum(),
             queues: queues.iter().filter(|queue| !queue.parked).cloned().collect(),
         });
-        Self { at: seen.map(|seen| seen.at.format("%H:%M:%S UTC").to_string()), said, v: v.clone() }
+        Self { at: seen.map(|seen| When(seen.at)), said, v: v.clone() }
     }
 }

@@ -12,9 +12,11 @@ use super::ROWS;
 use super::answer::{Page, Problem, see};
 use super::confirm::Confirm;
 use super::form::Form;
-use super::parts::{Pager, When};
+use super::parts::{Pager, When, size};
 use super::told::{self, Done};
 use super::visit::Visit;
+use super::wording::fill;
+use crate::feeds::among_words;
 use crate::ports::{ParkedMessage, Queues};
 use crate::serve::App;
 
@@ -35,7 +37,12 @@ struct Job {
 impl Job {
     fn new(v: &Visit, job: &ParkedJob) -> Self {
         let run = v.to(&format!("/runs/{}", job.run_id));
-        Self { id: job.id.to_string(), run, missing: job.missing, cause: job.cause.clone() }
+        Self {
+            id: job.id.to_string(),
+            run,
+            missing: job.missing,
+            cause: job.cause.as_deref().map(among_words),
+        }
     }
 }
 
@@ -59,15 +66,26 @@ async fn show(State(app): State<App>, v: Visit, query: Form) -> Result<Page<impl
 struct Message {
     id: Uuid,
     queue: Option<String>,
+    run: Option<String>,
     cause: String,
     at: Option<When>,
     attempts: u32,
+    size: String,
 }
 
-impl From<ParkedMessage> for Message {
-    fn from(message: ParkedMessage) -> Self {
-        let ParkedMessage { id, queue, cause, parked_at, attempts } = message;
-        Self { id, queue, cause, at: parked_at.map(When), attempts }
+impl Message {
+    fn new(v: &Visit, message: ParkedMessage) -> Self {
+        let ParkedMessage { id, queue, run, cause, parked_at, attempts, bytes } = message;
+        let run = run.map(|run| v.to(&format!("/runs/{run}")));
+        Self {
+            id,
+            queue,
+            run,
+            cause: among_words(&cause),
+            at: parked_at.map(When),
+            attempts,
+            size: size(bytes),
+        }
     }
 }
 
@@ -77,13 +95,25 @@ struct Messages {
     v: Visit,
     told: Option<String>,
     rows: Vec<Message>,
+    /// How many there are.
+    count: String,
+    /// That these are not all of them.
+    others: Option<String>,
 }
 
 /// They are on a page of their own, because the broker takes seconds to tell them.
 async fn messages(State(app): State<App>, v: Visit, query: Form) -> Result<Page<impl Template>, Problem> {
     let parked = queues(&app)?.parked(MESSAGES).await?;
     let told = told::read(v.t, &query);
-    Ok(Page(Messages { v, told, rows: parked.into_iter().map(Message::from).collect() }))
+    let rows: Vec<_> = parked.messages.into_iter().map(|message| Message::new(&v, message)).collect();
+    let is_part = parked.all > rows.len() as u64;
+    Ok(Page(Messages {
+        told,
+        count: fill(v.t.count_exactly, &[&parked.all]),
+        others: is_part.then(|| fill(v.t.oldest_parked, &[&rows.len()])),
+        rows,
+        v,
+    }))
 }
 
 fn queues(app: &App) -> Result<&dyn Queues, Problem> {
@@ -94,14 +124,18 @@ fn queues(app: &App) -> Result<&dyn Queues, Problem> {
 async fn act(State(app): State<App>, v: Visit, form: Form) -> Result<Response, Problem> {
     let ids: Vec<Uuid> = form.all("id").filter_map(|id| id.parse().ok()).collect();
     if ids.is_empty() {
-        return Err(Problem::BadInput(v.t.nothing_chosen.to_owned()));
+        return Err(Problem::BadInput(v.t.no_message_chosen.to_owned()));
     }
-    let (done, number) = match form.get("action") {
-        Some("requeue") => (Done::Requeued, queues(&app)?.requeue(ids).await?),
-        Some("drop") if form.is_sure() => (Done::Dropped, queues(&app)?.forget(ids).await?),
+    let chosen = ids.len() as u64;
+    let (done, left, number) = match form.get("action") {
+        Some("requeue") => (Done::Requeued, Done::NotAllRequeued, queues(&app)?.requeue(ids).await?),
+        Some("drop") if form.is_sure() => {
+            (Done::Dropped, Done::NotAllDropped, queues(&app)?.forget(ids).await?)
+        }
         Some("drop") => return Ok(Page(question(v, &ids)).into_response()),
-        _ => return Err(Problem::BadInput(v.t.no_action.to_owned())),
+        _ => return Err(Problem::BadInput(v.t.no_message_action.to_owned())),
     };
+    let done = if number < chosen { left } else { done };
     Ok(see(&v.to(&told::address("/parked/messages", done, number))))
 }
 

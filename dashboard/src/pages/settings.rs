@@ -6,7 +6,7 @@ use linkbeat_store::HistoryStatus;
 
 use super::answer::{Page, Problem};
 use super::overview::removed_words;
-use super::parts::{Made, When};
+use super::parts::{Made, When, size};
 use super::visit::Visit;
 use crate::ports::Setting;
 use crate::serve::App;
@@ -47,7 +47,7 @@ fn facts(v: &Visit, status: &HistoryStatus) -> Vec<Fact> {
     let (t, text) = (v.t, |text: String| Made::plain(&text));
     let moment = |at: Option<_>| at.map_or_else(|| Made::plain(t.never), |at| Made::moment(When(at)));
     let mut facts = vec![
-        (t.database_size, text(bytes(status.database_bytes))),
+        (t.database_size, text(size(status.database_bytes))),
         (t.checks_kept, text(status.checks.to_string())),
         (t.checks_a_day, text(format!("{:.0}", status.checks_a_day))),
         (t.oldest_check, moment(status.oldest)),
@@ -59,32 +59,7 @@ fn facts(v: &Visit, status: &HistoryStatus) -> Vec<Fact> {
         facts.push((t.last_removed, moment(Some(last.at))));
         facts.push((t.last_removed_of, text(removed_words(t, last.removed))));
     }
-    facts.extend(status.free_bytes.map(|free| (t.free_bytes, text(bytes(free)))));
+    facts.extend(status.free_bytes.map(|free| (t.free_bytes, text(size(free)))));
     facts.extend(status.partitions.as_ref().map(|parts| (t.partitions, text(parts.kept.to_string()))));
     facts
-}
-
-/// Bytes with a unit that fits.
-fn bytes(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut size, mut unit) = (bytes as f64, 0);
-    while size >= 1_024.0 && unit + 1 < units.len() {
-        size /= 1_024.0;
-        unit += 1;
-    }
-    let places = usize::from(unit > 0);
-    format!("{size:.places$} {}", units[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_fitting_units() {
-        assert_eq!(
-            [bytes(0), bytes(1_023), bytes(1_536), bytes(5 << 30)],
-            ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]
-        );
-    }
 }

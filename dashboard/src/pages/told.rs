@@ -20,11 +20,13 @@ pub(super) enum Done {
     Discarded,
     Filed,
     Requeued,
+    NotAllRequeued,
     Dropped,
+    NotAllDropped,
 }
 
 impl Done {
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 17] = [
         (Self::KeptHidden, "kept-hidden"),
         (Self::KeptShown, "kept-shown"),
         (Self::LeftToChecks, "left-to-checks"),
@@ -39,7 +41,9 @@ impl Done {
         (Self::Discarded, "discarded"),
         (Self::Filed, "filed"),
         (Self::Requeued, "requeued"),
+        (Self::NotAllRequeued, "not-all-requeued"),
         (Self::Dropped, "dropped"),
+        (Self::NotAllDropped, "not-all-dropped"),
     ];
 
     fn word(self) -> &'static str {
@@ -62,7 +66,9 @@ impl Done {
             Self::Discarded => t.told_discarded,
             Self::Filed => t.told_filed,
             Self::Requeued => t.told_requeued,
+            Self::NotAllRequeued => t.told_not_all_requeued,
             Self::Dropped => t.told_dropped,
+            Self::NotAllDropped => t.told_not_all_dropped,
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use super::answer::{Page, Problem};
 use super::parts::When;
 use super::visit::Visit;
+use super::wording::{Texts, fill};
 use crate::ports::WorkerSeen;
 use crate::serve::App;
 
@@ -19,11 +20,11 @@ struct Row {
     checked: u64,
 }
 
-impl From<WorkerSeen> for Row {
-    fn from(WorkerSeen(worker): WorkerSeen) -> Self {
+impl Row {
+    fn new(t: &Texts, WorkerSeen(worker): WorkerSeen) -> Self {
         Self {
             name: worker.name,
-            state: worker.state,
+            state: state(t, &worker.state),
             version: worker.version,
             started: When(worker.started_at),
             under_way: worker.under_way,
@@ -42,6 +43,43 @@ pub(super) struct Workers {
 
 pub(super) async fn show(State(app): State<App>, v: Visit) -> Result<Page<Workers>, Problem> {
     let queues = app.ports.queues.as_ref().ok_or(Problem::NotFound)?;
-    let rows = queues.workers().await?.into_iter().map(Row::from).collect();
+    let rows = queues.workers().await?.into_iter().map(|worker| Row::new(v.t, worker)).collect();
     Ok(Page(Workers { v, rows }))
+}
+
+/// What a worker says when it is paused: this, and the word for why.
+pub(super) const PAUSED: &str = "paused: ";
+
+/// How a worker is, as people say it. What a newer worker says stays as it is.
+fn state(t: &Texts, said: &str) -> String {
+    let why = |why| match why {
+        "offline" => t.worker_offline,
+        "intercepted" => t.worker_intercepted,
+        "proxy" => t.worker_proxy,
+        "resources" => t.worker_resources,
+        "stalled" => t.worker_stalled,
+        other => other,
+    };
+    match (said, said.strip_prefix(PAUSED)) {
+        ("starting", _) => t.worker_starting.to_owned(),
+        ("working", _) => t.worker_working.to_owned(),
+        (_, Some(word)) => fill(t.worker_paused, &[&why(word)]),
+        (other, None) => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkbeat_shared::Lang;
+
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_worker_is_told_in_words() {
+        let told = |said| [Lang::En, Lang::Zh].map(|lang| state(Texts::of(lang), said));
+        assert_eq!(told("working"), ["working", "工作中"]);
+        assert_eq!(told("paused: offline"), ["paused: it is offline", "已暂停：无法联网"]);
+        assert_eq!(told("paused: moon"), ["paused: moon", "已暂停：moon"]);
+        assert_eq!(told("dreaming"), ["dreaming", "dreaming"]);
+    }
 }

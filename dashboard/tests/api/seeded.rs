@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::Utc;
-use linkbeat_dashboard::{CannotAsk, Limits, ParkedMessage, Ports, QueueDepth, Queues, WorkerSeen};
+use linkbeat_dashboard::{
+    CannotAsk, Limits, ParkedMessage, ParkedMessages, Ports, QueueDepth, Queues, WorkerSeen,
+};
 use linkbeat_shared::wire::WorkerMessage;
 use linkbeat_shared::{LinkUrl, NewLink, RunId, RunState, Verdict};
 use linkbeat_store::SharedStore;
@@ -23,15 +25,18 @@ struct AnyQueues;
 
 #[async_trait]
 impl Queues for AnyQueues {
-    async fn parked(&self, _: u32) -> Result<Vec<ParkedMessage>, CannotAsk> {
+    async fn parked(&self, _: u32) -> Result<ParkedMessages, CannotAsk> {
         let (cause, parked_at) = ("a panic".to_owned(), Some(Utc::now()));
-        Ok(vec![ParkedMessage {
+        let message = ParkedMessage {
             id: Uuid::now_v7(),
             queue: Some("jobs".to_owned()),
+            run: Some(RunId(Uuid::now_v7())),
             cause,
             parked_at,
             attempts: 3,
-        }])
+            bytes: 1_234,
+        };
+        Ok(ParkedMessages { messages: vec![message], all: 7 })
     }
 
     async fn requeue(&self, ids: Vec<Uuid>) -> Result<u64, CannotAsk> {

@@ -242,9 +242,15 @@ async fn check_flink_and_friend_circle_lite_get_their_shapes() {
             "has_author_link": false, "linkpage": "", "hidden_reason": "the page answered 500",
         })
     );
+    // Their pages write it into HTML as it is.
+    let escaped = "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;";
+    assert_eq!(result["link_status"][1]["name"], escaped);
+    assert_eq!(result["link_status"][1]["link"], "https://hostile.example/it's?a=1&b=%3Cb%3E");
     assert_eq!(read(&served.get("/feed/result.json").await)["total_count"], 2);
 
     let circle = read(&served.get("/feed/link.json?hidden=1").await);
+    assert_eq!(circle["link_data"][1]["name"], escaped);
+    assert_eq!(circle["link_data"][0]["avatar"], "https://up.example/a.png?x=1&amp;y=2");
     let numbers = &circle["statistical_data"];
     assert_eq!((&numbers["link_total_num"], &numbers["link_reachable_num"]), (&json!(4), &json!(3)));
     assert_eq!(numbers["link_last_checked_time"], shanghai);

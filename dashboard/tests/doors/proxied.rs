@@ -1,15 +1,16 @@
 //! Behind a real proxy that keeps the base path, and one that takes it away. `nginx` is asked for; without it nothing is
 //! tested.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use linkbeat_shared::{LinkUrl, NewLink};
+use linkbeat_testbed::free_port;
 
 use crate::known::links;
 use crate::served::{HASH, Served};
@@ -30,15 +31,15 @@ impl Drop for Proxy {
     }
 }
 
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
 impl Proxy {
     /// The two forms of docs/dashboard.md, for this base path.
     async fn before(dashboard: SocketAddr, base: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (keeps, strips) = (free_address().await, free_address().await);
+        let (keeps, strips) = (free_address(), free_address());
         let at = folder.path().display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|what| format!("{what}_temp_path {at}/{what};\n"))

@@ -60,7 +60,7 @@ impl Desk for PlainDesk {
     }
 
     /// Takes the URLs that stand in the list, one in each line or in quotes. The command line reads lists for good.
-    fn read_list(&self, name: &str, list: Vec<u8>) -> Result<GivenLinks, BadList> {
+    fn read_list(&self, name: &str, list: Vec<u8>, _: Lang) -> Result<GivenLinks, BadList> {
         let list = String::from_utf8(list).unwrap();
         let urls = list.split(['\n', '"', ',']).filter(|text| text.starts_with("http"));
         let links: Vec<NewLink> = urls.map(|url| NewLink::from_url(LinkUrl::parse(url).unwrap())).collect();

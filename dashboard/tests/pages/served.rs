@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use linkbeat_dashboard::{BadList, CannotFile, Dashboard, DashboardSettings, Desk, Ports, ScheduleRun};
-use linkbeat_shared::{GivenLinks, LinkId, NewLink, Request, RequestId, RequestOptions, RunId};
+use linkbeat_shared::{GivenLinks, Lang, LinkId, NewLink, Request, RequestId, RequestOptions, RunId};
 use linkbeat_store::{Filed, OpenMode, SharedStore, StoredSchedule};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,7 +38,7 @@ impl Desk for NoDesk {
         Ok(ScheduleRun::Gone)
     }
 
-    fn read_list(&self, _: &str, _: Vec<u8>) -> Result<GivenLinks, BadList> {
+    fn read_list(&self, _: &str, _: Vec<u8>, _: Lang) -> Result<GivenLinks, BadList> {
         Err(BadList("there is no desk".to_owned()))
     }
 }

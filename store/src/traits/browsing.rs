@@ -25,6 +25,16 @@ pub trait Browsing: Send + Sync + Debug {
         page: &PageOf,
     ) -> Result<Page<ListedLink>>;
 
+    /// As [`Browsing::browse_links`], and how many links match: they are counted one by one up to `most`. If they are no
+    /// more than that, it does not matter where in this order they lie.
+    async fn browse_counted_links(
+        &self,
+        query: &LinkQuery,
+        sort: LinkSort,
+        page: &PageOf,
+        most: u32,
+    ) -> Result<(Page<ListedLink>, Count)>;
+
     /// One link.
     async fn listed_link(&self, id: LinkId) -> Result<Option<ListedLink>>;
 

@@ -139,6 +139,23 @@ async fn links_are_found_by_each_filter(database: Arc<TestDatabase>) {
         assert_eq!(found(&store, &query, LinkSort::default()).await, wanted, "{query:?}");
         assert_eq!(store.matching_ids(&query, None, 100).await.unwrap(), wanted, "{query:?}");
     }
+    // Whether few match or many, a page is the same.
+    let (down, by_host) = (
+        LinkQuery { verdict: Some(Verdict::Down), ..LinkQuery::default() },
+        LinkSort { by: SortLinksBy::Host, reverse: true },
+    );
+    for query in &[down, LinkQuery::default(), text("e"), text("nobody")] {
+        let store = &store;
+        let at_once = store.browse_links(query, by_host, &first(100)).await.unwrap();
+        for most in [0, 1, 2, 100] {
+            let pages = whole(|page| async move {
+                Ok(store.browse_counted_links(query, by_host, &page, most).await?.0)
+            });
+            assert_eq!(pages.await, at_once.items, "{query:?} {most}");
+            let (_, count) = store.browse_counted_links(query, by_host, &first(1), most).await.unwrap();
+            assert_eq!(count, store.count_links(query, most).await.unwrap(), "{query:?} {most}");
+        }
+    }
     let later = store.matching_ids(&LinkQuery::default(), Some(ids[3]), 2).await.unwrap();
     assert_eq!(later, ids[4..6]);
 }

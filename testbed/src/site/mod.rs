@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::free_port;
+
 pub use self::answers::{answer, chunk, header, page, redirect, target};
 pub use self::forward::Forward;
 pub use self::http2::Http2Request;
@@ -164,9 +166,9 @@ pub fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 1, high, low)
 }
 
-/// Where nobody listens: a port that was free a moment ago.
-pub async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// Where nobody listens, and no other test will.
+pub fn nobody() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
 /// What a test with sites waits for at most before it fails.

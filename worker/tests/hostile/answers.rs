@@ -128,7 +128,7 @@ async fn endless_headers() -> Site {
 }
 
 async fn lost() -> Vec<Row> {
-    let dead = LinkUrl::parse(&format!("http://{}/", nobody().await)).unwrap();
+    let dead = LinkUrl::parse(&format!("http://{}/", nobody())).unwrap();
     let breaking = async |start: &str, reset: bool| {
         let start = format!("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{start}");
         playing(move |mut visit, _| {

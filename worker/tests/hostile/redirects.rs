@@ -45,7 +45,7 @@ pub(super) async fn rows(street: &Street) -> Vec<Row> {
 async fn across_sites(street: &Street) -> Vec<Row> {
     let last = answering(page("hello")).await;
     let to_another_host = answering(redirect("302 Found", named(&last, "other.").expose())).await;
-    let dead = format!("http://{}/", nobody().await);
+    let dead = format!("http://{}/", nobody());
     let to_the_dead = answering(redirect("301 Moved", &dead)).await;
     let refused = linkbeat_shared::ConnectKind::Refused;
     let plain = answering(page("hello")).await;

@@ -60,16 +60,21 @@ impl<'a> Browse<'a> {
         self.held.extend(letters);
     }
 
+    /// How many messages there are.
+    pub(super) fn all(&self) -> u64 {
+        self.all.max(self.seen)
+    }
+
     /// How many messages were not seen, if any.
     pub(super) fn unseen(&self) -> Option<String> {
-        let all = self.all.max(self.seen);
+        let all = self.all();
         let looked = format!("only {} of {all} were looked at", self.seen);
         (!self.at_end && self.seen < all).then_some(looked)
     }
 
     /// How much of it all a list shows.
     pub(super) fn summarize(&self, shown: usize, matching: usize, unfiltered: bool) -> String {
-        let all = self.all.max(self.seen);
+        let all = self.all();
         match (self.unseen(), unfiltered) {
             _ if unfiltered && shown as u64 == all => format!("{all} parked"),
             (_, true) => format!("showing {shown} of {all} parked"),

@@ -66,7 +66,7 @@ fn is_older(letter: &DeadLetter, age: Duration) -> bool {
 }
 
 /// The run that its body names, if the body can be read.
-pub(super) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
+pub(in crate::commands) fn run_of(letter: &DeadLetter) -> Option<Uuid> {
     #[derive(Deserialize)]
     struct OfRun {
         run_id: Uuid,

@@ -38,7 +38,7 @@ impl Scope {
         let sent = form.below("filter-");
         match Filter::read(&sent) {
             filter if filter.says_all_of(&sent) => Ok(Self::AllOf(Box::new(filter))),
-            _ => Err(Problem::BadInput("the filter cannot be read".to_owned())),
+            _ => Err(Problem::Unreadable(|t| t.filter_unreadable)),
         }
     }
 

@@ -90,8 +90,7 @@ impl Links {
 pub(super) async fn show(State(app): State<App>, v: Visit, query: Form) -> Result<Page<Links>, Problem> {
     let filter = Filter::read(&query);
     let (store, page) = (&app.ports.store, query.page(ROWS)?);
-    let links = store.browse_links(&filter.query, filter.sort, &page).await?;
-    let count = store.count_links(&filter.query, COUNTED).await?;
+    let (links, count) = store.browse_counted_links(&filter.query, filter.sort, &page, COUNTED).await?;
     let pager = Pager::new(&v, "/links", &filter.with_sort(filter.sort), &page, links.next.as_ref());
     Ok(Page(Links {
         told: told::read(v.t, &query),

@@ -5,6 +5,7 @@ mod length;
 mod moment;
 mod outside;
 mod pager;
+mod size;
 mod state;
 mod waterfall;
 
@@ -14,6 +15,7 @@ pub(crate) use moment::When;
 pub(super) use moment::minute;
 pub(super) use outside::Outside;
 pub(super) use pager::Pager;
+pub(crate) use size::size;
 pub(crate) use state::State;
 pub(super) use state::{change_word, outcome_word, verdict_word};
 pub(super) use waterfall::Waterfall;

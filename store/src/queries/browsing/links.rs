@@ -44,7 +44,31 @@ pub(super) async fn links(
     sort: LinkSort,
     page: &PageOf,
 ) -> Result<Page<ListedLink>, Fault> {
-    let mut wanted = matching(query);
+    sorted(connection, matching(query), sort, page).await
+}
+
+/// Few links are found by the filter alone, and then sorted. Along the order one may pass by all links before one matches.
+pub(super) async fn counted_links(
+    connection: &mut Connection,
+    query: &LinkQuery,
+    sort: LinkSort,
+    page: &PageOf,
+    most: u32,
+) -> Result<(Page<ListedLink>, Count), Fault> {
+    let (count, found) = counted(connection, query, most).await?;
+    let wanted = match count {
+        Count::Exactly(_) => table::table.into_boxed().filter(dialect::among("links.id", found)),
+        Count::MoreThan(_) | Count::About(_) => matching(query),
+    };
+    Ok((sorted(connection, wanted, sort, page).await?, count))
+}
+
+async fn sorted(
+    connection: &mut Connection,
+    mut wanted: Links,
+    sort: LinkSort,
+    page: &PageOf,
+) -> Result<Page<ListedLink>, Fault> {
     if let Some(cursor) = &page.after {
         wanted = beyond(wanted, sort, cursor)?;
     }
@@ -141,18 +165,27 @@ pub(crate) async fn listed(connection: &mut Connection, id: LinkId) -> Result<Op
 }
 
 pub(super) async fn count(connection: &mut Connection, query: &LinkQuery, most: u32) -> Result<Count, Fault> {
+    Ok(counted(connection, query, most).await?.0)
+}
+
+/// How many match, and the ids of those that were counted.
+async fn counted(
+    connection: &mut Connection,
+    query: &LinkQuery,
+    most: u32,
+) -> Result<(Count, Vec<Id>), Fault> {
     let is_all = *query == (LinkQuery { order: query.order, ..LinkQuery::default() });
     let found = matching(query).limit(rows_for(most)).select(table::id);
     // Of all links an index tells. The first pages of a table may hold very few rows.
     let found = if is_all { found.order(table::id) } else { found };
     let found: Vec<Id> = found.load(connection).await?;
     if found.len() <= most as usize {
-        return Ok(Count::Exactly(found.len() as u64));
+        return Ok((Count::Exactly(found.len() as u64), found));
     }
     if is_all {
-        return Ok(dialect::about_how_many_links(connection).await?);
+        return Ok((dialect::about_how_many_links(connection).await?, found));
     }
-    Ok(Count::MoreThan(most.into()))
+    Ok((Count::MoreThan(most.into()), found))
 }
 
 pub(super) async fn ids(

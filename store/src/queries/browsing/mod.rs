@@ -15,7 +15,7 @@ use crate::traits::Page;
 use changes::changes;
 use checks::{checks_of_link, links_of_run};
 pub(super) use links::listed;
-use links::{certificates_ending, count, groups, ids, links, totals};
+use links::{certificates_ending, count, counted_links, groups, ids, links, totals};
 use parked::parked;
 use runs::runs;
 

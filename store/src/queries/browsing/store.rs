@@ -24,6 +24,20 @@ impl Browsing for Database {
         self.transaction(Work::Read, read).await
     }
 
+    async fn browse_counted_links(
+        &self,
+        query: &LinkQuery,
+        sort: LinkSort,
+        page: &PageOf,
+        most: u32,
+    ) -> Result<(Page<ListedLink>, Count)> {
+        let (query, page) = (query.clone(), page.clone());
+        let read = async move |connection: &mut Connection| {
+            super::counted_links(connection, &query, sort, &page, most).await
+        };
+        self.transaction(Work::Read, read).await
+    }
+
     async fn listed_link(&self, id: LinkId) -> Result<Option<ListedLink>> {
         self.transaction(Work::Read, async move |connection| super::listed(connection, id).await).await
     }
