@@ -122,7 +122,7 @@ async fn clean_up(store: &SharedStore) -> anyhow::Result<()> {
         match store.clean_up(&rules()).await {
             // PostgreSQL may be vacuuming the table for longer than the clean-up waits.
             Err(error) if error.is_transient() && Instant::now() < until => {
-                sleep(Duration::from_secs(1)).await
+                sleep(Duration::from_secs(1)).await;
             }
             done => {
                 if !done? {
