@@ -55,10 +55,10 @@ pub(super) async fn counted_links(
     page: &PageOf,
     most: u32,
 ) -> Result<(Page<ListedLink>, Count), Fault> {
-    let (count, found) = counted(connection, query, most).await?;
-    let wanted = match count {
-        Count::Exactly(_) => table::table.into_boxed().filter(dialect::among("links.id", found)),
-        Count::MoreThan(_) | Count::About(_) => matching(query),
+    let (count, all) = counted(connection, query, most).await?;
+    let wanted = match all {
+        Some(few) => table::table.into_boxed().filter(dialect::among("links.id", few)),
+        None => matching(query),
     };
     Ok((sorted(connection, wanted, sort, page).await?, count))
 }
@@ -168,24 +168,24 @@ pub(super) async fn count(connection: &mut Connection, query: &LinkQuery, most: 
     Ok(counted(connection, query, most).await?.0)
 }
 
-/// How many match, and the ids of those that were counted.
+/// How many match, and the ids of all of them if they are no more than `most`.
 async fn counted(
     connection: &mut Connection,
     query: &LinkQuery,
     most: u32,
-) -> Result<(Count, Vec<Id>), Fault> {
+) -> Result<(Count, Option<Vec<Id>>), Fault> {
     let is_all = *query == (LinkQuery { order: query.order, ..LinkQuery::default() });
     let found = matching(query).limit(rows_for(most)).select(table::id);
     // Of all links an index tells. The first pages of a table may hold very few rows.
     let found = if is_all { found.order(table::id) } else { found };
     let found: Vec<Id> = found.load(connection).await?;
     if found.len() <= most as usize {
-        return Ok((Count::Exactly(found.len() as u64), found));
+        return Ok((Count::Exactly(found.len() as u64), Some(found)));
     }
     if is_all {
-        return Ok((dialect::about_how_many_links(connection).await?, found));
+        return Ok((dialect::about_how_many_links(connection).await?, None));
     }
-    Ok((Count::MoreThan(most.into()), found))
+    Ok((Count::MoreThan(most.into()), None))
 }
 
 pub(super) async fn ids(
