@@ -48,7 +48,7 @@ use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
 
-/// A batch is stored once its messages have so many bytes: some 4,000 results, for which the database needs less than a second.
+/// A batch is stored once its messages have so many bytes: some 4,000 results.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// A batch waits no longer once nothing has come for this part of its whole wait.

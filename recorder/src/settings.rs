@@ -10,7 +10,7 @@ pub struct RecorderSettings {
     /// Most result messages stored in one transaction; each holds up to 64 results.
     pub batch_messages: u16,
     /// Milliseconds that a batch which is not full waits for more, when several messages had come already. One
-    /// that comes alone never waits.
+    /// that comes alone waits only if it is of a large run.
     pub batch_wait_ms: u64,
 }
 

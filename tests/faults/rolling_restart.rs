@@ -1,20 +1,26 @@
-//! Workers that are told to stop, one after the other, and come back: nothing is lost, and nothing is done
-//! twice.
+//! Workers that are told to stop and come back, and workers that take more and fewer jobs: nothing is lost, and nothing is
+//! done twice.
 
 use crate::support::fleet::{CommandLine, Role};
 use crate::support::world::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_a_fleet_of_workers() {
+/// A fleet with so many workers, and their places in it.
+async fn fleet(workers: usize, concurrency: &str) -> (World, Vec<usize>) {
     let mut world = World::open().await;
     // Jobs that workers hold would look lost to a reconciler as impatient as those of the other tests.
     world.start_as(Role::Producer, CommandLine::patient()).await;
     world.start(Role::Recorder).await;
-    let mut workers = Vec::new();
-    for _ in 0..3 {
-        let few = CommandLine::default().arguments(&["--concurrency", "20"]);
-        workers.push(world.start_as(Role::Worker, few).await);
+    let mut places = Vec::new();
+    for _ in 0..workers {
+        let command = CommandLine::default().arguments(&["--concurrency", concurrency]);
+        places.push(world.start_as(Role::Worker, command).await);
     }
+    (world, places)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_fleet_of_workers() {
+    let (mut world, workers) = fleet(3, "20").await;
     world.submit(world.site.mix(0..600, 1_000)).await;
     for worker in workers {
         world.under_way(10).await;
@@ -30,14 +36,7 @@ async fn of_a_fleet_of_workers() {
 /// as if a worker had lost it.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_how_many_jobs_workers_take() {
-    let mut world = World::open().await;
-    world.start_as(Role::Producer, CommandLine::patient()).await;
-    world.start(Role::Recorder).await;
-    let mut workers = Vec::new();
-    for _ in 0..2 {
-        let many = CommandLine::default().arguments(&["--concurrency", "512"]);
-        workers.push(world.start_as(Role::Worker, many).await);
-    }
+    let (mut world, workers) = fleet(2, "512").await;
     // Slow links fill the slots, and fewer jobs are taken. Quick ones free them, and more are.
     for round in 0..3 {
         let first = round * 800;

@@ -38,7 +38,7 @@ pub(crate) struct HistoryArgs {
     /// Links that are stored when a year of one link is read
     #[arg(long, default_value_t = 1_000_000)]
     links: u64,
-    /// Days that each of them has
+    /// Days that each of them has; with --only-make, those of its checks
     #[arg(long, default_value_t = 3)]
     days: u64,
     /// Seconds for which recording goes on, alone and while partitions are dropped (PostgreSQL)
