@@ -19,6 +19,10 @@ const CONNECTIONS: usize = 8;
 /// How long a call waits for a connection: 5 s for its turn, and 5 s to make one.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How what changes some rows begins. It finds them by their keys, whatever the server knows of the tables: a connection
+/// keeps the plans that it made, and those of a table that was small then would read all of it once it is large.
+const BEGIN_BY_KEYS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off";
+
 /// Statements have a limit of their own, see `connect`; the limits here are for a server that stops answering.
 impl Work {
     /// `None`: a statement is a transaction by itself.
@@ -26,7 +30,8 @@ impl Work {
         Some(match self {
             Self::Statement | Self::Glance => return None,
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Self::Write | Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Self::Write => BEGIN_BY_KEYS,
+            Self::WriteMany => "BEGIN ISOLATION LEVEL READ COMMITTED",
             Self::Plan => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         })
     }

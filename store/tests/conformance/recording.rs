@@ -8,6 +8,7 @@ use linkbeat_shared::{
     Change, Details, JobId, LinkId, LinkReport, LinkSelection, PublicUrl, Reason, RunId, RunState, Verdict,
 };
 use linkbeat_store::{JobResults, LinkChanges, Recorded, SharedStore};
+use tokio::time::sleep;
 
 use crate::consistent;
 use crate::database::{Kind, TestDatabase};
@@ -35,6 +36,7 @@ cases![
     recorders_at_the_same_time_come_out_exact,
     recorders_and_editors_do_not_wait_in_a_circle,
     a_check_that_finds_nothing_new_touches_no_index_of_links,
+    links_are_found_by_their_keys_also_while_there_are_few,
 ];
 
 /// The links that were hidden or shown.
@@ -509,4 +511,40 @@ async fn a_check_that_finds_nothing_new_touches_no_index_of_links(database: Arc<
     let untouched: u32 = database.value(untouched).await.unwrap().parse().unwrap();
     // The first check of a link finds something new: its verdict.
     assert!((900..=1000).contains(&untouched), "{untouched}");
+}
+
+/// A connection keeps its plans. One that reads a small table whole would do so for ever, also once it is large.
+async fn links_are_found_by_their_keys_also_while_there_are_few(database: Arc<TestDatabase>) {
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let producer = database.open().await;
+    producer.import_links(&make::links(2)).await.unwrap();
+    let mut filed = Vec::new();
+    // From the sixth time on, PostgreSQL takes one plan for all values.
+    for _ in 0..8 {
+        filed.push(file_stored(&producer).await);
+    }
+    producer.close().await;
+    let before = read_whole(&database).await;
+
+    let recorder = database.open().await;
+    for (run, plan) in filed {
+        record(&recorder, run, &plan.jobs, Verdict::Up).await;
+    }
+    recorder.close().await;
+    assert_eq!(read_whole(&database).await, before);
+}
+
+/// How often the table of links was read whole, as told by all connections that were closed.
+async fn read_whole(database: &TestDatabase) -> Option<String> {
+    let others = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    for _ in 0..200 {
+        if database.value(others).await.as_deref() == Some("0") {
+            return database.value("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'links'").await;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("a connection of a closed store is open");
 }
