@@ -47,6 +47,7 @@ def arguments():
     sizes.add_argument("--checks", type=int, default=5_000_000, help="full, dashboard: checks (default: %(default)s)")
     sizes.add_argument("--views", type=int, default=500, help="dashboard: open pages (default: %(default)s)")
     sizes.add_argument("--database", help="dashboard: a database that an earlier run has filled")
+    parser.add_argument("--other", type=Path, help="engine: a linkbeat-bench of another build, measured in turn")
     parser.add_argument("--output", type=Path, default=Path("bench/RESULTS.md"), help="where the table goes")
     options = parser.parse_args()
     options.cases = options.cases or [*CASES, *(LONG if options.long else [])]

@@ -57,6 +57,19 @@ class Loop:
         return taken
 
 
+class Engine:
+    """The check engine alone, without broker, database and rules; of these programs or of another build's."""
+
+    def __init__(self, place, name, program):
+        self.place, self.name, self.program = place, name, str(program)
+
+    def round(self, urls):
+        # It fails if a link is not up.
+        taken, _ = measured.command([self.program, "check", _write(self.place, urls)], cwd=self.place.folder)
+        taken.answer = (len(urls), 0)
+        return taken
+
+
 class Lychee:
     def __init__(self, place, at_once):
         self.place, self.at_once = place, at_once

@@ -2,6 +2,7 @@
 
 from .binary import binary
 from .dashboard import dashboard
+from .engine import engine
 from .floor import floor
 from .full import full
 from .hanging10k import hanging10k
@@ -19,4 +20,4 @@ CASES = {
     "floor": floor,
     "binary": binary,
 }
-LONG = {"growth": growth, "beside": beside, "full": full, "dashboard": dashboard}
+LONG = {"growth": growth, "beside": beside, "full": full, "dashboard": dashboard, "engine": engine}
