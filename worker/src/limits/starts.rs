@@ -6,6 +6,7 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use tokio::time::{Instant, timeout};
 const FOR_EACH_CORE: usize = 64;
 /// Places of small runs besides, so that they do not wait while a large run begins.
 const OF_SMALL_RUNS: usize = 16;
+/// For so long after a check of a small run began, large runs begin half as many at once. Whoever waits for a small run
+/// waits for each core that a large run keeps busy.
+const SMALL_RUN: Duration = Duration::from_secs(1);
 /// A check that is not done after this long waits for the network. So each core begins about 2,000 checks of slow
 /// sites in a second, and any number of quick ones.
 const BEGINNING: Duration = Duration::from_millis(32);
@@ -31,6 +35,9 @@ const LATENESS: u32 = 8;
 pub(crate) struct Starts {
     places: Arc<Semaphore>,
     of_small_runs: Arc<Semaphore>,
+    created: Instant,
+    /// When a check of a small run last began: milliseconds after `created`, and 0 if none ever did.
+    latest_small: AtomicU64,
 }
 
 /// The right to begin.
@@ -47,25 +54,45 @@ impl Starts {
         Self {
             places: Arc::new(Semaphore::new(cores.saturating_mul(FOR_EACH_CORE).min(Semaphore::MAX_PERMITS))),
             of_small_runs: Arc::new(Semaphore::new(OF_SMALL_RUNS)),
+            created: Instant::now(),
+            latest_small: AtomicU64::new(0),
         }
     }
 
     /// Waits for a place, and lets tasks that are ready go first.
     pub(crate) async fn next(&self, size: RunSize) -> Start {
+        let places = Arc::clone(&self.places);
         // Nobody closes the semaphores.
-        let place = Arc::clone(&self.places).acquire_owned();
         let place = match size {
-            RunSize::Large => place.await.ok(),
-            RunSize::Small => tokio::select! {
-                biased;
-                place = place => place.ok(),
-                kept = Arc::clone(&self.of_small_runs).acquire_owned() => kept.ok(),
-            },
+            RunSize::Large => places.acquire_many_owned(self.places_of_large()).await.ok(),
+            RunSize::Small => {
+                self.latest_small.store(self.now(), Ordering::Relaxed);
+                tokio::select! {
+                    biased;
+                    place = places.acquire_owned() => place.ok(),
+                    kept = Arc::clone(&self.of_small_runs).acquire_owned() => kept.ok(),
+                }
+            }
         };
         let ready = Instant::now();
         yield_now().await;
         Start { _place: place, beginning: BEGINNING + ready.elapsed() * LATENESS }
     }
+
+    /// How many places a check of a large run takes.
+    fn places_of_large(&self) -> u32 {
+        let small = self.latest_small.load(Ordering::Relaxed);
+        let is_recent = small > 0 && self.now() < small.saturating_add(millis(SMALL_RUN));
+        if is_recent { 2 } else { 1 }
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.created.elapsed()).saturating_add(1)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 impl Start {
@@ -98,5 +125,24 @@ mod tests {
         assert_eq!(starts.places.available_permits(), 1);
         assert_eq!(starts.next(RunSize::Large).await.of(&mut ready(7)).await, Some(7));
         assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
+    }
+
+    #[tokio::test]
+    async fn large_runs_make_room_while_small_ones_begin() {
+        let mut starts = Starts::new();
+        let all = starts.places.available_permits();
+        assert_eq!(large_at_once(&starts).await, all);
+        drop(starts.next(RunSize::Small).await);
+        assert_eq!(large_at_once(&starts).await, all / 2, "beside a small run");
+        starts.created -= SMALL_RUN;
+        assert_eq!(large_at_once(&starts).await, all, "a second later");
+    }
+
+    async fn large_at_once(starts: &Starts) -> usize {
+        let mut large = Vec::new();
+        while let Ok(start) = timeout(BEGINNING, starts.next(RunSize::Large)).await {
+            large.push(start);
+        }
+        large.len()
     }
 }
