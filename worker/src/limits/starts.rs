@@ -123,7 +123,7 @@ mod tests {
         let going_on = timeout(BEGINNING * 10, start.of(&mut pending::<()>())).await;
         assert_eq!(going_on, Ok(None), "it goes on after its beginning");
         assert_eq!(starts.places.available_permits(), 1);
-        assert_eq!(starts.next(RunSize::Large).await.of(&mut ready(7)).await, Some(7));
+        assert_eq!(starts.next(RunSize::Small).await.of(&mut ready(7)).await, Some(7));
         assert_eq!(starts.places.available_permits(), 1, "what is done has left its place");
     }
 
