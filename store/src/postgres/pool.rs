@@ -19,8 +19,8 @@ const CONNECTIONS: usize = 8;
 /// How long a call waits for a connection: 5 s for its turn, and 5 s to make one.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How what changes some rows begins. It finds them by their keys, whatever the server knows of the tables: a connection
-/// keeps the plans that it made, and those of a table that was small then would read all of it once it is large.
+/// How a transaction begins that changes some rows. It finds them by their keys. A connection keeps the plans that the server
+/// made. A plan made for a small table may read all of it, and would still do so when the table is large.
 const BEGIN_BY_KEYS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off";
 
 /// Statements have a limit of their own, see `connect`; the limits here are for a server that stops answering.

@@ -36,8 +36,8 @@ pub(crate) struct Starts {
     places: Arc<Semaphore>,
     of_small_runs: Arc<Semaphore>,
     created: Instant,
-    /// When a check of a small run last began: milliseconds after `created`, and 0 if none ever did.
-    latest_small: AtomicU64,
+    /// Until when large runs begin fewer at once, in milliseconds after `created`.
+    fewer_until: AtomicU64,
 }
 
 /// The right to begin.
@@ -55,7 +55,7 @@ impl Starts {
             places: Arc::new(Semaphore::new(cores.saturating_mul(FOR_EACH_CORE).min(Semaphore::MAX_PERMITS))),
             of_small_runs: Arc::new(Semaphore::new(OF_SMALL_RUNS)),
             created: Instant::now(),
-            latest_small: AtomicU64::new(0),
+            fewer_until: AtomicU64::new(0),
         }
     }
 
@@ -66,7 +66,7 @@ impl Starts {
         let place = match size {
             RunSize::Large => places.acquire_many_owned(self.places_of_large()).await.ok(),
             RunSize::Small => {
-                self.latest_small.store(self.now(), Ordering::Relaxed);
+                self.fewer_until.store(self.moment_in(SMALL_RUN), Ordering::Relaxed);
                 tokio::select! {
                     biased;
                     place = places.acquire_owned() => place.ok(),
@@ -81,18 +81,13 @@ impl Starts {
 
     /// How many places a check of a large run takes.
     fn places_of_large(&self) -> u32 {
-        let small = self.latest_small.load(Ordering::Relaxed);
-        let is_recent = small > 0 && self.now() < small.saturating_add(millis(SMALL_RUN));
-        if is_recent { 2 } else { 1 }
+        if self.moment_in(Duration::ZERO) < self.fewer_until.load(Ordering::Relaxed) { 2 } else { 1 }
     }
 
-    fn now(&self) -> u64 {
-        millis(self.created.elapsed()).saturating_add(1)
+    /// The moment that comes after this time, in milliseconds after `created`.
+    fn moment_in(&self, time: Duration) -> u64 {
+        u64::try_from((self.created.elapsed() + time).as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 impl Start {
