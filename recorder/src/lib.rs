@@ -1,6 +1,6 @@
 //! RESULTS -> STORED.
 //!
-//! Results come from the queues `linkbeat.results` and `linkbeat.results.large` in batches. Each batch is one
+//! Results come from the queues `linkbeat.results` and `linkbeat.results.large` in batches ([`gather`]). Each batch is one
 //! transaction, in which the rules decide what is shown ([`Rules`]). Only after the commit are changes published and the
 //! messages acknowledged. The queues are served beside each other, so a small run does not wait for the results of a
 //! large one.
@@ -10,6 +10,7 @@
 //! ([`history`]).
 
 mod announce;
+mod gather;
 mod history;
 mod identity;
 mod in_hand;
@@ -27,13 +28,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::OptionFuture;
-use linkbeat_broker::{Delivery, SharedBroker, Subscription};
+use futures::future::{FusedFuture, OptionFuture};
+use linkbeat_broker::SharedBroker;
 use linkbeat_shared::{RunId, RunSize};
 use linkbeat_store::{HistoryRules, RecorderStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub use history::{DUE_AFTER, HistoryPace};
@@ -41,18 +41,13 @@ pub use rules::Rules;
 pub use settings::{HistorySettings, RecorderSettings};
 
 use crate::announce::{AnnounceError, Announcer};
+use crate::gather::{Gatherer, Storing};
 use crate::history::Historian;
 use crate::in_hand::InHand;
 use crate::partitions::PartitionMaker;
 use crate::progress::Progress;
 use crate::record::Recording;
 use crate::signs::Signs;
-
-/// A batch is stored once its messages have so many bytes: some 4,000 results.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// A batch waits no longer once nothing has come for this part of its whole wait.
-const LULL: u32 = 4;
 
 /// How often runs that ended are looked for without a sign of them, and how often a database that failed is tried
 /// again.
@@ -170,62 +165,14 @@ async fn record(
     signs: Arc<Signs>,
     shutdown: CancellationToken,
 ) {
-    let Ok(mut results) = broker.subscribe(&recording.queue, settings.batch_messages).await else { return };
-    loop {
-        let first = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            first = results.next() => first,
-        };
-        let Some(first) = first else { return };
-        let batch = settings.batch(first, &mut *results, recording.runs).await;
-        recording.store(batch, &signs, &shutdown).await;
+    let Ok(results) = broker.subscribe(&recording.queue, settings.batch_messages).await else { return };
+    let mut gatherer = Gatherer { recording: &recording, results, settings: &settings };
+    let mut storing = Storing::terminated();
+    while let Some(batch) = gatherer.next(&mut storing, &shutdown).await {
+        storing = recording.store(batch, &signs, &shutdown).boxed().fuse();
     }
-    results.stop().await;
-}
-
-impl RecorderSettings {
-    /// With the first all that is there, up to the limit. Where there is more than one, and so more to come, it
-    /// waits a little for the rest, as long as it keeps coming. Results of large runs wait in any case: they come in
-    /// large messages, and nobody waits for one of them.
-    async fn batch(&self, first: Delivery, results: &mut dyn Subscription, runs: RunSize) -> Vec<Delivery> {
-        let mut batch = Gathered { deliveries: Vec::new(), bytes: 0, most: usize::from(self.batch_messages) };
-        batch.add(first);
-        while !batch.is_full()
-            && let Some(Some(delivery)) = results.next().now_or_never()
-        {
-            batch.add(delivery);
-        }
-        let wait = Duration::from_millis(self.batch_wait_ms);
-        let end = Instant::now() + wait;
-        let until = || match runs {
-            RunSize::Large => end,
-            RunSize::Small => end.min(Instant::now() + wait / LULL),
-        };
-        while (batch.deliveries.len() > 1 || runs == RunSize::Large)
-            && !batch.is_full()
-            && let Ok(Some(delivery)) = timeout_at(until(), results.next()).await
-        {
-            batch.add(delivery);
-        }
-        batch.deliveries
+    if !storing.is_terminated() {
+        storing.await;
     }
-}
-
-/// Messages of results that are stored in one transaction.
-struct Gathered {
-    deliveries: Vec<Delivery>,
-    bytes: usize,
-    most: usize,
-}
-
-impl Gathered {
-    fn add(&mut self, delivery: Delivery) {
-        self.bytes += delivery.message.body.len();
-        self.deliveries.push(delivery);
-    }
-
-    fn is_full(&self) -> bool {
-        self.deliveries.len() >= self.most || self.bytes >= BATCH_BYTES
-    }
+    gatherer.results.stop().await;
 }

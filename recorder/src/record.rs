@@ -1,4 +1,4 @@
-//! One batch: read, stored, published, acknowledged.
+//! One batch: stored, published, acknowledged.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,14 +13,12 @@ use linkbeat_shared::{Change, JobId, LinkReport, RequestId, RunId, RunSize, Trac
 use linkbeat_store::{JobResults, Judge, Ledger, Next, ParkingNotice, Recorded, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::gather::Batch;
 use crate::in_hand::InHand;
 use crate::outage::Outage;
 use crate::signs::Signs;
 use crate::{Rules, TICK};
 
-/// Messages that are read in one go. Then others have their turn: a batch of a large run takes long to read, and the
-/// results of small runs are stored by the same task.
-const READ_IN_ONE_GO: usize = 2;
 /// Messages of a batch whose changes are published at the same time.
 const SETTLED_AT_ONCE: usize = 64;
 
@@ -37,13 +35,6 @@ pub(crate) struct Recording {
     pub(crate) outage: Outage,
 }
 
-/// What the messages of a batch say.
-#[derive(Default)]
-struct Batch {
-    results: Vec<(Delivery, JobResults)>,
-    parkings: Vec<(Delivery, ParkingNotice)>,
-}
-
 impl Recording {
     /// What is recorded is `in_hand` until its changes are told.
     pub(crate) fn new(
@@ -58,8 +49,8 @@ impl Recording {
     }
 
     /// Stores a batch, settles its messages, and gives a sign of what is to be done about its runs.
-    pub(crate) async fn store(&self, batch: Vec<Delivery>, signs: &Signs, shutdown: &CancellationToken) {
-        let Batch { results, parkings } = self.read(batch).await;
+    pub(crate) async fn store(&self, batch: Batch, signs: &Signs, shutdown: &CancellationToken) {
+        let Batch { results, parkings, .. } = batch;
         let _in_hand = self.in_hand.take(results.iter().map(|(_, results)| results.run_id));
         if !results.is_empty() {
             self.store_results(results, signs, shutdown).await;
@@ -69,20 +60,13 @@ impl Recording {
         }
     }
 
-    /// Parses each message; unreadable ones are parked.
-    async fn read(&self, deliveries: Vec<Delivery>) -> Batch {
-        let mut batch = Batch::default();
-        for (read, delivery) in deliveries.into_iter().enumerate() {
-            if read > 0 && read.is_multiple_of(READ_IN_ONE_GO) {
-                tokio::task::yield_now().await;
-            }
-            match ToRecorder::decode(&delivery.message.body) {
-                Ok(ToRecorder::Results(message)) => batch.results.push((delivery, job_results(message))),
-                Ok(ToRecorder::Parking(message)) => batch.parkings.push((delivery, notice(message))),
-                Err(error) => self.park(delivery, &error.to_string()).await,
-            }
+    /// Adds to a batch what a message says. One that is unreadable is parked.
+    pub(crate) async fn read(&self, delivery: Delivery, batch: &mut Batch) {
+        match ToRecorder::decode(&delivery.message.body) {
+            Ok(ToRecorder::Results(message)) => batch.results.push((delivery, job_results(message))),
+            Ok(ToRecorder::Parking(message)) => batch.parkings.push((delivery, notice(message))),
+            Err(error) => self.park(delivery, &error.to_string()).await,
         }
-        batch
     }
 
     async fn store_results(

@@ -7,10 +7,16 @@
 use diesel::backend::Backend;
 use diesel::prelude::QueryResult;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::Bool;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 
 /// A query of which there are only a few texts. See [`Keep::kept`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept<Q>(Q);
+
+/// One that changes rows, as a query of which no row comes. See [`Keep::kept_edit`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeptEdit<Q>(Kept<Q>);
 
 /// Marks a query whose statement is worth keeping.
 pub(crate) trait Keep: Sized {
@@ -18,6 +24,11 @@ pub(crate) trait Keep: Sized {
     /// them all. An insert of many rows is none of these, as it has a placeholder for each value.
     fn kept(self) -> Kept<Self> {
         Kept(self)
+    }
+
+    /// The same for one that changes rows and returns none. For rows that it returned, SQLite would make a table each time.
+    fn kept_edit(self) -> KeptEdit<Self> {
+        KeptEdit(self.kept())
     }
 }
 
@@ -30,6 +41,39 @@ impl<Q: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Kept<Q> {
 
     fn is_safe_to_cache_prepared(&self, _: &DB) -> QueryResult<bool> {
         Ok(true)
+    }
+}
+
+impl<Q: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for KeptEdit<Q> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
+        self.0.is_safe_to_cache_prepared(backend)
+    }
+}
+
+/// Of what type the rows are that never come.
+impl<Q> Query for KeptEdit<Q> {
+    type SqlType = Bool;
+}
+
+impl<Q> QueryId for KeptEdit<Q> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q, C> diesel::RunQueryDsl<C> for KeptEdit<Q> {}
+
+impl<Q> KeptEdit<Q> {
+    /// Changes the rows. Only for SQLite, on the thread of the connection.
+    pub(crate) fn carry_out(self, connection: &mut SqliteConnection) -> QueryResult<()>
+    where
+        Q: QueryFragment<Sqlite>,
+    {
+        diesel::RunQueryDsl::load::<bool>(self, connection).map(drop)
     }
 }
 
@@ -68,6 +112,29 @@ mod tests {
 
     #[test]
     fn an_update_that_returns_rows_is_prepared_once() {
+        let (mut connection, kept) = counted();
+        for visits in 1..4 {
+            let page =
+                update(pages::table.find(1)).set(pages::visits.eq(visits)).returning(pages::visits).kept();
+            assert_eq!(page.load::<i32>(&mut connection), Ok(vec![visits]));
+        }
+        assert_eq!(kept.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_edit_is_prepared_once_and_returns_no_rows() {
+        let (mut connection, kept) = counted();
+        for visits in 1..4 {
+            let page = update(pages::table.find(1)).set(pages::visits.eq(visits));
+            assert_eq!(page.kept_edit().carry_out(&mut connection), Ok(()));
+            assert_eq!(pages::table.select(pages::visits).first(&mut connection), Ok(visits));
+        }
+        // The select as well.
+        assert_eq!(kept.load(Ordering::Relaxed), 2);
+    }
+
+    /// A database with one page, and how many statements it has kept.
+    fn counted() -> (SqliteConnection, Arc<AtomicUsize>) {
         let mut connection = SqliteConnection::establish(":memory:").unwrap();
         connection
             .batch_execute(
@@ -81,11 +148,6 @@ mod tests {
                 seen.fetch_add(1, Ordering::Relaxed);
             }
         });
-        for visits in 1..4 {
-            let page =
-                update(pages::table.find(1)).set(pages::visits.eq(visits)).returning(pages::visits).kept();
-            assert_eq!(page.load::<i32>(&mut connection), Ok(vec![visits]));
-        }
-        assert_eq!(kept.load(Ordering::Relaxed), 1);
+        (connection, kept)
     }
 }

@@ -80,6 +80,23 @@ async fn a_small_run_begins_at_once_beside_a_large_one_that_hangs() {
     timeout(PATIENCE, working).await.expect("drained in time").unwrap();
 }
 
+/// So many more than can begin at once that the worker would stop short of them, if it did not see that they only wait.
+#[tokio::test]
+async fn a_large_run_whose_sites_hang_fills_its_slots() {
+    const SLOTS: usize = 800;
+    let (broker, hanging) = (MemoryBroker::new(100), hanging().await);
+    let drain_timeout = Some(within(1).timeout);
+    let settings = WorkerSettings { concurrency: SLOTS, per_host: 2 * SLOTS, drain_timeout, ..settings() };
+    let (stop, working) = work(Worker::new(&settings, broker.clone()).unwrap());
+    for job in 0..SLOTS / 16 {
+        let links = (0..16).map(|n| link(&hanging.url(&format!("/{job}/{n}")))).collect();
+        send(&broker, RunSize::Large, within(NEVER_MS), links).await;
+    }
+    visited(&hanging, SLOTS - SLOTS / 16).await;
+    stop.cancel();
+    timeout(PATIENCE, working).await.expect("drained in time").unwrap();
+}
+
 #[tokio::test]
 async fn a_job_of_a_large_run_that_comes_from_a_delay_joins_the_others_of_its_kind() {
     let (broker, site) = (MemoryBroker::new(100), Site::answers(page("hi")).await);

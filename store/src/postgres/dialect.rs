@@ -66,6 +66,12 @@ macro_rules! locked_if_free {
         $query.for_update().skip_locked()
     };
 }
+/// Loads many rows.
+macro_rules! load_many {
+    ($connection:expr, $query:expr) => {
+        $query.load($connection).await
+    };
+}
 /// Inserts these rows in one statement. The one for a single row is kept.
 macro_rules! insert_all {
     ($connection:expr, $table:expr, $rows:expr) => {{
@@ -76,7 +82,7 @@ macro_rules! insert_all {
         }
     }};
 }
-pub(super) use {insert_all, locked, locked_if_free};
+pub(super) use {insert_all, load_many, locked, locked_if_free};
 
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;

@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 use linkbeat_shared::{LinkId, LinkReport, Run, RunId, RunState};
 use uuid::Uuid;
 
+use super::dialect::load_many;
 use super::{Backend, Connection, dialect, holds};
 use crate::error::Fault;
 use crate::kept::Keep;
@@ -113,7 +114,7 @@ pub(super) async fn selected(
         Selected::Of(links) => page.filter(dialect::among("checks.link_id", links)),
     };
     type Row = (CheckRow, Option<i16>, Option<String>, Option<String>);
-    let rows: Vec<Row> = page.kept().load(connection).await?;
+    let rows: Vec<Row> = load_many!(connection, page.kept())?;
     let report = |(check, outcome, name, url): Row| match (name, url) {
         (Some(name), Some(url)) => {
             CheckRow { outcome: outcome.unwrap_or(check.outcome), ..check }.report(&name, url)

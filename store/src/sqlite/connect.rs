@@ -23,6 +23,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite")
 /// How long a write waits for other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much of the file is kept in memory. What a batch of results changes should have room in it: SQLite writes what has none
+/// to the disk in the middle of a transaction, and reads it again.
+const CACHE_KIB: u32 = 8 << 10;
+
 /// Opens the database in `file` and brings its schema up to date, or only looks whether it is.
 pub(super) fn open(file: &Path, mode: OpenMode) -> Result<(SqliteConnection, Migrated), Fault> {
     look_at(file)?;
@@ -84,6 +88,7 @@ fn connect(file: &Path) -> Result<SqliteConnection, Fault> {
     // Of effect in a file that is new. So clean-up can give room back to the disk.
     connection.batch_execute("PRAGMA auto_vacuum = INCREMENTAL")?;
     turn_wal_on(&mut connection)?;
+    connection.batch_execute(&format!("PRAGMA cache_size = -{CACHE_KIB}"))?;
     // `FULL` keeps what was committed through a power cut.
     connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     Ok(connection)

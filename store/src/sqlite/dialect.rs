@@ -72,7 +72,17 @@ macro_rules! insert_all {
         $connection.spawn_blocking(insert).await
     }};
 }
-pub(super) use {insert_all, locked, locked_if_free};
+/// Loads many rows as the thread of the connection reads them. diesel-async would copy each value first, because its callers may
+/// be on another thread. For thousands of rows the copies take longer than the query.
+macro_rules! load_many {
+    ($connection:expr, $query:expr) => {{
+        let query = $query;
+        let load =
+            move |connection: &mut diesel::SqliteConnection| diesel::RunQueryDsl::load(query, connection);
+        $connection.spawn_blocking(load).await
+    }};
+}
+pub(super) use {insert_all, load_many, locked, locked_if_free};
 
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
@@ -135,7 +145,7 @@ pub(super) async fn lock_jobs(connection: &mut Connection, ids: &[Id]) -> QueryR
 /// Those of these links that are stored, in the order of their ids.
 pub(super) async fn lock_links(connection: &mut Connection, ids: &[Id]) -> QueryResult<Vec<LinkRow>> {
     let rows = links::table.filter(among("links.id", ids.iter().copied())).order(links::id);
-    rows.select(LinkRow::as_select()).load(connection).await
+    load_many!(connection, rows.select(LinkRow::as_select()).kept())
 }
 
 #[expect(clippy::unused_async, reason = "others have to wait for it")]
@@ -160,17 +170,16 @@ impl ActiveLinks {
         limit: usize,
     ) -> QueryResult<Vec<LinkRow>> {
         // A row value is what the index on (host, id) serves.
-        let (host, id) = &self.last;
+        let (host, id) = self.last.clone();
         let rest =
             sql::<Bool>("(host, id) > (").bind::<Text, _>(host).sql(", ").bind::<types::Id, _>(id).sql(")");
-        let page: Vec<LinkRow> = links::table
+        let page = links::table
             .filter(sql::<Bool>(ACTIVE))
             .filter(rest)
             .order((links::host, links::id))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .select(LinkRow::as_select())
-            .load(connection)
-            .await?;
+            .select(LinkRow::as_select());
+        let page: Vec<LinkRow> = load_many!(connection, page.kept())?;
         if let Some(last) = page.last() {
             self.last = (last.host.clone(), last.id);
         }
@@ -330,8 +339,10 @@ fn update_check(connection: &mut SqliteConnection, row: &LinkRow) -> QueryResult
         links::passed_in_a_row.eq(row.passed_in_a_row),
         links::failed_in_a_row.eq(row.failed_in_a_row),
     );
-    let updated = diesel::update(as_before).set(check).returning(links::id).kept();
-    Ok(!diesel::RunQueryDsl::load::<Id>(updated, connection)?.is_empty())
+    diesel::update(as_before).set(check).kept_edit().carry_out(connection)?;
+    let updated: i32 =
+        diesel::RunQueryDsl::get_result(diesel::select(sql::<Integer>("changes()")).kept(), connection)?;
+    Ok(updated > 0)
 }
 
 /// Writes all that a check may change.
@@ -353,8 +364,7 @@ fn update_state(connection: &mut SqliteConnection, row: LinkRow) -> QueryResult<
         links::passed_in_a_row.eq(row.passed_in_a_row),
         links::failed_in_a_row.eq(row.failed_in_a_row),
     );
-    let updated = diesel::update(links::table.find(row.id)).set(state).returning(links::id).kept();
-    diesel::RunQueryDsl::load::<Id>(updated, connection).map(drop)
+    diesel::update(links::table.find(row.id)).set(state).kept_edit().carry_out(connection)
 }
 
 /// The checks of these (run, link) pairs that were recorded before.

@@ -192,6 +192,7 @@ impl Engine {
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec, quota: &Quota) -> Begun {
         let home = link.links_page(spec).map(|_| link.url.host());
         let (turn, second) = self.limits.turns(link.page(spec).host(), home, quota).await;
+        let _in_line = quota.in_line();
         Begun { turn, second, start: self.starts.next(quota.size()).await }
     }
 

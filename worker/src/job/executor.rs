@@ -21,7 +21,7 @@ use super::outcome::{JobEnd, JobOutcome};
 use super::results::Publishing;
 use super::settlement::Settlement;
 use crate::check::Engine;
-use crate::limits::Quotas;
+use crate::limits::{InLine, Quotas};
 
 /// How much longer than a link's deadline the running checks may go on after a shutdown was asked for.
 pub(super) const DRAIN_MARGIN: Duration = Duration::from_secs(5);
@@ -43,17 +43,17 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Works on one delivery of the queue `from` until it is settled. When `stop` is cancelled, the running
-    /// checks may finish within the drain timeout.
+    /// Works on one delivery of the queue `from` until it is settled. It is `in_line` until its checks are. When `stop` is
+    /// cancelled, the running checks may finish within the drain timeout.
     pub(crate) async fn run(
         self: Arc<Self>,
         from: Queue,
         delivery: Delivery,
-        stop: CancellationToken,
+        (in_line, stop): (Option<InLine>, CancellationToken),
     ) -> JobEnd {
         // When the session is lost, the broker has the job back, so work on it stops.
         let session = delivery.session().clone();
-        let work = Box::pin(self.execute(from, delivery, &stop));
+        let work = Box::pin(self.execute(from, delivery, (in_line, &stop)));
         match session.run_until_cancelled(work).await {
             Some(Ok(end)) => end,
             // The delivery was dropped, and so it is given back.
@@ -65,7 +65,7 @@ impl Executor {
         &self,
         from: Queue,
         delivery: Delivery,
-        stop: &CancellationToken,
+        (in_line, stop): (Option<InLine>, &CancellationToken),
     ) -> Result<JobEnd, PublishError> {
         if delivery.redelivered {
             return self.settlement.settle(from, delivery, JobOutcome::Lost).await;
@@ -81,7 +81,7 @@ impl Executor {
         let outcome = match read(&delivery.message) {
             Ok(job) => {
                 let span = tracing::info_span!("job", job.id = %job.id, run.id = %job.run_id);
-                self.carry_out(Arc::new(job), &delivery.message, stop).instrument(span).await?
+                self.carry_out(Arc::new(job), &delivery.message, (in_line, stop)).instrument(span).await?
             }
             Err(error) => JobOutcome::Unreadable(error.to_string()),
         };
@@ -93,7 +93,7 @@ impl Executor {
         &self,
         job: Arc<Job>,
         message: &Message,
-        stop: &CancellationToken,
+        (in_line, stop): (Option<InLine>, &CancellationToken),
     ) -> Result<JobOutcome, PublishError> {
         if self.cancelled.contains(job.run_id) {
             return Ok(JobOutcome::Cancelled);
@@ -101,7 +101,7 @@ impl Executor {
         self.warn_of_shorter_timeout(&job);
         let size = message.headers.run_size;
         let mut results = Publishing::of(&*self.broker, &job, message);
-        let outcome = self.check(&job, size, &mut results, &stop.child_token()).await?;
+        let outcome = self.check(&job, size, &mut results, (in_line, &stop.child_token())).await?;
         results.finish().await?;
         #[cfg(feature = "failpoints")]
         fail::fail_point!("worker.confirmed", |_| std::process::abort());
@@ -125,12 +125,14 @@ impl Executor {
         job: &Arc<Job>,
         size: RunSize,
         results: &mut Publishing<'_>,
-        stop: &CancellationToken,
+        (in_line, stop): (Option<InLine>, &CancellationToken),
     ) -> Result<JobOutcome, PublishError> {
         let drain = self
             .drain_timeout
             .map_or_else(|| self.engine.timeout(&job.check).duration() + DRAIN_MARGIN, Timeout::duration);
         let in_hand = self.share.take(size, job.links.len());
+        // Its checks are in the line themselves from now on.
+        drop(in_line);
         let may = May { cancelled: &self.cancelled, wishes: &self.wishes, quota: self.quotas.of_run(size) };
         let mut checking = pin!(check_all(&self.engine, job, may, (in_hand, results), (stop, drain)));
         match timeout(self.max_hold, &mut checking).await {

@@ -19,21 +19,22 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// Begins to take jobs, about `prefetch` of small and of large runs at once. Waits while the broker is away.
+    /// Begins to take jobs: about `prefetch` of small runs at once, and half as many of large runs, as these have several links.
+    /// Waits while the broker is away.
     pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
         Ok(Self {
             small: broker.subscribe(&Queue::JOBS, prefetch).await?,
-            large: broker.subscribe(&Queue::JOBS_LARGE, prefetch).await?,
+            large: broker.subscribe(&Queue::JOBS_LARGE, prefetch.div_ceil(2)).await?,
             suspects: broker.subscribe(&Queue::SUSPECTS, SUSPECTS).await?,
             isolated: broker.subscribe(&Queue::ISOLATED, ISOLATED).await?,
         })
     }
 
-    /// The next job, and its queue. `None`: the broker was closed. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<(Queue, Delivery)> {
+    /// The next job, and its queue; one of a large run only if `takes_large`. `None`: the broker was closed. Cancel safe.
+    pub(crate) async fn next(&mut self, takes_large: bool) -> Option<(Queue, Delivery)> {
         tokio::select! {
             delivery = self.small.next() => Some((Queue::JOBS, delivery?)),
-            delivery = self.large.next() => Some((Queue::JOBS_LARGE, delivery?)),
+            delivery = self.large.next(), if takes_large => Some((Queue::JOBS_LARGE, delivery?)),
             delivery = self.suspects.next() => Some((Queue::SUSPECTS, delivery?)),
             delivery = self.isolated.next() => Some((Queue::ISOLATED, delivery?)),
         }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::Utc;
-use linkbeat_broker::{BrokerClosed, MOST_LANES, SharedBroker};
+use linkbeat_broker::{BrokerClosed, MOST_LANES, Queue, SharedBroker};
 use linkbeat_shared::Timeout;
 use linkbeat_vitals::Activity;
 use tokio::sync::watch;
@@ -136,6 +136,8 @@ impl Worker {
         let stop = shutdown.child_token();
         let mut running = JoinSet::new();
         let mut more = self.jobs.share.more();
+        let ready = self.jobs.quotas.ready();
+        let mut fewer = ready.fewer();
         let ended = loop {
             tokio::select! {
                 biased;
@@ -146,9 +148,11 @@ impl Worker {
                     }
                 }
                 Ok(()) = more.changed() => {}
-                next = intake.next() => match next {
+                Ok(()) = fewer.changed() => {}
+                next = intake.next(ready.has_room()) => match next {
                     Some((from, delivery)) => {
-                        running.spawn(Arc::clone(&self.jobs).run(from, delivery, stop.clone()));
+                        let in_line = (from == Queue::JOBS_LARGE).then(|| ready.job());
+                        running.spawn(Arc::clone(&self.jobs).run(from, delivery, (in_line, stop.clone())));
                     }
                     None => break Ended::BrokerClosed,
                 },
@@ -193,5 +197,60 @@ impl Worker {
 
     fn set_health(&self, health: Health) {
         self.health.send_if_modified(|current| std::mem::replace(current, health) != health);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linkbeat_broker::{Broker, MemoryBroker, Message, Target};
+    use linkbeat_shared::wire::{JobMessage, ResultsMessage, decode};
+    use linkbeat_shared::{CheckSpec, Job, JobId, JobLink, LinkId, LinkUrl, RunId, RunSize};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Sends a job of one link, of which nobody listens at the address.
+    async fn send(broker: &MemoryBroker, size: RunSize) -> JobId {
+        let url = LinkUrl::parse("http://127.0.0.1:9/").unwrap();
+        let links = vec![JobLink { id: LinkId::new(), url, page_url: None, backlink: false }];
+        let job = Job { id: JobId::new(), run_id: RunId::new(), check: CheckSpec::default(), links };
+        let message = Message::of(job.id.0, &JobMessage::from(&job)).of_run(size);
+        broker.publish(&Target::Queue(Queue::of_jobs(size)), message).await.unwrap();
+        job.id
+    }
+
+    #[tokio::test]
+    async fn where_many_checks_could_begin_only_small_runs_are_begun() {
+        let broker = MemoryBroker::new(100);
+        let allow_network = vec!["127.0.0.0/8".parse().unwrap()];
+        let settings = WorkerSettings { allow_network, ..WorkerSettings::default() };
+        let worker = Worker::new(&settings, broker.clone()).unwrap();
+        let (ready, mut line) = (Arc::clone(worker.jobs.quotas.ready()), Vec::new());
+        while ready.has_room() {
+            line.extend(worker.jobs.quotas.of_run(RunSize::Large).in_line());
+        }
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let working = tokio::spawn(async move { worker.run(token).await });
+        let large = send(&broker, RunSize::Large).await;
+        let small = send(&broker, RunSize::Small).await;
+        let mut results = broker.subscribe(&Queue::RESULTS, 1).await.unwrap();
+        let mut of_large = broker.subscribe(&Queue::RESULTS_LARGE, 1).await.unwrap();
+        let first = tokio::select! {
+            first = results.next() => first,
+            first = of_large.next() => first,
+            () = tokio::time::sleep(PATIENCE) => None,
+        };
+        assert_eq!(decode::<ResultsMessage>(&first.unwrap().message.body).unwrap().job_id, small.0);
+        assert!(
+            timeout(Duration::from_millis(200), of_large.next()).await.is_err(),
+            "the line is as long as before"
+        );
+        drop(line);
+        let second = timeout(PATIENCE, of_large.next()).await.expect("begun in time").unwrap();
+        assert_eq!(decode::<ResultsMessage>(&second.message.body).unwrap().job_id, large.0);
+        stop.cancel();
+        working.await.unwrap().unwrap();
     }
 }

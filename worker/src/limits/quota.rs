@@ -8,6 +8,8 @@ use std::sync::Arc;
 use linkbeat_shared::RunSize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::ready::{InLine, Ready};
+
 /// One slot in so many is kept for small runs.
 pub(crate) const KEPT_FOR_SMALL: usize = 16;
 /// One slot in so many, shared by all namespaces, is kept for whichever of them has nothing to do.
@@ -18,10 +20,12 @@ const KEPT_FOR_NAMESPACES: usize = 4;
 pub(crate) struct Quota {
     size: RunSize,
     gates: [Option<Arc<Semaphore>>; 2],
+    /// `None`: nobody looks at how many wait to begin.
+    ready: Option<Arc<Ready>>,
 }
 
 /// Any slot.
-pub(crate) static ANY: Quota = Quota { size: RunSize::Small, gates: [None, None] };
+pub(crate) static ANY: Quota = Quota { size: RunSize::Small, gates: [None, None], ready: None };
 
 /// What was passed, until the slots are free again.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Passed([Option<OwnedSemaphorePermit>; 2]);
 pub(crate) struct Quotas {
     small: Quota,
     large: Quota,
+    /// Checks of large runs.
+    ready: Arc<Ready>,
 }
 
 impl Quotas {
@@ -48,9 +54,11 @@ impl Quotas {
     }
 
     fn new(large: Option<Arc<Semaphore>>, namespace: Option<Arc<Semaphore>>) -> Self {
+        let ready = Ready::new();
         Self {
-            small: Quota { size: RunSize::Small, gates: [None, namespace.clone()] },
-            large: Quota { size: RunSize::Large, gates: [large, namespace] },
+            small: Quota { size: RunSize::Small, gates: [None, namespace.clone()], ready: None },
+            large: Quota { size: RunSize::Large, gates: [large, namespace], ready: Some(Arc::clone(&ready)) },
+            ready,
         }
     }
 
@@ -59,6 +67,11 @@ impl Quotas {
             RunSize::Small => &self.small,
             RunSize::Large => &self.large,
         }
+    }
+
+    /// The checks of large runs that could begin.
+    pub(crate) fn ready(&self) -> &Arc<Ready> {
+        &self.ready
     }
 }
 
@@ -75,6 +88,11 @@ fn gate(slots: usize, kept: usize) -> Option<Arc<Semaphore>> {
 impl Quota {
     pub(crate) fn size(&self) -> RunSize {
         self.size
+    }
+
+    /// Counts a check that could begin, until it does.
+    pub(crate) fn in_line(&self) -> Option<InLine> {
+        self.ready.as_ref().map(Ready::check)
     }
 
     /// Waits until so many slots may be taken. The order is the same for all, so that nobody waits in a circle.

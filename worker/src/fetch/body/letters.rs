@@ -7,6 +7,7 @@ pub(super) const MAX_REFERENCE: usize = 12;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Letters {
     counts: [u32; Script::ALL.len()],
+    total: u32,
 }
 
 /// Scripts that are told apart, by the names of ISO 15924.
@@ -79,11 +80,12 @@ impl Letters {
     fn add(&mut self, script: Script, letters: u32) {
         let count = &mut self.counts[script as usize];
         *count = count.saturating_add(letters);
+        self.total = self.total.saturating_add(letters);
     }
 
     /// All letters.
     pub(crate) fn total(&self) -> u32 {
-        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.total
     }
 
     /// Letters of this script.
@@ -92,14 +94,13 @@ impl Letters {
     }
 }
 
-/// `None`: not all of the text is ASCII, or it may have a character reference.
+/// `None`: not all of the text is ASCII, or it may have a character reference. Each loop looks at all bytes, so that it takes
+/// many at a time.
 fn ascii_letters(text: &str) -> Option<u32> {
-    let mut letters = 0_u32;
-    for byte in text.bytes() {
-        if !byte.is_ascii() || byte == b'&' {
-            return None;
-        }
-        letters = letters.saturating_add(byte.is_ascii_alphabetic().into());
-    }
-    Some(letters)
+    let bytes = text.as_bytes();
+    let is_plain = bytes.iter().fold(true, |plain, byte| plain & byte.is_ascii() & (*byte != b'&'));
+    // No chunk has more letters than a byte can count.
+    let letters_of =
+        |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum + u8::from(byte.is_ascii_alphabetic()));
+    is_plain.then(|| bytes.chunks(usize::from(u8::MAX)).map(|chunk| u32::from(letters_of(chunk))).sum())
 }

@@ -6,8 +6,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder as BytesFinder;
-use memchr::{memchr, memchr3_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr3_iter, memrchr};
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{MatchKind, Span};
 use url::Url;
@@ -51,7 +50,6 @@ impl Marks {
     fn find(self, text: &[u8], at: usize) -> Option<usize> {
         static LINK: LazyLock<Option<Prefilter>> =
             LazyLock::new(|| Prefilter::new(MatchKind::LeftmostFirst, &LINKS));
-        static BEHIND_SCHEME: LazyLock<BytesFinder<'_>> = LazyLock::new(|| BytesFinder::new(":/"));
 
         let rest = text.get(at..)?;
         match self {
@@ -59,10 +57,10 @@ impl Marks {
                 .map(|found| at + found)
                 .find(|at| is_escape(&text[*at..])),
             Self::Links => LINK.as_ref()?.find(text, Span::from(at..text.len())).map(|mark| mark.start),
-            Self::Hosts => BEHIND_SCHEME
-                .find_iter(rest)
+            // Nearly each stands behind a scheme: to look for that one byte costs less than to look for `:/`.
+            Self::Hosts => memchr_iter(b':', rest)
                 .map(|found| at + found)
-                .find(|at| is_odd(&text[..*at], &text[*at..])),
+                .find(|at| text.get(at + 1) == Some(&b'/') && is_odd(&text[..*at], &text[*at..])),
         }
     }
 }

@@ -185,7 +185,7 @@ impl Outliner {
 
     fn read(&mut self, tag: &str) {
         match tag.as_bytes().get(1).map(u8::to_ascii_lowercase) {
-            Some(b'a') if tag::is_link(tag) => {
+            Some(b'a') if self.outline.links < ENOUGH_LINKS && tag::is_link(tag) => {
                 let href = tag::attribute(tag, "href");
                 self.outline.links += u32::from(href.is_some_and(|href| !href.starts_with('#')));
             }

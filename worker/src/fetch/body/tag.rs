@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3_iter};
+use memchr::memchr;
 
 /// Values of `rel` that tell search engines not to count a link.
 /// Source: developers.google.com/search/docs/crawling-indexing/qualify-outbound-links
@@ -14,16 +14,18 @@ const NOT_COUNTED: [&str; 3] = ["nofollow", "ugc", "sponsored"];
 /// Where the tag at the start of `text` ends: the length up to and with its `>`. A `>` in quotes does not count.
 pub(super) fn end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut quote = None;
-    for at in memchr3_iter(b'>', b'"', b'\'', bytes) {
-        match (quote, bytes[at]) {
-            (None, b'>') => return Some(at + 1),
-            (None, mark) if bytes[..at].trim_ascii_end().ends_with(b"=") => quote = Some(mark),
-            (Some(open), mark) if open == mark => quote = None,
-            _ => {}
+    let mut at = 0;
+    loop {
+        // Tags are short, so byte by byte is fastest.
+        at += bytes[at..].iter().position(|byte| matches!(byte, b'>' | b'"' | b'\''))?;
+        match bytes[at] {
+            b'>' => return Some(at + 1),
+            quote if bytes[..at].trim_ascii_end().ends_with(b"=") => {
+                at += 2 + memchr(quote, &bytes[at + 1..])?;
+            }
+            _ => at += 1,
         }
     }
-    None
 }
 
 /// Whether the text begins with a tag of this name, which is in lower case.
