@@ -8,6 +8,9 @@ use linkbeat_shared::{BacklinkPattern, CheckResult, CheckSpec, JobLink, LinkId, 
 use linkbeat_worker::{Engine, Outcome, WorkerSettings};
 use tokio::task::JoinSet;
 
+/// About as many checks as a worker has in hand while sites answer at once.
+const AT_ONCE: usize = 512;
+
 /// An engine with the defaults of a worker that may talk to loopback.
 pub(crate) fn engine() -> anyhow::Result<Arc<Engine>> {
     engine_of(WorkerSettings::default().concurrency)
@@ -47,7 +50,7 @@ pub(crate) async fn run(list: &Path) -> anyhow::Result<()> {
     let (engine, spec) = (engine()?, spec(5_000)?);
     let mut checks = JoinSet::new();
     for url in std::fs::read_to_string(list)?.lines() {
-        if checks.len() >= 2 * engine.concurrency() {
+        if checks.len() >= AT_ONCE {
             up(checks.join_next().await)?;
         }
         let (engine, spec, link) = (Arc::clone(&engine), Arc::clone(&spec), link(url)?);

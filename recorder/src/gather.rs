@@ -124,6 +124,15 @@ mod tests {
         Recording::new(RunSize::Small, broker.clone(), store, Arc::default())
     }
 
+    /// How many messages of results there were, which do not come again.
+    async fn acknowledged(batch: Batch) -> usize {
+        let messages = batch.results.len();
+        for (delivery, _) in batch.results {
+            delivery.ack().await.unwrap();
+        }
+        messages
+    }
+
     #[tokio::test]
     async fn what_comes_while_a_batch_is_stored_is_the_next_batch() {
         let broker = MemoryBroker::new(100);
@@ -142,10 +151,10 @@ mod tests {
             stored.send(()).unwrap();
         };
         let (batch, ()) = tokio::join!(gatherer.next(&mut storing, &shutdown), coming);
-        assert_eq!(batch.unwrap().results.len(), 3);
+        assert_eq!(acknowledged(batch.unwrap()).await, 3);
         // Nothing is stored now, so one that comes alone is a batch.
         send(&broker).await;
-        assert_eq!(gatherer.next(&mut storing, &shutdown).await.unwrap().results.len(), 1);
+        assert_eq!(acknowledged(gatherer.next(&mut storing, &shutdown).await.unwrap()).await, 1);
         shutdown.cancel();
         assert!(gatherer.next(&mut storing, &shutdown).await.is_none());
     }
@@ -163,7 +172,7 @@ mod tests {
         }
         for messages in [2, 1] {
             let batch = gatherer.next(&mut Storing::terminated(), &shutdown).await.unwrap();
-            assert_eq!(batch.results.len(), messages);
+            assert_eq!(acknowledged(batch).await, messages);
         }
     }
 }

@@ -4,6 +4,7 @@ use linkbeat_broker::{BrokerClosed, Delivery, Queue, SharedBroker, Subscription}
 use linkbeat_shared::RunSize;
 
 use super::load::Share;
+use super::worker::MIN_PREFETCH;
 
 /// How many suspects are held at once. Each was lost with its worker or session, and may have killed it.
 const SUSPECTS: u16 = 64;
@@ -24,7 +25,7 @@ impl Intake {
     pub(crate) async fn open(broker: &SharedBroker, prefetch: u16) -> Result<Self, BrokerClosed> {
         Ok(Self {
             small: broker.subscribe(&Queue::JOBS, prefetch).await?,
-            large: broker.subscribe(&Queue::JOBS_LARGE, prefetch.div_ceil(2)).await?,
+            large: broker.subscribe(&Queue::JOBS_LARGE, (prefetch / 2).max(MIN_PREFETCH)).await?,
             suspects: broker.subscribe(&Queue::SUSPECTS, SUSPECTS).await?,
             isolated: broker.subscribe(&Queue::ISOLATED, ISOLATED).await?,
         })

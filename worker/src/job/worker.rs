@@ -25,7 +25,7 @@ use crate::settings::WorkerSettings;
 use crate::setup::SetupError;
 
 /// Jobs that even the smallest worker takes at once. Where one job fills it, the next is at hand.
-const MIN_PREFETCH: usize = 2;
+pub(super) const MIN_PREFETCH: u16 = 2;
 
 /// Carries out jobs.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Worker {
 
     fn on(engine: Arc<Engine>, part: Part, settings: &WorkerSettings, broker: SharedBroker) -> Self {
         // Resized by the load, up to a job for each slot.
-        let prefetch = engine.concurrency().div_ceil(part.of * usize::from(MOST_LANES)).max(MIN_PREFETCH);
+        let prefetch = engine.concurrency().div_ceil(part.of * usize::from(MOST_LANES));
         let drain =
             settings.drain_timeout.map_or(settings.max_timeout.duration() + DRAIN_MARGIN, |it| it.duration());
         let max_hold = settings.max_hold.map_or(Duration::MAX, Timeout::duration);
@@ -89,7 +89,7 @@ impl Worker {
                 cut_short: Mutex::default(),
                 max_hold,
             }),
-            prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX),
+            prefetch: u16::try_from(prefetch).unwrap_or(u16::MAX).max(MIN_PREFETCH),
             // Jobs cut themselves short; what remains is publishing, which waits while the broker is away.
             drain_limit: drain + DRAIN_MARGIN,
             health: watch::Sender::new(Health::Starting),
