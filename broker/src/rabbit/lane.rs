@@ -35,8 +35,8 @@ impl Patience {
     /// Fewer messages are wanted. While it waits, a consumer takes no more than its prefetch.
     pub(super) const FEWER: Self =
         Self { quiet: Duration::from_secs(1), by_any: false, most: Duration::from_secs(30) };
-    /// The reader stops. As long as messages come, they fill one lane after the other. Where RabbitMQ lacks processor time, a
-    /// message was seen to be on its way for longer than 200 ms.
+    /// The reader stops. As long as messages come, they fill one lane after the other. Where RabbitMQ lacks
+    /// processor time, 200 ms are too short now and then.
     pub(super) const STOP: Self =
         Self { quiet: Duration::from_millis(500), by_any: true, most: Duration::from_secs(3) };
     /// What is on its way may be marked.
