@@ -52,7 +52,8 @@ impl Gatherer<'_> {
         let first = loop {
             tokio::select! {
                 biased;
-                () = &mut *storing, if !storing.is_terminated() => {}
+                // Once it is stored, this is never ready again.
+                () = &mut *storing => {}
                 () = shutdown.cancelled() => return None,
                 first = self.results.next() => break first?,
             }
@@ -61,15 +62,15 @@ impl Gatherer<'_> {
         let mut batch = Batch::default();
         self.add(first, &mut batch).await;
         while batch.messages < usize::from(self.settings.batch_messages) && batch.bytes < BATCH_BYTES {
-            let until = self.waits_until(&batch, end);
+            let wait = self.wait(&batch, end);
             tokio::select! {
                 biased;
-                () = &mut *storing, if !storing.is_terminated() => {}
+                () = &mut *storing => {}
                 more = self.results.next() => match more {
                     Some(more) => self.add(more, &mut batch).await,
                     None => break,
                 },
-                () = sleep_until(until), if storing.is_terminated() => break,
+                () = pass(wait), if storing.is_terminated() => break,
             }
         }
         if !storing.is_terminated() {
@@ -78,15 +79,15 @@ impl Gatherer<'_> {
         Some(batch)
     }
 
-    /// Until when a batch that could be stored waits for more. Where there are several messages more are to come, so it waits a
-    /// little for them, as long as they keep coming. Results of large runs wait in any case: they come in large messages, and
-    /// nobody waits for one of them.
-    fn waits_until(&self, batch: &Batch, end: Instant) -> Instant {
-        let now = Instant::now();
+    /// Until when a batch that could be stored waits for more; `None`: it does not. Where there are several messages more are to
+    /// come, so it waits a little for them, as long as they keep coming. Results of large runs wait in any case: they come in
+    /// large messages, and nobody waits for one of them.
+    fn wait(&self, batch: &Batch, end: Instant) -> Option<Instant> {
+        let lull = Duration::from_millis(self.settings.batch_wait_ms) / LULL;
         match self.recording.runs {
-            RunSize::Large => end,
-            RunSize::Small if batch.messages == 1 => now,
-            RunSize::Small => end.min(now + Duration::from_millis(self.settings.batch_wait_ms) / LULL),
+            RunSize::Large => Some(end),
+            RunSize::Small if batch.messages == 1 => None,
+            RunSize::Small => Some(end.min(Instant::now() + lull)),
         }
     }
 
@@ -97,6 +98,13 @@ impl Gatherer<'_> {
         if batch.messages.is_multiple_of(READ_IN_ONE_GO) {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Ends then, or at once. A timer would take up to a millisecond also for a time that has passed.
+async fn pass(until: Option<Instant>) {
+    if let Some(until) = until {
+        sleep_until(until).await;
     }
 }
 
