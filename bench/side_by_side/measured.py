@@ -34,15 +34,28 @@ def command(arguments, *, cwd, env=None, allowed=(0,), limit=1800):
     errors = []
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
     reader.start()
+    memory = []
+    watcher = threading.Thread(target=lambda: memory.append(_largest_memory(process.pid)))
+    watcher.start()
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
     late.cancel()
     reader.join()
+    watcher.join()
     if process.returncode not in allowed:
         raise SystemExit(f"{arguments} ended with {process.returncode}:\n{errors[0].decode(errors='replace')[-2000:]}")
-    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), output
+    return Taken(wall, usage.ru_utime + usage.ru_stime, memory[0]), output
+
+
+def _largest_memory(process):
+    """MiB. `ru_maxrss` would also count the memory of this program, which a child shares until its exec (getrusage(2))."""
+    largest = 0
+    while kib := _status(process, "VmHWM:"):
+        largest = kib
+        time.sleep(0.01)
+    return largest / 1024
 
 
 def tree(process):
