@@ -1,9 +1,9 @@
 //! The one place from which jobs are published.
 //!
 //! The jobs table is the outbox: a job is committed there first, and marked once the broker has it. [`Outbox`]
-//! publishes jobs that are not marked yet, page by page and in turns, so that no run waits for all of another. In a fleet
-//! it also leaves them in the database while enough wait in the queue ([`Window`]). Jobs that this process filed join at
-//! once. Jobs that others filed or lost join when somebody finds them in the database.
+//! publishes jobs that are not marked yet, page by page and in turns, so that no run waits for all of another. While enough
+//! wait in the queue it leaves them in the database ([`Window`]). Jobs that this process filed join at once. Jobs that
+//! others filed or lost join when somebody finds them in the database.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -195,12 +195,21 @@ impl Outbox {
     }
 
     async fn publish_or_fail(&self, lane: Lane) -> ProducerError {
+        let mut window = Window::of(lane);
         loop {
             self.somebody_waits(lane).await;
+            let room = match &mut window {
+                Some(window) => window.room(&self.broker).await,
+                None => Ok(PAGE),
+            };
+            let most = match room {
+                Ok(room) => room.min(PAGE),
+                Err(error) => return error.into(),
+            };
             let Some(waiting) = self.take(lane) else { continue };
             let rechecks = matches!(waiting.jobs, OpenJobs::RechecksOfRun(_));
-            match self.turn(waiting, PAGE).await {
-                Ok(_) => {}
+            match self.turn(waiting, most).await {
+                Ok(jobs) => window.iter_mut().for_each(|window| window.take(jobs)),
                 Err(error) if rechecks && error.is_transient() => {
                     tracing::warn!(%error, "links could not be looked up that are to be checked again; trying again");
                     tokio::time::sleep(RECHECKS_EVERY).await;
@@ -212,10 +221,7 @@ impl Outbox {
 
     /// Publishes turn after turn until the broker is closed.
     async fn publish(&self, lane: Lane) {
-        let mut window = match lane {
-            Lane::Runs(size) => Some(Window::new(size)),
-            Lane::Again => None,
-        };
+        let mut window = Window::of(lane);
         let mut pause = FIRST_PAUSE;
         loop {
             match self.next_turn(lane, window.as_mut()).await {

@@ -9,6 +9,8 @@ use linkbeat_broker::{PublishError, Queue, SharedBroker};
 use linkbeat_shared::RunSize;
 use tokio::time::{Instant, sleep};
 
+use crate::line::Lane;
+
 /// Jobs of small runs that may wait in their queue.
 const SMALL_JOBS_WAITING: u64 = 256;
 /// Jobs of large runs that may wait. They have more links each.
@@ -33,8 +35,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(size: RunSize) -> Self {
-        Self { size, room: 0, looked_at: None }
+    /// Of the runs of this lane. Jobs that are published again have none.
+    pub(crate) fn of(lane: Lane) -> Option<Self> {
+        match lane {
+            Lane::Runs(size) => Some(Self { size, room: 0, looked_at: None }),
+            Lane::Again => None,
+        }
     }
 
     /// Waits until jobs may be published; returns how many. Cancel safe.

@@ -87,31 +87,13 @@ pub(super) use {insert_all, load_many, locked, locked_if_free};
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Vec<Uuid>, Array<PgUuid>>>>;
 
-/// That a check is of one of these runs.
-pub(super) type OfRunsBetween = SqlLiteral<
-    Bool,
-    UncheckedBind<
-        SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Id, types::Id>>>,
-        AsExprOf<Id, types::Id>,
-    >,
->;
-
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
     sql::<Bool>(&format!("{column} = ANY (")).bind::<Array<PgUuid>, _>(ids).sql(")")
 }
 
-/// No index leads from a link to its checks: each of them would have to be written there, too. See `checks_by_link`.
-pub(super) const CHECKS_ARE_BY_LINK: bool = false;
-
-/// That a check is of one of the runs from one on and before another. The array makes the server look each of them up.
-pub(super) fn of_runs_between(from: Id, before: Id) -> OfRunsBetween {
-    let from = sql::<Bool>("checks.run_id = ANY (ARRAY(SELECT r.id FROM runs r WHERE r.id >= ")
-        .bind::<types::Id, _>(from)
-        .sql(" AND r.id < ");
-    from.bind::<types::Id, _>(before).sql("))")
-}
+pub(super) use super::checks_of_link::checks_of_link;
 
 /// How many links there are, as the server last counted them.
 pub(super) async fn about_how_many_links(connection: &mut Connection) -> QueryResult<Count> {

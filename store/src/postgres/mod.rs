@@ -3,6 +3,7 @@
 //! Rows that several processes may change are locked in the order of their ids, so nobody waits in a
 //! circle. A call that is dropped in the middle closes its connection, and with it its transaction.
 
+mod checks_of_link;
 mod dial;
 mod dialect;
 mod django;

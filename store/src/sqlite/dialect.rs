@@ -87,15 +87,6 @@ pub(super) use {insert_all, load_many, locked, locked_if_free};
 /// That a column holds one of these ids.
 pub(super) type Among = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
 
-/// That a check is of one of these runs.
-pub(super) type OfRunsBetween = SqlLiteral<
-    Bool,
-    UncheckedBind<
-        SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<Id, types::Id>>>,
-        AsExprOf<Id, types::Id>,
-    >,
->;
-
 /// That `column` holds one of these ids.
 pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
     let ids: Vec<Id> = ids.into_iter().collect();
@@ -104,15 +95,29 @@ pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
         .sql("))")
 }
 
-/// An index leads from a link to its checks.
-pub(super) const CHECKS_ARE_BY_LINK: bool = true;
-
-/// That a check is of one of the runs from one on and before another.
-pub(super) fn of_runs_between(from: Id, before: Id) -> OfRunsBetween {
-    let from = sql::<Bool>("checks.run_id IN (SELECT r.id FROM runs r WHERE r.id >= ")
-        .bind::<types::Id, _>(from)
-        .sql(" AND r.id < ");
-    from.bind::<types::Id, _>(before).sql(")")
+/// The checks of a link of runs before this one, those of the newest run first. Runs of few links list their checks by link,
+/// and those of many are asked one after the other.
+pub(super) async fn checks_of_link(
+    connection: &mut Connection,
+    link: Id,
+    before: Id,
+    most: i64,
+) -> Result<Vec<CheckRow>, Fault> {
+    let select = sql_query(
+        "WITH found AS (
+             SELECT * FROM (SELECT run_id FROM checks_of_small_runs
+                            WHERE link_id = ?1 AND run_id < ?2 ORDER BY run_id DESC LIMIT ?3)
+             UNION ALL
+             SELECT * FROM (SELECT r.id FROM runs r CROSS JOIN checks c ON c.run_id = r.id AND c.link_id = ?1
+                            WHERE r.links >= 256 AND r.id < ?2 ORDER BY r.id DESC LIMIT ?3))
+         SELECT c.run_id, c.link_id, c.checked_at, c.elapsed_ms, c.status, coalesce(p.outcome, c.outcome) AS outcome,
+                c.reason, c.details
+         FROM found CROSS JOIN checks c ON c.run_id = found.run_id AND c.link_id = ?1
+         LEFT JOIN proposals p ON p.run_id = c.run_id AND p.link_id = c.link_id
+         ORDER BY c.run_id DESC LIMIT ?3",
+    );
+    let select = select.bind::<types::Id, _>(link).bind::<types::Id, _>(before).bind::<BigInt, _>(most);
+    Ok(select.load(connection).await?)
 }
 
 /// How many links there are. An index tells, so all of them are counted.

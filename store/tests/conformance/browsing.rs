@@ -296,6 +296,19 @@ async fn the_checks_of_a_link_are_read_newest_first(database: Arc<TestDatabase>)
     }
     let checks = whole(|page| async move { store.browse_checks(watched, &page).await }).await;
     assert_eq!(checks.iter().map(|check| check.run_id).collect::<Vec<_>>(), runs);
+
+    // Runs of many links, in between and at both ends.
+    store.import_links(&make::links(300)).await.unwrap();
+    for days in [500, 150, 2, 0] {
+        let id = run_at(Utc::now() - TimeDelta::days(days) + TimeDelta::minutes(1));
+        let run = linkbeat_store::NewRun { id, ..new_run(LinkSelection::Stored) };
+        let (_, plan) = file(store, run, 64).await;
+        record(store, id, &plan.jobs, Verdict::Up).await;
+        runs.push(id);
+    }
+    runs.sort_unstable_by(|a, b| b.cmp(a));
+    let checks = whole(|page| async move { store.browse_checks(watched, &page).await }).await;
+    assert_eq!(checks.iter().map(|check| check.run_id).collect::<Vec<_>>(), runs);
 }
 
 async fn the_worst_links_of_a_run_come_first(database: Arc<TestDatabase>) {

@@ -387,6 +387,10 @@ async fn old_checks_go_when_they_are_rolled_up(database: Arc<TestDatabase>) {
     assert_eq!(database.value("SELECT count(*) FROM checks").await.as_deref(), Some("3"), "the young ones");
     assert_eq!(database.value("SELECT count(*) FROM jobs").await.as_deref(), Some("1"));
     assert_eq!(database.value("SELECT count(*) FROM parkings").await.as_deref(), Some("0"));
+    if database.kind == Kind::Sqlite {
+        let listed = database.value("SELECT count(*) FROM checks_of_small_runs").await;
+        assert_eq!(listed.as_deref(), Some("3"), "those that are kept");
+    }
     let (cleaned_at, last) = store.clean_ups().await.unwrap();
     let last = last.unwrap();
     assert_eq!(Some(last.at), cleaned_at);

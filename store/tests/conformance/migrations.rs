@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use linkbeat_shared::{LinkSelection, Verdict};
 use linkbeat_store::{OpenMode, StoreError, migrate, open};
 
 use crate::database::{Kind, TestDatabase};
-use crate::make::{self, ImportLinks};
+use crate::make::{self, ImportLinks, file, new_run, record};
 
 cases![
     a_new_database_is_migrated_once,
@@ -14,6 +15,7 @@ cases![
     an_older_schema_is_refused,
     a_newer_schema_is_refused,
     every_migration_can_be_taken_back,
+    checks_of_an_older_file_are_found_by_their_link,
 ];
 
 fn folder(kind: Kind) -> PathBuf {
@@ -92,4 +94,25 @@ async fn every_migration_can_be_taken_back(database: Arc<TestDatabase>) {
     assert_eq!(database.value(left).await.as_deref(), Some("0"));
     assert_eq!(migrate(&database.url).await.unwrap().applied, applied);
     database.open().await.import_links(&make::links(1)).await.unwrap();
+}
+
+async fn checks_of_an_older_file_are_found_by_their_link(database: Arc<TestDatabase>) {
+    if database.kind == Kind::Postgres {
+        return;
+    }
+    let store = database.open().await;
+    for links in [2, 300] {
+        store.import_links(&make::links(links)).await.unwrap();
+        let (filed, plan) = file(&store, new_run(LinkSelection::Stored), 64).await;
+        record(&store, filed.run.id, &plan.jobs, Verdict::Up).await;
+    }
+    drop(store);
+    let listed = async || database.value("SELECT count(*) FROM checks_of_small_runs").await;
+    assert_eq!(listed().await.as_deref(), Some("2"));
+    let migration = "2026-11-28-000100_checks_by_run";
+    let file = folder(database.kind).join(migration).join("down.sql");
+    database.execute(&std::fs::read_to_string(file).unwrap()).await;
+    database.execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261128000100'").await;
+    assert_eq!(migrate(&database.url).await.unwrap().applied, [migration]);
+    assert_eq!(listed().await.as_deref(), Some("2"));
 }

@@ -46,23 +46,29 @@ const BETWEEN_TAKES: Duration = Duration::from_millis(250);
 /// A check whose turn has come.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    turn: Turn,
-    /// For the home page, where it may be fetched beside the links page.
-    second: Option<Turn>,
+    /// In a box: they are handed on from one async function to the next, and each of them would keep room for them.
+    turns: Box<Turns>,
     start: Start,
+}
+
+#[derive(Debug)]
+struct Turns {
+    page: Turn,
+    /// For the home page, where it may be fetched beside the links page.
+    home: Option<Turn>,
 }
 
 impl Begun {
     /// The slots that its turn belongs to.
     pub(crate) fn quota(&self) -> &Quota {
-        self.turn.quota()
+        self.turns.page.quota()
     }
 }
 
 /// What was fetched for one link.
 struct Fetched {
     /// The page that is searched for the backlink, where one is asked for.
-    page: Attempt,
+    page: Box<Attempt>,
     home: Home,
 }
 
@@ -191,14 +197,15 @@ impl Engine {
     /// Waits until the check of this link may begin. Thousands may wait here at once, so this keeps little memory.
     pub(crate) async fn begin(&self, link: &JobLink, spec: &CheckSpec, quota: &Quota) -> Begun {
         let home = link.links_page(spec).map(|_| link.url.host());
-        let (turn, second) = self.limits.turns(link.page(spec).host(), home, quota).await;
+        let (page, home) = self.limits.turns(link.page(spec).host(), home, quota).await;
+        let turns = Box::new(Turns { page, home });
         let _in_line = quota.in_line();
-        Begun { turn, second, start: self.starts.next(quota.size()).await }
+        Begun { turns, start: self.starts.next(quota.size()).await }
     }
 
     /// Carries out the check that [`Engine::begin`] waited for.
     pub(crate) async fn carry_out(&self, mut begun: Begun, link: &JobLink, spec: &CheckSpec) -> Outcome {
-        let quota = begun.turn.quota().clone();
+        let quota = begun.quota().clone();
         let (mut failed, mut manner) = (0, Manner::Trusting);
         loop {
             if self.scarcity.is_on() && matches!(manner, Manner::Trusting) {
@@ -255,12 +262,12 @@ impl Engine {
         spec: &CheckSpec,
         manner: &Manner,
     ) -> Result<Outcome, Spoiled> {
-        let Begun { turn, second, start } = begun;
+        let Begun { turns, start } = begun;
         let under_way = self.checks.begin();
         let mark = self.gaps.mark();
         let (began, timeout) = (Instant::now(), self.timeout(spec).duration());
         let deadline = began + timeout;
-        let mut pages = Box::pin(self.pages(link, spec, (turn, second), (deadline, manner)));
+        let mut pages = Box::pin(self.pages(link, spec, turns, (deadline, manner)));
         let fetched = match start.of(&mut pages).await {
             Some(fetched) => fetched,
             None => match self.scarcity.wait_for(pages, matches!(manner, Manner::Trusting)).await {
@@ -291,17 +298,28 @@ impl Engine {
         &self,
         link: &JobLink,
         spec: &CheckSpec,
-        (mut turn, second): (Turn, Option<Turn>),
+        mut turns: Box<Turns>,
         (deadline, manner): (Instant, &Manner),
     ) -> Fetched {
-        let page = searched(link, spec);
-        if link.links_page(spec).is_none() {
-            return Fetched {
-                page: self.tries(&page, spec, &mut turn, (deadline, manner)).await,
-                home: Home::IsThePage,
-            };
+        if link.links_page(spec).is_some() {
+            // In a box: few checks have two pages, and all would be larger for it.
+            return Box::pin(self.two_pages(link, spec, *turns, (deadline, manner))).await;
         }
-        let home = home(link, spec);
+        let page = searched(link, spec);
+        Fetched {
+            page: self.tries(&page, spec, &mut turns.page, (deadline, manner)).await,
+            home: Home::IsThePage,
+        }
+    }
+
+    async fn two_pages(
+        &self,
+        link: &JobLink,
+        spec: &CheckSpec,
+        Turns { page: mut turn, home: second }: Turns,
+        (deadline, manner): (Instant, &Manner),
+    ) -> Fetched {
+        let (page, home) = (searched(link, spec), home(link, spec));
         match second {
             Some(mut second) => {
                 // Each turn ends with its own page.
@@ -310,16 +328,13 @@ impl Engine {
                 let home =
                     Box::pin(async move { self.tries(&home, spec, &mut second, (deadline, manner)).await });
                 let (page, home) = tokio::join!(page, home);
-                Fetched { page, home: Home::Fetched(Box::new(home)) }
+                Fetched { page, home: Home::Fetched(home) }
             }
             None => {
                 let page = Box::pin(self.tries(&page, spec, &mut turn, (deadline, manner))).await;
                 let in_time = Instant::now() < deadline;
                 let home = Box::pin(self.tries(&home, spec, &mut turn, (deadline, manner)));
-                Fetched {
-                    page,
-                    home: if in_time { Home::Fetched(Box::new(home.await)) } else { Home::TooLate },
-                }
+                Fetched { page, home: if in_time { Home::Fetched(home.await) } else { Home::TooLate } }
             }
         }
     }
@@ -332,7 +347,7 @@ impl Engine {
         began: Instant,
         deadline: Instant,
     ) -> Result<Judgement, OwnFault> {
-        let page = self.judged(fetched.page, &searched(link, spec), began, deadline).await?;
+        let page = self.judged(*fetched.page, &searched(link, spec), began, deadline).await?;
         Ok(match fetched.home {
             Home::IsThePage => page,
             Home::TooLate => judge::links_page_alone(page),
@@ -363,8 +378,8 @@ impl Engine {
         spec: &CheckSpec,
         turn: &mut Turn,
         (deadline, manner): (Instant, &Manner),
-    ) -> Attempt {
-        let mut attempt = self.fetcher.fetch(target, turn, deadline, manner).await;
+    ) -> Box<Attempt> {
+        let mut attempt = Box::new(self.fetcher.fetch(target, turn, deadline, manner).await);
         for tries in 1..=spec.retries.get() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = retry::pause(&attempt.finding, target, tries, left) else { break };
@@ -374,7 +389,7 @@ impl Engine {
             if retry::cut_off(&again.finding) {
                 break;
             }
-            attempt = again;
+            *attempt = again;
         }
         attempt
     }

@@ -25,6 +25,7 @@ mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use linkbeat_shared::{
     AcceptedStatuses, BacklinkIn, BacklinkPattern, Details, LinkUrl, Note, Phase, Phases, Reason,
 };
@@ -213,14 +214,7 @@ impl Fetcher {
                 Err(_) => return Err(self.over_its_way(Failure::timeout(progress::phase()), trail.here())),
             };
             // In a box: thousands of checks wait for their servers, and few read a page at the same time.
-            let answer = match Box::pin(self.read(reply, trail.here(), target, deadline)).await {
-                Ok(answer) => answer,
-                Err((Unread::NoMemory, _)) => return Err(Failure::NoMemory),
-                // In a box: few pages come here, and all would be larger for it.
-                Err((Unread::Malformed, status)) => {
-                    Box::pin(self.read_again(status, target, trail, turn, deadline)).await?
-                }
-            };
+            let answer = Box::pin(self.answer(reply, target, trail, turn, deadline)).await?;
             let lacks_it = matches!(answer.page, Page::NoBacklink { .. });
             let refresh = answer.outline.refresh.as_ref().filter(|_| lacks_it);
             if !refresh.is_some_and(|refresh| trail.refresh(&answer.headers, &refresh.url)) {
@@ -265,9 +259,7 @@ impl Fetcher {
             } else if lost.remedy == Some(Remedy::LookAgain)
                 || leaves_proxy_unexplained(&lost.failure, trail.here())
             {
-                turn.move_to(trail.here().host()).await;
-                // In a box: few requests come here, and all would be larger for it.
-                return Box::pin(self.look_again(trail, large)).await;
+                return self.look_again_in_turn(trail, turn, large).await;
             } else {
                 // There is a limit for large ones, too.
                 let failure = match lost.failure {
@@ -277,12 +269,26 @@ impl Fetcher {
                 if lost.remedy != Some(Remedy::SpeakHttp1) || failure == Failure::NeedsMemory {
                     return Err(failure);
                 }
-                turn.move_to(trail.here().host()).await;
-                // In a box: as above. Where the server speaks nothing but HTTP/2, that stands.
-                let looked = Box::pin(self.look_again(trail, large)).await;
+                // Where the server speaks nothing but HTTP/2, that stands.
+                let looked = self.look_again_in_turn(trail, turn, large).await;
                 return looked.map_err(|second| if second.reason().is_some() { failure } else { second });
             }
         }
+    }
+
+    /// [`Fetcher::look_again`], with the turn of the host.
+    ///
+    /// In a box: few requests come here, and all would be larger for it.
+    fn look_again_in_turn<'a>(
+        &'a self,
+        trail: &'a Trail,
+        turn: &'a mut Turn,
+        large: bool,
+    ) -> BoxFuture<'a, Result<Reply, Failure>> {
+        Box::pin(async move {
+            turn.move_to(trail.here().host()).await;
+            self.look_again(trail, large).await
+        })
     }
 
     /// The same request by `lenient`. `large`: memory was taken for all that the server can send.
@@ -390,6 +396,25 @@ impl Fetcher {
         }
     }
 
+    /// Reads the page, and once more in another way where hyper cannot read it.
+    async fn answer(
+        &self,
+        reply: Reply,
+        target: &Target<'_>,
+        trail: &Trail,
+        turn: &mut Turn,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        match self.read(reply, trail.here(), target, deadline).await {
+            Ok(answer) => Ok(answer),
+            Err((Unread::NoMemory, _)) => Err(Failure::NoMemory),
+            // In a box: few pages come here, and all would be larger for it.
+            Err((Unread::Malformed, status)) => {
+                Box::pin(self.read_again(status, target, trail, turn, deadline)).await
+            }
+        }
+    }
+
     /// Reads the page: for its backlink where one is asked for, else as far as it tells what the page is. With an error
     /// comes its status.
     async fn read(
@@ -435,10 +460,7 @@ impl Fetcher {
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let look = async {
-            let again = async {
-                turn.move_to(trail.here().host()).await;
-                self.look_again(trail, false).await
-            };
+            let again = self.look_again_in_turn(trail, turn, false);
             let reply = timeout_at(deadline, again).await.ok()?.ok()?;
             Some(self.read(reply, trail.here(), target, deadline).await)
         };

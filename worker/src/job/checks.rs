@@ -153,7 +153,7 @@ async fn carry_out(
     let link = &job.links[at];
     loop {
         let awaited = match wish.claim() {
-            Claim::Known(outcome) => return outcome,
+            Claim::Known(outcome) => return *outcome,
             Claim::Check(promise) => {
                 let outcome = check(&engine, begun, link, &job).await;
                 promise.keep(&outcome);

@@ -79,8 +79,8 @@ pub(crate) enum Claim {
     Check(Promise),
     /// Another run's check of it is under way.
     Await(Awaited),
-    /// Another run's check of it ended while it waited.
-    Known(Outcome),
+    /// Another run's check of it ended while it waited. In a box: few links come here, and all would be larger for it.
+    Known(Box<Outcome>),
 }
 
 /// The outcome will be told to all who wish for it. If this is dropped before, they check for themselves.
@@ -125,7 +125,7 @@ impl Wish {
         {
             let outcome = of_link(outcome.clone(), self.key.link());
             drop(all);
-            return Claim::Known(outcome);
+            return Claim::Known(Box::new(outcome));
         }
         if let Some(told) = wanted.under_way.clone() {
             drop(all);

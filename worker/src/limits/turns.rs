@@ -85,7 +85,7 @@ impl Limits {
     /// Waits until a first request to this host may begin.
     pub(crate) async fn turn(self: &Arc<Self>, host: &str, quota: &Quota) -> Turn {
         let mut turn = Turn { limits: Arc::clone(self), quota: quota.clone(), held: None, fresh: false };
-        turn.move_to(host).await;
+        turn.held = Some(turn.hold(host).await);
         turn.fresh = true;
         turn
     }
@@ -229,10 +229,15 @@ impl Turn {
             return;
         }
         self.held = None;
+        // In a box: few redirects lead to another host, and all checks would be larger for it.
+        self.held = Some(Box::pin(self.hold(host)).await);
+    }
+
+    async fn hold(&self, host: &str) -> Held {
         let place = self.limits.enter(host, 1);
         let turn = place.turns(1).await;
         let slot = self.limits.paced_slots(host, 1, &self.quota).await;
-        self.held = Some(Held { _slot: slot, _turn: turn, place });
+        Held { _slot: slot, _turn: turn, place }
     }
 
     /// Waits for the host's pace within a turn.

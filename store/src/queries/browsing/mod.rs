@@ -7,7 +7,7 @@ mod parked;
 mod runs;
 mod store;
 
-use super::{Backend, Connection, dialect, history, listing};
+use super::{Backend, Connection, dialect, listing};
 use crate::cursor::Cursor;
 use crate::error::Fault;
 use crate::traits::Page;

@@ -2,7 +2,7 @@
 
 mod cleaning;
 mod reach;
-mod reading;
+pub(in super::super) mod reading;
 pub(in super::super) mod rolling;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use crate::traits::Removed;
 use crate::values::{Id, Moment, json};
 
 pub(super) use cleaning::clean_up;
-pub(super) use reading::{clean_ups, days, hours, oldest_kept, shown, status};
+pub(super) use reading::{clean_ups, days, hours, shown, status};
 pub(super) use rolling::{note_late, roll_up};
 
 /// Words of `runs.history`.
@@ -50,7 +50,7 @@ async fn note_cleaned(connection: &mut Connection, now: Moment, removed: Removed
 }
 
 /// The least id of a run of this moment: ids begin with their time (UUIDv7).
-pub(super) fn first_run_id(moment: DateTime<Utc>) -> Id {
+pub(in super::super) fn first_run_id(moment: DateTime<Utc>) -> Id {
     let millis = u64::try_from(moment.timestamp_millis()).unwrap_or_default();
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);

@@ -188,7 +188,9 @@ pub(in super::super) async fn shown(
 }
 
 /// The oldest run whose checks are kept, and when it was filed. An index leads to the oldest of each of these states.
-pub(in super::super) async fn oldest_kept(connection: &mut Connection) -> QueryResult<Option<(Id, Moment)>> {
+pub(in super::super::super) async fn oldest_kept(
+    connection: &mut Connection,
+) -> QueryResult<Option<(Id, Moment)>> {
     let mut oldest: Option<(Id, Moment)> = None;
     for state in [RAW, ROLLING, ROLLED] {
         // With `=` PostgreSQL may go through all older runs by their ids instead.
