@@ -35,8 +35,23 @@ struct Publishing {
 
 impl Publishing {
     async fn start() -> Self {
-        let store = open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap();
-        Self::on(MemoryBroker::new(20_000), store)
+        Self::on(MemoryBroker::new(20_000), store().await)
+    }
+
+    /// As a process does that carries out one run.
+    async fn of_one_run(request: Request) -> Self {
+        let (broker, store): (SharedBroker, _) = (MemoryBroker::new(20_000), store().await);
+        let outbox = Arc::new(Outbox::new(broker.clone(), store.clone()));
+        let run = outbox.file(request).await.unwrap().run.id;
+        let stop = CancellationToken::new();
+        let (serving, token) = (outbox.clone(), stop.clone());
+        let running = tokio::spawn(async move {
+            tokio::select! {
+                error = serving.serve(run) => panic!("{error}"),
+                () = token.cancelled() => {}
+            }
+        });
+        Self { broker, store, outbox, stop, running }
     }
 
     fn on(broker: SharedBroker, store: SharedStore) -> Self {
@@ -84,6 +99,10 @@ impl Publishing {
     }
 }
 
+async fn store() -> SharedStore {
+    open(&"sqlite::memory:".parse().unwrap(), OpenMode::Migrate).await.unwrap()
+}
+
 fn request(links: u32) -> Request {
     let link = |n| NewLink::from_url(LinkUrl::parse(&format!("http://h{n}.example/")).unwrap());
     let links = LinkSelection::given((0..links).map(link).collect());
@@ -102,6 +121,15 @@ async fn a_small_run_does_not_wait_behind_a_large_one_and_both_are_published_who
     assert!(waiting <= WINDOW, "{waiting} jobs wait before the next run");
     publishing.outbox.file(request(10)).await.unwrap();
     assert_eq!(publishing.settled(&Queue::JOBS).await, 10, "though nobody took any of the large run");
+    assert_eq!(ids(&publishing.take(625).await).len(), 625, "each job once");
+    publishing.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_with_one_run_leaves_most_of_its_jobs_in_the_database() {
+    let publishing = Publishing::of_one_run(request(LARGE)).await;
+    let waiting = publishing.settled(&Queue::JOBS_LARGE).await;
+    assert!(waiting <= WINDOW, "{waiting} jobs wait");
     assert_eq!(ids(&publishing.take(625).await).len(), 625, "each job once");
     publishing.stop().await;
 }

@@ -1,4 +1,4 @@
-from celery import current_app
+from celery import current_app, states
 from celery.result import AsyncResult
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
@@ -26,9 +26,11 @@ def check(request):
 def report(request, task_id):
     """How the task stands. django-celery-results keeps it, so any process of the blog may ask."""
     task = AsyncResult(task_id)
-    context = {"task": task, "ready": task.ready()}
-    if task.successful():
+    # Read once: the task may end while this page is made.
+    status = task.status
+    context = {"task": task, "status": status, "ready": status in states.READY_STATES}
+    if status == states.SUCCESS:
         context["report"] = task.result
-    elif task.failed():
+    elif status == states.FAILURE:
         context["failure"] = task.result
     return render(request, "friends/report.html", context)
