@@ -197,25 +197,33 @@ impl Outbox {
     async fn publish_or_fail(&self, lane: Lane) -> ProducerError {
         let mut window = Window::of(lane);
         loop {
-            self.somebody_waits(lane).await;
-            let room = match &mut window {
-                Some(window) => window.room(&self.broker).await,
-                None => Ok(PAGE),
-            };
-            let most = match room {
-                Ok(room) => room.min(PAGE),
-                Err(error) => return error.into(),
-            };
-            let Some(waiting) = self.take(lane) else { continue };
-            let rechecks = matches!(waiting.jobs, OpenJobs::RechecksOfRun(_));
-            match self.turn(waiting, most).await {
-                Ok(jobs) => window.iter_mut().for_each(|window| window.take(jobs)),
-                Err(error) if rechecks && error.is_transient() => {
-                    tracing::warn!(%error, "links could not be looked up that are to be checked again; trying again");
-                    tokio::time::sleep(RECHECKS_EVERY).await;
-                }
-                Err(error) => return error,
+            if let Err(error) = self.only_turn(lane, window.as_mut()).await {
+                return error;
             }
+        }
+    }
+
+    /// Waits until something waits and there is room, and publishes a page. A fault ends it, except of a look for rechecks
+    /// where time may heal it.
+    async fn only_turn(&self, lane: Lane, window: Option<&mut Window>) -> Result<(), ProducerError> {
+        self.somebody_waits(lane).await;
+        let Some(window) = window else { return self.look_or_fail(lane).await };
+        let room = window.room(&self.broker).await?;
+        let Some(waiting) = self.take(lane) else { return Ok(()) };
+        window.take(self.turn(waiting, room.min(PAGE)).await?);
+        Ok(())
+    }
+
+    async fn look_or_fail(&self, lane: Lane) -> Result<(), ProducerError> {
+        let Some(waiting) = self.take(lane) else { return Ok(()) };
+        let rechecks = matches!(waiting.jobs, OpenJobs::RechecksOfRun(_));
+        match self.turn(waiting, PAGE).await {
+            Err(error) if rechecks && error.is_transient() => {
+                tracing::warn!(%error, "links could not be looked up that are to be checked again; trying again");
+                tokio::time::sleep(RECHECKS_EVERY).await;
+                Ok(())
+            }
+            outcome => outcome.map(drop),
         }
     }
 

@@ -96,7 +96,7 @@ pub(super) fn among(column: &str, ids: impl IntoIterator<Item = Id>) -> Among {
 }
 
 /// The checks of a link of runs before this one, those of the newest run first. Runs of few links list their checks by link,
-/// and those of many are asked one after the other.
+/// and those of many are asked one after the other. Many are 256, as the migration `checks_by_run` has it.
 pub(super) async fn checks_of_link(
     connection: &mut Connection,
     link: Id,

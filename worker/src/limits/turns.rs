@@ -84,9 +84,8 @@ impl Limits {
 
     /// Waits until a first request to this host may begin.
     pub(crate) async fn turn(self: &Arc<Self>, host: &str, quota: &Quota) -> Turn {
-        let mut turn = Turn { limits: Arc::clone(self), quota: quota.clone(), held: None, fresh: false };
+        let mut turn = Turn { limits: Arc::clone(self), quota: quota.clone(), held: None, fresh: true };
         turn.held = Some(turn.hold(host).await);
-        turn.fresh = true;
         turn
     }
 
